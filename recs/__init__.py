@@ -1,0 +1,67 @@
+"""Related lists, topics, tags and search for a pile of writing, from open-source text embedding models.
+
+The names below are the public face of the package. Each is imported when it is first used, so that `import recs` costs
+nothing in a process that may never need it.
+"""
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recs.cache import Cache as Cache
+    from recs.contract import corpus_digest as corpus_digest
+    from recs.contract import load_related as load_related
+    from recs.embed import embed_items as embed_items
+    from recs.embedder import Embedder as Embedder
+    from recs.embedder import load_embedder as load_embedder
+    from recs.embeddings import Embeddings as Embeddings
+    from recs.errors import RecsError as RecsError
+    from recs.items import Collection as Collection
+    from recs.items import Item as Item
+    from recs.items import Link as Link
+    from recs.items import Match as Match
+    from recs.items import Skipped as Skipped
+    from recs.readers import read_items as read_items
+    from recs.related import RelatedLists as RelatedLists
+    from recs.related import related_items as related_items
+    from recs.writers import write_related as write_related
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Cache": "recs.cache",
+    "Collection": "recs.items",
+    "Embedder": "recs.embedder",
+    "Embeddings": "recs.embeddings",
+    "Item": "recs.items",
+    "Link": "recs.items",
+    "Match": "recs.items",
+    "RecsError": "recs.errors",
+    "RelatedLists": "recs.related",
+    "Skipped": "recs.items",
+    "corpus_digest": "recs.contract",
+    "embed_items": "recs.embed",
+    "load_embedder": "recs.embedder",
+    "load_related": "recs.contract",
+    "read_items": "recs.readers",
+    "related_items": "recs.related",
+    "write_related": "recs.writers",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605  (sorted() returns the list that the rule asks for)
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'recs' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_HOME))

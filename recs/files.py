@@ -1,0 +1,38 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from recs.errors import OutputError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, so that a reader sees the old file or the new one and never a part.
+
+    The bytes go to a neighbour of `path`, are flushed to the disk and renamed over it. Where that fails, for want of
+    space or of permission, the old file is untouched and the neighbour is removed.
+
+    Raises
+    ------
+    OutputError
+    """
+    path = Path(os.path.realpath(path))
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        mode = path.stat().st_mode & 0o777 if path.exists() else None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            partial.chmod(mode)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(
+            f"{path}: cannot be written: {error.strerror or error}. What was there before is untouched."
+        ) from error

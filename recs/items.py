@@ -1,0 +1,188 @@
+"""The nouns of a collection: items, the links between them, what was left out, and what was matched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, overload
+
+from recs.errors import SourceError
+
+Markup = Literal["text", "html", "markdown"]
+Visibility = Literal["public", "unlisted", "draft", "private", "scheduled", "unknown"]
+Via = Literal["auto", "pin", "fallback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link from one item to another.
+
+    Attributes
+    ----------
+    start, stop
+        The span of the link in the body, in characters, half open.
+    anchor
+        The words that carry the link.
+    target
+        The id of the item it leads to, or its url as written where no item has it.
+    """
+
+    start: int
+    stop: int
+    anchor: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One piece of writing.
+
+    Attributes
+    ----------
+    id
+        Unique in its collection.
+    text
+        The plain text that is embedded and that every offset addresses: no markup, NFC, blocks separated by one blank
+        line, sections (each begins with its heading) by two.
+    body, markup
+        The source as it was read, and what it is written in.
+    published, updated
+        ISO 8601 dates as normalised by the reader, or None.
+    visibility
+        Only "public" is ever recommended, searched or mapped; "unknown" is a value the reader did not recognise.
+    group
+        A name shared by items of which few should be shown together.
+    pins, excludes
+        Ids that an editor wants first in this item's list, and never in it.
+    meta
+        Fields of the source that recs has no place for.
+    """
+
+    id: str
+    text: str
+    title: str = ""
+    body: str = ""
+    markup: Markup = "text"
+    url: str | None = None
+    lang: str | None = None
+    published: str | None = None
+    updated: str | None = None
+    tags: tuple[str, ...] = ()
+    category: str | None = None
+    series: str | None = None
+    group: str | None = None
+    image: str | None = None
+    excerpt: str | None = None
+    visibility: Visibility = "public"
+    links: tuple[Link, ...] = ()
+    pins: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    meta: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the item may be recommended, searched or mapped."""
+        return self.visibility == "public"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that a source held and the collection does not.
+
+    Attributes
+    ----------
+    where
+        File and position, as a person would look it up: "posts.json: item 3", "notes.csv: line 17".
+    reason
+        Why, in a few words: "no text".
+    id
+        The id, if it was known.
+    """
+
+    where: str
+    reason: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One entry of a list: an item, how well it scored, and where it came from.
+
+    Attributes
+    ----------
+    id
+        The item that matched.
+    score
+        Higher is better; what it measures is told by the list it stands in.
+    via
+        "auto" from the ranking, "pin" from an editor, "fallback" where the ranking had nothing.
+    reasons
+        Why, for a person to read.
+    """
+
+    id: str
+    score: float
+    via: Via = "auto"
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collection(Sequence[Item]):
+    """What one source holds, with an account of what was left out.
+
+    Attributes
+    ----------
+    items
+        In the order of the source, ids unique, drafts and private items included (`public` leaves them out).
+    source
+        The name of the source, for messages.
+    skipped
+        What was not read and why.
+    ignored_fields
+        Fields of the source that recs has no place for, and in how many items each was seen.
+    boilerplate
+        Lines that stood in most items and were removed from `Item.text`, with the number of items that each stood in.
+
+    Raises
+    ------
+    SourceError
+        If two items share an id.
+    """
+
+    items: tuple[Item, ...]
+    source: str = "items"
+    skipped: tuple[Skipped, ...] = ()
+    ignored_fields: Mapping[str, int] = field(default_factory=dict)
+    boilerplate: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        first: dict[str, int] = {}
+        for position, item in enumerate(self.items, 1):
+            if item.id in first:
+                raise SourceError(
+                    f"{self.source}: items {first[item.id]} and {position} share the id {item.id!r}; ids must be unique."
+                )
+            first[item.id] = position
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        return self.items[index]
+
+    @property
+    def public(self) -> tuple[Item, ...]:
+        """The items that may be shown, sorted by id: the canonical order of every computation."""
+        return public_items(self.items)
+
+
+def public_items(items: Iterable[Item]) -> tuple[Item, ...]:
+    """Return the items that may be shown, sorted by id."""
+    return tuple(sorted((item for item in items if item.is_public), key=lambda item: item.id))
