@@ -76,9 +76,7 @@ class Embeddings:
             array.flags.writeable = False
 
     @classmethod
-    def from_array(
-        cls, ids: Iterable[str], X: npt.ArrayLike, *, model: str, similarity: Similarity = "cosine"
-    ) -> Self:
+    def from_array(cls, ids: Iterable[str], X: npt.ArrayLike, *, model: str, similarity: Similarity = "cosine") -> Self:
         """Take vectors that were made elsewhere.
 
         Parameters

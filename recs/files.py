@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and the folder where recs keeps what it can compute again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import os
 import secrets
 from pathlib import Path
 
+import platformdirs
+
 from recs.errors import OutputError
+
+
+def cache_folder() -> Path:
+    """Return the user's cache folder for recs: RECS_CACHE_DIR where it is set, else the system's own place."""
+    named = os.environ.get("RECS_CACHE_DIR")
+    return Path(named) if named else Path(platformdirs.user_cache_dir("recs", appauthor=False))
 
 
 def write_atomically(path: Path, data: bytes) -> None:

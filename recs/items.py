@@ -186,3 +186,20 @@ class Collection(Sequence[Item]):
 def public_items(items: Iterable[Item]) -> tuple[Item, ...]:
     """Return the items that may be shown, sorted by id."""
     return tuple(sorted((item for item in items if item.is_public), key=lambda item: item.id))
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreScale:
+    """What a score measures and the range it lies in.
+
+    Attributes
+    ----------
+    kind
+        "centred_cosine" (cosine after the mean of the corpus was taken out of every vector), "cosine", "dot",
+        "euclidean" (minus the distance) or "tfidf_cosine".
+    range
+        The lowest and the highest score possible; None where there is no bound.
+    """
+
+    kind: str
+    range: tuple[float | None, float | None]

@@ -1,0 +1,73 @@
+# Everything happens in this folder: the environment in .venv, results and caches in build. `make help` lists the targets.
+
+# The first of these that is Python 3.11 or newer and can make environments; or make PYTHON=/path/to/python
+PYTHON ?= python3 python3.11 python3.12 python3.13 python
+WORKERS ?= 2
+DATE = 2026-11-01
+
+BIN = .venv/bin
+RUN = RECS_CACHE_DIR=build/cache $(BIN)/recs
+DEMO = datasets/posts.json --now $(DATE)
+# Constraints reach the environment in which the package itself is built by these two (older pip, newer pip).
+PIP = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
+INSTALL = $(PIP) install --quiet -c constraints.txt -e
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types layers tests notebooks install clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/installed ## related lists for the sample posts
+	@$(RUN) related $(DEMO) -o build/related.json
+	@echo
+	@$(RUN) related $(DEMO) --format table --quiet
+	@echo
+	@echo "The whole result: $(CURDIR)/build/related.json"
+
+test: lint types layers tests notebooks ## everything that must hold: lint, types, layers, tests, notebooks
+
+lint: .venv/installed-dev ## style and common mistakes
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/installed-dev ## static types
+	@$(BIN)/mypy
+
+layers: .venv/installed-dev ## imports go downward only
+	@$(BIN)/lint-imports
+
+tests: .venv/installed-dev ## the tests; RECS_DATA=FOLDER adds quality floors on real collections
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+notebooks: .venv/installed-dev ## run the notebooks
+	@if ls notebooks/*.ipynb >/dev/null 2>&1; then \
+	    HF_HUB_OFFLINE=1 RECS_CACHE_DIR="$(CURDIR)/build/cache" $(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks/*.ipynb; \
+	else echo "notebooks: none yet"; fi
+
+install: .venv/installed ## make .venv with the package and all that users may have
+
+clean: ## remove .venv and everything that was made
+	rm -rf .venv build dist .hypothesis .mypy_cache .ruff_cache .import_linter_cache *.egg-info
+
+# What is installed depends on these two files alone; a stamp newer than both means there is nothing to do.
+.venv/installed: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory .venv/made
+	@echo "Installing the package into .venv; the first time takes a few minutes ..."
+	@$(INSTALL) '.[all]'
+	@touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory .venv/made
+	@echo "Installing the package and its tools into .venv; the first time takes a few minutes ..."
+	@$(INSTALL) '.[all,dev]'
+	@touch .venv/installed $@
+
+.venv/made:
+	@for python in $(PYTHON); do \
+	    if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	        echo "Making .venv with `$$python --version` ..."; \
+	        "$$python" -m venv .venv && touch $@; exit $$?; \
+	    fi; \
+	done; \
+	echo "recs needs Python 3.11 or newer, with its venv module: make PYTHON=/path/to/python3.11" >&2; exit 1

@@ -1,0 +1,99 @@
+"""Lines that stand in most texts of a collection, or of one series or feed in it, found and taken out."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_SHARE = 0.5
+_LEAST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """Texts without their boilerplate, and an account of what was taken out.
+
+    Attributes
+    ----------
+    texts
+        In the order given.
+    removed
+        Each line that was removed from some text, its white space folded, with the number of texts it was removed from;
+        the most frequent first, ties in the order of the lines.
+    """
+
+    texts: list[str]
+    removed: dict[str, int]
+
+
+def remove_boilerplate(texts: Sequence[str], groups: Sequence[str | None]) -> Cleaned:
+    """Remove the lines that stand in at least half of the texts, or of the texts of one group.
+
+    Parameters
+    ----------
+    texts : n strings
+        Plain text as `plain_text` gives it.
+    groups : n strings or None
+        The series or feed that each text belongs to, where it belongs to one.
+
+    Returns
+    -------
+    Cleaned
+        The order of the rows changes nothing but the order of the result.
+
+    Notes
+    -----
+    A line counts once a text, and equal texts count once. It has to stand in five different texts at least, and to hold
+    a letter or a digit. A text of which nothing would remain is kept whole. A section that loses its first line, its
+    heading, continues the section before it. Cost: linear in the characters.
+    """
+    everywhere = _common_lines(texts)
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    for text, group in zip(texts, groups, strict=True):
+        if group is not None:
+            members[group].append(text)
+    common = {group: everywhere | _common_lines(its_texts) for group, its_texts in members.items()}
+    counts: Counter[str] = Counter()
+    cleaned = []
+    for text, group in zip(texts, groups, strict=True):
+        lines = everywhere if group is None else common[group]
+        result, gone = _without(text, lines) if lines else (text, set())
+        counts.update(gone)
+        cleaned.append(result)
+    return Cleaned(cleaned, dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))))
+
+
+def _common_lines(texts: Iterable[str]) -> set[str]:
+    distinct = set(texts)
+    least = max(_LEAST, _SHARE * len(distinct))
+    if len(distinct) < _LEAST:
+        return set()
+    counts: Counter[str] = Counter()
+    for text in distinct:
+        counts.update({_fold(line) for line in text.split("\n")})
+    return {line for line, count in counts.items() if count >= least and any(map(str.isalnum, line))}
+
+
+def _fold(line: str) -> str:
+    return " ".join(line.split())
+
+
+def _without(text: str, common: set[str]) -> tuple[str, set[str]]:
+    """Return the text without the common lines, and those that it held; the text itself where nothing else is in it."""
+    gone: set[str] = set()
+    kept = ""
+    for section in text.split("\n\n\n"):
+        blocks = []
+        lost_heading = False
+        for number, block in enumerate(section.split("\n\n")):
+            lines = block.split("\n")
+            rest = [line for line in lines if _fold(line) not in common]
+            if len(rest) < len(lines):
+                gone.update(folded for folded in map(_fold, lines) if folded in common)
+                lost_heading = lost_heading or (number == 0 and _fold(lines[0]) in common)
+            if any(rest):
+                blocks.append("\n".join(rest))
+        if blocks:
+            kept += ("" if not kept else "\n\n" if lost_heading else "\n\n\n") + "\n\n".join(blocks)
+    return (kept, gone) if kept.strip() else (text, set())

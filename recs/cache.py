@@ -1,0 +1,356 @@
+"""The vector cache: one SQLite file, so that no vector is computed twice.
+
+Vectors are kept under the digest of their exact text within a space (fingerprint, prompt, precision); chunk boundaries under
+the digest of title, text and model. The file can be committed to a repository: a build that finds everything in it needs
+neither torch nor the model's files.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from recs.embeddings import FloatArray
+from recs.errors import CacheError
+from recs.files import cache_folder
+from recs.models import ModelSpec
+
+_log = logging.getLogger(__name__)
+
+FILE_NAME = "vectors.sqlite"
+_APPLICATION_ID = 0x72656373  # "recs"
+_VERSION = 1
+_BUSY_SECONDS = 60.0
+_KEYS_PER_QUERY = 500
+
+_TABLES = """
+CREATE TABLE spaces (id INTEGER PRIMARY KEY, space TEXT NOT NULL UNIQUE, model TEXT NOT NULL, spec TEXT NOT NULL);
+CREATE TABLE vectors (id INTEGER PRIMARY KEY, space INTEGER NOT NULL REFERENCES spaces (id), key BLOB NOT NULL,
+                      value BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE (space, key));
+CREATE TABLE chunks (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, checksum INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceInfo:
+    """One space in the cache: the model's name, its fingerprint, the precision, how many vectors and how many bytes."""
+
+    model: str
+    fingerprint: str
+    precision: str
+    vectors: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What a cache holds."""
+
+    path: Path
+    bytes: int
+    chunks: int
+    spaces: tuple[SpaceInfo, ...]
+
+
+class Cache:
+    """Vectors and chunk boundaries in a folder.
+
+    Parameters
+    ----------
+    folder
+        Made if it is missing; the user's cache folder if left out.
+
+    Raises
+    ------
+    CacheError
+        If the file there is corrupt, is not ours, or was written by a newer version.
+
+    Notes
+    -----
+    Any number of processes may use one cache at once (WAL; what two of them write twice is kept once), and a process may be
+    killed at any time: what was written before stays. Where the folder is read-only, or the disk full, nothing more is kept
+    and the run goes on; `problem` then says why. Threads may share an instance.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        self.path = (Path(folder) if folder is not None else cache_folder()) / FILE_NAME
+        self.problem: str | None = None
+        """Why nothing more is kept, or None."""
+        self._used: set[bytes] = set()
+        self._lock = threading.RLock()
+        self._connection = self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the last process to do so folds the write-ahead log into it."""
+        self._connection.close()
+
+    # Opening.
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = self._connect(self.path.absolute().as_uri() + "?mode=rwc")
+            with self._guard():
+                self._prepare(connection)
+            return connection
+        except (OSError, sqlite3.OperationalError) as error:
+            return self._open_read_only(error)
+
+    def _open_read_only(self, reason: Exception) -> sqlite3.Connection:
+        self._give_up(reason)
+        if not self.path.is_file():
+            connection = self._connect(":memory:")
+            connection.executescript(_TABLES)
+            return connection
+        try:
+            connection = self._connect(self.path.absolute().as_uri() + "?mode=ro&immutable=1")
+            with self._guard():
+                self._check_ours(connection)
+        except sqlite3.OperationalError as error:
+            raise CacheError(f"{self.path}: cannot be read ({error}); choose another folder with --cache.") from error
+        return connection
+
+    @staticmethod
+    def _connect(name: str) -> sqlite3.Connection:
+        return sqlite3.connect(name, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            self._check_ours(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
+                for statement in _TABLES.split(";"):
+                    connection.execute(statement)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+    def _check_ours(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+            raise CacheError(f"{self.path}: an SQLite file, but not a vector cache of recs; choose another folder.")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            raise CacheError(
+                f"{self.path}: written by a newer recs (schema {version}, this one knows {_VERSION}); upgrade recs or "
+                "choose another folder."
+            )
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Turn what SQLite says of a damaged file into one line; a file that cannot be written passes through."""
+        try:
+            yield
+        except sqlite3.OperationalError:
+            raise
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise CacheError(
+                f"{self.path}: damaged, or not a vector cache ({error}); remove it (recs cache clear) and run again."
+            ) from error
+
+    def _give_up(self, reason: Exception) -> None:
+        if self.problem is None:
+            self.problem = f"{self.path}: cannot be written ({reason}); vectors of this run are not kept."
+            _log.warning("%s", self.problem)
+
+    # Reading and writing.
+
+    def get_chunks(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return the records of chunk boundaries that are known, by key."""
+        query = "SELECT key, value, checksum FROM chunks WHERE key IN ({})"
+        return self._read(query, (), keys)
+
+    def put_chunks(self, records: Mapping[bytes, bytes]) -> None:
+        """Keep records of chunk boundaries."""
+        self._used.update(records)
+        rows = [(key, value, zlib.crc32(value)) for key, value in sorted(records.items())]
+        self._write(
+            lambda: self._connection.executemany(
+                "INSERT OR IGNORE INTO chunks (key, value, checksum) VALUES (?, ?, ?)", rows
+            )
+        )
+
+    def get_vectors(self, space: str, keys: Sequence[bytes], dim: int) -> dict[bytes, FloatArray]:
+        """Return the vectors of a space that are known, by key; each has shape (dim,)."""
+        query = (
+            "SELECT key, value, checksum FROM vectors "
+            "WHERE space = (SELECT id FROM spaces WHERE space = ?) AND key IN ({})"
+        )
+        found = self._read(query, (space,), keys)
+        for value in found.values():
+            if len(value) != 4 * dim:
+                raise CacheError(
+                    f"{self.path}: a vector of {len(value) // 4} dimensions where the model has {dim}; remove the file "
+                    "(recs cache clear) and run again."
+                )
+        return {key: np.frombuffer(value, dtype="<f4") for key, value in found.items()}
+
+    def put_vectors(self, space: str, vectors: Mapping[bytes, FloatArray], spec: ModelSpec) -> None:
+        """Keep vectors of a space, in one transaction: all of them or, if the process is killed, none."""
+        described = json.dumps(
+            {
+                name: getattr(spec, name)
+                for name in (
+                    "dim",
+                    "max_tokens",
+                    "pooling",
+                    "normalize",
+                    "similarity",
+                    "prompts",
+                    "languages",
+                    "lowercase",
+                )
+            },
+            default=dict,
+        )
+        self._used.update(vectors)
+        blobs = [(key, np.ascontiguousarray(vector, dtype="<f4").tobytes()) for key, vector in sorted(vectors.items())]
+
+        def write() -> None:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO spaces (space, model, spec) VALUES (?, ?, ?)", (space, spec.name, described)
+            )
+            number = self._connection.execute("SELECT id FROM spaces WHERE space = ?", (space,)).fetchone()[0]
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO vectors (space, key, value, checksum) VALUES (?, ?, ?, ?)",
+                [(number, key, blob, zlib.crc32(blob)) for key, blob in blobs],
+            )
+
+        self._write(write)
+
+    def _read(self, query: str, before: tuple[str, ...], keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        self._used.update(keys)
+        with self._lock, self._guard():
+            for start in range(0, len(keys), _KEYS_PER_QUERY):
+                part = keys[start : start + _KEYS_PER_QUERY]
+                marks = ",".join("?" * len(part))
+                for key, value, checksum in self._connection.execute(query.format(marks), (*before, *part)):
+                    if zlib.crc32(value) != checksum:
+                        raise CacheError(
+                            f"{self.path}: damaged (a record does not match its checksum); remove it (recs cache clear) "
+                            "and run again."
+                        )
+                    found[key] = value
+        return found
+
+    def _write(self, action: Callable[[], object]) -> None:
+        if self.problem is not None:
+            return
+        try:
+            with self._lock, self._guard():
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    action()
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+        except sqlite3.OperationalError as error:
+            self._give_up(error)
+
+    # What it holds, and making it smaller.
+
+    def known_model(self, name: str) -> ModelSpec | None:
+        """Return what the cache remembers of a model whose files may not be here: the one whose vectors came last."""
+        with self._guard():
+            row = self._connection.execute(
+                "SELECT space, spec FROM spaces WHERE model = ? ORDER BY id DESC LIMIT 1", (name,)
+            ).fetchone()
+        if row is None:
+            return None
+        values = json.loads(row[1])
+        values["languages"] = tuple(values["languages"])
+        return ModelSpec(name=name, fingerprint=json.loads(row[0])[0], **values)
+
+    def known_precision(self, fingerprint: str) -> str | None:
+        """Return the precision of the vectors that the cache holds of a model; None if none or of more than one."""
+        found = {space.precision for space in self.info().spaces if space.fingerprint == fingerprint}
+        return found.pop() if len(found) == 1 else None
+
+    def info(self) -> CacheInfo:
+        """Return what the cache holds."""
+        with self._guard():
+            rows = self._connection.execute(
+                "SELECT spaces.space, model, count(vectors.id), coalesce(sum(length(value)), 0) "
+                "FROM spaces LEFT JOIN vectors ON vectors.space = spaces.id GROUP BY spaces.id ORDER BY spaces.id"
+            ).fetchall()
+            chunks = self._connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
+        spaces = []
+        for space, model, count, size in rows:
+            fingerprint, _, precision = json.loads(space)
+            spaces.append(SpaceInfo(model, fingerprint, precision, count, size))
+        size = self.path.stat().st_size if self.path.is_file() else 0
+        return CacheInfo(self.path, size, chunks, tuple(spaces))
+
+    def prune(self) -> int:
+        """Remove everything that this instance has neither looked up nor written; return how many records went.
+
+        After a run over a collection, that is what the collection no longer needs: texts that were edited or removed, other
+        models, other precisions.
+        """
+        if self.problem is not None:
+            raise CacheError(self.problem)
+        connection = self._connection
+        with self._lock, self._guard():
+            connection.execute("CREATE TEMP TABLE used (key BLOB PRIMARY KEY)")
+            connection.executemany("INSERT OR IGNORE INTO used VALUES (?)", [(key,) for key in self._used])
+            connection.execute("BEGIN IMMEDIATE")
+            gone = sum(
+                connection.execute(f"DELETE FROM {table} WHERE key NOT IN (SELECT key FROM used)").rowcount
+                for table in ("vectors", "chunks")
+            )
+            connection.execute("DELETE FROM spaces WHERE id NOT IN (SELECT space FROM vectors)")
+            connection.execute("COMMIT")
+            connection.execute("DROP TABLE used")
+            connection.execute("VACUUM")
+        return gone
+
+
+def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
+    """Remove the cache file in a folder, whatever is wrong with it; return the bytes that were freed.
+
+    Raises
+    ------
+    CacheError
+        If the file is there and cannot be removed, or is an SQLite file of something else.
+    """
+    path = (Path(folder) if folder is not None else cache_folder()) / FILE_NAME
+    freed = 0
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        part = path.with_name(name)
+        try:
+            size = part.stat().st_size
+            part.unlink()
+            freed += size
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise CacheError(f"{part}: cannot be removed ({error.strerror}).") from error
+    return freed

@@ -1,0 +1,79 @@
+"""`recs cache`: what the vector cache holds, and making it smaller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from recs.cli.options import (
+    cache_options,
+    model_options,
+    opened_cache,
+    read_source,
+    source_argument,
+    source_options,
+)
+from recs.cli.terminal import embedding_progress, emit, say
+
+_FOLDER = click.option(
+    "--cache", "cache_folder", metavar="DIR", help="The folder of the cache; the user's if left out."
+)
+
+
+@click.group("cache")
+def command() -> None:
+    """Show, prune or clear the vector cache."""
+
+
+@command.command("info")
+@_FOLDER
+def info(cache_folder: str | None) -> None:
+    """Say where the cache is and what it holds."""
+    from recs.cache import Cache
+
+    with Cache(cache_folder) as cache:
+        found = cache.info()
+    emit(f"{found.path}  {found.bytes / 1e6:.1f} MB, boundaries of {found.chunks:,} texts\n")
+    for space in found.spaces:
+        emit(
+            f"  {space.model}  {space.precision}  {space.vectors:,} vectors  {space.bytes / 1e6:.1f} MB  "
+            f"{space.fingerprint[:12]}\n"
+        )
+
+
+@command.command("prune")
+@source_argument
+@source_options
+@model_options
+@cache_options
+def prune(source: str, **values: Any) -> None:
+    """Remove everything that the public items of SOURCE do not need with this model."""
+    from recs.embed import embed_items, find_embedder
+    from recs.errors import OptionError
+    from recs.languages import item_languages
+    from recs.models import DEFAULT_MODEL
+
+    items = read_source(source, values).public
+    with opened_cache(values) as cache, embedding_progress(quiet=False) as progress:
+        if cache is None:
+            raise OptionError("--no-cache leaves nothing to prune.")
+        embedder = find_embedder(
+            values["model"] or DEFAULT_MODEL,
+            cache,
+            device=values["device"],
+            precision=values["precision"],
+            offline=values["offline"],
+        )
+        item_languages(items, cache)
+        embed_items(items, embedder, cache=cache, overflow=values["overflow"], progress=progress)
+        say(f"removed {cache.prune():,} records; {len(items):,} items have all they need")
+
+
+@command.command("clear")
+@_FOLDER
+def clear(cache_folder: str | None) -> None:
+    """Remove the cache file."""
+    from recs.cache import clear_cache
+
+    say(f"freed {clear_cache(cache_folder) / 1e6:.1f} MB")

@@ -1,0 +1,98 @@
+"""`recs embed`: vectors of texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recs.cli.options import cache_options, model_options, opened_cache, output_options
+from recs.cli.terminal import embedding_progress, emit, say
+
+if TYPE_CHECKING:
+    from recs.embeddings import Embeddings
+
+
+@click.command("embed")
+@click.argument("text", required=False)
+@click.option("-d", "--data", metavar="JSON", help='A JSON string or list of strings: \'["a", "b"]\'.')
+@click.option("-f", "--file", type=click.Path(path_type=Path), help="A JSON file of strings, or any SOURCE of items.")
+@click.option("--role", default="document", show_default=True, help="What the texts are for: document or query.")
+@output_options("json", "npz")
+@model_options
+@cache_options
+def command(
+    text: str | None,
+    data: str | None,
+    file: Path | None,
+    role: str,
+    output: Path | None,
+    form: str | None,
+    quiet: bool,
+    **values: Any,
+) -> None:
+    """Write the vectors of TEXT, of --data or of --file: a JSON list of vectors and nothing else on stdout.
+
+    With -o vectors.npz: ids, vectors and fingerprint, as recs.Embeddings.load reads them.
+    """
+    from recs.embed import find_embedder
+    from recs.files import write_atomically
+    from recs.models import DEFAULT_MODEL
+
+    if sum(given is not None for given in (text, data, file)) != 1:
+        raise click.UsageError("give one of TEXT, --data and --file.")
+    if form == "npz" and not output:
+        raise click.UsageError("npz is not text; name a file with -o.")
+    ids, titles, texts = _inputs(text, data, file)
+    with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
+        embedder = find_embedder(
+            values["model"] or DEFAULT_MODEL,
+            cache,
+            device=values["device"],
+            precision=values["precision"],
+            offline=values["offline"],
+        )
+        embeddings = embedder.embed(
+            texts, ids=ids, titles=titles, role=role, overflow=values["overflow"], store=cache, progress=progress
+        )
+    lost = int(embeddings.tokens_lost.sum())
+    if lost and not quiet:
+        say(f"note: {lost:,} of {int(embeddings.tokens.sum()):,} tokens were past the context window and are lost")
+    if output and (form == "npz" or (form is None and output.suffix == ".npz")):
+        embeddings.save(output)
+    elif output:
+        write_atomically(output, _as_json(embeddings).encode())
+    else:
+        emit(_as_json(embeddings))
+
+
+def _inputs(text: str | None, data: str | None, file: Path | None) -> tuple[list[str], list[str], list[str]]:
+    """Return ids, titles and texts."""
+    from recs.errors import SourceError
+    from recs.readers import read_items
+
+    if text is not None:
+        return ["0"], [""], [text]
+    if data is not None:
+        try:
+            texts = _strings(json.loads(data))
+        except ValueError as error:
+            raise SourceError(f"--data: not JSON ({error}); expected a string or a list of strings.") from error
+        if texts is None:
+            raise SourceError("--data: expected a JSON string or a list of strings.")
+        return [str(i) for i in range(len(texts))], [""] * len(texts), texts
+    collection = read_items(str(file))
+    return [item.id for item in collection], [item.title for item in collection], [item.text for item in collection]
+
+
+def _strings(content: object) -> list[str] | None:
+    texts = [content] if isinstance(content, str) else content
+    return texts if isinstance(texts, list) and all(isinstance(text, str) for text in texts) else None
+
+
+def _as_json(embeddings: Embeddings) -> str:
+    # Nine significant digits bring every float32 back exactly.
+    rows = ["[" + ", ".join(f"{value:.9g}" for value in row) + "]" for row in embeddings.vectors.tolist()]
+    return "[" + ",\n ".join(rows) + "]\n"

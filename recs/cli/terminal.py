@@ -1,0 +1,120 @@
+"""What a person sees: progress, tables, what was skipped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+    from recs.embedder import Progress
+    from recs.items import Collection
+    from recs.related import RelatedLists
+
+_SKIPPED_SHOWN = 5
+
+
+def say(line: str) -> None:
+    """Tell the person something: a line on stderr."""
+    sys.stderr.write(f"{printable(line)}\n")
+
+
+def emit(text: str) -> None:
+    """Write data to stdout, in UTF-8 whatever the terminal's locale is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters: a title must not move the cursor or colour the screen."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+@contextmanager
+def embedding_progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """Yield a callback that draws a bar with tokens a second and time left; None where no terminal watches."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("embedding"),
+        BarColumn(),
+        TextColumn("{task.fields[texts]} chunks  {task.fields[speed]} tokens/s"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task: list[TaskID] = []
+    with bar:
+        yield lambda progress: _draw(bar, task, progress)
+
+
+def _draw(bar: Bar, task: list[TaskID], progress: Progress) -> None:
+    if not task:
+        task.append(bar.add_task("", total=progress.tokens, texts="", speed="…"))
+    speed = bar.tasks[task[0]].speed
+    bar.update(
+        task[0],
+        completed=progress.tokens_done,
+        texts=f"{progress.texts_done:,}/{progress.texts:,}",
+        speed=f"{speed:,.0f}" if speed else "…",
+    )
+
+
+def report_reading(collection: Collection) -> None:
+    """Say what a source held that is not ranked: skipped rows, closed items, removed lines, fields without a place."""
+    closed: dict[str, int] = {}
+    for item in collection:
+        if not item.is_public:
+            closed[item.visibility] = closed.get(item.visibility, 0) + 1
+    if closed:
+        listed = ", ".join(f"{count} {name}" for name, count in sorted(closed.items()))
+        say(f"left out: {sum(closed.values())} items that are not public ({listed})")
+    if collection.skipped:
+        say(f"skipped: {len(collection.skipped)}")
+        for skipped in collection.skipped[:_SKIPPED_SHOWN]:
+            name = f" ({skipped.id})" if skipped.id else ""
+            say(f"  {skipped.where}{name}: {skipped.reason}")
+        if len(collection.skipped) > _SKIPPED_SHOWN:
+            say(f"  … and {len(collection.skipped) - _SKIPPED_SHOWN} more")
+    if collection.boilerplate:
+        times = sum(collection.boilerplate.values())
+        say(f"removed: {len(collection.boilerplate)} lines that stand in most items, {times:,} times in all")
+    if collection.ignored_fields:
+        say(f"not used: the fields {', '.join(sorted(collection.ignored_fields))}")
+
+
+def report_related(lists: RelatedLists) -> None:
+    """Say what was ranked and by what."""
+    counts = lists.counts
+    by = f"{lists.model['name']}" if lists.model else "terms alone"
+    line = f"ranked: {counts['items']:,} items by {by}"
+    if "chunks" in counts:
+        line += f", {counts['chunks']:,} chunks, {counts['tokens']:,} tokens, {counts['tokens_lost']:,} lost"
+    say(line)
+    if counts["short_lists"]:
+        say(f"{counts['short_lists']:,} lists have fewer than {lists.config['k']} entries")
+
+
+def sample_table(lists: RelatedLists, *, samples: int) -> str:
+    """Return the lists of a few items, spread over the collection, as text for a terminal."""
+    ids = list(lists)
+    step = max(len(ids) // samples, 1)
+    blocks = []
+    for item_id in ids[::step][:samples]:
+        rows = [printable(lists.items[item_id].title or item_id)]
+        for match in lists[item_id]:
+            title = printable(lists.items[match.id].title or match.id)
+            rows.append(f"  {match.score:6.3f}  {title}")
+        if len(rows) == 1:
+            rows.append("  (no related item)")
+        blocks.append("\n".join(rows))
+    return "\n\n".join(blocks) + "\n" if blocks else "no public items\n"

@@ -1,0 +1,98 @@
+"""Items to vectors: the embedder, the cache and the ids joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from recs.cache import Cache
+from recs.embedder import Embedder, Overflow, Progress, load_embedder
+from recs.embeddings import Embeddings
+from recs.errors import ModelNotFoundError
+from recs.items import Item
+from recs.models import DEFAULT_MODEL, registry_row
+
+
+def embed_items(
+    items: Iterable[Item],
+    embedder: Embedder | str | None = None,
+    *,
+    cache: Cache | bool = True,
+    overflow: Overflow = "chunk",
+    progress: Callable[[Progress], None] | None = None,
+) -> Embeddings:
+    """Embed n items: title and text of each, all of it.
+
+    Parameters
+    ----------
+    items
+        Any; drafts too, so leave out what must not be embedded (`Collection.public`).
+    embedder
+        An `Embedder`, the name of a model, or None for the default model.
+    cache
+        True for the user's cache folder, False for none, or a `Cache`.
+    overflow
+        What happens past the context window: "chunk", "truncate" or "error".
+    progress
+        Called after every batch that needed the model.
+
+    Returns
+    -------
+    Embeddings
+        In the order of `items`: of each item the mean of its chunks, weighted by their tokens.
+
+    Raises
+    ------
+    ModelNotFoundError, MissingDependencyError
+        If a vector has to be computed and the model or torch is not installed.
+    EmbeddingError
+        If an item has neither title nor text, or the model emits NaN or a zero vector.
+    """
+    listed = list(items)
+    with open_cache(cache) as store:
+        if embedder is None or isinstance(embedder, str):
+            embedder = find_embedder(embedder or DEFAULT_MODEL, store)
+        return embedder.embed(
+            [item.text for item in listed],
+            ids=[item.id for item in listed],
+            titles=[item.title for item in listed],
+            overflow=overflow,
+            store=store,
+            progress=progress,
+        )
+
+
+def find_embedder(
+    name: str, cache: Cache | None, *, device: str | None = None, precision: str = "auto", offline: bool = False
+) -> Embedder:
+    """Return an embedder for a model, from its files or else from what the cache remembers of it.
+
+    A build machine with a committed cache and without the model gets an embedder that can look up every vector it has.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If the model has no files here and the cache does not know it.
+    """
+    try:
+        return load_embedder(name, device=device, precision=precision, offline=offline)
+    except ModelNotFoundError:
+        known, _ = registry_row(name)
+        spec = cache.known_model(known) if cache is not None else None
+        if cache is None or spec is None:
+            raise
+        if precision == "auto":
+            precision = cache.known_precision(spec.fingerprint) or precision
+        return Embedder(spec, device=device, precision=precision)
+
+
+@contextmanager
+def open_cache(cache: Cache | bool) -> Iterator[Cache | None]:
+    """Yield the cache that the argument stands for, and close it if it was opened here."""
+    if isinstance(cache, Cache):
+        yield cache
+    elif cache:
+        with Cache() as opened:
+            yield opened
+    else:
+        yield None

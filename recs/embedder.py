@@ -1,0 +1,435 @@
+"""Texts to vectors with one model: chunks within its context window, batches, a store of what is known already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from recs.batches import plan_missing
+from recs.chunks import Span, split_text
+from recs.embeddings import Embeddings, FloatArray, unit_rows
+from recs.errors import EmbeddingError, ModelError, ModelNotFoundError, OptionError, TextTooLongError
+from recs.hardware import Precision, resolve_device, resolve_precision
+from recs.hub import can_download, download_model
+from recs.models import DEFAULT_MODEL, ModelSpec, find_model, missing_model_message, read_model
+from recs.tokenizer import ModelTokenizer
+
+Overflow = Literal["chunk", "truncate", "error"]
+OVERFLOWS: tuple[Overflow, ...] = ("chunk", "truncate", "error")
+
+# A change in how texts are cut or titles are put before them must not find the boundaries of an older version.
+_CHUNKING = "chunks/1"
+# A title is put before every chunk; one that takes more than this share of the window gets chunks of its own instead.
+_TITLE_SHARE = 0.25
+# Batches between two writes to the store: what a killed run loses.
+_BATCHES_PER_WRITE = 8
+_TITLE_END = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an embedding run is: texts and tokens that needed the model, cached ones left out."""
+
+    texts_done: int
+    texts: int
+    tokens_done: int
+    tokens: int
+
+
+class VectorStore(Protocol):
+    """What `Embedder.embed` keeps its work in; `recs.Cache` is one."""
+
+    def get_chunks(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]: ...
+    def put_chunks(self, records: Mapping[bytes, bytes]) -> None: ...
+    def get_vectors(self, space: str, keys: Sequence[bytes], dim: int) -> Mapping[bytes, FloatArray]: ...
+    def put_vectors(self, space: str, vectors: Mapping[bytes, FloatArray], spec: ModelSpec) -> None: ...
+
+
+class Encoder(Protocol):
+    """What turns one batch of token ids into vectors."""
+
+    @property
+    def batch_tokens(self) -> int: ...
+    def encode(self, ids: Sequence[Sequence[int]]) -> FloatArray: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """One text cut to the window: what is embedded, and what each piece counts for in the mean."""
+
+    pieces: tuple[str, ...]
+    lengths: tuple[int, ...]
+    weights: tuple[int, ...]
+    tokens: int
+    lost: int
+
+
+class Embedder:
+    """One model, ready to embed. Cheap to make: the weights are loaded when the first vector has to be computed.
+
+    Parameters
+    ----------
+    spec
+        What the files of the model say.
+    device
+        "cpu", "cuda", "cuda:1", "mps", or None for the best there is.
+    precision
+        "auto", "float32" or "bfloat16".
+    tokenizer, encoder
+        Stand-ins for the model's own, for tests and for engines other than torch.
+
+    Notes
+    -----
+    Vectors of the same text agree between precisions to a cosine of .9995, and between batches, thread counts and runs to
+    .99999 in float32. The same texts with the same options on the same machine give the same bytes, in any order.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        *,
+        device: str | None = None,
+        precision: str = "auto",
+        tokenizer: ModelTokenizer | None = None,
+        encoder: Encoder | None = None,
+    ) -> None:
+        self.spec = spec
+        self.device = resolve_device(device)
+        self.precision: Precision = resolve_precision(precision, self.device)
+        self._given_tokenizer = tokenizer
+        self._given_encoder = encoder
+
+    def __repr__(self) -> str:
+        return f"Embedder({self.spec.name!r}, device={self.device!r}, precision={self.precision!r})"
+
+    @cached_property
+    def tokenizer(self) -> ModelTokenizer:
+        """The model's tokenizer."""
+        if self._given_tokenizer is not None:
+            return self._given_tokenizer
+        if self.spec.folder is None:
+            raise ModelNotFoundError(
+                f"{missing_model_message(self.spec.name)}, or bring a cache that holds all vectors"
+            )
+        return ModelTokenizer(self.spec.folder, lowercase=self.spec.lowercase)
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        if self._given_encoder is not None:
+            return self._given_encoder
+        from recs.torch_encoder import TorchEncoder
+
+        return TorchEncoder(self.spec, self.tokenizer, device=self.device, precision=self.precision)
+
+    def tokens(self, text: str) -> list[str]:
+        """Return the tokens of a text as written in the vocabulary, special tokens included."""
+        return self.tokenizer.tokens(text)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text takes in the context window, special tokens included."""
+        return [count + self.tokenizer.special_tokens for count in self.tokenizer.count(_strings(texts))]
+
+    def similarity(self, a: Embeddings, b: Embeddings) -> npt.NDArray[np.float64]:
+        """Return the model's own similarity of every vector of `a` (n, d) with every vector of `b` (m, d).
+
+        Returns
+        -------
+        float64 array of shape (n, m), higher is more similar; the Euclidean similarity is minus the distance.
+
+        Raises
+        ------
+        FingerprintMismatchError
+            If the two are of different models.
+        """
+        a.check_comparable(b)
+        x, y = a.vectors.astype(np.float64), b.vectors.astype(np.float64)
+        if a.similarity == "cosine":
+            x, y = unit_rows(x), unit_rows(y)
+        if a.similarity == "euclidean":
+            return -np.stack([np.linalg.norm(y - row, axis=1) for row in x]) if len(x) else np.zeros((0, len(y)))
+        return x @ y.T
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        ids: Sequence[str] | None = None,
+        titles: Sequence[str] | None = None,
+        role: str = "document",
+        overflow: Overflow = "chunk",
+        store: VectorStore | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Embeddings:
+        """Embed n texts.
+
+        Parameters
+        ----------
+        texts : n strings, none empty
+        ids : n unique strings; "0", "1", … if left out
+        titles : n strings
+            Put before every chunk of their text.
+        role
+            "document", "query", …: chooses the model's prompt for it, where it has one.
+        overflow
+            What happens to a text longer than the context window: "chunk" embeds all of it in chunks and takes their mean
+            weighted by tokens, "truncate" embeds what fits and counts the rest in `tokens_lost`, "error" raises.
+        store
+            Where chunk boundaries and vectors are looked up and kept.
+        progress
+            Called after every batch.
+
+        Returns
+        -------
+        Embeddings
+            In the order of `texts`.
+
+        Raises
+        ------
+        EmbeddingError
+            If a text is empty, or the model emits NaN or a zero vector.
+        TextTooLongError
+            If `overflow` is "error" and a text is too long.
+        """
+        texts = _strings(texts)
+        names = tuple(ids) if ids is not None else tuple(map(str, range(len(texts))))
+        headings = list(titles) if titles is not None else [""] * len(texts)
+        if not len(names) == len(texts) == len(headings):
+            raise EmbeddingError(f"{len(texts)} texts, {len(names)} ids and {len(headings)} titles; expected as many.")
+        if overflow not in OVERFLOWS:
+            raise OptionError(f"overflow is {overflow!r}, expected one of {', '.join(OVERFLOWS)}.")
+        for name, text, title in zip(names, texts, headings, strict=True):
+            if not text.strip() and not title.strip():
+                raise EmbeddingError(f"the text of {name!r} is empty; there is nothing to embed.")
+        documents = self._documents(names, texts, headings, role=role, overflow=overflow, store=store)
+        vectors = self._vectors(documents, role=role, store=store, progress=progress)
+        return self._pool(names, documents, vectors)
+
+    # Texts to pieces that fit the window.
+
+    def _documents(
+        self,
+        names: Sequence[str],
+        texts: Sequence[str],
+        titles: Sequence[str],
+        *,
+        role: str,
+        overflow: Overflow,
+        store: VectorStore | None,
+    ) -> list[_Document]:
+        prompt = self.spec.prompts.get(role, "")
+        policy = json.dumps([_CHUNKING, self.spec.fingerprint, prompt, overflow == "chunk"])
+        keys = [_key(policy, title, text) for title, text in zip(titles, texts, strict=True)]
+        known = dict(store.get_chunks(keys)) if store is not None else {}
+        made: dict[bytes, bytes] = {}
+        documents = []
+        for name, key, text, title in zip(names, keys, texts, titles, strict=True):
+            if key not in known:
+                known[key] = made[key] = self._cut(text, title, prompt=prompt, split=overflow == "chunk")
+            document = _render(known[key], text, title, prompt)
+            if overflow == "error" and document.lost:
+                raise TextTooLongError(
+                    f"the text of {name!r} has {document.tokens} tokens and {document.tokens - document.lost} fit the "
+                    f"context window of {self.spec.name}; choose overflow chunk or truncate."
+                )
+            documents.append(document)
+        if store is not None and made:
+            store.put_chunks(made)
+        return documents
+
+    def _cut(self, text: str, title: str, *, prompt: str, split: bool) -> bytes:
+        """Return a record of where a text (and a title too long to be a prefix) is cut: see `_render`."""
+        room = self.spec.max_tokens - self.tokenizer.special_tokens - self.tokenizer.count([prompt])[0]
+        if room < 2:
+            raise ModelError(f"{self.spec.name}: its context window of {self.spec.max_tokens} has no room for text.")
+        title_tokens = self.tokenizer.count([title])[0] if title else 0
+        prefixed = bool(title) and (not text or title_tokens <= room * _TITLE_SHARE)
+        prefix = title + _TITLE_END if prefixed and text else ""
+        budget = room - (title_tokens if prefix else 0)
+        parts = [[*part, 0] for part in self._fit(text, prompt + prefix, budget, split=split)] if text else []
+        heads = [] if prefix or not title else [[*part, 1] for part in self._fit(title, prompt, room, split=split)]
+        pieces = (heads + parts)[: None if split else 1]
+        total = self.tokenizer.count([text])[0] + (0 if prefix else title_tokens)
+        lost = 0 if split else max(total - pieces[0][2], 0)
+        return json.dumps({"prefix": bool(prefix), "parts": pieces, "tokens": total, "lost": lost}).encode()
+
+    def _fit(self, text: str, before: str, budget: int, *, split: bool) -> list[tuple[int, int, int, int]]:
+        """Cut a text to pieces of at most `budget` tokens: (start, stop, tokens, length with all that goes around)."""
+        slack = 0
+        while True:
+            room = max(budget - slack, 1)
+            additive = self.tokenizer.is_additive
+            spans = split_text(text, token_spans=self.tokenizer.spans, budget=room, additive=additive) if split else []
+            spans = spans or [self._head(text, room)]
+            around = self.tokenizer.special_tokens + self.tokenizer.count([before])[0]
+            if self.tokenizer.is_additive:
+                lengths = [span.tokens + around for span in spans]
+            else:
+                lengths = self.count_tokens([before + text[span.start : span.stop] for span in spans])
+            excess = max(lengths, default=0) - self.spec.max_tokens
+            if excess <= 0 or budget - slack <= 1:
+                return [(s.start, s.stop, s.tokens, length) for s, length in zip(spans, lengths, strict=True)]
+            slack += excess
+
+    def _head(self, text: str, budget: int) -> Span:
+        spans = self.tokenizer.spans(text)[:budget]
+        return Span(0, spans[-1][1], len(spans))
+
+    # Pieces to vectors.
+
+    def _vectors(
+        self,
+        documents: Sequence[_Document],
+        *,
+        role: str,
+        store: VectorStore | None,
+        progress: Callable[[Progress], None] | None,
+    ) -> dict[str, FloatArray]:
+        length_of = {p: n for d in documents for p, n in zip(d.pieces, d.lengths, strict=True)}
+        texts = sorted(length_of)
+        lengths = [length_of[text] for text in texts]
+        space = self.space(role)
+        keys = [_key(space, text) for text in texts]
+        known = store.get_vectors(space, keys, self.spec.dim) if store is not None else {}
+        result = {text: known[key] for text, key in zip(texts, keys, strict=True) if key in known}
+        missing = {i for i, text in enumerate(texts) if text not in result}
+        if not missing:
+            return result
+        todo = Progress(0, len(missing), 0, sum(lengths[i] for i in missing))
+        unsaved: dict[bytes, FloatArray] = {}
+        for number, batch in enumerate(plan_missing(texts, lengths, missing, budget=self._encoder.batch_tokens), 1):
+            vectors = self._encode([texts[i] for i in batch])
+            for i, vector in zip(batch, vectors, strict=True):
+                result[texts[i]] = unsaved[keys[i]] = vector
+            if store is not None and number % _BATCHES_PER_WRITE == 0:
+                store.put_vectors(space, unsaved, self.spec)
+                unsaved = {}
+            todo = Progress(
+                todo.texts_done + len(batch), todo.texts, todo.tokens_done + sum(lengths[i] for i in batch), todo.tokens
+            )
+            if progress is not None:
+                progress(todo)
+        if store is not None and unsaved:
+            store.put_vectors(space, unsaved, self.spec)
+        return result
+
+    def _encode(self, texts: list[str]) -> FloatArray:
+        ids = self.tokenizer.ids(texts)
+        vectors = self._encoder.encode(ids)
+        expected = (len(texts), self.spec.dim)
+        if vectors.shape != expected:
+            raise EmbeddingError(f"{self.spec.name} gave an array of shape {vectors.shape}, expected {expected}.")
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        wrong = ~np.isfinite(squares) | (squares == 0)
+        if wrong.any():
+            text = texts[int(np.argmax(wrong))]
+            raise EmbeddingError(
+                f"{self.spec.name} gave {'a zero vector' if (squares == 0).any() else 'NaN'} for the text that begins "
+                f"{text[:40]!r}; try precision float32."
+            )
+        return unit_rows(vectors.astype(np.float64)).astype(np.float32) if self.spec.similarity == "cosine" else vectors
+
+    def space(self, role: str = "document") -> str:
+        """Return what vectors of a role are cached under: fingerprint, prompt and precision."""
+        return json.dumps([self.spec.fingerprint, self.spec.prompts.get(role, ""), self.precision])
+
+    def _pool(
+        self, names: tuple[str, ...], documents: Sequence[_Document], vectors: Mapping[str, FloatArray]
+    ) -> Embeddings:
+        dim = self.spec.dim
+        chunks = [vectors[piece] for document in documents for piece in document.pieces]
+        chunk_vectors = np.stack(chunks) if chunks else np.zeros((0, dim), np.float32)
+        counts = np.array([len(document.pieces) for document in documents], dtype=np.int64)
+        weights = np.array([w for document in documents for w in document.weights], dtype=np.float64)
+        pooled = np.zeros((len(documents), dim), dtype=np.float64)
+        first = np.cumsum(counts) - counts
+        if len(documents):
+            pooled = np.add.reduceat(chunk_vectors * weights[:, None], first, axis=0)
+            pooled /= np.add.reduceat(weights, first)[:, None]
+        if self.spec.similarity == "cosine":
+            pooled = unit_rows(pooled)
+        single = counts == 1
+        result = pooled.astype(np.float32)
+        result[single] = chunk_vectors[first[single]]
+        return Embeddings(
+            ids=names,
+            vectors=result,
+            fingerprint=self.spec.fingerprint,
+            similarity=self.spec.similarity,
+            model=self.spec.name,
+            chunk_vectors=chunk_vectors,
+            chunk_rows=np.repeat(np.arange(len(documents)), counts),
+            tokens=np.array([document.tokens for document in documents], dtype=np.int64),
+            tokens_lost=np.array([document.lost for document in documents], dtype=np.int64),
+        )
+
+
+def load_embedder(
+    name: str = DEFAULT_MODEL, *, device: str | None = None, precision: str = "auto", offline: bool = False
+) -> Embedder:
+    """Return an embedder for a model: of the registry, by its hub id, or in a folder.
+
+    The files are looked for at `name` as a path, in the local hub cache, in a package that carries the model, and at last on
+    the hub: a download first says name, size and place in the log.
+
+    Parameters
+    ----------
+    name
+        "all-MiniLM-L6-v2", "organisation/model", or the path of a folder that sentence-transformers can load.
+    device
+        "cpu", "cuda", "cuda:1", "mps", or None for the best there is.
+    precision
+        "auto", "float32" or "bfloat16". Part of what vectors are cached under.
+    offline
+        Never ask the network.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If the model has no files on this machine.
+    ModelError, WeightsError
+        If its files are not what they should be.
+
+    Notes
+    -----
+    Reads small files and the digest of the weights (remembered between runs); torch is imported and the weights are loaded
+    and checked when the first vector has to be computed.
+    """
+    if not offline and find_model(name) is None and can_download():
+        download_model(name)
+    return Embedder(read_model(name), device=device, precision=precision)
+
+
+def _render(record: bytes, text: str, title: str, prompt: str) -> _Document:
+    """Put prompt and title around the pieces that a record of `Embedder._cut` describes."""
+    content: dict[str, Any] = json.loads(record)
+    before = prompt + (title + _TITLE_END if content["prefix"] else "")
+    pieces = tuple(
+        prompt + title[start:stop] if of_title else before + text[start:stop]
+        for start, stop, _, _, of_title in content["parts"]
+    )
+    return _Document(
+        pieces=pieces,
+        lengths=tuple(part[3] for part in content["parts"]),
+        weights=tuple(max(part[2], 1) for part in content["parts"]),
+        tokens=content["tokens"],
+        lost=content["lost"],
+    )
+
+
+def _strings(texts: Sequence[str]) -> Sequence[str]:
+    if isinstance(texts, str) or any(not isinstance(text, str) for text in texts):
+        raise EmbeddingError("expected a list of strings; one text is a list of one.")
+    return texts
+
+
+def _key(*parts: str) -> bytes:
+    """Return a digest of the parts, framed so that no two lists of parts share one."""
+    framed = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(framed.encode("utf-8", "surrogatepass")).digest()[:20]

@@ -1,0 +1,56 @@
+"""What the processor can do, asked without importing torch, since a run from the cache must not pay for that import."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from recs.errors import OptionError
+
+Precision = Literal["float32", "bfloat16"]
+
+# Matrix units that make bfloat16 several times faster than float32; elsewhere it is many times slower.
+_FAST_BFLOAT16 = {"amx_bf16", "avx512_bf16"}
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Return the feature flags of the processor; empty where the system has no simple way to ask."""
+    if platform.system() != "Linux" or platform.machine() not in ("x86_64", "AMD64"):
+        return frozenset()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+def resolve_precision(wanted: str, device: str) -> Precision:
+    """Return the precision that "auto" stands for on a device ("cpu", "cuda", "mps").
+
+    Bfloat16 where the matrix units of the processor make it faster and it stays within the stated bound, float32 elsewhere.
+
+    Raises
+    ------
+    OptionError
+    """
+    if wanted == "float32" or wanted == "bfloat16":
+        return wanted
+    if wanted != "auto":
+        raise OptionError(f"precision is {wanted!r}, expected auto, float32 or bfloat16.")
+    if device.startswith("cuda"):
+        return "bfloat16"
+    return "bfloat16" if device == "cpu" and _FAST_BFLOAT16 & cpu_flags() else "float32"
+
+
+def resolve_device(wanted: str | None) -> str:
+    """Return the device that None stands for: "cuda" where there is an NVIDIA driver, "mps" on Apple silicon, else "cpu"."""
+    if wanted and wanted != "auto":
+        return wanted
+    if any(Path("/proc/driver/nvidia/gpus").glob("*")):
+        return "cuda"
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return "mps"
+    return "cpu"

@@ -1,0 +1,72 @@
+"""A model's own tokenizer, read from its tokenizer.json without torch or transformers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recs.errors import ModelError
+
+
+class ModelTokenizer:
+    """Tokens of texts as the model sees them. Thread-safe; truncation and padding are off.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds `tokenizer.json`.
+    lowercase
+        Whether the model lowercases its input before the tokenizer does anything.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or is not a tokenizer.
+    """
+
+    def __init__(self, folder: Path, *, lowercase: bool = False) -> None:
+        import tokenizers
+
+        path = folder / "tokenizer.json"
+        try:
+            content = path.read_text(encoding="utf-8")
+            self._tokenizer: Any = tokenizers.Tokenizer.from_str(content)
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read: {error.strerror}.") from error
+        except Exception as error:  # the library raises bare Exception
+            raise ModelError(f"{path}: not a tokenizer ({error}).") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._lowercase = lowercase
+        self.special_tokens = int(self._tokenizer.num_special_tokens_to_add(False))
+        """How many tokens the model adds to every text."""
+        self.is_additive = json.loads(content)["model"].get("type") == "WordPiece"
+        """Whether the tokens of a text are those of its parts, where it is cut at white space."""
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, special tokens included."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast([self._prepare(t) for t in texts])]
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has, special tokens left out."""
+        encodings = self._tokenizer.encode_batch_fast([self._prepare(t) for t in texts], add_special_tokens=False)
+        return [len(encoding.ids) for encoding in encodings]
+
+    def tokens(self, text: str) -> list[str]:
+        """Return the tokens of a text as written in the vocabulary, special tokens included."""
+        return list(self._tokenizer.encode(self._prepare(text)).tokens)
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Return the span in characters, half open, of each token of a text, special tokens left out."""
+        return list(self._tokenizer.encode(self._prepare(text), add_special_tokens=False).offsets)
+
+    def _prepare(self, text: str) -> str:
+        if not self._lowercase:
+            return text
+        lowered = text.lower()
+        if len(lowered) == len(text):
+            return lowered
+        # A few capitals have a lower case of two characters; they are kept, so that offsets stay those of the text.
+        return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
