@@ -51,14 +51,12 @@ clean: ## remove .venv and everything that was made
 	rm -rf .venv build dist .hypothesis .mypy_cache .ruff_cache .import_linter_cache *.egg-info
 
 # What is installed depends on these two files alone; a stamp newer than both means there is nothing to do.
-.venv/installed: pyproject.toml constraints.txt
-	@$(MAKE) --no-print-directory .venv/made
+.venv/installed: pyproject.toml constraints.txt | .venv/made
 	@echo "Installing the package into .venv; the first time takes a few minutes ..."
 	@$(INSTALL) '.[all]'
 	@touch $@
 
-.venv/installed-dev: pyproject.toml constraints.txt
-	@$(MAKE) --no-print-directory .venv/made
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/made
 	@echo "Installing the package and its tools into .venv; the first time takes a few minutes ..."
 	@$(INSTALL) '.[all,dev]'
 	@touch .venv/installed $@

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import le
 from typing import NamedTuple
 
 TokenSpans = Callable[[str], Sequence[tuple[int, int]]]
@@ -58,14 +59,22 @@ _CRUMB = 0.25
 _CANDIDATES = 16
 
 _CLOSERS = "\"'”’»)\\]}」』）】》"
-_BOUNDARY = re.compile(rf"\s+|[。！？｡][{_CLOSERS}]*\s*")
-_SENTENCE_END = re.compile(rf"[.!?…‽؟۔।።。！？｡][{_CLOSERS}*_]*$")
+_STOPS = ".!?…‽؟۔।።"
+_WIDE_STOPS = "。！？｡"
+# Lines; the white space after what may be the end of a sentence; stops that need no white space.
+_BOUNDARY = re.compile(
+    rf"\n\s*|(?<=[{_STOPS}{_CLOSERS}*_])[^\S\n]+(?=\S)|[{_WIDE_STOPS}][{_CLOSERS}]*(?:[^\S\n]+(?=\S))?(?!\s)"
+)
+_SENTENCE_END = re.compile(rf"[{_STOPS}{_WIDE_STOPS}][{_CLOSERS}*_]*$")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"'“‘])(?:[^\W\d_]|[Mm]rs?|[Mm]s|[Dd]rs?|[Pp]rof|[Ss]t|[Jj]r|[Ss]r|vs|etc|cf|ca|[Nn]os?|[Ff]igs?|[Ee]qs?|[Vv]ol|pp"
     r"|approx|[Ii]nc|[Ll]td|[Cc]o|[Cc]orp|[Dd]ept|[Ee]st|[Gg]en|[Ss]en|[Rr]ep|[Gg]ov|bzw|ggf|usw|(?:[^\W\d_]\.)+[^\W\d_])\.$"
 )
 _LIST_MARK = re.compile(r"\s*(?:[-*+•–|>#]|\d+[.)]\s|\S+\s*\|)")
 _LONGEST_HEADING = 120
+# A line at least so long that ends in a word or comma and goes on with a word was wrapped by an editor.
+_WRAPPED = re.compile(r"[^\n]{40}[^\W_],?\n[^\W\d_]")
+_SPACE = re.compile(r"\s")
 
 
 def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: bool = False) -> list[Span]:
@@ -122,7 +131,9 @@ def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: boo
         parts: list[tuple[int, int, int | None]] = []
         for left, right in zip(edges, edges[1:], strict=False):
             tokens = right.tokens - left.tokens
-            known = additive and tokens <= budget and _at_white_space(piece, left.at) and _at_white_space(piece, right.at)
+            known = (
+                additive and tokens <= budget and _at_white_space(piece, left.at) and _at_white_space(piece, right.at)
+            )
             parts.append((start + left.at, start + right.at, tokens if known else None))
         todo.extend(reversed(parts))
     return done
@@ -188,6 +199,9 @@ def _size_cost(fill: float) -> float:
 
 def _token_starts(text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
     """Return where each token starts, in ascending order; white space that a token begins with is not counted to it."""
+    starts = [begin for begin, _ in spans]
+    if all(map(le, starts, starts[1:])) and not _SPACE.search("".join(map(text[: starts[-1] + 1].__getitem__, starts))):
+        return starts
     starts = []
     last = 0
     for begin, stop in spans:
@@ -206,54 +220,56 @@ def _candidates(text: str, starts: Sequence[int], budget: int) -> Iterator[_Cut]
     """Give the cheapest cut of each small stretch of tokens, in order; each has tokens on both sides."""
     width = max(1, budget // _CANDIDATES)
     boundaries = _boundaries(text)
-    at, cost = next(boundaries, (len(text) + 1, _TOKEN))
+    beyond = (len(text) + 1, _TOKEN)
+    at, cost = next(boundaries, beyond)
     total = len(starts)
     previous = 0
     for low in range(1, total, width):
         high = min(low + width, total) - 1
         found: _Cut | None = None
-        # Boundaries up to the start of token `high` lie after at most `high` tokens.
+        # What lies behind the start of token low - 1 and not behind that of token `high` has low to high tokens before it.
         while at <= starts[high]:
-            tokens = bisect_left(starts, at, low, high) if at > starts[low - 1] else 0
-            if tokens and (found is None or cost <= found.cost):
-                found = _Cut(at, tokens, cost)
-            at, cost = next(boundaries, (len(text) + 1, _TOKEN))
+            if at > starts[low - 1] and (found is None or cost <= found.cost):
+                found = _Cut(at, bisect_left(starts, at, low, high), cost)
+            at, cost = next(boundaries, beyond)
         if found is None:
-            token = bisect_left(starts, starts[high], low, high)  # the first of several tokens of one character
-            if starts[token] > starts[token - 1]:
-                found = _Cut(starts[token], token, _TOKEN)
+            found = _word_cut(text, starts, low, high)
         if found is not None and previous < found.at < len(text):
             previous = found.at
             yield found
 
 
+def _word_cut(text: str, starts: Sequence[int], low: int, high: int) -> _Cut | None:
+    """Return the last place before a word, else before a token, that has `low` to `high` tokens before it."""
+    space = text.rfind(" ", starts[low - 1], starts[high])
+    if space < 0:
+        space = max((gap.end() - 1 for gap in _SPACE.finditer(text, starts[low - 1], starts[high])), default=-1)
+    if space >= 0:
+        return _Cut(space + 1, bisect_left(starts, space + 1, low, high), _WORD)
+    token = bisect_left(starts, starts[high], low, high)  # the first of several tokens of one character
+    return _Cut(starts[token], token, _TOKEN) if starts[token] > starts[token - 1] else None
+
+
 def _boundaries(text: str) -> Iterator[tuple[int, float]]:
-    """Give the places where words, sentences, lines, blocks and sections of a text begin, with what a cut there costs."""
+    """Give the places where sentences, lines, blocks and sections of a text begin, with what a cut there costs."""
     for match in _BOUNDARY.finditer(text):
-        gap = match.group()
-        at = match.end()
-        if gap == " ":
-            yield at, _sentence_cost(text, match.start(), at)
-        elif "\n" in gap:
-            at -= len(gap) - 1 - gap.rindex("\n")  # the indent of a line belongs to the line
-            yield at, _line_cost(text, match.start(), at, gap.count("\n"))
-        elif gap[0].isspace():
-            yield at, _sentence_cost(text, match.start(), at)
-        else:
-            yield at, _SENTENCE
+        start, stop = match.span()
+        if text[start] == "\n":
+            gap = match.group()
+            yield stop - len(gap) + 1 + gap.rindex("\n"), _line_cost(text, start, stop, gap.count("\n"))
+        elif not text[start].isspace() or _is_sentence_end(text, start, stop):
+            yield stop, _SENTENCE
 
 
-def _sentence_cost(text: str, stop: int, following: int) -> float:
-    if stop and text[stop - 1].isalnum():
-        return _WORD
+def _is_sentence_end(text: str, stop: int, following: int) -> bool:
     before = text[max(0, stop - 24) : stop]
-    if not _SENTENCE_END.search(before) or text[following : following + 1].islower() or _ABBREVIATION.search(before):
-        return _WORD
-    return _SENTENCE
+    return not (text[following].islower() or not _SENTENCE_END.search(before) or _ABBREVIATION.search(before))
 
 
 def _line_cost(text: str, stop: int, following: int, newlines: int) -> float:
     """Return what a cut costs between a line that ends at `stop` and the next, so many newlines on."""
+    while stop and text[stop - 1].isspace():
+        stop -= 1
     if stop and text[stop - 1] in ":：":
         return _LEAD
     if newlines > 1:
@@ -262,7 +278,10 @@ def _line_cost(text: str, stop: int, following: int, newlines: int) -> float:
             return _LEAD
         return _SECTION if newlines > 2 else _BLOCK
     end = text.find("\n\n", following, following + _LONGEST_HEADING)
-    return _BLOCK if end > 0 and _is_heading(text, following, end) else _LINE
+    if end > 0 and _is_heading(text, following, end):
+        return _BLOCK
+    wrapped = stop and _WRAPPED.match(text, max(0, stop - 42 + (text[stop - 1] != ",")))
+    return _LEAD if wrapped else _LINE
 
 
 def _is_heading(text: str, begin: int, stop: int) -> bool:
@@ -270,4 +289,6 @@ def _is_heading(text: str, begin: int, stop: int) -> bool:
     line = text[begin:stop]
     if begin == 0 or text[max(0, begin - 3) : begin] == "\n\n\n":
         return line[-1:] not in ".。"
-    return line[:1].isupper() and line[-1:].isalnum() and len(line) <= _LONGEST_HEADING // 2 and not _LIST_MARK.match(line)
+    return (
+        line[:1].isupper() and line[-1:].isalnum() and len(line) <= _LONGEST_HEADING // 2 and not _LIST_MARK.match(line)
+    )

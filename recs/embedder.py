@@ -278,8 +278,10 @@ class Embedder:
             slack += excess
 
     def _head(self, text: str, budget: int) -> Span:
-        spans = self.tokenizer.spans(text)[:budget]
-        return Span(0, spans[-1][1], len(spans))
+        spans = self.tokenizer.spans(text)
+        if len(spans) <= budget:
+            return Span(0, len(text), len(spans))
+        return Span(0, spans[budget - 1][1], budget)
 
     # Pieces to vectors.
 

@@ -196,7 +196,7 @@ class Embeddings:
             If the file is missing, torn, or not one of ours.
         """
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 manifest = json.loads(archive["manifest"].tobytes())
                 if manifest.get("format") != _FORMAT:
                     raise SourceError(f"{path}: format {manifest.get('format')!r}, expected {_FORMAT!r}.")

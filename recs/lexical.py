@@ -86,12 +86,12 @@ def tfidf_matrix(texts: Iterable[str]) -> TermVectors:
         frequencies += counts.values()
         ends.append(len(columns))
     n = len(ends) - 1
-    all_columns = np.array(columns, dtype=np.int64)
+    all_columns = np.array(columns, dtype=np.int32)
     documents = np.bincount(all_columns, minlength=len(column_of))
     terms, new_column = _vocabulary(column_of, documents, n)
 
     kept = new_column[all_columns] >= 0
-    rows = np.repeat(np.arange(n), np.diff(ends))[kept]
+    rows = np.repeat(np.arange(n, dtype=np.int32), np.diff(ends))[kept]
     weights = 1 + np.log(np.array(frequencies, dtype=np.float64)[kept])
     weights *= 1 + np.log((1 + n) / (1 + documents[all_columns[kept]]))
     matrix = sparse.csr_array((weights, (rows, new_column[all_columns[kept]])), shape=(n, len(terms)))
@@ -107,7 +107,7 @@ def _vocabulary(column_of: dict[str, int], documents: Any, n: int) -> tuple[tupl
     if n >= SMALL_COLLECTION:
         keep = (documents >= MIN_DOCUMENTS) & (documents <= MAX_SHARE * n)
     terms = tuple(sorted(term for term, column in column_of.items() if keep[column]))
-    new_column = np.full(len(column_of), -1, dtype=np.int64)
+    new_column = np.full(len(column_of), -1, dtype=np.int32)
     new_column[[column_of[term] for term in terms]] = np.arange(len(terms))
     return terms, new_column
 

@@ -216,16 +216,15 @@ def _rank_crowded(
     bound = np.partition(values, len(values) - k)[len(values) - k].astype(np.float64)
     columns = np.flatnonzero(values >= _floor(scores, row, row + 1, bound))
     if len(columns) <= limit:
-        exact = scores.exact(np.full(len(columns), row), columns)
+        exact = _rounded(scores.exact(np.full(len(columns), row), columns), decimals)
     else:
         twins = scores.twins()[columns]
         wanted = np.zeros(len(values), np.bool_)
         wanted[twins] = True
         distinct = np.flatnonzero(wanted)
         table = np.empty(len(values))
-        table[distinct] = scores.exact(np.full(len(distinct), row), distinct)
+        table[distinct] = _rounded(scores.exact(np.full(len(distinct), row), distinct), decimals)
         exact = table[twins]
-    exact = _rounded(exact, decimals)
     if len(exact) > k:
         kth = np.partition(exact, len(exact) - k)[len(exact) - k]
         above = np.flatnonzero(exact > kth)

@@ -19,9 +19,9 @@ from recs.embeddings import Embeddings, FloatArray, unit_rows
 from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
 from recs.items import Collection, Item, Match, ScoreScale, public_items
 from recs.languages import item_languages, uncovered_note
-from recs.lexical import term_neighbors, tfidf_matrix
+from recs.lexical import tfidf_matrix
 from recs.models import DEFAULT_MODEL
-from recs.neighbors import Mask, Neighbors, top_k
+from recs.neighbors import Mask, Neighbors, term_neighbors, top_k
 from recs.readers import Source, read_items
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _TERM_SCALE = ScoreScale("tfidf_cosine", (0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RelatedLists(Mapping[str, tuple[Match, ...]]):
+class RelatedLists:
     """The related list of every public item, best first, ties by id.
 
     Attributes

@@ -21,6 +21,8 @@ from recs.errors import EmbeddingError, OptionError
 Float64Array = npt.NDArray[np.float64]
 
 _PAIRS = 512  # rows converted to float64 at a time: two pieces of this many stay in the cache
+_DENSE_SHARE = 0.05  # a column in more rows than this costs less in a dense product than in a sparse one
+_DENSE_COLUMNS = 256  # at most, so that the dense part takes 1 kB a row
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
 
 
@@ -151,6 +153,8 @@ class DenseScores:
 class TermScores:
     """Dot products of sparse rows with themselves, for weights over 0; rows that share no column are no pair.
 
+    The few columns that most rows share are multiplied as a dense matrix, the rest as a sparse one.
+
     Parameters
     ----------
     matrix : scipy.sparse.csr_array of shape (n, v), columns sorted within each row
@@ -158,8 +162,12 @@ class TermScores:
 
     def __init__(self, matrix: Any, *, unit: float) -> None:
         self._matrix = matrix
-        self._rows = matrix.astype(np.float32)
-        self._columns = self._rows.T.tocsr()
+        counts = np.bincount(matrix.indices, minlength=matrix.shape[1])
+        common = np.argsort(-counts, kind="stable")[:_DENSE_COLUMNS]
+        common = common[counts[common] > _DENSE_SHARE * matrix.shape[0]]
+        self._common = matrix[:, common].toarray().astype(np.float32)
+        self._rare = matrix[:, np.setdiff1d(np.arange(matrix.shape[1]), common)].astype(np.float32)
+        self._rare_columns = self._rare.T.tocsr()
         self.shape = (matrix.shape[0], matrix.shape[0])
         self.unit = unit
         norms = np.sqrt(matrix.multiply(matrix).sum(axis=1))
@@ -167,16 +175,16 @@ class TermScores:
         self._error = 1.1 * (longest + 3) * _UNIT_ROUNDOFF * norms * norms.max(initial=0.0)
 
     def block(self, start: int, stop: int, out: FloatArray) -> None:
-        product = self._rows[start:stop] @ self._columns
-        out.fill(-np.inf)
-        out[np.repeat(np.arange(stop - start), np.diff(product.indptr)), product.indices] = product.data
+        np.matmul(self._common[start:stop], self._common.T, out=out)
+        out += (self._rare[start:stop] @ self._rare_columns).toarray()
+        np.copyto(out, -np.inf, where=out == 0)
 
     def floor(self, start: int, stop: int, bounds: Float64Array) -> Float64Array:
         return np.asarray(bounds - 2 * self._error[start:stop] - 1.001 * self.unit)
 
     def exact(self, rows: IntArray, columns: IntArray) -> Float64Array:
         scores = np.empty(len(rows))
-        for part in _parts(len(rows)):
+        for part in _parts(len(rows), 8 * _PAIRS):
             scores[part] = self._matrix[rows[part]].multiply(self._matrix[columns[part]]).sum(axis=1)
         return scores
 
@@ -190,8 +198,8 @@ class TermScores:
         return self._twins
 
 
-def _parts(n: int) -> list[slice]:
-    return [slice(start, start + _PAIRS) for start in range(0, n, _PAIRS)]
+def _parts(n: int, step: int = _PAIRS) -> list[slice]:
+    return [slice(start, start + step) for start in range(0, n, step)]
 
 
 def _norms(X: npt.NDArray[Any], middle: Any) -> Float64Array:

@@ -26,7 +26,7 @@ def test_related_items_finds_the_subject(signals):
     records = make_records(45)
     subject = {record["id"]: record["topic"] for record in records}
     lists = _lists(records, signals=signals)
-    right = [subject[match.id] == subject[name] for name, matches in lists.items() for match in matches]
+    right = [subject[match.id] == subject[name] for name, matches in lists.lists.items() for match in matches]
     assert len(right) == 45 * 5
     assert np.mean(right) > 0.95
 
@@ -70,7 +70,7 @@ def test_related_items_no_item_recommends_itself_exact_twins_included():
     twin = {**records[4], "id": "twin"}
     for signals in ("dense", "terms"):
         lists = _lists([*records, twin], signals=signals)
-        for name, matches in lists.items():
+        for name, matches in lists.lists.items():
             assert name not in [match.id for match in matches]
             assert len({match.id for match in matches}) == len(matches)
         assert lists[records[4]["id"]][0].id == "twin"
@@ -111,7 +111,7 @@ def test_related_items_languages_do_not_meet_and_unknown_ones_meet_all():
         record["lang"] = ["en", "de-AT", "de", None][i % 4]
     language = {record["id"]: (record["lang"] or "")[:2] for record in records}
     lists = _lists(records, k=11)
-    for name, matches in lists.items():
+    for name, matches in lists.lists.items():
         assert all(language[name] in ("", language[m.id]) or language[m.id] == "" for m in matches)
     assert len(lists["p000"]) == 5  # two more in English, three unknown
     assert len(lists["p003"]) == 11
@@ -131,7 +131,7 @@ def test_related_items_excluded_item_is_not_in_the_list():
 @pytest.mark.parametrize("signals", ["dense", "terms"])
 def test_related_items_small_collections(n, signals):
     lists = _lists(make_records(n), signals=signals)
-    assert {name: len(matches) for name, matches in lists.items()} == {f"p{i:03}": min(5, n - 1) for i in range(n)}
+    assert {name: len(matches) for name, matches in lists.lists.items()} == {f"p{i:03}": min(5, n - 1) for i in range(n)}
 
 
 def test_related_items_two_alike_items_do_not_come_out_as_opposites():
@@ -148,7 +148,7 @@ def test_related_items_ten_thousand_duplicates(signals):
 
 
 def test_related_items_k_zero_gives_empty_lists():
-    assert all(matches == () for matches in _lists(make_records(4), k=0).values())
+    assert all(matches == () for matches in _lists(make_records(4), k=0).lists.values())
 
 
 @pytest.mark.parametrize(("option", "said"), [({"k": -1}, "k is -1"), ({"signals": "magic"}, "'magic'")])

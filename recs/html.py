@@ -1,0 +1,361 @@
+"""HTML to plain text: one walk over the parsed tree, in time linear in the source whatever its shape."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+# What stands between two pieces of text, as the number of newlines.
+_NONE, _LINE, _BLOCK, _SECTION = 0, 1, 2, 3
+
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_BLOCKS = frozenset(
+    "address article aside blockquote body caption center dd details dir div dl dt fieldset figcaption figure footer header "
+    "hgroup hr legend li listing main menu ol p pre search section summary table tr ul xmp".split()
+)
+_LINES = frozenset({"caption", "dd", "dt", "li", "tr"})
+_CELLS = frozenset({"td", "th"})
+_LISTS = frozenset({"dir", "menu", "ol", "ul"})
+_VERBATIM = frozenset({"listing", "pre", "xmp"})
+_CODE = frozenset({"kbd", "samp", "x-code", "x-tt"})
+_DROPPED = frozenset(
+    "annotation annotation-xml audio canvas datalist embed frame frameset head iframe input map nav noembed noframes noscript "
+    "rp rt script style svg template textarea title video x-applet x-button x-form x-object x-select x-template".split()
+)
+_PAGE_PARTS = frozenset({"aside", "footer", "header"})
+_PAGE_ROLES = frozenset({"banner", "complementary", "contentinfo", "navigation", "search"})
+# Classes and ids of what is not the author's text: lists injected by plugins, share buttons, marks of footnotes and of
+# headings, numbers of code lines, words for screen readers.
+_DROPPED_NAME = re.compile(
+    r"yarpp[\w-]*|crp_related|jp-relatedposts|sharedaddy|sd-sharing|jp-post-flair|rp4wp-related-posts|related-?posts"
+    r"|wp_rp_wrap|zem_rp_wrap|addtoany[\w-]*|a2a_kit|post-navigation|toc_container|ez-toc-container|lwptoc"
+    r"|screen-reader-text|sr-only|visually-hidden|headerlink|header-anchor|heading-anchor|anchorjs-link"
+    r"|footnote-ref|footnote-backref|reversefootnote|footnote-return|fnref[\w:.-]*"
+    r"|gutter|lineno|linenos|linenodiv|rouge-gutter|line-numbers-rows|hljs-ln-numbers"
+)
+_ELEMENTS = (
+    HEADINGS | _BLOCKS | _DROPPED | frozenset(
+        "a abbr acronym applet area b base basefont bdi bdo big blink body br button cite code col colgroup data del dfn em "
+        "fieldset font form html i img ins kbd label link mark marquee math meta meter nobr object optgroup option output "
+        "param picture progress q rb rtc ruby s samp slot small source span strike strong sub sup tbody td tfoot th thead "
+        "time track tt u var wbr select template".split()
+    )
+)
+_HIDING_STYLE = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+_FILE_NAME = re.compile(r"\S+\.(?:avif|bmp|gif|jpe?g|png|svg|webp)", re.IGNORECASE)
+_WHOLE_PAGE = re.compile(r"<(?:html|body|main)\b", re.IGNORECASE)
+_PARAGRAPH_TAG = re.compile(r"<(?:p|div|br|li)\b", re.IGNORECASE)
+_EMPTY_LINE = re.compile(r"\n[ \t\r]*\n\s*")
+
+
+def html_text(source: str, *, shortcodes: bool = True) -> str:
+    """Return the text of an HTML page or fragment, its lines, blocks and sections apart.
+
+    Left out: scripts, styles, forms, navigation, hidden elements, lists that plugins inject, WordPress shortcodes (with
+    `shortcodes`) and, of a whole page, what stands around its article. Kept: code as it is written, captions, the alternative text of images.
+    """
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree = LexborHTMLParser(_tame(source))
+    root = tree.body
+    if root is None:
+        return ""
+    is_page = bool(_WHOLE_PAGE.search(source))
+    if is_page:
+        contents = tree.css("main") or tree.css("article")
+        root = contents[0] if len(contents) == 1 else root
+    # WordPress stores paragraphs as lines between blank lines and makes the tags when it shows them.
+    walker = _Walker(is_page=is_page, blank_lines=not _PARAGRAPH_TAG.search(source))
+    if shortcodes:
+        walker.shortcode = shortcode_pattern(source)
+    walker.walk(root)
+    return "".join(walker.writer.parts)
+
+
+def is_element(name: str) -> bool:
+    """Whether HTML has an element of that name; a name in mixed case is taken for a component of JSX."""
+    return (name.islower() or name.isupper()) and name.lower() in _ELEMENTS
+
+
+def is_block(name: str) -> bool:
+    """Whether an element of that name stands on lines of its own."""
+    return name in _BLOCKS or name in HEADINGS
+
+
+# Formatting elements left open are opened again in every later block, so n of them before n paragraphs make n² nodes; the
+# other elements here change what a closing tag may close. Under another name all are plain inline elements.
+_RENAMED = re.compile(
+    r"<(/?)(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u"
+    r"|applet|button|form|marquee|object|select|template)(?=[\s/>])",
+    re.IGNORECASE,
+)
+# One token of the HTML standard: a comment, an element whose content is no markup, a tag with its attributes.
+_TOKEN = re.compile(
+    r"<!--(?:-?>|.*?(?:--!?>|\Z))"
+    r"|<(script|style|textarea|title|iframe|noembed|noframes|xmp)(?=[\s/>])(?:.*?</\1(?=[\s/>])|.*\Z)"
+    r"|<(?P<end>/?)(?P<name>[a-z][^\s/>]*)"
+    r"(?:[\s/]++|[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?)?)*+>?",
+    re.IGNORECASE | re.DOTALL,
+)
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+# An opening tag closes an element of its own kind here, so these do not nest by themselves.
+_NOT_NESTING = frozenset("body colgroup head html optgroup option p tbody td tfoot th thead tr".split())
+_ITEMS = frozenset({"dd", "dt", "li"})
+# Deeper than any page that somebody wrote. At each tag a parser may look through all the elements that are open.
+_DEEPEST = 256
+
+
+def _tame(source: str) -> str:
+    """Rewrite what parsers need more than linear time for: formatting left open, elements nested without end."""
+    source = _RENAMED.sub(r"<\1x-\2", source.replace("\0", ""))
+    depth = _Depth()
+    if not any(depth.is_too_deep(token) for token in _TOKEN.finditer(source)):
+        return source
+    depth = _Depth()
+
+    def flatten(token: re.Match[str]) -> str:
+        if not depth.is_too_deep(token):
+            return token[0]
+        is_block = token["name"].lower() in _BLOCKS or token["name"].lower() in HEADINGS
+        return f"<{token['end']}{'br' if is_block else 'wbr'}{token[0][token.end('name') - token.start() :]}"
+
+    return _TOKEN.sub(flatten, source)
+
+
+class _Depth:
+    """How many elements are open, at least; tags are given to it in their order."""
+
+    def __init__(self) -> None:
+        # One counter for each table that is open: a closing tag in a table closes nothing around it.
+        self.open: list[Counter[str]] = [Counter()]
+        self.dropped: Counter[str] = Counter()
+        self.total = 0
+        self.last_item = ""
+
+    def is_too_deep(self, token: re.Match[str]) -> bool:
+        name = (token["name"] or "").lower()
+        if not name or name in _VOID or name in _NOT_NESTING:
+            return False
+        if token["end"]:
+            return self._closes_dropped(name)
+        if name in _ITEMS:
+            kind = "li" if name == "li" else "dd"
+            if kind == self.last_item:
+                return False
+            self.last_item = kind
+        if self.total >= _DEEPEST:
+            self.dropped[name] += 1
+            return True
+        self.total += 1
+        self.open[-1][name] += 1
+        if name == "table":
+            self.open.append(Counter())
+        return False
+
+    def _closes_dropped(self, name: str) -> bool:
+        if self.dropped[name]:
+            self.dropped[name] -= 1
+            return True
+        if name == "table" and len(self.open) > 1:
+            self.total -= self.open.pop().total()
+        if self.open[-1][name]:
+            self.open[-1][name] -= 1
+            self.total -= 1
+        return False
+
+
+class _Writer:
+    """Text with the breaks between its pieces; a break is written when something follows it."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.pending = _NONE
+        self.space = False
+        self.mark = ""
+        self.is_held = False
+
+    def separate(self, newlines: int) -> None:
+        if not self.is_held:
+            self.pending = max(self.pending, newlines)
+
+    def cell(self, *, is_first: bool) -> None:
+        """Begin a cell of a table: what comes next stays in the line of its row."""
+        if not is_first:
+            self.pending, self.space = _NONE, True
+            self.words("| ")
+        self.is_held = True
+
+    def words(self, text: str) -> None:
+        """Write words of running text: white space counts as one space."""
+        words = text.split()
+        if not words:
+            self.space = self.space or bool(text)
+            return
+        self.space = self.space or text[0].isspace()
+        self.verbatim(" ".join(words))
+        self.space = text[-1].isspace()
+
+    def verbatim(self, text: str) -> None:
+        """Write a text as it is."""
+        if self.pending and self.parts:
+            self.parts.append("\n" * self.pending)
+        elif self.space and self.parts:
+            self.parts.append(" ")
+        self.parts += [self.mark, text] if self.mark else [text]
+        self.pending, self.space, self.mark, self.is_held = _NONE, False, "", False
+
+
+class _Walker:
+    """The walk over the tree, and what is open around the current node."""
+
+    def __init__(self, *, is_page: bool, blank_lines: bool) -> None:
+        self.writer = _Writer()
+        self.is_page = is_page
+        self.blank_lines = blank_lines
+        self.shortcode: re.Pattern[str] | None = None
+        self.open: Counter[str] = Counter()
+        self.lists = self.verbatim = self.code = 0
+        self.next_number: list[int | None] = []
+        self.row_start = 0
+        self.lines: list[str] = []
+
+    def walk(self, root: Any) -> None:
+        """Visit the tree in its order, without recursion."""
+        self._enter(root, root.tag)
+        node, end = root.first_child, root.mem_id
+        while node is not None:
+            tag = node.tag
+            if tag == "-text":
+                self._text(node.text_content or "")
+            elif node.is_element_node and not self._is_dropped(node, tag):
+                self._enter(node, tag)
+                child = node.first_child
+                if child is not None:
+                    node = child
+                    continue
+                self._leave(tag)
+            while node.next is None:
+                node = node.parent
+                if node is None or node.mem_id == end:
+                    return
+                self._leave(node.tag)
+            node = node.next
+
+    def _is_dropped(self, node: Any, tag: str) -> bool:
+        if tag in _DROPPED or (tag in _PAGE_PARTS and self.is_page and self._is_around_article(tag)):
+            return True
+        attributes = node.attributes
+        if not attributes:
+            return False
+        names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}".split()
+        return (
+            "hidden" in attributes
+            or attributes.get("aria-hidden") == "true"
+            or (self.is_page and attributes.get("role") in _PAGE_ROLES)
+            or any(map(_DROPPED_NAME.fullmatch, names))
+            or bool(_HIDING_STYLE.search(attributes.get("style") or ""))
+            or (attributes.get("href") or "").startswith("#fnref")
+            or (tag == "dialog" and "open" not in attributes)
+        )
+
+    def _is_around_article(self, tag: str) -> bool:
+        if not self.open["article"] + self.open["main"]:
+            return True
+        return tag == "footer" and not self.open["blockquote"] + self.open["figure"]
+
+    def _text(self, text: str) -> None:
+        if self.verbatim:
+            self.lines.append(text)
+        elif self.code and not text.isspace():
+            self.writer.verbatim(text.replace("\n", " "))
+        else:
+            if self.shortcode is not None and "[" in text:
+                text = self.shortcode.sub(" ", text)
+            for number, piece in enumerate(_EMPTY_LINE.split(text) if self.blank_lines else [text]):
+                if number:
+                    self._separate(_BLOCK)
+                self.writer.words(piece)
+
+    def _separate(self, newlines: int) -> None:
+        self.writer.separate(min(newlines, _LINE) if self.lists else newlines)
+
+    def _enter(self, node: Any, tag: str) -> None:
+        if self.verbatim:
+            if (tag == "br" or tag in _BLOCKS) and (tag == "br" or (self.lines and not self.lines[-1].endswith("\n"))):
+                self.lines.append("\n")
+        elif tag in HEADINGS:
+            self._separate(_SECTION)
+        elif tag in _BLOCKS:
+            self._separate(_LINE if tag in _LINES else _BLOCK)
+        elif tag == "br":
+            self._separate(_BLOCK if self.writer.pending else _LINE)
+        elif tag == "img":
+            alternative = node.attributes.get("alt") or ""
+            self.writer.words("" if _FILE_NAME.fullmatch(alternative.strip()) else f" {alternative} ")
+        elif tag in _CELLS:
+            self.writer.cell(is_first=len(self.writer.parts) == self.row_start)
+        if tag == "li":
+            self.writer.mark = self._mark()
+        elif tag == "tr":
+            self.row_start = len(self.writer.parts)
+        elif tag in _LISTS:
+            start = node.attributes.get("start") or "1"
+            self.next_number.append((int(start) if start.isdecimal() and len(start) < 9 else 1) if tag == "ol" else None)
+        self._count(tag, 1)
+
+    def _leave(self, tag: str) -> None:
+        self._count(tag, -1)
+        if tag in _CELLS:
+            self.writer.is_held = False
+        if tag in _LISTS:
+            self.next_number.pop()
+        if tag in _VERBATIM and not self.verbatim:
+            self._write_code()
+        if not self.verbatim and (tag in _BLOCKS or tag in HEADINGS):
+            self._separate(_LINE if tag in _LINES else _BLOCK)
+
+    def _count(self, tag: str, step: int) -> None:
+        self.open[tag] += step
+        self.lists += step * (tag in _LISTS)
+        self.verbatim += step * (tag in _VERBATIM)
+        self.code += step * (tag in _CODE)
+
+    def _mark(self) -> str:
+        number = self.next_number[-1] if self.next_number else None
+        if number is None:
+            return "- "
+        self.next_number[-1] = number + 1
+        return f"{number}. "
+
+    def _write_code(self) -> None:
+        # Two blank lines would read as the end of a section.
+        code = re.sub(r"\n(?:[^\S\n]*\n)+", "\n\n", "".join(self.lines).replace("\r\n", "\n")).strip("\n")
+        self.lines = []
+        if code.strip():
+            self.writer.verbatim(code)
+
+
+_SHORTCODE_NAMES = (
+    "audio|caption|column|columns|contact-form(?:-7)?|embed|embedyt|et_pb_[a-z_]+|footnote|gallery|gist|googlemaps|instagram"
+    "|latexpage|more|playlist|pullquote|slideshare|sociallinkz|toc|tweet|twitter|video|vc_[a-z_]+|vimeo|wpvideo|youtube"
+)
+_PAIRED = re.compile(r"\[/([a-zA-Z][\w-]{1,40})\]")
+
+
+def shortcode_pattern(source: str) -> re.Pattern[str] | None:
+    """Return what matches WordPress shortcodes in the text of a page, or None where it can hold none.
+
+    A word in brackets is one if WordPress or a common plugin defines it, if it has attributes, or if the page closes it.
+    """
+    if "[" not in source:
+        return None
+    paired = "|".join(sorted({re.escape(name) for name in _PAIRED.findall(source)})[:50])
+    names = f"{_SHORTCODE_NAMES}|{paired}" if paired else _SHORTCODE_NAMES
+    value = r"(?:\"[^\"\]]{0,2000}\"|'[^'\]]{0,2000}'|[“”″][^“”″\]]{0,2000}[“”″]|[^\s\]\"']{1,200})"
+    attributes = rf"(?:\s+[\w-]{{1,40}}\s?=\s?{value})"
+    return re.compile(
+        r"\[(?:embed|youtube|vimeo|wpvideo|video|audio|googlemaps)\b[^\]]{0,2000}\]\s*https?://[^\s\[]+\s*\[/\w+\]"
+        rf"|\[/?(?:{names})(?:\s[^\]]{{0,2000}})?/?\]"
+        rf"|\[[a-zA-Z][\w-]{{1,40}}{attributes}{{1,20}}\s*/?\]"
+    )
