@@ -82,7 +82,7 @@ def _fold(line: str) -> str:
 def _without(text: str, common: set[str]) -> tuple[str, set[str]]:
     """Return the text without the common lines, and those that it held; the text itself where nothing else is in it."""
     gone: set[str] = set()
-    kept = ""
+    kept: list[str] = []
     for section in text.split("\n\n\n"):
         blocks = []
         lost_heading = False
@@ -90,10 +90,10 @@ def _without(text: str, common: set[str]) -> tuple[str, set[str]]:
             lines = block.split("\n")
             rest = [line for line in lines if _fold(line) not in common]
             if len(rest) < len(lines):
-                gone.update(folded for folded in map(_fold, lines) if folded in common)
+                gone.update(common.intersection(map(_fold, lines)))
                 lost_heading = lost_heading or (number == 0 and _fold(lines[0]) in common)
             if any(rest):
                 blocks.append("\n".join(rest))
         if blocks:
-            kept += ("" if not kept else "\n\n" if lost_heading else "\n\n\n") + "\n\n".join(blocks)
-    return (kept, gone) if kept.strip() else (text, set())
+            kept.append(("" if not kept else "\n\n" if lost_heading else "\n\n\n") + "\n\n".join(blocks))
+    return ("".join(kept).strip(), gone) if kept else (text, set())

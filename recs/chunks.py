@@ -1,9 +1,8 @@
 """Texts cut into chunks that fit a model's context window, at the best places there are.
 
-A cut is as good as the boundary it falls on: between sections, blocks, lines, sentences, words, tokens, in that order. What
-is cut is found by dynamic programming over a thinned set of boundaries: the sequence of pieces with the lowest total cost,
-where a piece costs more the worse the boundary at its end and the less it fills the budget, and where even pieces are
-cheaper than uneven ones.
+A cut is as good as the boundary it falls on: between sections, blocks, lines, sentences, words or tokens, in that order.
+Dynamic programming over a thinned set of boundaries finds the pieces of the lowest total cost: a piece costs more the worse
+the boundary at its end and the less it fills the budget, and even pieces cost less than uneven ones.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import le
 from typing import NamedTuple
 
@@ -85,13 +85,13 @@ def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: boo
     text
         Plain text: sections after two blank lines, blocks after one, lines.
     token_spans
-        Gives the span in characters of every token of a text, in order, special tokens left out: the offsets of a Hugging
-        Face tokenizer.
+        Gives the span in characters of every token of a text, in order, special tokens left out: the offsets of a
+        Hugging Face tokenizer.
     budget
         Tokens a piece may have, 1 or more.
     additive
-        Whether the tokens of a text are those of its parts where it is cut at white space (true of WordPiece). Pieces cut
-        there are then not tokenised again.
+        Whether the tokens of a text are those of its parts where it is cut at white space (true of WordPiece). Pieces
+        cut there are then not tokenised again.
 
     Returns
     -------
@@ -106,8 +106,8 @@ def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: boo
 
     Notes
     -----
-    The text is tokenised once. As subword tokens depend on what stands around them, each piece is then tokenised alone to
-    count its tokens, and cut again if it has too many; `additive` saves that. Cost: linear in the characters.
+    The text is tokenised once. As subword tokens depend on what stands around them, each piece is then tokenised alone
+    to count its tokens, and cut again if it has too many; `additive` saves that. Cost: linear in the characters.
     """
     if budget < 1:
         raise ValueError(f"budget is {budget}, expected at least 1 token.")
@@ -129,7 +129,7 @@ def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: boo
             continue
         edges = [_Cut(0, 0, _SECTION), *cuts, _Cut(len(piece), len(spans), _SECTION)]
         parts: list[tuple[int, int, int | None]] = []
-        for left, right in zip(edges, edges[1:], strict=False):
+        for left, right in pairwise(edges):
             tokens = right.tokens - left.tokens
             known = (
                 additive and tokens <= budget and _at_white_space(piece, left.at) and _at_white_space(piece, right.at)
@@ -191,8 +191,8 @@ def _middle(text: str, tokens: int) -> list[_Cut]:
 def _size_cost(fill: float) -> float:
     """Cost of a piece that fills this share of the budget.
 
-    With 1 + fill² the cost a token is lowest for full pieces and rises slowly (2.5 % more at .8, a quarter at .5), so the
-    number of pieces stays low; of two ways to the same number, the more even one is cheaper.
+    With 1 + fill² the cost of a token is lowest in full pieces and rises slowly (by 2.5 % at .8, by a quarter at .5), so
+    the number of pieces stays low; of two ways to the same number, the more even one is cheaper.
     """
     return 1 + fill * fill + max(0.0, _CRUMB - fill) * 4
 
@@ -227,7 +227,7 @@ def _candidates(text: str, starts: Sequence[int], budget: int) -> Iterator[_Cut]
     for low in range(1, total, width):
         high = min(low + width, total) - 1
         found: _Cut | None = None
-        # What lies behind the start of token low - 1 and not behind that of token `high` has low to high tokens before it.
+        # A place after the start of token low - 1 and not after that of token high has low to high tokens before it.
         while at <= starts[high]:
             if at > starts[low - 1] and (found is None or cost <= found.cost):
                 found = _Cut(at, bisect_left(starts, at, low, high), cost)

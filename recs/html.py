@@ -19,6 +19,7 @@ _CELLS = frozenset({"td", "th"})
 _LISTS = frozenset({"dir", "menu", "ol", "ul"})
 _VERBATIM = frozenset({"listing", "pre", "xmp"})
 _CODE = frozenset({"kbd", "samp", "x-code", "x-tt"})
+_COUNTED = _LISTS | _VERBATIM | _CODE | {"article", "blockquote", "figure", "main"}
 _DROPPED = frozenset(
     "annotation annotation-xml audio canvas datalist embed frame frameset head iframe input map nav noembed noframes noscript "
     "rp rt script style svg template textarea title video x-applet x-button x-form x-object x-select x-template".split()
@@ -35,7 +36,10 @@ _DROPPED_NAME = re.compile(
     r"|gutter|lineno|linenos|linenodiv|rouge-gutter|line-numbers-rows|hljs-ln-numbers"
 )
 _ELEMENTS = (
-    HEADINGS | _BLOCKS | _DROPPED | frozenset(
+    HEADINGS
+    | _BLOCKS
+    | _DROPPED
+    | frozenset(
         "a abbr acronym applet area b base basefont bdi bdo big blink body br button cite code col colgroup data del dfn em "
         "fieldset font form html i img ins kbd label link mark marquee math meta meter nobr object optgroup option output "
         "param picture progress q rb rtc ruby s samp slot small source span strike strong sub sup tbody td tfoot th thead "
@@ -43,6 +47,9 @@ _ELEMENTS = (
     )
 )
 _HIDING_STYLE = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+# Control characters, soft hyphens, zero-width spaces, marks of byte order: nothing that a reader sees. Joiners are kept, as
+# Persian and emoji need them.
+INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
 _FILE_NAME = re.compile(r"\S+\.(?:avif|bmp|gif|jpe?g|png|svg|webp)", re.IGNORECASE)
 _WHOLE_PAGE = re.compile(r"<(?:html|body|main)\b", re.IGNORECASE)
 _PARAGRAPH_TAG = re.compile(r"<(?:p|div|br|li)\b", re.IGNORECASE)
@@ -85,11 +92,12 @@ def is_block(name: str) -> bool:
 
 # Formatting elements left open are opened again in every later block, so n of them before n paragraphs make n² nodes; the
 # other elements here change what a closing tag may close. Under another name all are plain inline elements.
-_RENAMED = re.compile(
-    r"<(/?)(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u"
-    r"|applet|button|form|marquee|object|select|template)(?=[\s/>])",
-    re.IGNORECASE,
+_RENAMED = (
+    "(?=(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u"
+    "|applet|button|form|marquee|object|select|template)[\\s/>])"
 )
+_OPENED = re.compile(f"<{_RENAMED}", re.IGNORECASE)
+_CLOSED = re.compile(f"</{_RENAMED}", re.IGNORECASE)
 # One token of the HTML standard: a comment, an element whose content is no markup, a tag with its attributes.
 _TOKEN = re.compile(
     r"<!--(?:-?>|.*?(?:--!?>|\Z))"
@@ -108,7 +116,9 @@ _DEEPEST = 256
 
 def _tame(source: str) -> str:
     """Rewrite what parsers need more than linear time for: formatting left open, elements nested without end."""
-    source = _RENAMED.sub(r"<\1x-\2", source.replace("\0", ""))
+    source = _CLOSED.sub("</x-", _OPENED.sub("<x-", source.replace("\0", "")))
+    if source.count("<") - source.count("</") <= _DEEPEST:
+        return source
     depth = _Depth()
     if not any(depth.is_too_deep(token) for token in _TOKEN.finditer(source)):
         return source
@@ -265,6 +275,8 @@ class _Walker:
         return tag == "footer" and not self.open["blockquote"] + self.open["figure"]
 
     def _text(self, text: str) -> None:
+        if not text.isascii():
+            text = INVISIBLE.sub("", text)
         if self.verbatim:
             self.lines.append(text)
         elif self.code and not text.isspace():
@@ -301,11 +313,15 @@ class _Walker:
             self.row_start = len(self.writer.parts)
         elif tag in _LISTS:
             start = node.attributes.get("start") or "1"
-            self.next_number.append((int(start) if start.isdecimal() and len(start) < 9 else 1) if tag == "ol" else None)
-        self._count(tag, 1)
+            self.next_number.append(
+                (int(start) if start.isdecimal() and len(start) < 9 else 1) if tag == "ol" else None
+            )
+        if tag in _COUNTED:
+            self._count(tag, 1)
 
     def _leave(self, tag: str) -> None:
-        self._count(tag, -1)
+        if tag in _COUNTED:
+            self._count(tag, -1)
         if tag in _CELLS:
             self.writer.is_held = False
         if tag in _LISTS:
@@ -355,7 +371,7 @@ def shortcode_pattern(source: str) -> re.Pattern[str] | None:
     value = r"(?:\"[^\"\]]{0,2000}\"|'[^'\]]{0,2000}'|[“”″][^“”″\]]{0,2000}[“”″]|[^\s\]\"']{1,200})"
     attributes = rf"(?:\s+[\w-]{{1,40}}\s?=\s?{value})"
     return re.compile(
-        r"\[(?:embed|youtube|vimeo|wpvideo|video|audio|googlemaps)\b[^\]]{0,2000}\]\s*https?://[^\s\[]+\s*\[/\w+\]"
-        rf"|\[/?(?:{names})(?:\s[^\]]{{0,2000}})?/?\]"
+        r"\[(?:embed|youtube|vimeo|wpvideo|video|audio|googlemaps)\b[^\[\]]{0,2000}\]\s*https?://[^\s\[]+\s*\[/\w+\]"
+        rf"|\[/?(?:{names})(?:\s[^\[\]]{{0,2000}})?/?\]"
         rf"|\[[a-zA-Z][\w-]{{1,40}}{attributes}{{1,20}}\s*/?\]"
     )

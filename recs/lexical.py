@@ -95,7 +95,6 @@ def tfidf_matrix(texts: Iterable[str]) -> TermVectors:
     weights = 1 + np.log(np.array(frequencies, dtype=np.float64)[kept])
     weights *= 1 + np.log((1 + n) / (1 + documents[all_columns[kept]]))
     matrix = sparse.csr_array((weights, (rows, new_column[all_columns[kept]])), shape=(n, len(terms)))
-    matrix.sort_indices()
     norms = np.sqrt(np.bincount(np.repeat(np.arange(n), np.diff(matrix.indptr)), matrix.data**2, minlength=n))
     matrix.data /= np.repeat(norms, np.diff(matrix.indptr))
     return TermVectors(matrix=matrix, terms=terms)

@@ -11,18 +11,14 @@ import re
 import unicodedata
 
 from recs.boilerplate import Cleaned, remove_boilerplate
-from recs.html import html_text, is_block, is_element
+from recs.html import INVISIBLE, html_text, is_block, is_element
 from recs.items import Markup
 from recs.markdown import markdown_html
 
 __all__ = ["Cleaned", "detect_markup", "plain_text", "remove_boilerplate"]
 
 _NEWLINES = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
-# Control characters, soft hyphens, zero-width spaces and marks of byte order: nothing a reader sees. Joiners are kept, as
-# Persian and emoji need them.
-_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_LINE_END = re.compile(r"(?<!\s)[^\S\n]+(?=\n)")
 _MARKS = re.compile(r"[^\w\s\x00-\x7f]{31,}")
 _MOST_MARKS = 30
 
@@ -35,7 +31,12 @@ def plain_text(body: str, markup: Markup) -> str:
     body
         The source as it was read.
     markup
-        What it is written in. "text" is only normalised: three and more newlines become two blank lines.
+        What it is written in. "text" is only normalised: tabs become four spaces, three and more newlines two blank lines.
+
+    Returns
+    -------
+    str
+        As the head of this module describes; "" where there are no words.
 
     Notes
     -----
@@ -49,7 +50,7 @@ def plain_text(body: str, markup: Markup) -> str:
 
 
 def _normalise(text: str) -> str:
-    text = _INVISIBLE.sub("", _NEWLINES.sub("\n", text).replace("\t", "    "))
+    text = INVISIBLE.sub("", _NEWLINES.sub("\n", text).replace("\t", "    "))
     text = _SURROGATE.sub("\ufffd", text)
     text = unicodedata.normalize("NFC", _MARKS.sub(_fewer_marks, text))
     lines = [line.rstrip() for line in text.split("\n")]
@@ -72,7 +73,10 @@ _OPENING = re.compile(
     r"\s*(?:<!--.{0,2000}?-->\s*)*(?:<!doctype html|<!-- wp:|<(?P<name>[a-z][a-z0-9]*)(?:\s[^<>]{0,2000})?/?>)",
     re.IGNORECASE | re.DOTALL,
 )
-_LEAF = re.compile(r"<(?P<name>[a-z][a-z0-9]*)(?P<attributes>\s[^<>]{0,2000})?>[^<]{0,2000}?(?:\w|<img\s)[^<]{0,2000}</(?P=name)\s*>", re.I)
+_LEAF = re.compile(
+    r"<(?P<name>[a-z][a-z0-9]*)(?P<attributes>\s[^<>]{0,2000})?>[^<]{0,2000}?(?:\w|<img\s)[^<]{0,2000}</(?P=name)\s*>",
+    re.I,
+)
 _EMPTY = re.compile(r"<(?:br\s*/?|img\s[^<>]{0,2000})>|&(?:nbsp|hellip|[lr][sd]quo|[mn]dash|#8\d{3});", re.IGNORECASE)
 _LONE = frozenset({"br", "hr", "img", "p", "li"})
 

@@ -1,0 +1,157 @@
+"""Reading a file of related lists: `recs.related/1`.
+
+This file needs the standard library alone and nothing else of recs, so that a plugin may carry a copy of it. Whatever is
+wrong with the file, the site that asks gets an empty list and one warning, never an exception.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+SCHEMA = "recs.related/1"
+_FAMILY = "recs.related/"
+
+Entry = dict[str, Any]
+"""One entry of a list: "id", "title", "url" (or None), "score", "via"; other keys may follow."""
+
+
+class RelatedFileWarning(UserWarning):
+    """A file of related lists could not be used."""
+
+
+def corpus_digest(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return the SHA-256 of a collection, in hexadecimal, whatever the order of its items.
+
+    Parameters
+    ----------
+    pairs
+        (id, content) of every public item; `recs related` takes title, a newline, and the body as it was read.
+    """
+    digest = hashlib.sha256()
+    for item_id, content in sorted(pairs):
+        for part in (item_id, content):
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(b"%d:" % len(data))
+            digest.update(data)
+    return digest.hexdigest()
+
+
+class RelatedFile(Mapping[str, list[Entry]]):
+    """The related lists in a file, by item id. Nothing is read before the first use; threads may share it.
+
+    An unknown id has an empty list under `get`, and so has every id where the file is missing, torn, stale, of another kind
+    or of a newer schema: a `RelatedFileWarning` then says so, once. Entries whose url is not a web address or a path (a
+    "javascript:" address) have None instead. Lists are fresh copies.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, corpus: str | None = None) -> None:
+        self.path = Path(path)
+        self._expected_corpus = corpus
+        self._lock = threading.Lock()
+        self._document: dict[str, Any] | None = None
+
+    def __getitem__(self, item_id: str) -> list[Entry]:
+        return _entries(self._items()[item_id])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items())
+
+    def __len__(self) -> int:
+        return len(self._items())
+
+    def get(self, item_id: str, default: Any = ()) -> list[Entry]:  # type: ignore[override]
+        """Return the list of an item, best first; `default` as a list (empty) where it has none."""
+        items = self._items()
+        return _entries(items[item_id]) if item_id in items else list(default)
+
+    @property
+    def model(self) -> dict[str, Any] | None:
+        """Name, fingerprint, dim and similarity of the model; None where terms alone ranked, or the file is of no use."""
+        found = self._read().get("model")
+        return dict(found) if isinstance(found, dict) else None
+
+    @property
+    def score(self) -> dict[str, Any]:
+        """What a score measures ("kind") and its "range"."""
+        found = self._read().get("score")
+        return dict(found) if isinstance(found, dict) else {}
+
+    @property
+    def corpus(self) -> str | None:
+        """Digest of the collection that the lists were made from."""
+        found = self._read().get("corpus")
+        return found if isinstance(found, str) else None
+
+    def _items(self) -> dict[str, Any]:
+        items: dict[str, Any] = self._read().get("items", {})
+        return items
+
+    def _read(self) -> dict[str, Any]:
+        with self._lock:
+            if self._document is None:
+                problem, document = self._load()
+                self._document = document
+                if problem:
+                    warnings.warn(f"{self.path}: {problem}; no related items are shown.", RelatedFileWarning, stacklevel=4)
+            return self._document
+
+    def _load(self) -> tuple[str | None, dict[str, Any]]:
+        """Return what is wrong with the file, if anything, and its content, empty if it is of no use."""
+        try:
+            document = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return "is missing; run recs related", {}
+        except OSError as error:
+            return f"cannot be read ({error.strerror})", {}
+        except (ValueError, RecursionError, MemoryError):
+            return "is not whole JSON; run recs related again", {}
+        schema = document.get("schema") if isinstance(document, dict) else None
+        if not isinstance(schema, str) or not schema.startswith(_FAMILY):
+            return f"is not a file of related lists (schema {schema!r}, expected {SCHEMA!r})", {}
+        if schema != SCHEMA:
+            return f"has the schema {schema!r} and this reader knows {SCHEMA!r}; upgrade recs", {}
+        items = document.get("items")
+        if not isinstance(items, dict) or not all(isinstance(item, dict) for item in items.values()):
+            return "has no lists where they should be; run recs related again", {}
+        if self._expected_corpus is not None and document.get("corpus") != self._expected_corpus:
+            return "was made from another state of the collection; run recs related again", {}
+        return None, document
+
+
+def load_related(path: str | os.PathLike[str], *, corpus: str | None = None) -> RelatedFile:
+    """Return the related lists in a file that `recs related` wrote, without reading it yet. Never raises.
+
+    Parameters
+    ----------
+    path
+        A file in the format `recs.related/1`.
+    corpus
+        `corpus_digest` of the collection as it is now: a file that was made from another state is then not used.
+    """
+    return RelatedFile(path, corpus=corpus)
+
+
+def _entries(item: dict[str, Any]) -> list[Entry]:
+    related = item.get("related")
+    entries = [dict(entry) for entry in related if isinstance(entry, dict)] if isinstance(related, list) else []
+    for entry in entries:
+        entry["url"] = _safe_url(entry.get("url"))
+    return entries
+
+
+def _safe_url(url: object) -> str | None:
+    """Return an http or https address or a path as it is; None for anything else."""
+    if not isinstance(url, str) or any(ord(char) < 33 for char in url):
+        return None
+    try:
+        return url if urlsplit(url).scheme.lower() in ("", "http", "https") else None
+    except ValueError:
+        return None

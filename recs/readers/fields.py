@@ -1,0 +1,206 @@
+"""One record of a source to one item: which field means what, under all the names that exports give it."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from recs.errors import OptionError
+from recs.items import Item, Markup, Skipped
+from recs.readers import visibility as visible
+from recs.readers.dates import format_date, parse_date
+from recs.text import detect_markup, plain_text
+
+MarkupOption = Literal["auto", "text", "html", "markdown"]
+
+# Field names by what they mean, folded (see `visible.fold`), the better first.
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "id": ("id", "guid", "slug", "postid", "identifier", "uuid"),
+    "text": (
+        "contenthtml", "html", "content", "contenttext", "text", "body", "plaintext", "markdown", "transcript",
+        "contentencoded", "description", "summary",
+    ),
+    "title": ("title", "name", "headline"),
+    "url": ("url", "link", "permalink", "externalurl", "canonicalurl"),
+    "lang": ("lang", "language", "locale"),
+    "published": ("date", "datepublished", "published", "publishedat", "pubdate", "publishdate", "createdat", "created"),
+    "updated": ("updated", "modified", "datemodified", "updatedat", "lastmod"),
+    "tags": ("tags", "keywords", "categories", "labels"),
+    "category": ("category", "section"),
+    "series": ("series",),
+    "group": ("group",),
+    "image": ("image", "featureimage", "bannerimage", "cover", "thumbnail"),
+    "excerpt": ("excerpt", "customexcerpt", "teaser"),
+    "pins": ("pins", "related"),
+    "excludes": ("excludes", "norelated"),
+}
+_MARKUP_BY_NAME: Mapping[str, Markup] = {"contenthtml": "html", "html": "html", "markdown": "markdown", "contentencoded": "html"}
+_TAG = re.compile(r"<[^<>]{0,500}>")
+
+
+@dataclass(slots=True)
+class RecordReader:
+    """Turns records into items, as one set of options says, and keeps count of fields without a place.
+
+    Attributes
+    ----------
+    fields
+        The user's own mapping: what a field means → its name in the source. It goes before every alias.
+    markup
+        What bodies are written in; "auto" asks the name of the field, then the body.
+    now
+        What is dated later is scheduled.
+    """
+
+    now: datetime
+    fields: Mapping[str, str] = field(default_factory=dict)
+    markup: MarkupOption = "auto"
+    ignored: Counter[str] = field(default_factory=Counter)
+    seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for name in self.fields:
+            if name not in ALIASES:
+                raise OptionError(f"no field is called {name!r} here; expected one of {', '.join(ALIASES)}.")
+
+    def read(self, record: Mapping[str, object], *, where: str, default_id: str, markup: Markup | None = None) -> Item | Skipped:
+        """Return the item that a record describes, or why there is none.
+
+        Parameters
+        ----------
+        where
+            File and position, for messages.
+        default_id
+            The id of a record that has none.
+        markup
+            What the source's format says its bodies are written in.
+        """
+        record = {str(name): value for name, value in record.items()}
+        self.seen.update(record)
+        folded: dict[str, str] = {}
+        for name in record:
+            folded.setdefault(visible.fold(name), name)
+        used: set[str] = set()
+        values = {meaning: self._find(meaning, record, folded, used) for meaning in ALIASES}
+        item_id = _scalar(values["id"]) or _scalar(values["url"]) or default_id
+        body, name = self._body(record, folded, used)
+        chosen = self._markup(body, name, markup)
+        text = plain_text(body, chosen)
+        for unused in sorted(set(record) - used):
+            if visible.fold(unused) not in visible.NAMES:
+                self.ignored[unused] += 1
+        if not text:
+            return Skipped(where, "no text" if body.strip() == "" else "no text but markup", item_id)
+        published = values["published"]
+        shown = visible.visibility({key: record[name] for key, name in folded.items()}, _as_date(published), self.now)
+        return Item(
+            id=item_id,
+            text=text,
+            title=_title(values["title"]),
+            body=body,
+            markup=chosen,
+            url=_scalar(values["url"]) or None,
+            lang=_scalar(values["lang"]) or None,
+            published=format_date(parse_date(_as_date(published))),
+            updated=format_date(parse_date(values["updated"])),
+            tags=_words(values["tags"]),
+            category=next(iter(_words(values["category"], split=False)), None),
+            series=next(iter(_words(values["series"], split=False)), None),
+            group=next(iter(_words(values["group"], split=False)), None),
+            image=_scalar(values["image"]) or None,
+            excerpt=_title(values["excerpt"]) or None,
+            visibility=shown,
+            pins=_words(values["pins"]),
+            excludes=_words(values["excludes"]),
+            meta={name: value for name, value in record.items() if name not in used},
+        )
+
+    def check_fields(self, source: str) -> None:
+        """Raise `OptionError` if the user mapped a field that no record has."""
+        for meaning, name in self.fields.items():
+            if name not in self.seen and self.seen:
+                raise OptionError(f"{source}: no record has the field {name!r} for {meaning}; found {_listed(self.seen)}.")
+
+    def _find(self, meaning: str, record: Mapping[str, object], folded: Mapping[str, str], used: set[str]) -> object:
+        """Return the first value under any name of a field that is not missing."""
+        for name in self._names(meaning, folded):
+            used.add(name)
+            value = record.get(name)
+            if not _is_missing(value):
+                return value
+        return None
+
+    def _names(self, meaning: str, folded: Mapping[str, str]) -> Iterator[str]:
+        if meaning in self.fields:
+            yield self.fields[meaning]
+        else:
+            yield from (folded[alias] for alias in ALIASES[meaning] if alias in folded)
+
+    def _body(self, record: Mapping[str, object], folded: Mapping[str, str], used: set[str]) -> tuple[str, str]:
+        """Return the body and the name of its field: the first that holds text."""
+        for name in self._names("text", folded):
+            used.add(name)
+            value = record.get(name)
+            if isinstance(value, Mapping):  # {"rendered": "…"}, {"value": "…"}
+                value = next((value[key] for key in ("rendered", "value", "html") if key in value), None)
+            if isinstance(value, list):
+                value = next((part["value"] for part in value if isinstance(part, Mapping) and "value" in part), None)
+            if isinstance(value, str) and value.strip():
+                return value, name
+        return "", ""
+
+    def _markup(self, body: str, name: str, markup: Markup | None) -> Markup:
+        if self.markup != "auto":
+            return self.markup
+        return markup or _MARKUP_BY_NAME.get(visible.fold(name)) or detect_markup(body)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
+
+
+def _scalar(value: object) -> str:
+    """Return an id, url or code as a string; "" for what cannot be one. A whole number has no decimal point."""
+    if isinstance(value, Mapping):
+        value = next((value[key] for key in ("rendered", "value", "url") if key in value), None)
+    if isinstance(value, bool) or _is_missing(value):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return _clean(str(value)) if isinstance(value, str | int | float) else ""
+
+
+def _clean(text: str) -> str:
+    """Replace lone surrogates, which JSON may hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _title(value: object) -> str:
+    """Return one line of plain text."""
+    text = html.unescape(_TAG.sub("", _scalar(value)) if "</" in _scalar(value) else _scalar(value))
+    return " ".join(plain_text(text, "text").split())
+
+
+def _as_date(value: object) -> object:
+    """Return a value that should be a date; None for the yes or no of a field like "published"."""
+    return None if visible.is_switch(value) and not isinstance(value, int | float) or isinstance(value, bool) else value
+
+
+def _words(value: object, *, split: bool = True) -> tuple[str, ...]:
+    """Return tags: of a list of strings or of objects with a name, or of a string with commas."""
+    if isinstance(value, str):
+        parts: list[object] = list(value.split(",")) if split else [value]
+    else:
+        parts = list(value) if isinstance(value, list | tuple | set) else [value]
+    names = [part.get("name") or part.get("slug") if isinstance(part, Mapping) else part for part in parts]
+    cleaned = [_scalar(name).strip() for name in names]
+    return tuple(dict.fromkeys(name for name in cleaned if name))
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(repr(name) for name in sorted(names)[:20])

@@ -1,0 +1,111 @@
+"""JSON, JSON Feed and JSON Lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from recs.errors import SourceError
+
+# Where a document that is an object keeps its posts.
+_LISTS = ("items", "posts", "entries", "articles", "episodes", "documents")
+
+
+def read_text(data: bytes, source: str) -> str:
+    """Return the text of a file: UTF-8, or UTF-16 or UTF-32 with a byte order mark.
+
+    Raises
+    ------
+    SourceError
+        With line and byte of what is no UTF-8. No other encoding is tried: a wrong guess is a silent wrong answer.
+    """
+    if not data.strip():
+        raise SourceError(f"{source}: empty; expected items.")
+    marked = data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
+    encoding = "utf-32" if marked else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SourceError(
+            f"{source}: line {line}, byte {error.start} (0x{data[error.start]:02x}) is not {encoding[:6].upper()}; convert "
+            "the file to UTF-8."
+        ) from error
+
+
+def json_records(text: str, source: str) -> Iterator[tuple[str, object]]:
+    """Yield (position, record) of a JSON document: a list, or an object that holds one.
+
+    Raises
+    ------
+    SourceError
+    """
+    try:
+        document = _loads(text)
+    except ValueError as error:
+        raise SourceError(f"{source}: {_problem(error, text)}") from error
+    if isinstance(document, Mapping):
+        document = _list_in(document, source)
+    if not isinstance(document, list):
+        raise SourceError(f"{source}: holds a JSON {_kind(document)}, expected a list of items.")
+    for number, record in enumerate(document, 1):
+        yield f"{source}: item {number}", record
+
+
+def json_line_records(text: str, source: str) -> Iterator[tuple[str, object]]:
+    """Yield (position, record) of JSON Lines; blank lines are passed over.
+
+    Raises
+    ------
+    SourceError
+        With the line that is no JSON.
+    """
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield f"{source}: line {number}", _loads(line)
+            except ValueError as error:
+                raise SourceError(f"{source}: line {number}: {_problem(error, line, one_line=True)}") from error
+
+
+def looks_like_lines(text: str) -> bool:
+    """Whether a text of unknown name is JSON Lines: its first line is an object, or a list, of its own and more follow."""
+    first, _, rest = text.strip().partition("\n")
+    if not first.startswith("{") or not rest.strip():
+        return False
+    try:
+        return isinstance(_loads(first), Mapping)
+    except ValueError:
+        return False
+
+
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _problem(error: ValueError, text: str, *, one_line: bool = False) -> str:
+    if not isinstance(error, json.JSONDecodeError):
+        return f"not readable as JSON ({error})."
+    where = f"column {error.colno}" if one_line else f"line {error.lineno}, column {error.colno}"
+    if error.pos >= len(text.rstrip()) or "Unterminated" in error.msg:
+        return f"ends in the middle of JSON at {where}; the file is truncated."
+    return f"not JSON at {where}: {error.msg}."
+
+
+def _list_in(document: Mapping[str, Any], source: str) -> list[object]:
+    folded = {name.casefold(): name for name in document}
+    for name in _LISTS:
+        if isinstance(document.get(folded.get(name, "")), list):
+            found: list[object] = document[folded[name]]
+            return found
+    keys = ", ".join(repr(name) for name in list(document)[:8]) or "no keys"
+    raise SourceError(f"{source}: an object with {keys}; expected a list, or its posts under 'items' or 'posts'.")
+
+
+def _kind(value: object) -> str:
+    kinds = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
+    return kinds.get(type(value), "value")

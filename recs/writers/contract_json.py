@@ -1,0 +1,60 @@
+"""The contract `recs.related/1`: keys sorted, one item a line, so that a diff shows the lists that changed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from recs.contract import SCHEMA
+
+if TYPE_CHECKING:
+    from recs.items import Match
+    from recs.related import RelatedLists
+
+DECIMALS = 4
+
+
+def render(lists: RelatedLists) -> str:
+    """Return the whole document."""
+    head: dict[str, Any] = {
+        "config": dict(lists.config),
+        "corpus": lists.corpus,
+        "counts": dict(lists.counts),
+        "model": dict(lists.model) if lists.model is not None else None,
+        "schema": SCHEMA,
+        "score": {"kind": lists.score.kind, "range": list(lists.score.range)},
+    }
+    lines = [f"{dumps(name)}:{dumps(item(lists, name))}" for name in sorted(lists.lists)]
+    members = [f"{dumps(key)}:{dumps(head[key])}" for key in sorted(head)]
+    members.append('"items":{' + ("\n" + ",\n".join(lines) + "\n" if lines else "") + "}")
+    return "{\n" + ",\n".join(sorted(members)) + "\n}\n"
+
+
+def item(lists: RelatedLists, name: str) -> dict[str, Any]:
+    """Return what the document says of one item."""
+    source = lists.items[name]
+    return {
+        "excerpt": source.excerpt,
+        "image": source.image,
+        "lang": source.lang,
+        "related": [entry(lists, match) for match in lists.lists[name]],
+        "title": source.title,
+        "url": source.url,
+    }
+
+
+def entry(lists: RelatedLists, match: Match) -> dict[str, Any]:
+    """Return one entry of a list."""
+    target = lists.items[match.id]
+    return {"id": match.id, "score": score(match), "title": target.title, "url": target.url, "via": match.via}
+
+
+def score(match: Match) -> float:
+    """Return a score as it is written: rounded, and never minus zero."""
+    return round(match.score, DECIMALS) + 0.0
+
+
+def dumps(value: object) -> str:
+    """Return compact JSON with sorted keys; characters that end a line in some readers are escaped."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
