@@ -33,10 +33,13 @@ DIM = 384
 def make_vectors(kind: str, n: int) -> np.ndarray:
     """Return unit rows: "random" directions, or "clustered" around n / 100 centres in a random order."""
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((n, DIM))
+    X = rng.standard_normal((n, DIM), dtype=np.float32)
     if kind == "clustered":
-        X = rng.standard_normal((max(n // 100, 1), DIM))[rng.integers(0, max(n // 100, 1), n)] + 0.7 * X
-    return (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(np.float32)
+        centres = rng.standard_normal((max(n // 100, 1), DIM), dtype=np.float32)
+        X *= 0.7
+        X += centres[rng.integers(0, len(centres), n)]
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    return X
 
 
 def multiply(X: np.ndarray) -> None:

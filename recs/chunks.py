@@ -1,8 +1,8 @@
 """Texts cut into chunks that fit a model's context window, at the best places there are.
 
-A cut is as good as the boundary it falls on: between sections, blocks, lines, sentences, words or tokens, in that order.
-Dynamic programming over a thinned set of boundaries finds the pieces of the lowest total cost: a piece costs more the worse
-the boundary at its end and the less it fills the budget, and even pieces cost less than uneven ones.
+A cut is as good as the boundary it falls on: between sections, blocks, lines, sentences, words, tokens, in that order.
+Dynamic programming over a thinned set of boundaries finds the pieces of the lowest total cost: a piece costs more the
+worse the boundary at its end and the less it fills the budget, and even pieces cost less than uneven ones.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Span(NamedTuple):
 
 
 # What a cut costs at each kind of boundary; a full piece costs 2. A cut after a heading or a line that ends in a colon
-# parts it from what it introduces: worse than between sentences, better than between words.
-_SECTION, _BLOCK, _LINE, _SENTENCE, _LEAD, _WORD, _TOKEN = 0.0, 0.08, 0.2, 0.35, 0.6, 0.7, 1.4
+# parts it from what it introduces, for which one more piece is the lesser evil.
+_SECTION, _BLOCK, _LINE, _SENTENCE, _WRAPPED_LINE, _WORD, _LEAD, _TOKEN = 0.0, 0.08, 0.2, 0.35, 0.6, 0.7, 1.0, 1.4
 # A piece under this share of the budget is a crumb.
 _CRUMB = 0.25
 # Boundaries considered in a stretch as long as the budget: the best of each of so many parts.
@@ -140,7 +140,8 @@ def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: boo
 
 
 def _at_white_space(text: str, at: int) -> bool:
-    return at in (0, len(text)) or text[at - 1].isspace()
+    # Not isspace(): tokenizers drop some of the rarer kinds, so that a word goes on behind them.
+    return at in (0, len(text)) or text[at - 1] in " \n"
 
 
 class _Cut(NamedTuple):
@@ -191,8 +192,8 @@ def _middle(text: str, tokens: int) -> list[_Cut]:
 def _size_cost(fill: float) -> float:
     """Cost of a piece that fills this share of the budget.
 
-    With 1 + fill² the cost of a token is lowest in full pieces and rises slowly (by 2.5 % at .8, by a quarter at .5), so
-    the number of pieces stays low; of two ways to the same number, the more even one is cheaper.
+    With 1 + fill² the cost of a token is lowest in full pieces and rises slowly (by 2.5 % at .8, by a quarter at .5),
+    so the number of pieces stays low; of two ways to the same number, the more even one is cheaper.
     """
     return 1 + fill * fill + max(0.0, _CRUMB - fill) * 4
 
@@ -281,7 +282,7 @@ def _line_cost(text: str, stop: int, following: int, newlines: int) -> float:
     if end > 0 and _is_heading(text, following, end):
         return _BLOCK
     wrapped = stop and _WRAPPED.match(text, max(0, stop - 42 + (text[stop - 1] != ",")))
-    return _LEAD if wrapped else _LINE
+    return _WRAPPED_LINE if wrapped else _LINE
 
 
 def _is_heading(text: str, begin: int, stop: int) -> bool:

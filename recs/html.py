@@ -10,9 +10,15 @@ from typing import Any
 _NONE, _LINE, _BLOCK, _SECTION = 0, 1, 2, 3
 
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-_BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dir div dl dt fieldset figcaption figure footer header "
-    "hgroup hr legend li listing main menu ol p pre search section summary table tr ul xmp".split()
+
+
+def _names(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_BLOCKS = _names(
+    """address article aside blockquote body caption center dd details dir div dl dt fieldset figcaption figure footer
+    header hgroup hr legend li listing main menu ol p pre search section summary table tr ul xmp"""
 )
 _LINES = frozenset({"caption", "dd", "dt", "li", "tr"})
 _CELLS = frozenset({"td", "th"})
@@ -20,9 +26,10 @@ _LISTS = frozenset({"dir", "menu", "ol", "ul"})
 _VERBATIM = frozenset({"listing", "pre", "xmp"})
 _CODE = frozenset({"kbd", "samp", "x-code", "x-tt"})
 _COUNTED = _LISTS | _VERBATIM | _CODE | {"article", "blockquote", "figure", "main"}
-_DROPPED = frozenset(
-    "annotation annotation-xml audio canvas datalist embed frame frameset head iframe input map nav noembed noframes noscript "
-    "rp rt script style svg template textarea title video x-applet x-button x-form x-object x-select x-template".split()
+_DROPPED = _names(
+    """annotation annotation-xml audio canvas datalist embed frame frameset head iframe input map nav noembed noframes
+    noscript rp rt script style svg template textarea title video
+    x-applet x-button x-form x-object x-select x-template"""
 )
 _PAGE_PARTS = frozenset({"aside", "footer", "header"})
 _PAGE_ROLES = frozenset({"banner", "complementary", "contentinfo", "navigation", "search"})
@@ -39,16 +46,16 @@ _ELEMENTS = (
     HEADINGS
     | _BLOCKS
     | _DROPPED
-    | frozenset(
-        "a abbr acronym applet area b base basefont bdi bdo big blink body br button cite code col colgroup data del dfn em "
-        "fieldset font form html i img ins kbd label link mark marquee math meta meter nobr object optgroup option output "
-        "param picture progress q rb rtc ruby s samp slot small source span strike strong sub sup tbody td tfoot th thead "
-        "time track tt u var wbr select template".split()
+    | _names(
+        """a abbr acronym applet area b base basefont bdi bdo big blink body br button cite code col colgroup data del
+        dfn em font form html i img ins kbd label link mark marquee math meta meter nobr object optgroup option output
+        param picture progress q rb rtc ruby s samp select slot small source span strike strong sub sup tbody td tfoot
+        th thead time track tt u var wbr"""
     )
 )
 _HIDING_STYLE = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
-# Control characters, soft hyphens, zero-width spaces, marks of byte order: nothing that a reader sees. Joiners are kept, as
-# Persian and emoji need them.
+# Control characters, soft hyphens, zero-width spaces, marks of byte order: nothing that a reader sees. Joiners are
+# kept, as Persian and emoji need them.
 INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
 _FILE_NAME = re.compile(r"\S+\.(?:avif|bmp|gif|jpe?g|png|svg|webp)", re.IGNORECASE)
 _WHOLE_PAGE = re.compile(r"<(?:html|body|main)\b", re.IGNORECASE)
@@ -60,7 +67,8 @@ def html_text(source: str, *, shortcodes: bool = True) -> str:
     """Return the text of an HTML page or fragment, its lines, blocks and sections apart.
 
     Left out: scripts, styles, forms, navigation, hidden elements, lists that plugins inject, WordPress shortcodes (with
-    `shortcodes`) and, of a whole page, what stands around its article. Kept: code as it is written, captions, the alternative text of images.
+    `shortcodes`) and, of a whole page, what stands around its article. Kept: code as it is written, captions, the
+    alternative text of images.
     """
     from selectolax.lexbor import LexborHTMLParser
 
@@ -90,8 +98,8 @@ def is_block(name: str) -> bool:
     return name in _BLOCKS or name in HEADINGS
 
 
-# Formatting elements left open are opened again in every later block, so n of them before n paragraphs make n² nodes; the
-# other elements here change what a closing tag may close. Under another name all are plain inline elements.
+# Formatting elements left open are opened again in every later block, so n of them before n paragraphs make n² nodes;
+# the other elements here change what a closing tag may close. Under another name all are plain inline elements.
 _RENAMED = (
     "(?=(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u"
     "|applet|button|form|marquee|object|select|template)[\\s/>])"
@@ -106,9 +114,9 @@ _TOKEN = re.compile(
     r"(?:[\s/]++|[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?)?)*+>?",
     re.IGNORECASE | re.DOTALL,
 )
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_VOID = _names("area base br col embed hr img input link meta param source track wbr")
 # An opening tag closes an element of its own kind here, so these do not nest by themselves.
-_NOT_NESTING = frozenset("body colgroup head html optgroup option p tbody td tfoot th thead tr".split())
+_NOT_NESTING = _names("body colgroup head html optgroup option p tbody td tfoot th thead tr")
 _ITEMS = frozenset({"dd", "dt", "li"})
 # Deeper than any page that somebody wrote. At each tag a parser may look through all the elements that are open.
 _DEEPEST = 256
@@ -294,8 +302,7 @@ class _Walker:
 
     def _enter(self, node: Any, tag: str) -> None:
         if self.verbatim:
-            if (tag == "br" or tag in _BLOCKS) and (tag == "br" or (self.lines and not self.lines[-1].endswith("\n"))):
-                self.lines.append("\n")
+            self._break_code(tag)
         elif tag in HEADINGS:
             self._separate(_SECTION)
         elif tag in _BLOCKS:
@@ -307,17 +314,18 @@ class _Walker:
             self.writer.words("" if _FILE_NAME.fullmatch(alternative.strip()) else f" {alternative} ")
         elif tag in _CELLS:
             self.writer.cell(is_first=len(self.writer.parts) == self.row_start)
+        if tag in _COUNTED:
+            self._count(tag, 1)
+        self._prepare_line(node, tag)
+
+    def _prepare_line(self, node: Any, tag: str) -> None:
+        """Remember what the next item of a list or row of a table begins with."""
         if tag == "li":
             self.writer.mark = self._mark()
         elif tag == "tr":
             self.row_start = len(self.writer.parts)
         elif tag in _LISTS:
-            start = node.attributes.get("start") or "1"
-            self.next_number.append(
-                (int(start) if start.isdecimal() and len(start) < 9 else 1) if tag == "ol" else None
-            )
-        if tag in _COUNTED:
-            self._count(tag, 1)
+            self.next_number.append(_first_number(node.attributes.get("start")) if tag == "ol" else None)
 
     def _leave(self, tag: str) -> None:
         if tag in _COUNTED:
@@ -344,12 +352,21 @@ class _Walker:
         self.next_number[-1] = number + 1
         return f"{number}. "
 
+    def _break_code(self, tag: str) -> None:
+        """Begin a new line of code: highlighters put each line in an element."""
+        if tag == "br" or (tag in _BLOCKS and self.lines and not self.lines[-1].endswith("\n")):
+            self.lines.append("\n")
+
     def _write_code(self) -> None:
         # Two blank lines would read as the end of a section.
         code = re.sub(r"\n(?:[^\S\n]*\n)+", "\n\n", "".join(self.lines).replace("\r\n", "\n")).strip("\n")
         self.lines = []
         if code.strip():
             self.writer.verbatim(code)
+
+
+def _first_number(start: str | None) -> int:
+    return int(start) if start and start.isdecimal() and len(start) < 9 else 1
 
 
 _SHORTCODE_NAMES = (
@@ -362,7 +379,7 @@ _PAIRED = re.compile(r"\[/([a-zA-Z][\w-]{1,40})\]")
 def shortcode_pattern(source: str) -> re.Pattern[str] | None:
     """Return what matches WordPress shortcodes in the text of a page, or None where it can hold none.
 
-    A word in brackets is one if WordPress or a common plugin defines it, if it has attributes, or if the page closes it.
+    A word in brackets is one if WordPress or a common plugin defines it, if it has attributes, or if it is closed.
     """
     if "[" not in source:
         return None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
 from recs.items import Item
+
+_log = logging.getLogger(__name__)
 
 # Below this many characters a guess is worth nothing; beyond the second number more text changes nothing.
 _SHORTEST, _LONGEST = 200, 1500
@@ -44,7 +47,11 @@ def item_languages(items: Sequence[Item], store: RecordStore | None = None) -> l
     made: dict[bytes, bytes] = {}
     for i, sample in samples.items():
         if keys[i] not in known:
-            known[keys[i]] = made[keys[i]] = _guess(sample).encode()
+            try:
+                known[keys[i]] = made[keys[i]] = _guess(sample).encode()
+            except OSError as error:  # the guesser unpacks its tables into a temporary file
+                _log.warning("languages are not told apart: %s", error)
+                break
         languages[i] = known[keys[i]].decode() or None
     if store is not None and made:
         store.put_chunks(made)

@@ -72,8 +72,18 @@ def tfidf_matrix(texts: Iterable[str]) -> TermVectors:
 
     Notes
     -----
-    Time and memory are linear in the number of tokens.
+    Equal texts count once in n and df, so that many copies of one text do not make its words common. Time and memory are
+    linear in the number of tokens.
     """
+    row_of: dict[str, int] = {}
+    rows = [row_of.setdefault(text, len(row_of)) for text in texts]
+    distinct = _distinct_matrix(row_of)
+    if len(row_of) == len(rows):
+        return distinct
+    return TermVectors(matrix=distinct.matrix[rows], terms=distinct.terms)
+
+
+def _distinct_matrix(texts: Iterable[str]) -> TermVectors:
     from scipy import sparse
 
     column_of: dict[str, int] = {}

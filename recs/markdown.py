@@ -1,6 +1,7 @@
 """Markdown, with what site generators add to it, to HTML.
 
-To HTML rather than to text, because the two languages may enclose each other: one walk over the tree then treats them alike.
+To HTML rather than to text, because the two languages may enclose each other: one walk over the tree then treats them
+alike.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ _HIGHLIGHT = re.compile(
     r"(?P<code>.*?)(?:^[ \t]*(?:\{%-?\s*endhighlight\s*-?%\}|\{\{[<%]\s*/\s*highlight\s*[>%]\}\})[ \t]*$|\Z)",
     re.DOTALL | re.MULTILINE,
 )
-# What generators replace: Liquid, Jinja and Hugo tags, footnotes, attribute lists, tables of contents, JSX. Code spans are
-# matched to be left alone. The lengths are bounded so that what is never closed is not looked for over and over.
+# What generators replace: Liquid, Jinja and Hugo tags, footnotes, attribute lists, tables of contents, JSX. Code spans
+# are matched to be left alone. The lengths are bounded so that what is never closed is not looked for over and over.
 _TEMPLATE = re.compile(
     r"(?P<span>(?P<ticks>`+)(?!`).{1,2000}?(?<!`)(?P=ticks)(?!`))"
     r"|\{%-?\s*raw\s*-?%\}(?P<raw>.{0,4000}?)\{%-?\s*endraw\s*-?%\}"
@@ -45,9 +46,10 @@ _CLOSED = re.compile(r"</([A-Z][\w.]*)\s*>")
 
 
 def markdown_html(source: str) -> str:
-    """Return the HTML of a Markdown text (CommonMark, tables, strikethrough), generators' tags and footnote marks left out.
+    """Return the HTML of a Markdown text: CommonMark with tables and strikethrough.
 
-    The tags of Hugo, Jekyll and MDX go, with the text between two of them kept; in code everything stays.
+    The tags of Hugo, Jekyll and MDX are left out and what stands between two of them is kept; marks of footnotes are
+    left out too. In code everything stays.
     """
     rendered: str = _parser().render(_HIGHLIGHT.sub(_fence, source), {"components": set(_CLOSED.findall(source))})
     return rendered

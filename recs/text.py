@@ -31,7 +31,8 @@ def plain_text(body: str, markup: Markup) -> str:
     body
         The source as it was read.
     markup
-        What it is written in. "text" is only normalised: tabs become four spaces, three and more newlines two blank lines.
+        What it is written in. "text" is only normalised: a tab becomes four spaces, three and more newlines become
+        two blank lines.
 
     Returns
     -------
@@ -86,8 +87,8 @@ def detect_markup(body: str) -> Markup:
 
     Notes
     -----
-    HTML is what begins with a block-level element, or holds two elements around words outside of code, so that a text that
-    mentions `<div>` or `Vec<T>` stays a text. Never "markdown": any text is Markdown too, so a reader has to know.
+    HTML is what begins with a block-level element, or holds two elements around words outside of code, so that a text
+    that mentions `<div>` or `Vec<T>` stays a text. Never "markdown": any text is Markdown too, so a reader has to know.
     """
     if "<" not in body:
         return "text"

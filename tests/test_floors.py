@@ -23,7 +23,7 @@ def test_lists_of_our_own_posts_stay_in_their_subject(tmp_path):
     category = {item.id: item.category for item in items}
     with recs.Cache(tmp_path) as cache:
         lists = recs.related_items(items, cache=cache)
-    same = [category[name] == category[match.id] for name, matches in lists.items() for match in matches]
+    same = [category[name] == category[match.id] for name, matches in lists.lists.items() for match in matches]
     assert np.mean(same) >= 0.55
 
 

@@ -47,7 +47,7 @@ def test_tfidf_matrix_equals_scikit_learn(n):
     oracle = text.TfidfVectorizer(
         tokenizer=tokenize, token_pattern=None, lowercase=False, sublinear_tf=True, min_df=2, max_df=0.3
     )
-    expected = oracle.fit_transform(texts)
+    expected = oracle.fit(sorted(set(texts))).transform(texts)  # equal texts count once
     found = tfidf_matrix(texts)
     assert found.terms == tuple(oracle.get_feature_names_out())
     np.testing.assert_allclose(found.matrix.toarray(), expected.toarray(), rtol=1e-12, atol=1e-15)
@@ -63,11 +63,19 @@ def test_tfidf_matrix_small_collection_keeps_every_term(n):
     assert len(found) == n
 
 
-@pytest.mark.parametrize("texts", [[], [""], ["", "..."], ["the same"] * SMALL_COLLECTION])
+@pytest.mark.parametrize("texts", [[], [""], ["", "..."], [f"{i}" for i in range(SMALL_COLLECTION)]])
 def test_tfidf_matrix_without_terms_has_zero_rows(texts):
     found = tfidf_matrix(texts)
     assert found.matrix.shape == (len(texts), len(found.terms))
     assert found.matrix.nnz == 0
+
+
+def test_tfidf_matrix_copies_of_a_text_do_not_make_its_words_common():
+    texts = [*random_texts(5, 60), *["twelve copies of one text"] * 120]
+    once, found = tfidf_matrix(texts[:61]), tfidf_matrix(texts)
+    assert found.terms == once.terms
+    np.testing.assert_array_equal(found.matrix[:61].toarray(), once.matrix.toarray())
+    assert (found.matrix[61:] != found.matrix[[60] * 119]).nnz == 0
 
 
 @settings(max_examples=30, deadline=None)

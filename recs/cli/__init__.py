@@ -70,3 +70,6 @@ def main() -> None:
         # The reader of our output went away (recs … | head): nothing to say, and nothing more can be flushed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:  # stdout on a full disk, a temporary folder that is gone
+        sys.stderr.write(f"recs: error: {error.filename or 'the system'}: {error.strerror or error}.\n")
+        sys.exit(1)
