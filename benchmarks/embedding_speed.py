@@ -2,9 +2,10 @@
 
     RECS_DATA=… python benchmarks/embedding_speed.py [--precision float32|bfloat16] [--runs 3]
 
-Two loads: long posts (18f_blog bodies, cut into the chunks that recs embeds) and one-line queries (banking77). Both sides get
-the same strings, none longer than the context window. Beside the ratio: the smallest cosine between the two sides' vectors,
-the padding in our batches, and the share of the machine's own peak at the matrix shapes of the model, measured in the run.
+Two loads: long posts (18f_blog bodies, cut into the chunks that recs embeds) and one-line queries (banking77). Both
+sides get the same strings, none longer than the context window. Beside the ratio: the smallest cosine between the two
+sides' vectors, the padding in our batches, and the share of the machine's own peak at the matrix shapes of the model,
+measured in the run.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ def load_texts(root: Path, embedder: recs.Embedder, posts: int, queries: int) ->
         for span in split_text(text, token_spans=embedder.tokenizer.spans, budget=room)
     ]
     lines = [json.loads(line)["text"] for line in (root / "banking77/data.jsonl").read_text("utf-8").splitlines()]
-    return {"18f_blog chunks": sorted(set(chunks)), "banking77 lines": sorted(set(lines))[:: max(len(lines) // queries, 1)]}
+    return {
+        "18f_blog chunks": sorted(set(chunks)),
+        "banking77 lines": sorted(set(lines))[:: max(len(lines) // queries, 1)],
+    }
 
 
 def peak(dtype: torch.dtype, tokens: int) -> float:
@@ -60,7 +64,8 @@ def main() -> None:
     options = parser.parse_args()
     embedder = recs.load_embedder(precision=options.precision)
     library = SentenceTransformer(str(embedder.spec.folder), device="cpu", local_files_only=True)
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, precision {embedder.precision}")
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, {torch.get_num_threads()} threads, precision {embedder.precision}")
     dtype = torch.bfloat16 if embedder.precision == "bfloat16" else torch.float32
     ratios = []
     for name, texts in load_texts(Path(os.environ["RECS_DATA"]), embedder, options.posts, options.queries).items():
@@ -83,10 +88,12 @@ def main() -> None:
         # 2 FLOP a weight a token in the linear layers, and attention's two products of length × 384 each.
         flop = sum(2 * 6 * (4 * 384**2 + 2 * 384 * 1536) * n + 2 * 6 * 2 * 384 * n * n for n in lengths)
         reached, possible = flop / min(ours) / 1e9, peak(dtype, embedder._encoder.batch_tokens)
+        cosine = (found * expected).sum(axis=1).min()
         print(
             f"{name}: {len(texts)} texts, {tokens} tokens; recs {tokens / min(ours):.0f} tok/s, sentence-transformers "
-            f"{tokens / min(theirs):.0f} tok/s, ratio {ratio:.2f}; minimum cosine {(found * expected).sum(axis=1).min():.6f}; "
-            f"padding {100 * (padded / tokens - 1):.1f} %; {reached:.0f} of {possible:.0f} GFLOP/s ({100 * reached / possible:.0f} %)"
+            f"{tokens / min(theirs):.0f} tok/s, ratio {ratio:.2f}; minimum cosine {cosine:.6f}; padding "
+            f"{100 * (padded / tokens - 1):.1f} %; {reached:.0f} of {possible:.0f} GFLOP/s "
+            f"({100 * reached / possible:.0f} %)"
         )
     print(f"geometric mean of the ratios: {float(np.exp(np.mean(np.log(ratios)))):.2f}")
 

@@ -3,8 +3,8 @@
 RECS_DATA names a folder of collections; each is a folder with
     data.jsonl    one item a line: id, title, text, …
     links.jsonl   one link a line: src, dst, anchor, out_degree (links that leave src)
-Sources of eight links and more (round-ups) are left out; the anchor text of every link is removed from its source before
-anything is computed; all other items are ranked; gains are binary; the mean is over sources.
+Sources of eight links and more (round-ups) are left out; the anchor text of every link is removed from its source
+before anything is computed; all other items are ranked; gains are binary; the mean is over sources.
 
     RECS_DATA=… python benchmarks/related_quality.py [collection …]
 """
@@ -53,7 +53,9 @@ def judge(folder: Path, *, signals: str, cache: Cache | bool) -> float:
     """Return the mean nDCG@10 of one collection."""
     items, judged = collection(folder)
     lists = related_items(items, k=DEPTH, signals=signals, cache=cache)  # type: ignore[arg-type]
-    return float(np.mean([ndcg([match.id for match in lists[src]], dst) for src, dst in judged.items() if src in lists]))
+    return float(
+        np.mean([ndcg([match.id for match in lists[src]], dst) for src, dst in judged.items() if src in lists])
+    )
 
 
 def main() -> None:
@@ -64,7 +66,8 @@ def main() -> None:
     print(f"{'nDCG@10':18}{'dense':>8}{'terms':>8}")
     for name, row in table.items():
         print(f"{name:18}{row['dense']:8.3f}{row['terms']:8.3f}")
-    print(f"{'mean':18}{np.mean([r['dense'] for r in table.values()]):8.3f}{np.mean([r['terms'] for r in table.values()]):8.3f}")
+    dense, terms = (np.mean([row[signal] for row in table.values()]) for signal in ("dense", "terms"))
+    print(f"{'mean':18}{dense:8.3f}{terms:8.3f}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     RECS_DATA=… python benchmarks/warm_run.py [collection]
 
-Prints wall seconds (best of five processes), whether torch was imported, whether the bytes agree, and how many vectors were
-computed after one post was edited.
+Prints wall seconds (best of five processes), whether torch was imported, whether the bytes agree, and how many vectors
+were computed after one post was edited.
 """
 
 from __future__ import annotations

@@ -38,9 +38,9 @@ def plan_batches(texts: Sequence[str], lengths: Sequence[int], *, budget: int) -
 def plan_missing(texts: Sequence[str], lengths: Sequence[int], missing: set[int], *, budget: int) -> list[list[int]]:
     """Plan batches for the positions in `missing`, as an uninterrupted run over all texts would have composed them.
 
-    A batch of the whole plan of which nothing is known yet is kept as it is: a run that was interrupted after some of its
-    batches goes on with the very same ones, and ends with the same bytes. What is missing from the other batches (one text
-    of many was edited) is planned anew.
+    A batch of the whole plan of which nothing is known yet is kept as it is: a run that was interrupted after some of
+    its batches goes on with the very same ones, and ends with the same bytes. What is missing from the other batches
+    (one text of many was edited) is planned anew.
     """
     kept: list[list[int]] = []
     rest: list[int] = []

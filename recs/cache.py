@@ -1,8 +1,8 @@
 """The vector cache: one SQLite file, so that no vector is computed twice.
 
-Vectors are kept under the digest of their exact text within a space (fingerprint, prompt, precision); chunk boundaries under
-the digest of title, text and model. The file can be committed to a repository: a build that finds everything in it needs
-neither torch nor the model's files.
+Vectors are kept under the digest of their exact text within a space (fingerprint, prompt, precision); chunk boundaries
+under the digest of title, text and model. The file can be committed to a repository: a build that finds everything in
+it needs neither torch nor the model's files.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ class Cache:
 
     Notes
     -----
-    Any number of processes may use one cache at once (WAL; what two of them write twice is kept once), and a process may be
-    killed at any time: what was written before stays. Where the folder is read-only, or the disk full, nothing more is kept
-    and the run goes on; `problem` then says why. Threads may share an instance.
+    Any number of processes may use one cache at once (WAL; what two of them write twice is kept once), and a process
+    may be killed at any time: what was written before stays. Where the folder is read-only, or the disk full, nothing
+    more is kept and the run goes on; `problem` then says why. Threads may share an instance.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
@@ -253,8 +253,8 @@ class Cache:
                 for key, value, checksum in self._connection.execute(query.format(marks), (*before, *part)):
                     if zlib.crc32(value) != checksum:
                         raise CacheError(
-                            f"{self.path}: damaged (a record does not match its checksum); remove it (recs cache clear) "
-                            "and run again."
+                            f"{self.path}: damaged (a record does not match its checksum); remove it "
+                            "(recs cache clear) and run again."
                         )
                     found[key] = value
         return found
@@ -312,8 +312,8 @@ class Cache:
     def prune(self) -> int:
         """Remove everything that this instance has neither looked up nor written; return how many records went.
 
-        After a run over a collection, that is what the collection no longer needs: texts that were edited or removed, other
-        models, other precisions.
+        After a run over a collection, that is what the collection no longer needs: texts that were edited or removed,
+        other models, other precisions.
         """
         if self.problem is not None:
             raise CacheError(self.problem)

@@ -1,7 +1,7 @@
 """Reading a file of related lists: `recs.related/1`.
 
-This file needs the standard library alone and nothing else of recs, so that a plugin may carry a copy of it. Whatever is
-wrong with the file, the site that asks gets an empty list and one warning, never an exception.
+This file needs the standard library alone and nothing else of recs, so that a plugin may carry a copy of it. Whatever
+is wrong with the file, the site that asks gets an empty list and one warning, never an exception.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def corpus_digest(pairs: Iterable[tuple[str, str]]) -> str:
 class RelatedFile(Mapping[str, list[Entry]]):
     """The related lists in a file, by item id. Nothing is read before the first use; threads may share it.
 
-    An unknown id has an empty list under `get`, and so has every id where the file is missing, torn, stale, of another kind
-    or of a newer schema: a `RelatedFileWarning` then says so, once. Entries whose url is not a web address or a path (a
-    "javascript:" address) have None instead. Lists are fresh copies.
+    An unknown id has an empty list under `get`, and so has every id where the file is missing, torn, stale, of another
+    kind or of a newer schema: a `RelatedFileWarning` then says so, once. Entries whose url is not a web address or a
+    path (a "javascript:" address) have None instead. Lists are fresh copies.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, corpus: str | None = None) -> None:
@@ -67,14 +67,14 @@ class RelatedFile(Mapping[str, list[Entry]]):
     def __len__(self) -> int:
         return len(self._items())
 
-    def get(self, item_id: str, default: Any = ()) -> list[Entry]:  # type: ignore[override]
+    def get(self, item_id: str, default: Any = ()) -> list[Entry]:
         """Return the list of an item, best first; `default` as a list (empty) where it has none."""
         items = self._items()
         return _entries(items[item_id]) if item_id in items else list(default)
 
     @property
     def model(self) -> dict[str, Any] | None:
-        """Name, fingerprint, dim and similarity of the model; None where terms alone ranked, or the file is of no use."""
+        """Name, fingerprint, dim and similarity of the model; None where terms alone ranked."""
         found = self._read().get("model")
         return dict(found) if isinstance(found, dict) else None
 
@@ -100,7 +100,9 @@ class RelatedFile(Mapping[str, list[Entry]]):
                 problem, document = self._load()
                 self._document = document
                 if problem:
-                    warnings.warn(f"{self.path}: {problem}; no related items are shown.", RelatedFileWarning, stacklevel=4)
+                    warnings.warn(
+                        f"{self.path}: {problem}; no related items are shown.", RelatedFileWarning, stacklevel=4
+                    )
             return self._document
 
     def _load(self) -> tuple[str | None, dict[str, Any]]:
@@ -113,17 +115,22 @@ class RelatedFile(Mapping[str, list[Entry]]):
             return f"cannot be read ({error.strerror})", {}
         except (ValueError, RecursionError, MemoryError):
             return "is not whole JSON; run recs related again", {}
+        problem = self._problem(document)
+        return problem, {} if problem else document
+
+    def _problem(self, document: Any) -> str | None:
+        """Return what is wrong with the content of the file, if anything."""
         schema = document.get("schema") if isinstance(document, dict) else None
         if not isinstance(schema, str) or not schema.startswith(_FAMILY):
-            return f"is not a file of related lists (schema {schema!r}, expected {SCHEMA!r})", {}
+            return f"is not a file of related lists (schema {schema!r}, expected {SCHEMA!r})"
         if schema != SCHEMA:
-            return f"has the schema {schema!r} and this reader knows {SCHEMA!r}; upgrade recs", {}
+            return f"has the schema {schema!r} and this reader knows {SCHEMA!r}; upgrade recs"
         items = document.get("items")
         if not isinstance(items, dict) or not all(isinstance(item, dict) for item in items.values()):
-            return "has no lists where they should be; run recs related again", {}
+            return "has no lists where they should be; run recs related again"
         if self._expected_corpus is not None and document.get("corpus") != self._expected_corpus:
-            return "was made from another state of the collection; run recs related again", {}
-        return None, document
+            return "was made from another state of the collection; run recs related again"
+        return None
 
 
 def load_related(path: str | os.PathLike[str], *, corpus: str | None = None) -> RelatedFile:

@@ -17,8 +17,8 @@ _log = logging.getLogger(__name__)
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal.
 
-    Remembered in the user's cache folder under the file's real path, size and modification time; where the folder cannot
-    be written the digest is computed again the next time.
+    Remembered in the user's cache folder under the file's real path, size and modification time; where the folder
+    cannot be written the digest is computed again the next time.
     """
     path = Path(os.path.realpath(path))
     status = path.stat()

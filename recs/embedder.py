@@ -87,8 +87,8 @@ class Embedder:
 
     Notes
     -----
-    Vectors of the same text agree between precisions to a cosine of .9995, and between batches, thread counts and runs to
-    .99999 in float32. The same texts with the same options on the same machine give the same bytes, in any order.
+    Vectors of the same text agree between precisions to a cosine of .9995, and between batches, thread counts and runs
+    to .99999 in float32. The same texts with the same options on the same machine give the same bytes, in any order.
     """
 
     def __init__(
@@ -178,8 +178,8 @@ class Embedder:
         role
             "document", "query", …: chooses the model's prompt for it, where it has one.
         overflow
-            What happens to a text longer than the context window: "chunk" embeds all of it in chunks and takes their mean
-            weighted by tokens, "truncate" embeds what fits and counts the rest in `tokens_lost`, "error" raises.
+            What happens to a text longer than the context window: "chunk" embeds all of it in chunks and takes their
+            mean weighted by tokens, "truncate" embeds what fits and counts the rest in `tokens_lost`, "error" raises.
         store
             Where chunk boundaries and vectors are looked up and kept.
         progress
@@ -377,8 +377,8 @@ def load_embedder(
 ) -> Embedder:
     """Return an embedder for a model: of the registry, by its hub id, or in a folder.
 
-    The files are looked for at `name` as a path, in the local hub cache, in a package that carries the model, and at last on
-    the hub: a download first says name, size and place in the log.
+    The files are looked for at `name` as a path, in the local hub cache, in a package that carries the model, and at
+    last on the hub: a download first says name, size and place in the log.
 
     Parameters
     ----------
@@ -400,8 +400,8 @@ def load_embedder(
 
     Notes
     -----
-    Reads small files and the digest of the weights (remembered between runs); torch is imported and the weights are loaded
-    and checked when the first vector has to be computed.
+    Reads small files and the digest of the weights (remembered between runs); torch is imported and the weights are
+    loaded and checked when the first vector has to be computed.
     """
     if not offline and find_model(name) is None and can_download():
         download_model(name)

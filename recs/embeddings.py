@@ -1,7 +1,7 @@
 """Vectors with ids, and the fingerprint of the space that they live in.
 
-Comparing vectors of two models gives numbers that mean nothing, so `Embeddings` carries the fingerprint of its space and
-every comparison in recs asks for it first.
+Comparing vectors of two models gives numbers that mean nothing, so `Embeddings` carries the fingerprint of its space
+and every comparison in recs asks for it first.
 """
 
 from __future__ import annotations

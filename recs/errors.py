@@ -13,8 +13,8 @@ RecsError
 ├── OutputError             a result could not be written; what was there before is untouched
 └── MissingDependencyError  an optional part is not installed                    (also an ImportError)
 
-The message of each says where, what was found, what was expected and what to do, in one line. The command line prints it
-as it is and exits with 1.
+The message of each says where, what was found, what was expected and what to do, in one line. The command line prints
+it as it is and exits with 1.
 """
 
 DISTRIBUTION = "recs-toolkit"

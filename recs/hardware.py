@@ -10,6 +10,7 @@ from typing import Literal
 from recs.errors import OptionError
 
 Precision = Literal["float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 # Matrix units that make bfloat16 several times faster than float32; elsewhere it is many times slower.
 _FAST_BFLOAT16 = {"amx_bf16", "avx512_bf16"}
@@ -30,13 +31,14 @@ def cpu_flags() -> frozenset[str]:
 def resolve_precision(wanted: str, device: str) -> Precision:
     """Return the precision that "auto" stands for on a device ("cpu", "cuda", "mps").
 
-    Bfloat16 where the matrix units of the processor make it faster and it stays within the stated bound, float32 elsewhere.
+    Bfloat16 where the matrix units of the processor make it faster and it stays within the stated bound, float32
+    elsewhere.
 
     Raises
     ------
     OptionError
     """
-    if wanted == "float32" or wanted == "bfloat16":
+    if wanted in PRECISIONS:
         return wanted
     if wanted != "auto":
         raise OptionError(f"precision is {wanted!r}, expected auto, float32 or bfloat16.")
@@ -46,7 +48,7 @@ def resolve_precision(wanted: str, device: str) -> Precision:
 
 
 def resolve_device(wanted: str | None) -> str:
-    """Return the device that None stands for: "cuda" where there is an NVIDIA driver, "mps" on Apple silicon, else "cpu"."""
+    """Return the device that None stands for: "cuda" with an NVIDIA driver, "mps" on Apple silicon, else "cpu"."""
     if wanted and wanted != "auto":
         return wanted
     if any(Path("/proc/driver/nvidia/gpus").glob("*")):

@@ -160,7 +160,8 @@ class Collection(Sequence[Item]):
         for position, item in enumerate(self.items, 1):
             if item.id in first:
                 raise SourceError(
-                    f"{self.source}: items {first[item.id]} and {position} share the id {item.id!r}; ids must be unique."
+                    f"{self.source}: items {first[item.id]} and {position} share the id {item.id!r}; "
+                    "ids must be unique."
                 )
             first[item.id] = position
 

@@ -59,7 +59,7 @@ def item_languages(items: Sequence[Item], store: RecordStore | None = None) -> l
 
 
 def uncovered_note(languages: Iterable[str | None], covered: Sequence[str], model: str) -> str | None:
-    """Say which languages of a collection a model was not trained for; None where it covers them or nothing is known."""
+    """Say which languages of a collection a model was not trained for; None if there are none."""
     foreign = Counter(language for language in languages if language and language not in covered)
     if not covered or not foreign:
         return None

@@ -72,18 +72,18 @@ def tfidf_matrix(texts: Iterable[str]) -> TermVectors:
 
     Notes
     -----
-    Equal texts count once in n and df, so that many copies of one text do not make its words common. Time and memory are
-    linear in the number of tokens.
+    Equal texts count once in n and df, so that many copies of one text do not make its words common; a term
+    that only they hold connects them all the same. Time and memory are linear in the number of tokens.
     """
     row_of: dict[str, int] = {}
     rows = [row_of.setdefault(text, len(row_of)) for text in texts]
-    distinct = _distinct_matrix(row_of)
+    distinct = _distinct_matrix(row_of, np.bincount(rows, minlength=len(row_of)))
     if len(row_of) == len(rows):
         return distinct
     return TermVectors(matrix=distinct.matrix[rows], terms=distinct.terms)
 
 
-def _distinct_matrix(texts: Iterable[str]) -> TermVectors:
+def _distinct_matrix(texts: Iterable[str], copies: Any) -> TermVectors:
     from scipy import sparse
 
     column_of: dict[str, int] = {}
@@ -97,11 +97,13 @@ def _distinct_matrix(texts: Iterable[str]) -> TermVectors:
         ends.append(len(columns))
     n = len(ends) - 1
     all_columns = np.array(columns, dtype=np.int32)
+    all_rows = np.repeat(np.arange(n, dtype=np.int32), np.diff(ends))
     documents = np.bincount(all_columns, minlength=len(column_of))
-    terms, new_column = _vocabulary(column_of, documents, n)
+    shared = np.bincount(all_columns, copies[all_rows], minlength=len(column_of)) >= MIN_DOCUMENTS
+    terms, new_column = _vocabulary(column_of, documents, shared, n)
 
     kept = new_column[all_columns] >= 0
-    rows = np.repeat(np.arange(n, dtype=np.int32), np.diff(ends))[kept]
+    rows = all_rows[kept]
     weights = 1 + np.log(np.array(frequencies, dtype=np.float64)[kept])
     weights *= 1 + np.log((1 + n) / (1 + documents[all_columns[kept]]))
     matrix = sparse.csr_array((weights, (rows, new_column[all_columns[kept]])), shape=(n, len(terms)))
@@ -110,11 +112,11 @@ def _distinct_matrix(texts: Iterable[str]) -> TermVectors:
     return TermVectors(matrix=matrix, terms=terms)
 
 
-def _vocabulary(column_of: dict[str, int], documents: Any, n: int) -> tuple[tuple[str, ...], Any]:
+def _vocabulary(column_of: dict[str, int], documents: Any, shared: Any, n: int) -> tuple[tuple[str, ...], Any]:
     """Return the terms to keep, sorted, and the new column of each old one (-1: left out)."""
     keep = documents > 0
     if n >= SMALL_COLLECTION:
-        keep = (documents >= MIN_DOCUMENTS) & (documents <= MAX_SHARE * n)
+        keep = shared & (documents <= MAX_SHARE * n)
     terms = tuple(sorted(term for term, column in column_of.items() if keep[column]))
     new_column = np.full(len(column_of), -1, dtype=np.int32)
     new_column[[column_of[term] for term in terms]] = np.arange(len(terms))

@@ -285,7 +285,8 @@ def _weights(folder: Path, *, optional: bool = False) -> dict[str, str]:
     if not files and not optional:
         other = sorted(path.name for path in folder.glob("*.bin"))
         raise ModelError(
-            f"{folder}: no safetensors weights{f' but {other[0]}, which may hold code and is not loaded' if other else ''}."
+            f"{folder}: no safetensors weights"
+            f"{f' but {other[0]}, which may hold code and is not loaded' if other else ''}."
         )
     return {path.name: file_digest(path) for path in files}
 
@@ -296,8 +297,8 @@ def _check_row(spec: ModelSpec, weights: Mapping[str, str], row: ModelRow | None
     for name in ("dim", "max_tokens", "pooling", "normalize", "similarity"):
         if getattr(spec, name) != getattr(row, name):
             raise WeightsError(
-                f"{spec.folder}: {name} is {getattr(spec, name)!r}, but {spec.name} has {getattr(row, name)!r}; these are "
-                "not its files."
+                f"{spec.folder}: {name} is {getattr(spec, name)!r}, but {spec.name} has {getattr(row, name)!r}; these "
+                "are not its files."
             )
     for name, expected in row.weights_sha256.items():
         if weights.get(name) != expected:

@@ -32,8 +32,8 @@ _log = logging.getLogger(__name__)
 Signals = Literal["auto", "dense", "terms"]
 SIGNALS: tuple[Signals, ...] = ("auto", "dense", "terms")
 
-# The mean of a small corpus is mostly its own few items: it is taken out by n / (n + this) only, so that two items that are
-# all there is do not come out as opposites. At 500 items it is out by 98 %.
+# The mean of a small corpus is mostly its own few items: it is taken out by n / (n + this) only, so that two items that
+# are all there is do not come out as opposites. At 500 items it is out by 98 %.
 _MEAN_PRIOR = 10
 
 _SCALES = {
@@ -127,8 +127,8 @@ def related_items(
     k
         Entries a list, 0 or more; a list is shorter where fewer items may stand in it.
     signals
-        "dense" ranks by the vectors, "terms" by TF-IDF without any model; "auto" is dense where a model is installed or all
-        vectors are cached, and terms, said aloud in `notes`, elsewhere.
+        "dense" ranks by the vectors, "terms" by TF-IDF without any model; "auto" is dense where a model is installed or
+        all vectors are cached, and terms, said aloud in `notes`, elsewhere.
     embedder, cache, overflow, progress
         As in `recs.embed_items`; used where `embeddings` is left out.
     now
@@ -137,8 +137,8 @@ def related_items(
     Returns
     -------
     RelatedLists
-        Every public item has a list. No item stands in its own list, nor drafts, private or scheduled items in any, nor an
-        item in another language than its own, where both are known.
+        Every public item has a list. No item stands in its own list, nor drafts, private or scheduled items in any, nor
+        an item in another language than its own, where both are known.
 
     Raises
     ------
@@ -146,9 +146,9 @@ def related_items(
 
     Notes
     -----
-    Dense scores of a cosine model are cosines after the mean of the corpus was taken out of every vector, which tells apart
-    items that are all about one field. Time O(n² d) in blocks, memory O(n (d + k)). The result depends on the set of items,
-    not on their order.
+    Dense scores of a cosine model are cosines after the mean of the corpus was taken out of every vector, which tells
+    apart items that are all about one field. Time O(n² d) in blocks, memory O(n (d + k)). The result depends on the set
+    of items, not on their order.
     """
     if k < 0:
         raise OptionError(f"k is {k}, expected 0 or more.")
@@ -160,7 +160,7 @@ def related_items(
     with open_cache(cache) as store:
         languages = item_languages(items, store)
         if embeddings is None and signals != "terms":
-            embeddings = _embed(items, signals, embedder, store, overflow, progress, notes)
+            embeddings = _embed(items, signals, embedder, store, notes, overflow=overflow, progress=progress)
         if cache is not False and store is not None and store.problem:
             notes.append(store.problem)
     mask = _mask(items, languages)
@@ -190,7 +190,7 @@ def related_items(
 def _collect(source: Source | Iterable[Item], now: str | date | datetime | None) -> Collection:
     if isinstance(source, Collection):
         return source
-    return read_items(source, now=now)  # type: ignore[arg-type]
+    return read_items(source, now=now)
 
 
 def _embed(
@@ -198,14 +198,13 @@ def _embed(
     signals: Signals,
     embedder: Embedder | str | None,
     store: Cache | None,
-    overflow: Overflow,
-    progress: Callable[[Progress], None] | None,
     notes: list[str],
+    **options: Any,
 ) -> Embeddings | None:
     try:
         if embedder is None or isinstance(embedder, str):
             embedder = find_embedder(embedder or DEFAULT_MODEL, store)
-        return embed_items(items, embedder, cache=store or False, overflow=overflow, progress=progress)
+        return embed_items(items, embedder, cache=store or False, **options)
     except (ModelNotFoundError, MissingDependencyError) as error:
         if signals == "dense":
             raise
@@ -241,7 +240,7 @@ def centre(vectors: FloatArray) -> FloatArray:
 
 
 def _mask(items: Sequence[Item], languages: Sequence[str | None]) -> Mask | None:
-    """Return what forbids pairs of different known languages and what an editor excluded; None where nothing is forbidden."""
+    """Return what forbids pairs of different known languages and what an editor excluded; None for nothing."""
     row_of = {item.id: row for row, item in enumerate(items)}
     excluded = {
         row: [row_of[name] for name in item.excludes if name in row_of]

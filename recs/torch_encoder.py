@@ -115,7 +115,7 @@ def _available(torch: Any, device: str) -> str:
 
 
 def _load(loader: Any, spec: ModelSpec, device: str) -> Any:
-    """Load with sentence-transformers: from this folder alone, safetensors alone, float32, no code of the model's own."""
+    """Load with sentence-transformers: from this folder alone, safetensors alone, float32, no code of its own."""
     import transformers
 
     bar = transformers.utils.logging.is_progress_bar_enabled()
@@ -138,8 +138,8 @@ def _load(loader: Any, spec: ModelSpec, device: str) -> Any:
 def _check_weights(model: Any, folder: Path) -> None:
     """Compare every tensor in memory with the files, name by name and value by value.
 
-    A library that cannot place a tensor logs a line and initialises the parameter at random; the vectors then look fine and
-    mean nothing.
+    A library that cannot place a tensor logs a line and initialises the parameter at random; the vectors then look fine
+    and mean nothing.
     """
     import torch
 

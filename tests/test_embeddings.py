@@ -61,7 +61,7 @@ def test_vectors_are_read_only():
 
 def test_check_comparable_two_models_raise_and_name_both():
     one, two = _embeddings(), Embeddings.from_array(["a"], [[1.0, 2.0, 3.0, 4.0]], model="other")
-    with pytest.raises(FingerprintMismatchError, match="vectors of m .* cannot be compared with vectors of other"):
+    with pytest.raises(FingerprintMismatchError, match=r"vectors of m .* cannot be compared with vectors of other"):
         one.check_comparable(two)
     one.check_comparable(_embeddings(seed=1))
 
@@ -99,7 +99,12 @@ def test_save_then_load_returns_the_same(tmp_path):
     one = _embeddings(ids=("a/b", "ü", "\n"))
     one.save(tmp_path / "e.npz")
     two = Embeddings.load(tmp_path / "e.npz")
-    assert (two.ids, two.fingerprint, two.similarity, two.model) == (one.ids, one.fingerprint, one.similarity, one.model)
+    assert (two.ids, two.fingerprint, two.similarity, two.model) == (
+        one.ids,
+        one.fingerprint,
+        one.similarity,
+        one.model,
+    )
     np.testing.assert_array_equal(two.vectors, one.vectors)
 
 

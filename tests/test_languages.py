@@ -4,17 +4,20 @@ from recs import Cache, Item
 from recs.languages import item_languages, primary_language, uncovered_note
 
 GERMAN = (
-    "Im Februar stehen die Tomaten noch auf der Fensterbank, und ich drehe die Töpfe jeden Morgen ein Stück, damit sie nicht "
-    "schief zum Licht wachsen. Vor den Eisheiligen kommt keine hinaus, das habe ich mir nach dem Frost im vorletzten Jahr geschworen."
+    "Im Februar stehen die Tomaten noch auf der Fensterbank, und ich drehe die Töpfe jeden Morgen ein Stück, damit sie "
+    "nicht schief zum Licht wachsen. Vor den Eisheiligen kommt keine hinaus, das habe ich mir nach dem Frost im "
+    "vorletzten Jahr geschworen."
 )
 ENGLISH = (
-    "In February the tomatoes still stand on the window sill, and I turn the pots a little every morning so that they do not "
-    "grow crooked towards the light. None goes out before the middle of May, as I swore after the frost of two years ago."
+    "In February the tomatoes still stand on the window sill, and I turn the pots a little every morning so that they "
+    "do not grow crooked towards the light. None goes out before the middle of May, as I swore after the frost of two "
+    "years ago."
 )
 
 
 @pytest.mark.parametrize(
-    ("code", "primary"), [("en", "en"), ("pt-BR", "pt"), ("zh_Hans", "zh"), ("DE", "de"), ("", None), (None, None), ("-", None)]
+    ("code", "primary"),
+    [("en", "en"), ("pt-BR", "pt"), ("zh_Hans", "zh"), ("DE", "de"), ("", None), (None, None), ("-", None)],
 )
 def test_primary_language(code, primary):
     assert primary_language(code) == primary

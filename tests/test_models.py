@@ -53,7 +53,10 @@ def test_read_model_by_hub_id_and_in_any_case_is_the_same_model(minilm):
 
 
 def test_read_model_imports_no_torch():
-    program = "import sys, recs; recs.load_embedder(); print([m for m in ('torch', 'sentence_transformers', 'transformers', 'sklearn') if m in sys.modules])"
+    program = (
+        "import sys, recs; recs.load_embedder(); "
+        "print([m for m in ('torch', 'sentence_transformers', 'transformers', 'sklearn') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -181,7 +184,7 @@ def test_embed_equals_sentence_transformers(library):
 
 @pytest.mark.model
 def test_embed_equals_plain_bert_forward_pass(minilm):
-    """An oracle without sentence-transformers, transformers or the code under test: BERT written out over the raw tensors."""
+    """An oracle without sentence-transformers, transformers or the code under test: BERT over the raw tensors."""
     import torch
     from safetensors.torch import load_file
 
@@ -201,7 +204,8 @@ def test_embed_equals_plain_bert_forward_pass(minilm):
     for i in range(6):
         layer = f"encoder.layer.{i}"
         q, k, v = (
-            linear(x, f"{layer}.attention.self.{part}").view(-1, 12, 32).transpose(0, 1) for part in ("query", "key", "value")
+            linear(x, f"{layer}.attention.self.{part}").view(-1, 12, 32).transpose(0, 1)
+            for part in ("query", "key", "value")
         )
         mixed = torch.softmax(q @ k.transpose(1, 2) / 32**0.5, dim=-1) @ v
         mixed = linear(mixed.transpose(0, 1).reshape(-1, 384), f"{layer}.attention.output.dense")
@@ -254,8 +258,13 @@ def _save_tensors(folder, change):
 
 @pytest.mark.model
 def test_load_with_a_renamed_tensor_refuses(copied):
-    _save_tensors(copied, lambda t: t.__setitem__("encoder.layer.0.output.dence.weight", t.pop("encoder.layer.0.output.dense.weight")))
-    with pytest.raises(WeightsError, match=r"1 weights that BertModel needs are missing .*output\.dense\.weight.* and 1 are not"):
+    _save_tensors(
+        copied,
+        lambda t: t.__setitem__("encoder.layer.0.output.dence.weight", t.pop("encoder.layer.0.output.dense.weight")),
+    )
+    with pytest.raises(
+        WeightsError, match=r"1 weights that BertModel needs are missing .*output\.dense\.weight.* and 1 are not"
+    ):
         recs.load_embedder(str(copied)).embed(["text"])
 
 
@@ -316,11 +325,18 @@ def test_download_says_name_size_and_place_then_asks_for_no_code(monkeypatch, ca
 
     class Api:
         def model_info(self, name, files_metadata):
-            files = [File("model.safetensors", 60_000_000), File("config.json", 1_000), File("modeling.py", 9), File("onnx/model.onnx", 10**9)]
+            files = [
+                File("model.safetensors", 60_000_000),
+                File("config.json", 1_000),
+                File("modeling.py", 9),
+                File("onnx/model.onnx", 10**9),
+            ]
             return type("Info", (), {"siblings": files})()
 
     monkeypatch.setattr(huggingface_hub, "HfApi", Api)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: asked.update({"name": name, **options}))
+    monkeypatch.setattr(
+        huggingface_hub, "snapshot_download", lambda name, **options: asked.update({"name": name, **options})
+    )
     hub.download_model("organisation/model")
     assert "downloading organisation/model: 60 MB to " in caplog.text
     assert asked["name"] == "organisation/model"

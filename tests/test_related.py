@@ -51,7 +51,9 @@ def test_related_items_equals_brute_force():
     for i, name in enumerate(embeddings.ids):
         others = sorted((j for j in range(30) if j != i), key=lambda j: (-round(scores[i, j], 6), embeddings.ids[j]))
         assert [match.id for match in lists[name]] == [embeddings.ids[j] for j in others[:7]]
-        np.testing.assert_allclose([match.score for match in lists[name]], [scores[i, j] for j in others[:7]], atol=2e-6)
+        np.testing.assert_allclose(
+            [match.score for match in lists[name]], [scores[i, j] for j in others[:7]], atol=2e-6
+        )
 
 
 @pytest.mark.parametrize("scale", [1e-3, 7.0, 1e4])
@@ -131,7 +133,9 @@ def test_related_items_excluded_item_is_not_in_the_list():
 @pytest.mark.parametrize("signals", ["dense", "terms"])
 def test_related_items_small_collections(n, signals):
     lists = _lists(make_records(n), signals=signals)
-    assert {name: len(matches) for name, matches in lists.lists.items()} == {f"p{i:03}": min(5, n - 1) for i in range(n)}
+    assert {name: len(matches) for name, matches in lists.lists.items()} == {
+        f"p{i:03}": min(5, n - 1) for i in range(n)
+    }
 
 
 def test_related_items_two_alike_items_do_not_come_out_as_opposites():
@@ -211,7 +215,12 @@ def test_centre_identical_rows_stay_finite():
 @pytest.mark.model
 def test_related_items_one_liner_with_the_real_model(tmp_path):
     lists = related_items(
-        ["How to plant garlic in autumn", "Growing onions and garlic", "Truing a bicycle wheel", "Replacing a bicycle chain"],
+        [
+            "How to plant garlic in autumn",
+            "Growing onions and garlic",
+            "Truing a bicycle wheel",
+            "Replacing a bicycle chain",
+        ],
         k=1,
         cache=recs.Cache(tmp_path),
     )

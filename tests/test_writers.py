@@ -21,7 +21,10 @@ def _lists(**changes):
         for i, name in enumerate(NAMES)
     }
     values = {
-        "lists": {name: tuple(Match(other, 0.123456) for other in sorted(NAMES) if other != name)[:3] for name in sorted(NAMES)},
+        "lists": {
+            name: tuple(Match(other, 0.123456) for other in sorted(NAMES) if other != name)[:3]
+            for name in sorted(NAMES)
+        },
         "items": items,
         "model": {"name": "m", "fingerprint": "f", "dim": 2, "similarity": "cosine"},
         "score": ScoreScale("centred_cosine", (-1.0, 1.0)),
@@ -99,7 +102,11 @@ def test_render_json_has_sorted_keys_and_an_item_a_line():
     assert text.endswith("}\n")
     assert "\r" not in text
     lines = text.splitlines()
-    assert sum('"related":[' in line for line in lines) == len(NAMES) == len([x for x in lines if x.startswith('"') and '"excerpt"' in x])
+    assert (
+        sum('"related":[' in line for line in lines)
+        == len(NAMES)
+        == len([x for x in lines if x.startswith('"') and '"excerpt"' in x])
+    )
 
 
 def test_render_changed_list_changes_one_line(real):
@@ -170,7 +177,9 @@ def test_render_hugo_is_found_by_id_and_by_path():
     assert sorted(pages) == ["/posts/one/", "/posts/two/", "/three/", "posts/one", "x"]
 
 
-@pytest.mark.parametrize(("name", "first"), [("r.json", "{\n"), ("r.jsonl", '{"excerpt"'), ("r.csv", "id,rank"), ("r", "{\n")])
+@pytest.mark.parametrize(
+    ("name", "first"), [("r.json", "{\n"), ("r.jsonl", '{"excerpt"'), ("r.csv", "id,rank"), ("r", "{\n")]
+)
 def test_write_related_chooses_the_format_by_suffix(tmp_path, name, first):
     write_related(_lists(), tmp_path / name)
     assert (tmp_path / name).read_text(encoding="utf-8").startswith(first)

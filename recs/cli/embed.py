@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @model_options
 @cache_options
 def command(
+    *,
     text: str | None,
     data: str | None,
     file: Path | None,

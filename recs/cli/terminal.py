@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,10 +13,11 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from recs.embedder import Progress
-    from recs.items import Collection
+    from recs.items import Collection, Item
     from recs.related import RelatedLists
 
 _SKIPPED_SHOWN = 5
+_HEADING_WIDTH = 80
 
 
 def say(line: str) -> None:
@@ -102,6 +104,13 @@ def report_related(lists: RelatedLists) -> None:
     say(line)
     if counts["short_lists"]:
         say(f"{counts['short_lists']:,} lists have fewer than {lists.config['k']} entries")
+    for note in lists.notes:
+        say(f"note: {note}")
+
+
+def heading(item: Item) -> str:
+    """Return what a person knows an item by: its title, or else how its text begins."""
+    return printable(item.title or shorten(item.text, _HEADING_WIDTH, placeholder="…"))
 
 
 def sample_table(lists: RelatedLists, *, samples: int) -> str:
@@ -110,10 +119,8 @@ def sample_table(lists: RelatedLists, *, samples: int) -> str:
     step = max(len(ids) // samples, 1)
     blocks = []
     for item_id in ids[::step][:samples]:
-        rows = [printable(lists.items[item_id].title or item_id)]
-        for match in lists[item_id]:
-            title = printable(lists.items[match.id].title or match.id)
-            rows.append(f"  {match.score:6.3f}  {title}")
+        rows = [heading(lists.items[item_id])]
+        rows += [f"  {match.score:6.3f}  {heading(lists.items[match.id])}" for match in lists[item_id]]
         if len(rows) == 1:
             rows.append("  (no related item)")
         blocks.append("\n".join(rows))

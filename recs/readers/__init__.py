@@ -27,8 +27,8 @@ Format = Literal["json", "jsonl", "csv", "parquet", "folder"]
 Records: TypeAlias = Iterator[tuple[str, object]]
 
 FORMATS: tuple[Format, ...] = ("json", "jsonl", "csv", "parquet", "folder")
+# A name that ends in .json may hold JSON Lines all the same.
 _SUFFIXES: Mapping[str, Format] = {
-    ".json": "json",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
@@ -67,8 +67,8 @@ def read_items(
     Returns
     -------
     Collection
-        All items with text, those that are not public included and marked; what was skipped and why. A record without an id
-        has its url for one, or else its position from 0.
+        All items with text, those that are not public included and marked; what was skipped and why. A record without
+        an id has its url for one, or else its position from 0.
 
     Raises
     ------
@@ -101,7 +101,9 @@ def read_items(
     return Collection(tuple(items), name, tuple(skipped), dict(Counter(reader.ignored)), removed)
 
 
-def _read(reader: RecordReader, record: object, *, where: str, default_id: str, markup: Markup | None) -> Item | Skipped:
+def _read(
+    reader: RecordReader, record: object, *, where: str, default_id: str, markup: Markup | None
+) -> Item | Skipped:
     if isinstance(record, Item | Skipped):
         return record
     if isinstance(record, str):
@@ -146,7 +148,9 @@ def _open_path(path: Path, format: Format | None) -> tuple[str, Markup | None, R
 def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = False) -> Records:
     text = read_text(data, source)
     if "\0" in text:
-        raise SourceError(f"{source}: line {text.count(chr(10), 0, text.index(chr(0))) + 1} holds a NUL byte; not a text file.")
+        raise SourceError(
+            f"{source}: line {text.count(chr(10), 0, text.index(chr(0))) + 1} holds a NUL byte; not a text file."
+        )
     if format == "csv":
         return csv_records(text, source, delimiter="\t" if tabs else None)
     if format == "jsonl" or (format is None and looks_like_lines(text)):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 from recs.errors import OptionError
 
@@ -19,29 +21,14 @@ def parse_date(value: object) -> datetime | None:
 
     Understood: ISO 8601, RFC 2822, seconds or milliseconds since 1970, "2020/01/02", "2.1.2020", "Jan 2, 2020".
     """
-    if isinstance(value, bool):
-        return None
+    if isinstance(value, str):
+        return _parse(value.strip())
     if isinstance(value, datetime):
         return _utc(value)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return _since_1970(float(value))
-    if not isinstance(value, str) or not value.strip():
-        return None
-    text = value.strip()
-    if _NUMBER.fullmatch(text):
-        return _since_1970(float(text))
-    for parse in (_iso, parsedate_to_datetime):
-        try:
-            return _utc(parse(text))
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-    for form in _FORMATS:
-        try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
     return None
 
 
@@ -63,6 +50,21 @@ def parse_now(value: str | date | datetime | None) -> datetime:
 def format_date(moment: datetime | None) -> str | None:
     """Return a moment in ISO 8601."""
     return moment.isoformat().replace("+00:00", "Z") if moment else None
+
+
+def _parse(text: str) -> datetime | None:
+    if _NUMBER.fullmatch(text):
+        return _since_1970(float(text))
+    for parse in _PARSERS:
+        try:
+            return _utc(parse(text))
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return None
+
+
+def _by_format(text: str, *, form: str) -> datetime:
+    return datetime.strptime(text, form).replace(tzinfo=UTC)
 
 
 def _iso(text: str) -> datetime:
@@ -89,3 +91,10 @@ def _since_1970(seconds: float) -> datetime | None:
         return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= _MILLISECONDS_FROM else seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+_PARSERS: tuple[Callable[[str], datetime], ...] = (
+    _iso,
+    parsedate_to_datetime,
+    *(partial(_by_format, form=form) for form in _FORMATS),
+)

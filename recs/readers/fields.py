@@ -22,13 +22,32 @@ MarkupOption = Literal["auto", "text", "html", "markdown"]
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "guid", "slug", "postid", "identifier", "uuid"),
     "text": (
-        "contenthtml", "html", "content", "contenttext", "text", "body", "plaintext", "markdown", "transcript",
-        "contentencoded", "description", "summary",
+        "contenthtml",
+        "html",
+        "content",
+        "contenttext",
+        "text",
+        "body",
+        "plaintext",
+        "markdown",
+        "transcript",
+        "contentencoded",
+        "description",
+        "summary",
     ),
     "title": ("title", "name", "headline"),
     "url": ("url", "link", "permalink", "externalurl", "canonicalurl"),
     "lang": ("lang", "language", "locale"),
-    "published": ("date", "datepublished", "published", "publishedat", "pubdate", "publishdate", "createdat", "created"),
+    "published": (
+        "date",
+        "datepublished",
+        "published",
+        "publishedat",
+        "pubdate",
+        "publishdate",
+        "createdat",
+        "created",
+    ),
     "updated": ("updated", "modified", "datemodified", "updatedat", "lastmod"),
     "tags": ("tags", "keywords", "categories", "labels"),
     "category": ("category", "section"),
@@ -39,7 +58,12 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "pins": ("pins", "related"),
     "excludes": ("excludes", "norelated"),
 }
-_MARKUP_BY_NAME: Mapping[str, Markup] = {"contenthtml": "html", "html": "html", "markdown": "markdown", "contentencoded": "html"}
+_MARKUP_BY_NAME: Mapping[str, Markup] = {
+    "contenthtml": "html",
+    "html": "html",
+    "markdown": "markdown",
+    "contentencoded": "html",
+}
 _TAG = re.compile(r"<[^<>]{0,500}>")
 
 
@@ -68,7 +92,9 @@ class RecordReader:
             if name not in ALIASES:
                 raise OptionError(f"no field is called {name!r} here; expected one of {', '.join(ALIASES)}.")
 
-    def read(self, record: Mapping[str, object], *, where: str, default_id: str, markup: Markup | None = None) -> Item | Skipped:
+    def read(
+        self, record: Mapping[str, object], *, where: str, default_id: str, markup: Markup | None = None
+    ) -> Item | Skipped:
         """Return the item that a record describes, or why there is none.
 
         Parameters
@@ -124,14 +150,16 @@ class RecordReader:
         """Raise `OptionError` if the user mapped a field that no record has."""
         for meaning, name in self.fields.items():
             if name not in self.seen and self.seen:
-                raise OptionError(f"{source}: no record has the field {name!r} for {meaning}; found {_listed(self.seen)}.")
+                raise OptionError(
+                    f"{source}: no record has the field {name!r} for {meaning}; found {_listed(self.seen)}."
+                )
 
     def _find(self, meaning: str, record: Mapping[str, object], folded: Mapping[str, str], used: set[str]) -> object:
         """Return the first value under any name of a field that is not missing."""
         for name in self._names(meaning, folded):
             used.add(name)
             value = record.get(name)
-            if not _is_missing(value):
+            if not visible.is_missing(value):
                 return value
         return None
 
@@ -160,15 +188,11 @@ class RecordReader:
         return markup or _MARKUP_BY_NAME.get(visible.fold(name)) or detect_markup(body)
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
-
-
 def _scalar(value: object) -> str:
     """Return an id, url or code as a string; "" for what cannot be one. A whole number has no decimal point."""
     if isinstance(value, Mapping):
         value = next((value[key] for key in ("rendered", "value", "url") if key in value), None)
-    if isinstance(value, bool) or _is_missing(value):
+    if isinstance(value, bool) or visible.is_missing(value):
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -188,7 +212,9 @@ def _title(value: object) -> str:
 
 def _as_date(value: object) -> object:
     """Return a value that should be a date; None for the yes or no of a field like "published"."""
-    return None if visible.is_switch(value) and not isinstance(value, int | float) or isinstance(value, bool) else value
+    return (
+        None if (visible.is_switch(value) and not isinstance(value, int | float)) or isinstance(value, bool) else value
+    )
 
 
 def _words(value: object, *, split: bool = True) -> tuple[str, ...]:

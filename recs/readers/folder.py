@@ -18,14 +18,17 @@ _SUFFIXES = {".md", ".markdown", ".mdx", ".mdown"}
 _LEFT_OUT = {"node_modules", "_site", "public", "vendor", "__pycache__"}
 _LIST_PAGES = {"_index"}
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
-_FENCE = re.compile(r"\A(?P<fence>---|\+\+\+)[ \t]*\r?\n(?P<matter>.*?)(?:^|\n)(?P=fence)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.M)
+_FENCE = re.compile(
+    r"\A(?P<fence>---|\+\+\+)[ \t]*\r?\n(?P<matter>.*?)(?:^|\n)(?P=fence)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.M
+)
 
 
 def folder_records(folder: Path, source: str) -> Iterator[tuple[str, Mapping[str, object] | Skipped]]:
     """Yield (position, record) of each Markdown file below a folder, in the order of their paths.
 
     The id is the path from the folder without suffix, with "/" between its parts; "a/index.md" is "a". A Jekyll name
-    "2020-01-02-slug" gives the date where the front matter has none. Hidden folders and links that lead out are passed over.
+    "2020-01-02-slug" gives the date where the front matter has none. Hidden folders and links that lead out are passed
+    over.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
     if fenced:
         parse = _yaml if fenced["fence"] == "---" else _toml
         matter, body = parse(fenced["matter"], where), text[fenced.end() :]
-    elif text.startswith("{\n") or text.startswith("{\r\n"):
+    elif text.startswith(("{\n", "{\r\n")):
         matter, body = _json(text, where)
     elif re.match(r"(---|\+\+\+)[ \t]*\r?\n", text):
         raise SourceError(f"{where}: its front matter has no end.")
@@ -112,7 +115,9 @@ def _yaml(text: str, where: str) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 2}" if mark else ""
-        raise SourceError(f"{where}: its front matter is not YAML{line} ({getattr(error, 'problem', None) or error}).") from error
+        raise SourceError(
+            f"{where}: its front matter is not YAML{line} ({getattr(error, 'problem', None) or error})."
+        ) from error
 
 
 def _toml(text: str, where: str) -> Any:

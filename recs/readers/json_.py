@@ -20,18 +20,19 @@ def read_text(data: bytes, source: str) -> str:
     SourceError
         With line and byte of what is no UTF-8. No other encoding is tried: a wrong guess is a silent wrong answer.
     """
-    if not data.strip():
-        raise SourceError(f"{source}: empty; expected items.")
     marked = data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
     encoding = "utf-32" if marked else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SourceError(
-            f"{source}: line {line}, byte {error.start} (0x{data[error.start]:02x}) is not {encoding[:6].upper()}; convert "
-            "the file to UTF-8."
+            f"{source}: line {line}, byte {error.start} (0x{data[error.start]:02x}) is not {encoding[:6].upper()}; "
+            "convert the file to UTF-8."
         ) from error
+    if not text.strip():
+        raise SourceError(f"{source}: empty; expected items.")
+    return text
 
 
 def json_records(text: str, source: str) -> Iterator[tuple[str, object]]:
@@ -70,7 +71,7 @@ def json_line_records(text: str, source: str) -> Iterator[tuple[str, object]]:
 
 
 def looks_like_lines(text: str) -> bool:
-    """Whether a text of unknown name is JSON Lines: its first line is an object, or a list, of its own and more follow."""
+    """Whether a text of unknown name is JSON Lines: its first line is an object of its own and more follow."""
     first, _, rest = text.strip().partition("\n")
     if not first.startswith("{") or not rest.strip():
         return False

@@ -82,5 +82,5 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist") and not isinstance(value, list):
         value = value.tolist()
     if hasattr(value, "to_pydatetime"):
-        return value.to_pydatetime() if value == value else None
+        return None if type(value).__name__ == "NaTType" else value.to_pydatetime()
     return None if type(value).__name__ == "NAType" else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -57,12 +58,12 @@ def visibility(fields: Mapping[str, object], published: object, now: datetime) -
 
     Returns
     -------
-    "public" where no field says anything else; the most closed of what they say; "unknown" for a value, or a date, that is
-    there and is not understood.
+    "public" where no field says anything else; the most closed of what they say; "unknown" for a value, or a date, that
+    is there and is not understood.
     """
     found: list[Visibility] = ["public"]
     for name, value in fields.items():
-        if _is_missing(value):
+        if is_missing(value):
             continue
         if name in _STATUS:
             found.append(_status(value))
@@ -75,7 +76,7 @@ def visibility(fields: Mapping[str, object], published: object, now: datetime) -
         elif name in _EXPIRY:
             moment = parse_date(value)
             found.append("unknown" if moment is None else "private" if moment <= now else "public")
-    if not _is_missing(published):
+    if not is_missing(published):
         found.append(_dated(published, now))
     return min(found, key=_ORDER.index)
 
@@ -90,8 +91,11 @@ def is_switch(value: object) -> bool:
     return _switch(value) is not None
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
+def is_missing(value: object) -> bool:
+    """Whether a value says nothing: None, NaN, or a blank string."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _status(value: object) -> Visibility:

@@ -32,7 +32,8 @@ def render_related(lists: RelatedLists, *, format: str = "json") -> str:
     Parameters
     ----------
     format
-        "json" (the contract `recs.related/1`), "jsonl" (a line an item), "csv" (a line a match) or "hugo" (a data file).
+        "json" (the contract `recs.related/1`), "jsonl" (a line an item), "csv" (a line a match) or "hugo" (a data
+        file).
 
     Raises
     ------

@@ -1,7 +1,8 @@
 """A data file for Hugo, `data/recs.json`: from the key of a page to its list.
 
-A page of Hugo knows its own file and its own address. So an item read from a folder of Markdown stands under its id (its
-path without suffix), and an item with a url under the path of that url as well; a partial looks up either with `index`.
+A page of Hugo knows its own file and its own address. So an item read from a folder of Markdown stands under its id
+(its path without suffix), and an item with a url under the path of that url as well; a partial looks up either with
+`index`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,512 @@
+import io
+import json
+import sys
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recs import Item, RecsError, read_items
+from recs.errors import MissingDependencyError, OptionError, SourceError
+from recs.readers.dates import parse_date
+
+NOW = "2026-11-01"
+POST = {"id": "a", "title": "A title", "text": "Some text of a post."}
+
+
+def _read(source, **options):
+    return read_items(source, **{"now": NOW, **options})
+
+
+def _file(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+# Shapes of sources.
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [POST],
+        {"items": [POST]},
+        {"posts": [POST], "title": "a site"},
+        {"Items": [POST]},
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "items": [{"id": "a", "title": "A title", "content_text": POST["text"]}],
+        },
+    ],
+)
+def test_read_items_json_shapes(tmp_path, document):
+    (item,) = _read(_file(tmp_path, "posts.json", json.dumps(document)))
+    assert (item.id, item.title, item.text) == ("a", "A title", "Some text of a post.")
+
+
+def test_read_items_strings_get_their_position_for_an_id(tmp_path):
+    expected = [("0", "one"), ("1", "two")]
+    assert [(item.id, item.text) for item in _read(_file(tmp_path, "p.json", '["one", "two"]'))] == expected
+    assert [(item.id, item.text) for item in _read(["one", "two"])] == expected
+
+
+@pytest.mark.parametrize("name", ["p.jsonl", "p.ndjson", "p.json", "p"])
+def test_read_items_json_lines(tmp_path, name):
+    path = _file(tmp_path, name, "\n".join(json.dumps({**POST, "id": i}) for i in range(3)) + "\n\n")
+    assert [item.id for item in _read(path)] == ["0", "1", "2"]
+
+
+def test_read_items_stdin(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(json.dumps([POST]).encode())))
+    assert [item.id for item in _read("-")] == ["a"]
+
+
+@pytest.mark.parametrize(("delimiter", "name"), [(",", "p.csv"), (";", "p.csv"), ("\t", "p.tsv")])
+def test_read_items_csv_keeps_leading_zeros_and_large_numbers(tmp_path, delimiter, name):
+    rows = [
+        ["id", "title", "text"],
+        ["007", "Bond", '"two\nlines"'],
+        ["9007199254740993", "big", "text"],
+        ["nan", "", "x"],
+    ]
+    path = _file(tmp_path, name, "\ufeff" + "\r\n".join(delimiter.join(row) for row in rows))
+    items = _read(path)
+    assert [item.id for item in items] == ["007", "9007199254740993", "nan"]
+    assert items[0].text == "two\nlines"
+
+
+def test_read_items_parquet_and_data_frame_agree(tmp_path):
+    pandas = pytest.importorskip("pandas", reason="pandas is part of the extra 'tables'")
+    pytest.importorskip("pyarrow", reason="pyarrow is part of the extra 'tables'")
+    frame = pandas.DataFrame(
+        {
+            "id": [1, 2, 3],
+            "text": ["one", None, "three"],
+            "title": ["A", "B", None],
+            "date": pandas.to_datetime(["2020-01-02", "2020-01-03", "2099-01-01"]),
+            "tags": [["x", "y"], [], None],
+        }
+    )
+    frame.to_parquet(tmp_path / "p.parquet")
+    for items in (_read(frame), _read(tmp_path / "p.parquet")):
+        assert [(i.id, i.text, i.title, i.tags, i.visibility) for i in items] == [
+            ("1", "one", "A", ("x", "y"), "public"),
+            ("3", "three", "", (), "scheduled"),
+        ]
+        assert [(s.id, s.reason) for s in items.skipped] == [("2", "no text")]
+
+
+def test_read_items_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingDependencyError, match=r"recs-toolkit\[tables\]"):
+        _read(_file(tmp_path, "p.parquet", b"PAR1"))
+
+
+def test_read_items_passes_items_and_collections_through():
+    items = [Item(id="a", text="text"), Item(id="b", text="more")]
+    collection = _read(items)
+    assert list(collection) == items
+    assert _read(collection) is collection
+
+
+# Fields.
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({"guid": 17}, {"id": "17"}),
+        ({"slug": "s", "url": "/u"}, {"id": "s", "url": "/u"}),
+        ({"link": "https://example.org/x"}, {"id": "https://example.org/x", "url": "https://example.org/x"}),
+        ({"id": 3.0}, {"id": "3"}),
+        ({"id": "a", "name": "N &amp; M"}, {"title": "N & M"}),
+        ({"id": "a", "title": {"rendered": "A &#8211; B"}}, {"title": "A – B"}),
+        ({"id": "a", "Tags": "x, y ,x"}, {"tags": ("x", "y")}),
+        ({"id": "a", "tags": [{"name": "x"}, {"slug": "y"}]}, {"tags": ("x", "y")}),
+        ({"id": "a", "pubDate": "Thu, 02 Jan 2020 10:00:00 +0200"}, {"published": "2020-01-02T08:00:00Z"}),
+        ({"id": "a", "date": 1577962800}, {"published": "2020-01-02T11:00:00Z"}),
+        ({"id": "a", "language": "pt-BR"}, {"lang": "pt-BR"}),
+        ({"id": "a", "section": "News"}, {"category": "News"}),
+        ({"id": "a", "authors": ["M"]}, {"meta": {"authors": ["M"]}}),
+    ],
+)
+def test_read_items_field_aliases(record, expected):
+    (item,) = _read([{"content": "text", **record}])
+    assert {name: getattr(item, name) for name in expected} == expected
+
+
+def test_read_items_prefers_the_whole_content_to_the_summary():
+    (item,) = _read(
+        [
+            {
+                "id": "a",
+                "summary": "short",
+                "description": "short",
+                "content_text": "plain",
+                "content_html": "<p>rich</p>",
+            }
+        ]
+    )
+    assert (item.text, item.markup) == ("rich", "html")
+
+
+def test_read_items_mapped_field_wins_over_aliases():
+    records = [{"id": "a", "text": "no", "body_md": "# Yes\n\ntext", "nr": 5}]
+    (item,) = _read(records, fields={"text": "body_md", "id": "nr"}, markup="markdown")
+    assert (item.id, item.text) == ("5", "Yes\n\ntext")
+
+
+def test_read_items_mapped_field_that_is_nowhere_names_what_is_there():
+    with pytest.raises(OptionError, match="no record has the field 'body_md' for text; found 'id', 'text', 'title'"):
+        _read([POST], fields={"text": "body_md"})
+    with pytest.raises(OptionError, match="no field is called 'txt' here"):
+        _read([POST], fields={"txt": "text"})
+
+
+def test_read_items_counts_fields_without_a_place():
+    assert _read([{**POST, "views": 1}, {**POST, "id": "b", "views": 2, "mood": "x"}]).ignored_fields == {
+        "views": 2,
+        "mood": 1,
+    }
+
+
+def test_read_items_markup_by_name_by_body_and_by_force():
+    records = [
+        {"id": "1", "content_html": "a &amp; b"},
+        {"id": "2", "text": "<p>one</p><p>two</p>"},
+        {"id": "3", "text": "a Vec<T> and x < y && y > z"},
+    ]
+    assert [item.text for item in _read(records)] == ["a & b", "one\n\ntwo", "a Vec<T> and x < y && y > z"]
+    assert [item.markup for item in _read(records, markup="text")] == ["text"] * 3
+
+
+# Visibility: closed unless it is understood and open.
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "public"),
+        ({"status": "publish"}, "public"),
+        ({"status": "Published"}, "public"),
+        ({"visibility": "public", "status": "draft"}, "draft"),
+        ({"status": "draft"}, "draft"),
+        ({"status": "pending"}, "draft"),
+        ({"status": "private"}, "private"),
+        ({"status": "future"}, "scheduled"),
+        ({"status": "embargoed"}, "unknown"),
+        ({"status": 7}, "unknown"),
+        ({"status": ["publish"]}, "unknown"),
+        ({"status": ""}, "public"),
+        ({"status": None}, "public"),
+        ({"visibility": "members"}, "private"),
+        ({"Post_Status": "draft"}, "draft"),
+        ({"draft": True}, "draft"),
+        ({"draft": "yes"}, "draft"),
+        ({"draft": False}, "public"),
+        ({"draft": "maybe"}, "unknown"),
+        ({"published": False}, "draft"),
+        ({"published": "false"}, "draft"),
+        ({"published": True}, "public"),
+        ({"published": "2020-01-02"}, "public"),
+        ({"published": "2099-01-02"}, "scheduled"),
+        ({"unlisted": True}, "unlisted"),
+        ({"hidden": 1}, "unlisted"),
+        ({"password": "secret"}, "private"),
+        ({"password": ""}, "public"),
+        ({"date": "2026-11-01"}, "public"),
+        ({"date": "2026-11-02"}, "scheduled"),
+        ({"date": "2026-11-01T00:00:01Z"}, "scheduled"),
+        ({"date": "2026-11-01T01:00:00+02:00"}, "public"),
+        ({"date": 4102444800}, "scheduled"),
+        ({"date": "soon"}, "unknown"),
+        ({"date": "0000-00-00 00:00:00"}, "unknown"),
+        ({"publishDate": "2030-01-01", "date": "2020-01-01"}, "scheduled"),
+        ({"expiryDate": "2020-01-01"}, "private"),
+        ({"expiryDate": "2030-01-01"}, "public"),
+    ],
+)
+def test_read_items_visibility(fields, expected):
+    (item,) = _read([{**POST, **fields}])
+    assert item.visibility == expected
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["status", "visibility", "draft", "published", "private", "date"]),
+        st.text() | st.integers() | st.booleans() | st.floats(),
+    )
+)
+def test_read_items_visibility_of_anything_is_open_only_where_understood(fields):
+    (item,) = _read([{**POST, **fields}])
+    open_words = {
+        "public",
+        "publish",
+        "published",
+        "live",
+        "open",
+        "visible",
+        "active",
+        "sent",
+        "true",
+        "yes",
+        "on",
+        "y",
+        "1",
+        "1.0",
+        "",
+    }
+    status = str(fields.get("status", "")).strip().casefold()
+    if item.is_public and fields.get("status") == fields.get("status"):
+        assert status in open_words
+
+
+@pytest.mark.parametrize("now", [NOW, date(2026, 11, 1), datetime(2026, 11, 1), datetime(2026, 11, 1, tzinfo=UTC)])
+def test_read_items_now_takes_every_kind_of_date(now):
+    (item,) = _read([{**POST, "date": "2026-11-02"}], now=now)
+    assert item.visibility == "scheduled"
+
+
+def test_read_items_bad_now_is_an_error():
+    with pytest.raises(OptionError, match="expected a date such as 2026-11-01"):
+        _read([POST], now="tomorrow")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2020-01-02", "2020-01-02T00:00"),
+        ("2020/01/02", "2020-01-02T00:00"),
+        ("2020-1-2", "2020-01-02T00:00"),
+        ("2020-01-02T03:04:05Z", "2020-01-02T03:04"),
+        ("2020-01-02 03:04:05 +0100", "2020-01-02T02:04"),
+        ("2020-01-02 03:04:05 UTC", "2020-01-02T03:04"),
+        ("Thu, 2 Jan 2020 03:04:05 GMT", "2020-01-02T03:04"),
+        ("Jan 2, 2020", "2020-01-02T00:00"),
+        ("2 January 2020", "2020-01-02T00:00"),
+        (1577934245, "2020-01-02T03:04"),
+        (1577934245000, "2020-01-02T03:04"),
+        ("1577934245000", "2020-01-02T03:04"),
+        (True, None),
+        ("", None),
+        ("2020", None),
+        ("2020-13-01", None),
+        (float("nan"), None),
+        (1e300, None),
+        ([], None),
+    ],
+)
+def test_parse_date(value, expected):
+    moment = parse_date(value)
+    assert (moment and moment.strftime("%Y-%m-%dT%H:%M")) == expected
+
+
+# What is skipped, and what is an error.
+
+
+def test_read_items_skips_and_reports_what_has_no_text():
+    records = [
+        POST,
+        {"id": "b", "text": ""},
+        {"id": "c"},
+        {"id": "d", "text": "<p> </p>", "title": "x"},
+        7,
+        None,
+        ["x"],
+        "",
+        {"id": "e", "text": None},
+    ]
+    items = _read(records)
+    assert [item.id for item in items] == ["a"]
+    assert [(s.where, s.id) for s in items.skipped] == [
+        ("item 2", "b"),
+        ("item 3", "c"),
+        ("item 4", "d"),
+        ("item 5", None),
+        ("item 6", None),
+        ("item 7", None),
+        ("item 8", "7"),
+        ("item 9", "e"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("p.json", "", r"p\.json: empty"),
+        ("p.json", " \n ", "empty"),
+        ("p.json", '[{"id": "a", "text": "b"}, {"id"', r"p\.json: ends in the middle of JSON at line 1.* truncated"),
+        ("p.json", '[\n{"id": a}]', r"p\.json: not JSON at line 2, column 8"),
+        ("p.json", "7", "holds a JSON number, expected a list"),
+        ("p.json", '{"meta": 1}', "an object with 'meta'; expected a list"),
+        ("p.json", "[" * 100_000, "p.json: "),
+        ("p.json", b'["caf\xe9"]', r"p\.json: line 1, byte 5 \(0xe9\) is not UTF-8"),
+        ("p.json", b'["a",\n"caf\xe9"]', "line 2, byte 10"),
+        ("p.jsonl", '{"id": 1, "text": "a"}\n{"id": 2, "te', r"p\.jsonl: line 2: ends in the middle"),
+        ("p.csv", 'id,text\n1,"open', "p.csv: line"),
+        ("p.csv", "id,text\n1,a,b,c", "line 2: 4 cells under 2 columns"),
+        ("p.csv", "id,id\n1,a", "two columns are called 'id'"),
+        ("p.csv", "id,text\n1,a\0b", "NUL"),
+        ("p.parquet", b"PAR1 torn", "not readable as Parquet"),
+        ("p.json", json.dumps([POST, {**POST, "text": "other"}]), "items 1 and 2 share the id 'a'"),
+    ],
+)
+def test_read_items_bad_file_is_one_line_that_names_it(tmp_path, name, content, said):
+    with pytest.raises(SourceError, match=said) as caught:
+        _read(_file(tmp_path, name, content))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["no-such-file.json", "no/such/folder", "a\0b", 7, {"id": "a"}, None])
+def test_read_items_source_that_is_none_is_an_error(source):
+    with pytest.raises(SourceError):
+        _read(source)
+
+
+def test_read_items_utf_16_with_its_mark_is_read(tmp_path):
+    (item,) = _read(_file(tmp_path, "p.json", json.dumps(["naïve café"], ensure_ascii=False).encode("utf-16")))
+    assert item.text == "naïve café"
+
+
+def test_read_items_lone_surrogate_can_be_written_again(tmp_path):
+    (item,) = _read(_file(tmp_path, "p.json", '[{"id": "\\ud800", "title": "\\ud800", "text": "x \\ud800 y"}]'))
+    (item.id + item.title + item.text).encode("utf-8")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: (
+        st.lists(children, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["id", "text", "title", "date", "url", "tags", "status", "items", "content", "x"]),
+            children,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def _read_or_one_line(path):
+    """Return what is read, or None where one of our errors says in one line why nothing is."""
+    try:
+        return _read(path)
+    except RecsError as error:
+        said = str(error)
+    assert said
+    assert "\n" not in said
+    return None
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_JSON)
+def test_read_items_any_json_is_read_or_is_one_of_our_errors(tmp_path, value):
+    path = _file(tmp_path, "p.json", json.dumps(value))
+    collection = _read_or_one_line(path)
+    if collection is not None:
+        rows = value if isinstance(value, list) else next(v for k, v in value.items() if k in ("items",))
+        assert len(collection) + len(collection.skipped) == len(rows)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200), st.sampled_from(["p.json", "p.jsonl", "p.csv", "p.tsv", "p.md", "p"]))
+def test_read_items_any_bytes_are_read_or_are_one_of_our_errors(tmp_path, data, name):
+    path = _file(tmp_path, name, data)
+    _read_or_one_line(path)
+
+
+def test_read_items_boilerplate_is_removed_and_counted():
+    records = [{"id": str(i), "text": f"Own text {i}.\n\nSubscribe to the letter."} for i in range(8)]
+    items = _read(records)
+    assert items.boilerplate == {"Subscribe to the letter.": 8}
+    assert items[3].text == "Own text 3."
+    assert _read(records, boilerplate="keep")[3].text == "Own text 3.\n\nSubscribe to the letter."
+
+
+# Folders of Markdown.
+
+
+@pytest.fixture
+def site(tmp_path):
+    files = {
+        "posts/garlic.md": "---\ntitle: Garlic\ndate: 2021-11-05\ntags: [a, b]\nno: no\n---\nPlant **it** in November.",
+        "posts/bundle/index.md": (
+            '+++\ntitle = "Bundle"\ndate = 2020-01-02T10:00:00Z\ndraft = false\n+++\nText of the bundle.'
+        ),
+        "posts/json.md": '{\n"title": "Json"\n}\nText under JSON.',
+        "posts/_index.md": "---\ntitle: List\n---\nA list page.",
+        "posts/draft.md": "---\ntitle: Draft\ndraft: true\n---\nNot yet.",
+        "posts/later.md": "---\ntitle: Later\npublishDate: 2030-01-01\n---\nNot yet.",
+        "posts/gone.md": "---\ntitle: Gone\nexpiryDate: 2020-01-01\n---\nNo more.",
+        "_posts/2020-01-02-jekyll-post.markdown": "---\ntitle: Jekyll\npublished: true\n---\nA post of Jekyll.",
+        "_posts/2020-01-03-unpublished.md": "---\npublished: false\n---\nNot shown.",
+        "_drafts/idea.md": "An idea.",
+        "plain.md": "No front matter at all.",
+        "broken.md": "---\ntitle: [unclosed\n---\nText.",
+        "open.md": "---\ntitle: no end\nText.",
+        "latin.md": b"---\ntitle: x\n---\ncaf\xe9",
+        "node_modules/x/readme.md": "Not a post.",
+        ".hidden/x.md": "Not a post.",
+        "bom.md": "\ufeff---\ntitle: Bom\nslug: 007\n---\nWith a mark.",
+        "notes.txt": "Not Markdown.",
+    }
+    for name, content in files.items():
+        path = tmp_path / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return tmp_path / "site"
+
+
+def test_read_items_folder_ids_titles_and_visibility(site):
+    items = {item.id: item for item in _read(site)}
+    assert {name: (item.title, item.visibility) for name, item in items.items()} == {
+        "_drafts/idea": ("idea", "draft"),
+        "_posts/2020-01-02-jekyll-post": ("Jekyll", "public"),
+        "_posts/2020-01-03-unpublished": ("unpublished", "draft"),
+        "bom": ("Bom", "public"),
+        "plain": ("plain", "public"),
+        "posts/bundle": ("Bundle", "public"),
+        "posts/draft": ("Draft", "draft"),
+        "posts/garlic": ("Garlic", "public"),
+        "posts/gone": ("Gone", "private"),
+        "posts/json": ("Json", "public"),
+        "posts/later": ("Later", "scheduled"),
+    }
+    assert items["posts/garlic"].text == "Plant it in November."
+    assert items["posts/garlic"].tags == ("a", "b")
+    assert items["posts/garlic"].meta == {"no": "no"}
+    assert items["_posts/2020-01-02-jekyll-post"].published == "2020-01-02T00:00:00Z"
+
+
+def test_read_items_folder_reports_what_it_skips(site):
+    skipped = {s.where.partition("/")[2]: s.reason for s in _read(site).skipped}
+    assert sorted(skipped) == ["broken.md", "latin.md", "open.md", "posts/_index.md"]
+    assert "not YAML" in skipped["broken.md"]
+    assert "no end" in skipped["open.md"]
+    assert "is not UTF-8" in skipped["latin.md"]
+
+
+def test_read_items_folder_follows_no_link_out_of_it(site, tmp_path):
+    (tmp_path / "secret.md").write_text("secret")
+    try:
+        (site / "link.md").symlink_to(tmp_path / "secret.md")
+        (site / "loop").symlink_to(site)
+    except OSError:
+        pytest.skip("this system makes no symbolic links")
+    assert all("secret" not in item.text for item in _read(site))
+
+
+def test_read_items_folder_without_markdown_is_an_error(tmp_path):
+    with pytest.raises(SourceError, match="no Markdown files"):
+        _read(tmp_path)
+
+
+def test_read_items_yaml_bomb_is_read_in_no_time(site):
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9)
+    )
+    (site / "bomb.md").write_text(f"---\n{bomb}tags: *j\n---\nText.")
+    assert "bomb" in {item.id for item in _read(site)}
