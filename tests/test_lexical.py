@@ -72,9 +72,10 @@ def test_tfidf_matrix_without_terms_has_zero_rows(texts):
 
 def test_tfidf_matrix_copies_of_a_text_do_not_make_its_words_common():
     texts = [*random_texts(5, 60), *["twelve copies of one text"] * 120]
-    once, found = tfidf_matrix(texts[:62]), tfidf_matrix(texts)
-    assert found.terms == once.terms
-    np.testing.assert_array_equal(found.matrix[:61].toarray(), once.matrix.toarray())
+    twice, found = tfidf_matrix(texts[:62]), tfidf_matrix(texts)
+    assert found.terms == twice.terms
+    assert "copies" in found.terms
+    np.testing.assert_array_equal(found.matrix[:62].toarray(), twice.matrix.toarray())
     assert (found.matrix[61:] != found.matrix[[60] * 119]).nnz == 0
 
 
