@@ -64,6 +64,11 @@ def remove_boilerplate(texts: Sequence[str], groups: Sequence[str | None]) -> Cl
     return Cleaned(cleaned, dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))))
 
 
+def without_lines(text: str, lines: set[str]) -> str:
+    """Return a text without the given lines (white space folded); the text itself where nothing else is in it."""
+    return _without(text, lines)[0] if lines else text
+
+
 def _common_lines(texts: Iterable[str]) -> set[str]:
     distinct = set(texts)
     least = max(_LEAST, _SHARE * len(distinct))

@@ -20,11 +20,11 @@ class Link:
     Attributes
     ----------
     start, stop
-        The span of the link in the body, in characters, half open.
+        The span of the link in the body, in characters, half open; 0, 0 where only its words are known.
     anchor
         The words that carry the link.
     target
-        The id of the item it leads to, or its url as written where no item has it.
+        The id of the item it leads to.
     """
 
     start: int
@@ -52,8 +52,12 @@ class Item:
         Only "public" is ever recommended, searched or mapped; "unknown" is a value the reader did not recognise.
     group
         A name shared by items of which few should be shown together.
+    links
+        To other items of the collection: found in the body, or declared.
     pins, excludes
         Ids that an editor wants first in this item's list, and never in it.
+    recommend
+        Whether the item may stand in the lists of others.
     meta
         Fields of the source that recs has no place for.
     """
@@ -77,6 +81,7 @@ class Item:
     links: tuple[Link, ...] = ()
     pins: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    recommend: bool = True
     meta: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     @property

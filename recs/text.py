@@ -15,7 +15,7 @@ from recs.html import INVISIBLE, html_text, is_block, is_element
 from recs.items import Markup
 from recs.markdown import markdown_html
 
-__all__ = ["Cleaned", "detect_markup", "plain_text", "remove_boilerplate"]
+__all__ = ["CODE", "Cleaned", "detect_markup", "plain_text", "remove_boilerplate"]
 
 _NEWLINES = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -69,7 +69,8 @@ def _fewer_marks(run: re.Match[str]) -> str:
     return "".join(kept)
 
 
-_CODE = re.compile(r"(?P<fence>`{3,}|~{3,}).*?(?:(?P=fence)|\Z)|(?P<ticks>`+)(?!`)[^`]{1,1000}(?P=ticks)", re.DOTALL)
+# Fences and spans of code in Markdown.
+CODE = re.compile(r"(?P<fence>`{3,}|~{3,}).*?(?:(?P=fence)|\Z)|(?P<ticks>`+)(?!`)[^`]{1,1000}(?P=ticks)", re.DOTALL)
 _OPENING = re.compile(
     r"\s*(?:<!--.{0,2000}?-->\s*)*(?:<!doctype html|<!-- wp:|<(?P<name>[a-z][a-z0-9]*)(?:\s[^<>]{0,2000})?/?>)",
     re.IGNORECASE | re.DOTALL,
@@ -97,7 +98,7 @@ def detect_markup(body: str) -> Markup:
         name = (opening["name"] or "html").lower()
         if name in _LONE or name == "html" or (is_block(name) and re.search(rf"</{name}\s*>", body, re.IGNORECASE)):
             return "html"
-    outside = _CODE.sub(" ", body)
+    outside = CODE.sub(" ", body)
     evidence = min(len(_EMPTY.findall(outside)), 1)
     for leaf in _LEAF.finditer(outside):
         if is_element(leaf["name"]):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item, Markup, Skipped
+from recs.links import resolve_links
 from recs.readers.dates import parse_now
 from recs.readers.fields import MarkupOption, RecordReader
 from recs.readers.folder import folder_records
@@ -98,6 +99,7 @@ def read_items(
         removed = cleaned.removed
     elif boilerplate != "keep":
         raise OptionError(f"boilerplate is {boilerplate!r}, expected remove or keep.")
+    items = resolve_links(items)
     return Collection(tuple(items), name, tuple(skipped), dict(Counter(reader.ignored)), removed)
 
 

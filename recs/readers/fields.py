@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from recs.errors import OptionError
-from recs.items import Item, Markup, Skipped
+from recs.items import Item, Link, Markup, Skipped
 from recs.readers import visibility as visible
 from recs.readers.dates import format_date, parse_date
 from recs.text import detect_markup, plain_text
@@ -56,7 +56,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "image": ("image", "featureimage", "bannerimage", "cover", "thumbnail"),
     "excerpt": ("excerpt", "customexcerpt", "teaser"),
     "pins": ("pins", "related"),
-    "excludes": ("excludes", "norelated"),
+    "excludes": ("excludes", "exclude"),
+    "no_recommend": ("norecommend",),
+    "links": ("links", "internallinks"),
 }
 _MARKUP_BY_NAME: Mapping[str, Markup] = {
     "contenthtml": "html",
@@ -143,6 +145,8 @@ class RecordReader:
             visibility=shown,
             pins=_words(values["pins"]),
             excludes=_words(values["excludes"]),
+            recommend=visible.is_missing(values["no_recommend"]) or visible.switch(values["no_recommend"]) is False,
+            links=tuple(_links(values["links"])),
             meta={name: value for name, value in record.items() if name not in used},
         )
 
@@ -208,6 +212,15 @@ def _title(value: object) -> str:
     """Return one line of plain text."""
     text = html.unescape(_TAG.sub("", _scalar(value)) if "</" in _scalar(value) else _scalar(value))
     return " ".join(plain_text(text, "text").split())
+
+
+def _links(value: object) -> Iterator[Link]:
+    """Yield declared links: ids or addresses, or objects that hold one and perhaps the words of the link."""
+    for entry in value if isinstance(value, list | tuple) else [value]:
+        record = entry if isinstance(entry, Mapping) else {"target": entry}
+        target = next((_scalar(record[key]) for key in ("target", "dst", "url", "href", "id") if key in record), "")
+        if target:
+            yield Link(0, 0, _scalar(record.get("anchor") or record.get("text")), target)
 
 
 def _as_date(value: object) -> object:

@@ -88,7 +88,7 @@ def fold(name: str) -> str:
 
 def is_switch(value: object) -> bool:
     """Whether a value is yes or no rather than a date: the field "published" is written both ways."""
-    return _switch(value) is not None
+    return switch(value) is not None
 
 
 def is_missing(value: object) -> bool:
@@ -99,24 +99,24 @@ def is_missing(value: object) -> bool:
 
 
 def _status(value: object) -> Visibility:
-    switch = _switch(value)
-    if switch is not None:
-        return "public" if switch else "draft"
+    said = switch(value)
+    if said is not None:
+        return "public" if said else "draft"
     return _WORDS.get(value.strip().casefold(), "unknown") if isinstance(value, str) else "unknown"
 
 
 def _published(value: object, now: datetime) -> Visibility:
     if is_switch(value):
-        return "public" if _switch(value) else "draft"
+        return "public" if switch(value) else "draft"
     if isinstance(value, str) and value.strip().casefold() in _WORDS:
         return _WORDS[value.strip().casefold()]
     return _dated(value, now)
 
 
 def _closed(value: object, meaning: Visibility) -> Visibility:
-    switch = _switch(value)
-    if switch is not None:
-        return meaning if switch else "public"
+    said = switch(value)
+    if said is not None:
+        return meaning if said else "public"
     return meaning if meaning == "private" else "unknown"  # a password is any text
 
 
@@ -127,7 +127,7 @@ def _dated(value: object, now: datetime) -> Visibility:
     return "scheduled" if moment > now else "public"
 
 
-def _switch(value: object) -> bool | None:
+def switch(value: object) -> bool | None:
     """Return what a yes or no says; None for anything else."""
     word = str(value).strip().casefold() if isinstance(value, str | bool | int | float) else ""
     return True if word in _TRUE else False if word in _FALSE else None
