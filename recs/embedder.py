@@ -67,6 +67,7 @@ class _Document:
     pieces: tuple[str, ...]
     lengths: tuple[int, ...]
     weights: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
     tokens: int
     lost: int
 
@@ -367,6 +368,7 @@ class Embedder:
             model=self.spec.name,
             chunk_vectors=chunk_vectors,
             chunk_rows=np.repeat(np.arange(len(documents)), counts),
+            chunk_spans=np.array([span for document in documents for span in document.spans], np.int64).reshape(-1, 2),
             tokens=np.array([document.tokens for document in documents], dtype=np.int64),
             tokens_lost=np.array([document.lost for document in documents], dtype=np.int64),
         )
@@ -420,6 +422,7 @@ def _render(record: bytes, text: str, title: str, prompt: str) -> _Document:
         pieces=pieces,
         lengths=tuple(part[3] for part in content["parts"]),
         weights=tuple(max(part[2], 1) for part in content["parts"]),
+        spans=tuple((0, 0) if part[4] else (part[0], part[1]) for part in content["parts"]),
         tokens=content["tokens"],
         lost=content["lost"],
     )

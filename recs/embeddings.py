@@ -52,6 +52,8 @@ class Embeddings:
         One row a chunk, in the order of items and of the text in each. Empty where the vectors came from elsewhere.
     chunk_rows : int64 array of shape (m,)
         The row of `vectors` that each chunk belongs to.
+    chunk_spans : int64 array of shape (m, 2)
+        Where each chunk starts and stops in the text of its item; 0, 0 for one that holds only its title.
     tokens, tokens_lost : int64 arrays of shape (n,)
         Tokens in the text of each item, and how many of them reached no vector.
 
@@ -67,13 +69,14 @@ class Embeddings:
     model: str = ""
     chunk_vectors: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     chunk_rows: IntArray = field(default_factory=_no_rows)
+    chunk_spans: IntArray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     tokens: IntArray = field(default_factory=_no_rows)
     tokens_lost: IntArray = field(default_factory=_no_rows)
 
     def __post_init__(self) -> None:
         check_vectors(self.vectors, self.ids, self.similarity)
-        for array in (self.vectors, self.chunk_vectors, self.chunk_rows, self.tokens, self.tokens_lost):
-            array.flags.writeable = False
+        for name in _ARRAYS:
+            getattr(self, name).flags.writeable = False
 
     @classmethod
     def from_array(cls, ids: Iterable[str], X: npt.ArrayLike, *, model: str, similarity: Similarity = "cosine") -> Self:
@@ -151,6 +154,7 @@ class Embeddings:
             model=self.model,
             chunk_vectors=self.chunk_vectors[chunk_order],
             chunk_rows=new_row[self.chunk_rows[chunk_order]],
+            chunk_spans=self.chunk_spans[chunk_order] if len(self.chunk_spans) else self.chunk_spans,
             tokens=self.tokens[rows] if len(self.tokens) else self.tokens,
             tokens_lost=self.tokens_lost[rows] if len(self.tokens_lost) else self.tokens_lost,
         )
@@ -211,7 +215,7 @@ class Embeddings:
             raise SourceError(f"{path}: not a file of embeddings written by recs ({error}).") from error
 
 
-_ARRAYS = ("vectors", "chunk_vectors", "chunk_rows", "tokens", "tokens_lost")
+_ARRAYS = ("vectors", "chunk_vectors", "chunk_rows", "chunk_spans", "tokens", "tokens_lost")
 
 
 def check_same_space(model: str, fingerprint: str, other_model: str, other_fingerprint: str) -> None:

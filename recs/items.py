@@ -11,6 +11,7 @@ from recs.errors import SourceError
 Markup = Literal["text", "html", "markdown"]
 Visibility = Literal["public", "unlisted", "draft", "private", "scheduled", "unknown"]
 Via = Literal["auto", "pin", "fallback"]
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,26 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """Why a match stands in a list.
+
+    Attributes
+    ----------
+    parts
+        What each signal has of the score; they sum to it.
+    phrases
+        Words that both items use and few others do, the most telling first.
+    passages
+        The two passages that are most alike, as spans in the texts of the item and of the match; None where the texts
+        were not cut into passages.
+    """
+
+    parts: Mapping[str, float]
+    phrases: tuple[str, ...] = ()
+    passages: tuple[Span, Span] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """One entry of a list: an item, how well it scored, and where it came from.
 
@@ -120,15 +141,18 @@ class Match:
     score
         Higher is better; what it measures is told by the list it stands in.
     via
-        "auto" from the ranking, "pin" from an editor, "fallback" where the ranking had nothing.
+        "auto" from the ranking, "pin" from an editor, "fallback" where it stands so that some list holds the item.
     reasons
-        Why, for a person to read.
+        Why it stands where it does, where a rule put it there.
+    why
+        What makes the two related, where that was asked for.
     """
 
     id: str
     score: float
     via: Via = "auto"
     reasons: tuple[str, ...] = ()
+    why: Why | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +225,10 @@ class ScoreScale:
     Attributes
     ----------
     kind
-        "centred_cosine" (cosine after the mean of the corpus was taken out of every vector), "cosine", "dot",
-        "euclidean" (minus the distance) or "tfidf_cosine".
+        "p_linked" (how likely it is that the author links the two, estimated on other sites: within a factor of about
+        2.5 on a new one), "p_linked_here" (the same, learned from the site's own links by `recs tune`),
+        "centred_cosine" (cosine after the mean of the collection was taken out of every vector), "dot", "euclidean"
+        (minus the distance), "tfidf_cosine" or "share_of_title".
     range
         The lowest and the highest score possible; None where there is no bound.
     """

@@ -1,7 +1,8 @@
-"""Terms of texts in any language, and their TF-IDF weights as sparse rows.
+"""Terms of texts in any language and their weights as sparse rows: TF-IDF, BM25, and titles that texts mention.
 
-There is no stop list and nothing is stemmed: words that stand in a large part of the collection are left out instead,
-which works in every language alike. Comparing the rows is the business of `recs.neighbors`.
+There is no stop list and no stemmer: words that stand in a large part of the collection are left out, and words are cut
+to their first letters where forms of one word should meet, which works in every language alike. Comparing the rows is
+the business of `recs.neighbors` and `recs.fusion`.
 """
 
 from __future__ import annotations
@@ -10,17 +11,25 @@ import functools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 MIN_DOCUMENTS = 2
 """A term that stands in fewer documents connects nothing."""
 
-MAX_SHARE = 0.3
-"""A term that stands in a larger share of the documents says nothing about one of them."""
+MAX_SHARE, MAX_DOCUMENTS = 0.3, 1000
+"""A term that stands in a larger share of the documents, or in more of them, says nothing about one of them."""
+
+# A line of so many words in so many different texts comes from a template: its terms are nobody's subject.
+_LINE_WORDS, _LINE_TEXTS = 5, 3
+_STEM = 6  # letters that stand for a word: "watering" meets "watered"
+_K1, _B = 1.2, 0.75  # Robertson and Zaragoza, The probabilistic relevance framework, doi:10.1561/1500000019
+_QUERY_TERMS = 40
 
 SMALL_COLLECTION = 20
 """Collections of fewer documents keep every term: there the two limits above would leave next to nothing."""
@@ -38,7 +47,7 @@ _RUNS = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TermVectors:
-    """TF-IDF weights of n documents over v terms.
+    """Weights of n documents over v terms.
 
     Attributes
     ----------
@@ -56,7 +65,7 @@ class TermVectors:
 
 
 def tfidf_matrix(texts: Iterable[str]) -> TermVectors:
-    """Weigh the terms of each text: (1 + ln tf) x (1 + ln((1 + n) / (1 + df))), rows then scaled to length 1.
+    """Weigh the words of each text: (1 + ln tf) x (1 + ln((1 + n) / (1 + df))), rows then scaled to length 1.
 
     Parameters
     ----------
@@ -66,61 +75,169 @@ def tfidf_matrix(texts: Iterable[str]) -> TermVectors:
     Returns
     -------
     TermVectors
-        Of the terms that stand in at least `MIN_DOCUMENTS` documents and in at most `MAX_SHARE` of them; of all terms
-        where there are fewer than `SMALL_COLLECTION` documents. The order of the texts changes the order of the rows
-        and nothing else.
+        Of the terms that stand in at least `MIN_DOCUMENTS` documents, in at most `MAX_SHARE` of them and in at most
+        `MAX_DOCUMENTS`; of all terms where there are fewer than `SMALL_COLLECTION` documents. The order of the texts
+        changes the order of the rows and nothing else.
 
     Notes
     -----
     Equal texts count once in n and df, so that many copies of one text do not make its words common; a term
     that only they hold connects them all the same. Time and memory are linear in the number of tokens.
     """
-    row_of: dict[str, int] = {}
-    rows = [row_of.setdefault(text, len(row_of)) for text in texts]
-    distinct = _distinct_matrix(row_of, np.bincount(rows, minlength=len(row_of)))
-    if len(row_of) == len(rows):
-        return distinct
-    return TermVectors(matrix=distinct.matrix[rows], terms=distinct.terms)
+    counts = _Counts(texts, tokenize)
+    matrix, columns = counts.select(counts.connecting())
+    idf = 1 + np.log((1 + counts.distinct) / (1 + counts.documents[columns]))
+    return TermVectors(_weigh(matrix, idf)[counts.rows], tuple(counts.terms[c] for c in columns))
 
 
-def _distinct_matrix(texts: Iterable[str], copies: Any) -> TermVectors:
+@dataclass(frozen=True, slots=True, eq=False)
+class ItemTerms:
+    """Terms of n items, words and pairs of words, for two questions: how alike two items are, and who mentions whom.
+
+    Attributes
+    ----------
+    weights : scipy.sparse.csr_array of float64, shape (n, v)
+        TF-IDF of title and text, rows of length 1: the likeness of two items is the product of their rows.
+    present : scipy.sparse.csr_array of float64, shape (n, w)
+        1 where an item holds a term of some title.
+    titles : scipy.sparse.csr_array of float64, shape (n, w)
+        What part each term is of its title, by idf: rows of sums below 1, the more so the shorter the title, since a
+        single word says little. How much of the title of j stands in i is the product of row i of `present` and row j
+        of `titles`.
+    """
+
+    weights: Any
+    present: Any
+    titles: Any
+
+
+def item_terms(titles: Sequence[str], texts: Sequence[str]) -> ItemTerms:
+    """Weigh the terms of n items by (1 + ln tf) x ln((2 + n) / (1 + df)).
+
+    Terms are words, cut to six letters, and pairs of neighbouring whole words; which of them count is said at
+    `tfidf_matrix`, and so is what the order of the items changes.
+    """
     from scipy import sparse
 
-    column_of: dict[str, int] = {}
+    texts = _without_repeated_lines(texts)
+    counts = _Counts([f"{title}\n{text}" for title, text in zip(titles, texts, strict=True)], _stems_and_pairs)
+    weights, chosen = counts.select(counts.connecting())
+    _weigh(weights, counts.idf[chosen])
+    telling = counts.telling()
+    column = {term: place for place, term in enumerate(counts.terms) if telling[place]}
+    rows: list[int] = []
     columns: list[int] = []
-    frequencies: list[int] = []
-    ends = [0]
-    for text in texts:
-        counts = Counter(tokenize(text))
-        columns += [column_of.setdefault(term, len(column_of)) for term in counts]
-        frequencies += counts.values()
-        ends.append(len(columns))
-    n = len(ends) - 1
-    all_columns = np.array(columns, dtype=np.int32)
-    all_rows = np.repeat(np.arange(n, dtype=np.int32), np.diff(ends))
-    documents = np.bincount(all_columns, minlength=len(column_of))
-    shared = np.bincount(all_columns, copies[all_rows], minlength=len(column_of)) >= MIN_DOCUMENTS
-    terms, new_column = _vocabulary(column_of, documents, shared, n)
-
-    kept = new_column[all_columns] >= 0
-    rows = all_rows[kept]
-    weights = 1 + np.log(np.array(frequencies, dtype=np.float64)[kept])
-    weights *= 1 + np.log((1 + n) / (1 + documents[all_columns[kept]]))
-    matrix = sparse.csr_array((weights, (rows, new_column[all_columns[kept]])), shape=(n, len(terms)))
-    norms = np.sqrt(np.bincount(np.repeat(np.arange(n), np.diff(matrix.indptr)), matrix.data**2, minlength=n))
-    matrix.data /= np.repeat(norms, np.diff(matrix.indptr))
-    return TermVectors(matrix=matrix, terms=terms)
+    for row, title in enumerate(titles):
+        known = sorted({column[term] for term in _stems_and_pairs(title) if term in column})
+        rows += [row] * len(known)
+        columns += known
+    parts = sparse.csr_array((counts.idf[columns], (rows, columns)), shape=(len(counts.rows), len(counts.terms)))
+    totals = np.asarray(parts.sum(axis=1)).ravel()
+    parts.data /= np.repeat(totals + np.log((1 + counts.distinct) / 2) + 1e-9, np.diff(parts.indptr))
+    named = np.zeros(len(counts.terms), np.bool_)
+    named[columns] = True
+    present, named_columns = counts.select(named & counts.shared)
+    present.data[:] = 1
+    return ItemTerms(weights[counts.rows], present[counts.rows], parts[:, named_columns])
 
 
-def _vocabulary(column_of: dict[str, int], documents: Any, shared: Any, n: int) -> tuple[tuple[str, ...], Any]:
-    """Return the terms to keep, sorted, and the new column of each old one (-1: left out)."""
-    keep = documents > 0
-    if n >= SMALL_COLLECTION:
-        keep = shared & (documents <= MAX_SHARE * n)
-    terms = tuple(sorted(term for term, column in column_of.items() if keep[column]))
-    new_column = np.full(len(column_of), -1, dtype=np.int32)
-    new_column[[column_of[term] for term in terms]] = np.arange(len(terms))
-    return terms, new_column
+def _without_repeated_lines(texts: Sequence[str]) -> list[str]:
+    """Return the texts without lines that several different ones hold; a text that is nothing else stays."""
+    folded = {text: [" ".join(line.split()) for line in text.split("\n")] for text in texts}
+    counts = Counter(line for lines in folded.values() for line in set(lines))
+    gone = {line for line, n in counts.items() if n >= _LINE_TEXTS and len(tokenize(line)) >= _LINE_WORDS}
+    kept = {text: "\n".join(line for line in lines if line not in gone) for text, lines in folded.items()}
+    return [kept[text] if kept[text].strip() else text for text in texts]
+
+
+def bm25_scores(texts: Sequence[str]) -> Callable[[int, int], npt.NDArray[np.float64]]:
+    """Return what scores all n texts for a range of them as queries, shape (rows, n), by BM25.
+
+    A query is made of the forty terms of a text that weigh most in it.
+    """
+    counts = _Counts(texts, tokenize)
+    idf = np.log1p((counts.distinct - counts.documents + 0.5) / (counts.documents + 0.5))
+    documents = counts.matrix.copy()
+    lengths = np.asarray(documents.sum(axis=1)).ravel()
+    norms = _K1 * (1 - _B + _B * lengths / (lengths.mean() or 1)) if len(lengths) else lengths
+    documents.data *= (_K1 + 1) / (documents.data + np.repeat(norms, np.diff(documents.indptr)))
+    documents.data *= idf[documents.indices]
+    queries = documents.copy()
+    for start, stop in pairwise(queries.indptr.tolist()):
+        if stop - start > _QUERY_TERMS:
+            queries.data[start + np.argsort(-queries.data[start:stop], kind="stable")[_QUERY_TERMS:]] = 0
+    queries.data = (queries.data > 0).astype(np.float64)
+    queries, documents = queries[counts.rows], documents[counts.rows].T.tocsr()
+    return lambda start, stop: np.asarray((queries[start:stop] @ documents).toarray())
+
+
+class _Counts:
+    """How often each term stands in each of n texts; equal texts are one row.
+
+    Attributes
+    ----------
+    matrix : csr_array of float64, shape (distinct, v)
+    rows : the row of each text
+    terms : the term of each column
+    documents, shared, idf : arrays of shape (v,)
+        Distinct texts with the term; whether two texts, equal ones too, hold it; ln((2 + distinct) / (1 + documents)).
+    """
+
+    def __init__(self, texts: Iterable[str], analyze: Callable[[str], list[str]]) -> None:
+        from scipy import sparse
+
+        row_of: dict[str, int] = {}
+        self.rows = np.array([row_of.setdefault(text, len(row_of)) for text in texts], dtype=np.int64)
+        column_of: dict[str, int] = {}
+        columns: list[int] = []
+        frequencies: list[int] = []
+        ends = [0]
+        for text in row_of:
+            counts = Counter(analyze(text))
+            columns += [column_of.setdefault(term, len(column_of)) for term in counts]
+            frequencies += counts.values()
+            ends.append(len(columns))
+        self.terms = list(column_of)
+        self.distinct = len(row_of)
+        shape = (self.distinct, len(self.terms))
+        data = np.array(frequencies, dtype=np.float64)
+        self.matrix = sparse.csr_array((data, np.array(columns, dtype=np.int32), np.array(ends)), shape=shape)
+        copies = np.bincount(self.rows, minlength=self.distinct)
+        self.documents = np.bincount(self.matrix.indices, minlength=shape[1])
+        in_texts = np.bincount(self.matrix.indices, np.repeat(copies, np.diff(ends)), minlength=shape[1])
+        self.shared = in_texts >= MIN_DOCUMENTS
+        self.idf = np.log((2 + self.distinct) / (1 + self.documents))  # above 0 even for what all texts hold
+
+    def connecting(self) -> npt.NDArray[np.bool_]:
+        """Return which terms stand in enough texts to connect some and in few enough to tell them apart."""
+        return np.asarray(self.telling() & (self.shared | (self.distinct < SMALL_COLLECTION)))
+
+    def telling(self) -> npt.NDArray[np.bool_]:
+        """Return which terms stand in few enough texts to tell some apart."""
+        if self.distinct < SMALL_COLLECTION:
+            return self.documents > 0
+        return np.asarray(self.documents <= min(MAX_SHARE * self.distinct, MAX_DOCUMENTS))
+
+    def select(self, keep: npt.NDArray[np.bool_]) -> tuple[Any, list[int]]:
+        """Return the counts of some columns, sorted by term, and which columns they are."""
+        columns = sorted(np.flatnonzero(keep).tolist(), key=self.terms.__getitem__)
+        matrix = self.matrix[:, columns]
+        matrix.sort_indices()
+        return matrix, columns
+
+
+def _weigh(counts: Any, idf: npt.NDArray[np.float64]) -> Any:
+    """Turn counts into (1 + ln tf) x idf in place, rows scaled to length 1."""
+    counts.data = (1 + np.log(counts.data)) * idf[counts.indices]
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    norms = np.sqrt(np.bincount(rows, counts.data**2, minlength=counts.shape[0]))
+    counts.data /= np.where(norms > 0, norms, 1)[rows]
+    return counts
+
+
+def _stems_and_pairs(text: str) -> list[str]:
+    words = tokenize(text)
+    return [word[:_STEM] for word in words] + [f"{left} {right}" for left, right in pairwise(words)]
 
 
 def tokenize(text: str) -> list[str]:

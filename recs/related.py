@@ -2,46 +2,52 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from recs.cache import Cache
-from recs.contract import corpus_digest
+from recs.contract import SCHEMA, corpus_digest
 from recs.embed import embed_items, find_embedder, open_cache
 from recs.embedder import Embedder, Overflow, Progress
-from recs.embeddings import Embeddings, FloatArray, unit_rows
-from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
-from recs.items import Collection, Item, Match, ScoreScale, public_items
+from recs.embeddings import Embeddings
+from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError, SourceError
+from recs.fusion import Float64Array, Fused, fuse
+from recs.items import Collection, Item, Match, ScoreScale
 from recs.languages import item_languages, uncovered_note
-from recs.lexical import tfidf_matrix
 from recs.models import DEFAULT_MODEL
-from recs.neighbors import Mask, Neighbors, term_neighbors, top_k
 from recs.readers import Source, read_items
+from recs.rules import Pick, Rules, arrange
+from recs.signals import SIGNALS, make_signals
+from recs.why import Explainer
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _log = logging.getLogger(__name__)
 
-Signals = Literal["auto", "dense", "terms"]
-SIGNALS: tuple[Signals, ...] = ("auto", "dense", "terms")
-
-# The mean of a small corpus is mostly its own few items: it is taken out by n / (n + this) only, so that two items that
-# are all there is do not come out as opposites. At 500 items it is out by 98 %.
-_MEAN_PRIOR = 10
+_DEPTH = 50  # candidates that rules choose from
+_TERM_SIGNALS = ("terms", "mentions")
+_ODDS = 600.0  # see _probability
+_TWIN = {"terms": 0.8, "dense": 0.95}  # a similarity from which two items are one text
+_TRANSLATION = 0.85  # of vectors, for items in two languages
+# Scores this far from those of an earlier run are drift; a newcomer this much better replaces an old match.
+_DRIFT, _BETTER = 0.05, 0.01
 
 _SCALES = {
     "cosine": ScoreScale("centred_cosine", (-1.0, 1.0)),
     "dot": ScoreScale("dot", (None, None)),
     "euclidean": ScoreScale("euclidean", (None, 0.0)),
+    "terms": ScoreScale("tfidf_cosine", (0.0, 1.0)),
+    "mentions": ScoreScale("share_of_title", (0.0, 1.0)),
 }
-_TERM_SCALE = ScoreScale("tfidf_cosine", (0.0, 1.0))
+_FUSED_SCALE = ScoreScale("p_linked", (0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +115,10 @@ def related_items(
     embeddings: Embeddings | None = None,
     *,
     k: int = 5,
-    signals: Signals = "auto",
+    signals: str | Sequence[str] = "auto",
+    rules: Rules | None = None,
+    why: bool = False,
+    previous: str | Path | None = None,
     embedder: Embedder | str | None = None,
     cache: Cache | bool = True,
     overflow: Overflow = "chunk",
@@ -127,8 +136,16 @@ def related_items(
     k
         Entries a list, 0 or more; a list is shorter where fewer items may stand in it.
     signals
-        "dense" ranks by the vectors, "terms" by TF-IDF without any model; "auto" is dense where a model is installed or
-        all vectors are cached, and terms, said aloud in `notes`, elsewhere.
+        Some of "terms", "mentions", "dense" and "passages", in one string with commas or in a list. One alone ranks by
+        its similarity, several are fused. "auto" takes all where a model is installed or all vectors are cached, and
+        those of terms, said aloud in `notes`, elsewhere.
+    rules
+        What to show of the ranking; see `recs.Rules`.
+    why
+        Whether each match says what makes the two related.
+    previous
+        The result of an earlier run (`recs.related/1`): of items that were not edited since, lists change only where
+        something better has come. A file that is not there is none.
     embedder, cache, overflow, progress
         As in `recs.embed_items`; used where `embeddings` is left out.
     now
@@ -146,71 +163,105 @@ def related_items(
 
     Notes
     -----
-    Dense scores of a cosine model are cosines after the mean of the corpus was taken out of every vector, which tells
-    apart items that are all about one field. Time O(n² d) in blocks, memory O(n (d + k)). The result depends on the set
-    of items, not on their order.
+    How signals are fused is told in `recs.fusion`. Time O(n² d) in blocks, memory O(n (d + k)). The result depends on
+    the set of items, not on their order.
     """
-    if k < 0:
-        raise OptionError(f"k is {k}, expected 0 or more.")
-    if signals not in SIGNALS:
-        raise OptionError(f"signals is {signals!r}, expected one of {', '.join(SIGNALS)}.")
-    collection = _collect(source, now)
+    if not isinstance(k, int) or k < 0:
+        raise OptionError(f"k is {k!r}, expected a number, 0 or more.")
+    names = _signal_names(signals)
+    rules = rules or Rules()
+    collection = source if isinstance(source, Collection) else read_items(source, now=now)
     items = collection.public
     notes: list[str] = []
     with open_cache(cache) as store:
         languages = item_languages(items, store)
-        if embeddings is None and signals != "terms":
-            embeddings = _embed(items, signals, embedder, store, notes, overflow=overflow, progress=progress)
-        if cache is not False and store is not None and store.problem:
+        if embeddings is None and names != _TERM_SIGNALS and not set(names) <= set(_TERM_SIGNALS):
+            optional = signals == "auto"
+            embeddings = _embed(items, embedder, store, notes, optional=optional, overflow=overflow, progress=progress)
+        if store is not None and store.problem:
             notes.append(store.problem)
-    mask = _mask(items, languages)
-    if embeddings is not None and signals != "terms":
+    if embeddings is not None:
         embeddings = embeddings.take([item.id for item in items])
-        neighbors = _dense_neighbors(embeddings, k, mask)
-        scale, used = _SCALES[embeddings.similarity], "dense"
+    made = make_signals(items, embeddings, names)
+    if not set(names) & {"dense", "passages"}:
+        embeddings = None
+    if not made and items:
+        raise OptionError(f"these items have nothing to make the signals {', '.join(names)} of.")
+    used = [signal.name for signal in made]
+    if embeddings is not None:
         note = uncovered_note(languages, _covered(embeddings, embedder), embeddings.model)
         notes.extend([note] if note else [])
-    else:
-        embeddings = None
-        neighbors = term_neighbors(tfidf_matrix([f"{item.title}\n{item.text}" for item in items]), k, mask=mask)
-        scale, used = _TERM_SCALE, "terms"
-    lists = _lists(items, neighbors)
+    fused = fuse(made, [item.id for item in items], max(_DEPTH, k), mask=rules.mask(items, languages)) if made else None
+    ranking, parts = _ranking(fused, alone=len(made) == 1)
+    picks = arrange(
+        items,
+        ranking,
+        _twins(fused, used, languages, len(items)),
+        k,
+        rules=rules,
+        similar=lambda a, b: made[-1].block(np.array(a), np.array(b)),
+    )
+    if previous is not None:
+        picks = _kept(items, picks, ranking, Path(previous), k=k)
+    explainer = Explainer(items, made, embeddings) if why else None
+    lists = {
+        item.id: tuple(_match(items, row, pick, parts, explainer) for pick in picks[row])
+        for row, item in enumerate(items)
+    }
+    alone = used[0] if len(used) == 1 else ""
+    scale = _SCALES.get(embeddings.similarity if embeddings is not None and alone else alone, _FUSED_SCALE)
+    if previous is not None:
+        notes.append(_changes(_previous(Path(previous)), lists))
     return RelatedLists(
         lists=lists,
         items={item.id: item for item in items},
         model=_model(embeddings),
         score=scale,
-        config={"k": k, "signals": [used], "overflow": overflow},
+        config={"k": k, "signals": used, "overflow": overflow, **rules.changed()},
         counts=_counts(collection, items, embeddings, lists, k),
-        corpus=corpus_digest((item.id, f"{item.title}\n{item.body or item.text}") for item in items),
+        corpus=corpus_digest((item.id, item_content(item)) for item in items),
         notes=tuple(notes),
     )
 
 
-def _collect(source: Source | Iterable[Item], now: str | date | datetime | None) -> Collection:
-    if isinstance(source, Collection):
-        return source
-    return read_items(source, now=now)
+def item_content(item: Item) -> str:
+    """Return what a digest of an item is taken of: whatever an author may edit."""
+    return f"{item.title}\n{item.body or item.text}"
+
+
+def item_digest(item: Item) -> str:
+    """Return 16 hexadecimal digits that change when the item is edited."""
+    return corpus_digest([(item.id, item_content(item))])[:16]
+
+
+def _signal_names(signals: str | Sequence[str]) -> tuple[str, ...]:
+    asked = signals.split(",") if isinstance(signals, str) else list(signals)
+    names = SIGNALS if asked == ["auto"] else tuple(name for name in SIGNALS if name in asked)
+    unknown = [name for name in asked if name not in (*SIGNALS, "auto")]
+    if unknown or not names:
+        raise OptionError(f"signals is {signals!r}, expected auto, or some of {', '.join(SIGNALS)}.")
+    return names
 
 
 def _embed(
     items: Sequence[Item],
-    signals: Signals,
     embedder: Embedder | str | None,
     store: Cache | None,
     notes: list[str],
+    *,
+    optional: bool,
     **options: Any,
 ) -> Embeddings | None:
+    """Embed the items; where `optional`, without a model, say so in the notes and return None."""
     try:
         if embedder is None or isinstance(embedder, str):
             embedder = find_embedder(embedder or DEFAULT_MODEL, store)
         return embed_items(items, embedder, cache=store or False, **options)
     except (ModelNotFoundError, MissingDependencyError) as error:
-        if signals == "dense":
+        if not optional:
             raise
-        note = f"ranked by terms alone, without a model: {error}"
-        _log.warning("%s", note)
-        notes.append(note)
+        notes.append(f"ranked by terms alone, without a model: {error}")
+        _log.info("%s", notes[-1])
         return None
 
 
@@ -223,52 +274,127 @@ def _covered(embeddings: Embeddings, embedder: Embedder | str | None) -> tuple[s
     return row.languages if row else ()
 
 
-def _dense_neighbors(embeddings: Embeddings, k: int, mask: Mask | None) -> Neighbors:
-    vectors = embeddings.vectors
-    if embeddings.similarity == "cosine":
-        vectors = centre(vectors)
-    return top_k(vectors, k, similarity=embeddings.similarity, mask=mask)
+def _probability(scores: Float64Array) -> Float64Array:
+    """Return how likely it is that an author links two items that stand out by so many standard deviations.
+
+    The odds grow with the third power: fitted to 870 posts of five sites (docs/benchmarks.md). A site with links of its
+    own can do better: `recs tune`.
+    """
+    cubes = np.maximum(scores, 0) ** 3
+    return np.asarray(np.round(cubes / (cubes + _ODDS), 6))
 
 
-def centre(vectors: FloatArray) -> FloatArray:
-    """Return unit rows after the mean row was taken out, shrunk for small n. `vectors` has shape (n, d)."""
-    exact = unit_rows(vectors.astype(np.float64))
-    n = len(exact)
-    if n:
-        exact -= exact.mean(axis=0) * (n / (n + _MEAN_PRIOR))
-    return unit_rows(exact).astype(np.float32)
+Ranking = list[list[tuple[int, float]]]
 
 
-def _mask(items: Sequence[Item], languages: Sequence[str | None]) -> Mask | None:
-    """Return what forbids pairs of different known languages and what an editor excluded; None for nothing."""
+def _ranking(fused: Fused | None, *, alone: bool) -> tuple[Ranking, dict[tuple[int, int], Float64Array]]:
+    """Return the candidates of each row with their scores, best first, and what the signals add to each pair."""
+    if fused is None:
+        return [], {}
+    scores = fused.scores if alone else _probability(fused.scores)
+    ranking: Ranking = []
+    parts = {}
+    for row, columns in enumerate(fused.indices.tolist()):
+        found = [(column, float(score)) for column, score in zip(columns, scores[row], strict=True) if column >= 0]
+        if alone and found:
+            found = [pair for pair in found if pair[1] != 0]  # items that share nothing are not related
+        ranking.append(found)
+        parts.update({(row, column): fused.parts[row, place] for place, (column, _) in enumerate(found)})
+    return ranking, parts
+
+
+def _twins(fused: Fused | None, used: Sequence[str], languages: Sequence[str | None], n: int) -> list[set[int]]:
+    """Return for each row its near-duplicates and translations among the candidates."""
+    twins: list[set[int]] = [set() for _ in range(n)]
+    by = next((name for name in _TWIN if name in used), None)
+    if fused is None or by is None:
+        return twins
+    with np.errstate(invalid="ignore"):
+        near = fused.values[:, :, used.index(by)] >= _TWIN[by]
+        if "dense" in used:
+            near |= fused.values[:, :, used.index("dense")] >= _TRANSLATION
+    for row, place in np.argwhere(near).tolist():
+        other = int(fused.indices[row, place])
+        if fused.values[row, place, used.index(by)] >= _TWIN[by] or languages[row] != languages[other]:
+            twins[row].add(other)
+            twins[other].add(row)
+    return twins
+
+
+def _kept(items: Sequence[Item], picks: list[list[Pick]], ranking: Ranking, path: Path, *, k: int) -> list[list[Pick]]:
+    """Return the lists of an earlier run, changed where an item was edited or something better has come."""
+    known = _previous(path)
     row_of = {item.id: row for row, item in enumerate(items)}
-    excluded = {
-        row: [row_of[name] for name in item.excludes if name in row_of]
-        for row, item in enumerate(items)
-        if item.excludes
-    }
-    codes = {language: code for code, language in enumerate(sorted({lang for lang in languages if lang}), 1)}
-    if len(codes) < 2 and not excluded:
-        return None
-    language = np.array([codes[lang] if lang else 0 for lang in languages], dtype=np.int64)
-
-    def allowed(start: int, stop: int) -> npt.NDArray[np.bool_]:
-        rows = language[start:stop, None]
-        block: npt.NDArray[np.bool_] = (rows == language) | (rows == 0) | (language == 0)
-        for row in range(start, stop):
-            block[row - start, excluded.get(row, [])] = False
-        return block
-
-    return allowed
+    same = {item.id for item in items if known.get(item.id, {}).get("digest") == item_digest(item)}
+    result = []
+    for row, item in enumerate(items):
+        old = known.get(item.id, {}).get("related", ())
+        kept = [Pick(row_of[e["id"]], float(e["score"]), e["via"]) for e in old if e["id"] in same]
+        result.append(_merged(kept, picks[row], dict(ranking[row]), k) if item.id in same else picks[row])
+    return result
 
 
-def _lists(items: Sequence[Item], neighbors: Neighbors) -> dict[str, tuple[Match, ...]]:
-    return {
-        item.id: tuple(
-            Match(items[column].id, float(score)) for column, score in zip(columns, scores, strict=True) if column >= 0
-        )
-        for item, columns, scores in zip(items, neighbors.indices.tolist(), neighbors.scores, strict=True)
-    }
+def _merged(old: Sequence[Pick], new: Sequence[Pick], scores: Mapping[int, float], k: int) -> list[Pick]:
+    """Return the old list with what is better of the new one; the new one where editors or drift have moved it."""
+    pinned = [pick.row for pick in new if pick.via == "pin"]
+    if pinned != [pick.row for pick in old if pick.via == "pin"] or len(old) > k:
+        return list(new)
+    if any(abs(scores.get(pick.row, -1.0) - pick.score) > _DRIFT for pick in old if pick.via == "auto"):
+        return list(new)
+    kept = list(old)
+    for pick in new:
+        if any(pick.row == one.row for one in kept):
+            continue
+        weakest = min((one for one in kept if one.via == "auto"), key=lambda one: one.score, default=None)
+        if len(kept) >= k:
+            if weakest is None or pick.score <= weakest.score + _BETTER:
+                continue
+            kept.remove(weakest)
+        place = next((i for i, one in enumerate(kept) if one.via != "pin" and one.score < pick.score), len(kept))
+        kept.insert(place, pick)
+    return kept
+
+
+def _changes(known: Mapping[str, Any], lists: Mapping[str, Sequence[Match]]) -> str:
+    """Say how many lists differ from those of an earlier run."""
+    before = {name: [entry["id"] for entry in item["related"]] for name, item in known.items()}
+    changed = sum(before.get(name) != [match.id for match in matches] for name, matches in lists.items())
+    return f"{changed} of {len(lists)} lists are new or changed; {len(set(before) - set(lists))} items are gone"
+
+
+def _previous(path: Path) -> Mapping[str, Any]:
+    """Return the items of an earlier result; none where there is no such file.
+
+    Raises
+    ------
+    SourceError
+        If the file is not a result of `recs related` as JSON.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        entries = [entry for item in document["items"].values() for entry in item["related"]]
+        if document["schema"] == SCHEMA and all({"id", "score", "via"} <= set(entry) for entry in entries):
+            items: Mapping[str, Any] = document["items"]
+            return items
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SourceError(f"{path}: not a result of recs related as JSON ({error}).") from error
+    raise SourceError(f"{path}: not a result of recs related as JSON.")
+
+
+def _match(
+    items: Sequence[Item],
+    row: int,
+    pick: Pick,
+    parts: Mapping[tuple[int, int], Float64Array],
+    explainer: Explainer | None,
+) -> Match:
+    why = None
+    if explainer is not None:
+        pair = parts.get((row, pick.row), np.zeros(len(explainer.signals)))
+        why = explainer.explain(row, pick.row, pick.score, pair)
+    return Match(items[pick.row].id, pick.score, pick.via, pick.reasons, why)
 
 
 def _model(embeddings: Embeddings | None) -> Mapping[str, object] | None:
@@ -305,4 +431,4 @@ def _counts(
     return counts
 
 
-__all__ = ["SIGNALS", "RelatedLists", "Signals", "centre", "public_items", "related_items"]
+__all__ = ["RelatedLists", "item_content", "item_digest", "related_items"]

@@ -178,7 +178,7 @@ def test_render_hugo_is_found_by_id_and_by_path():
 
 
 @pytest.mark.parametrize(
-    ("name", "first"), [("r.json", "{\n"), ("r.jsonl", '{"excerpt"'), ("r.csv", "id,rank"), ("r", "{\n")]
+    ("name", "first"), [("r.json", "{\n"), ("r.jsonl", '{"digest"'), ("r.csv", "id,rank"), ("r", "{\n")]
 )
 def test_write_related_chooses_the_format_by_suffix(tmp_path, name, first):
     write_related(_lists(), tmp_path / name)

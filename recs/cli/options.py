@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from recs.cli.terminal import say
+
 if TYPE_CHECKING:
     from recs.cache import Cache
+    from recs.embedder import Embedder
     from recs.items import Collection
+    from recs.rules import Rules
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
+_RULES_FILE = "recs.toml"
 
 
 def source_argument(function: _F) -> _F:
@@ -107,6 +113,73 @@ def output_options(*formats: str) -> Callable[[_F], _F]:
         )
 
     return decorate
+
+
+def rule_options(function: _F) -> _F:
+    """What is shown of a ranking. An option given here goes before the file of rules."""
+    return _all(
+        function,
+        click.option(
+            "--rules",
+            "rules_file",
+            type=_PATH,
+            metavar="FILE",
+            help="Pins, exclusions and the options below, as TOML; recs.toml of this folder if it is there.",
+        ),
+        click.option("--min-score", type=float, metavar="SCORE", help="Show nothing that scores less.  [default: 0]"),
+        click.option(
+            "--diversity",
+            type=float,
+            metavar="0..1",
+            help="From best matches to matches unlike each other.  [default: 0]",
+        ),
+        click.option("--min-inbound", type=int, metavar="N", help="Lists that every item stands in.  [default: 0]"),
+        click.option(
+            "--per-group", type=int, metavar="N", help="Matches of one group in a list.  [default: any number]"
+        ),
+        click.option(
+            "--demote/--no-demote",
+            default=None,
+            help="Put what is linked, of the series or next in time last.  [default: on]",
+        ),
+        click.option(
+            "--collapse/--no-collapse", default=None, help="Show one of several near-duplicates.  [default: on]"
+        ),
+        click.option(
+            "--same-language/--any-language",
+            default=None,
+            help="Keep items of different languages apart.  [default: on]",
+        ),
+    )
+
+
+def read_rules(values: Mapping[str, Any]) -> Rules:
+    """Return the rules that the options of `rule_options` and their file say."""
+    from recs.rules import Rules, load_rules
+
+    file = values["rules_file"]
+    if file is None and Path(_RULES_FILE).is_file():
+        file = Path(_RULES_FILE)
+        say(f"rules: {_RULES_FILE} of this folder")
+    rules = load_rules(file) if file else Rules()
+    names = ("min_score", "diversity", "min_inbound", "per_group", "demote", "collapse", "same_language")
+    return replace(rules, **{name: values[name] for name in names if values[name] is not None})
+
+
+def find_options_embedder(values: Mapping[str, Any], cache: Cache | None, *, optional: bool) -> Embedder | None:
+    """Return the embedder that the options of `model_options` name; None where `optional` and there is none."""
+    from recs.embed import find_embedder
+    from recs.errors import ModelNotFoundError
+    from recs.models import DEFAULT_MODEL
+
+    options = {name: values[name] for name in ("device", "precision", "offline")}
+    try:
+        return find_embedder(values["model"] or DEFAULT_MODEL, cache, **options)
+    except ModelNotFoundError as error:
+        if not optional or values["model"]:
+            raise
+        say(f"note: without a model, by terms alone: {error}")
+        return None
 
 
 def _all(function: _F, *decorators: Callable[[_F], _F]) -> _F:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +12,19 @@ import click
 
 from recs.cli.options import (
     cache_options,
+    find_options_embedder,
     model_options,
     opened_cache,
     output_options,
+    read_rules,
     read_source,
+    rule_options,
     source_argument,
     source_options,
 )
 from recs.cli.terminal import embedding_progress, emit, report_reading, report_related, sample_table, say
 
 if TYPE_CHECKING:
-    from recs.cache import Cache
-    from recs.embedder import Embedder
     from recs.related import RelatedLists
 
 _SAMPLES = 5
@@ -34,17 +35,34 @@ _SAMPLES = 5
 @click.option("-k", type=click.IntRange(min=0), default=5, show_default=True, help="Entries a list.")
 @click.option(
     "--signals",
-    type=click.Choice(["auto", "dense", "terms"]),
+    metavar="NAMES",
     default="auto",
     show_default=True,
-    help="Rank by vectors, by terms without a model, or by vectors where a model is at hand.",
+    help="Rank by some of terms, mentions, dense, passages (with commas); auto: by all that are at hand.",
 )
+@click.option("--why", is_flag=True, help="Say of each match what makes the two related.")
+@click.option(
+    "--previous",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="An earlier result: keep its lists where nothing better has come.",
+)
+@rule_options
 @output_options("json", "jsonl", "csv", "hugo", "table")
 @source_options
 @model_options
 @cache_options
 def command(
-    *, source: str, k: int, signals: Any, output: Path | None, form: str | None, quiet: bool, **values: Any
+    *,
+    source: str,
+    k: int,
+    signals: str,
+    why: bool,
+    previous: Path | None,
+    output: Path | None,
+    form: str | None,
+    quiet: bool,
+    **values: Any,
 ) -> None:
     """Write the related list of every public item of SOURCE.
 
@@ -55,12 +73,20 @@ def command(
     if form == "table" and output:
         raise click.UsageError("a table is for the terminal; choose another --format with -o.")
     collection = read_source(source, values)
+    rules = read_rules(values)
     with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
+        embedder = None
+        if not set(signals.split(",")) <= {"terms", "mentions"}:
+            embedder = find_options_embedder(values, cache, optional=signals == "auto")
+            signals = signals if embedder else "terms,mentions"
         lists = related_items(
             collection,
             k=k,
             signals=signals,
-            embedder=_embedder(signals, values, cache),
+            rules=rules,
+            why=why,
+            previous=previous,
+            embedder=embedder,
             cache=cache or False,
             overflow=values["overflow"],
             progress=progress,
@@ -68,27 +94,10 @@ def command(
     if not quiet:
         report_reading(collection)
         report_related(lists)
-    _write(lists, source, output=output, form=form, quiet=quiet)
+    _write(lists, output=output, form=form, quiet=quiet)
 
 
-def _embedder(signals: str, values: Mapping[str, Any], cache: Cache | None) -> Embedder | None:
-    """Return the embedder that the options name; None where there is none and terms may do without."""
-    from recs.embed import find_embedder
-    from recs.errors import ModelNotFoundError
-    from recs.models import DEFAULT_MODEL
-
-    if signals == "terms":
-        return None
-    options = {name: values[name] for name in ("device", "precision", "offline")}
-    try:
-        return find_embedder(values["model"] or DEFAULT_MODEL, cache, **options)
-    except ModelNotFoundError:
-        if signals == "dense" or values["model"]:
-            raise
-        return None
-
-
-def _write(lists: RelatedLists, source: str, *, output: Path | None, form: str | None, quiet: bool) -> None:
+def _write(lists: RelatedLists, *, output: Path | None, form: str | None, quiet: bool) -> None:
     """Write the result where it belongs: a file, a table on a terminal, JSON into a pipe."""
     from recs.writers import render_related, write_related
 
@@ -99,6 +108,12 @@ def _write(lists: RelatedLists, source: str, *, output: Path | None, form: str |
     elif form == "table" or (form is None and sys.stdout.isatty()):
         emit(sample_table(lists, samples=_SAMPLES))
         if not quiet:
-            say(f"\nall {len(lists):,} lists: recs related {shlex.quote(source)} -o related.json")
+            say(f"\nall {len(lists):,} lists: recs {shlex.join(_without_format(sys.argv[1:]))} -o related.json")
     else:
         emit(render_related(lists, format=form or "json"))
+
+
+def _without_format(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of this run without what asked for a table."""
+    kept = [a for a, before in zip(arguments, ["", *arguments], strict=False) if "--format" not in (a, before)]
+    return [argument for argument in kept if not argument.startswith("--format=")]

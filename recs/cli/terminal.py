@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from recs.embedder import Progress
-    from recs.items import Collection, Item
+    from recs.items import Collection, Item, Match, Why
     from recs.related import RelatedLists
 
 _SKIPPED_SHOWN = 5
@@ -113,6 +113,16 @@ def heading(item: Item) -> str:
     return printable(item.title or shorten(item.text, _HEADING_WIDTH, placeholder="…"))
 
 
+def _reasons(lists: RelatedLists, item_id: str, match: Match, why: Why) -> Iterator[str]:
+    parts = [f"{name} {part:.3f}" for name, part in sorted(why.parts.items(), key=lambda p: -p[1]) if part >= 0.001]
+    yield f"{' + '.join(parts)}; {', '.join((*why.phrases, *match.reasons))}"
+    if why.passages is not None:
+        spans = zip((item_id, match.id), why.passages, strict=True)
+        yield "  ~ ".join(
+            f"“{shorten(lists.items[n].text[a:b], _HEADING_WIDTH, placeholder='…')}”" for n, (a, b) in spans
+        )
+
+
 def sample_table(lists: RelatedLists, *, samples: int) -> str:
     """Return the lists of a few items, spread over the collection, as text for a terminal."""
     ids = list(lists)
@@ -120,7 +130,11 @@ def sample_table(lists: RelatedLists, *, samples: int) -> str:
     blocks = []
     for item_id in ids[::step][:samples]:
         rows = [heading(lists.items[item_id])]
-        rows += [f"  {match.score:6.3f}  {heading(lists.items[match.id])}" for match in lists[item_id]]
+        for match in lists[item_id]:
+            mark = "" if match.via == "auto" else f"  ({match.via})"
+            rows.append(f"  {match.score:6.3f}  {heading(lists.items[match.id])}{mark}")
+            if match.why is not None:
+                rows += [f"          {printable(line)}" for line in _reasons(lists, item_id, match, match.why)]
         if len(rows) == 1:
             rows.append("  (no related item)")
         blocks.append("\n".join(rows))

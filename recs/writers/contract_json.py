@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from recs.contract import SCHEMA
+from recs.related import item_digest
 
 if TYPE_CHECKING:
     from recs.items import Match
@@ -34,6 +35,7 @@ def item(lists: RelatedLists, name: str) -> dict[str, Any]:
     """Return what the document says of one item."""
     source = lists.items[name]
     return {
+        "digest": item_digest(source),
         "excerpt": source.excerpt,
         "image": source.image,
         "lang": source.lang,
@@ -46,7 +48,21 @@ def item(lists: RelatedLists, name: str) -> dict[str, Any]:
 def entry(lists: RelatedLists, match: Match) -> dict[str, Any]:
     """Return one entry of a list."""
     target = lists.items[match.id]
-    return {"id": match.id, "score": score(match), "title": target.title, "url": target.url, "via": match.via}
+    found: dict[str, Any] = {
+        "id": match.id,
+        "score": score(match),
+        "title": target.title,
+        "url": target.url,
+        "via": match.via,
+    }
+    if match.why is not None:
+        found["why"] = {
+            "parts": {name: round(part, DECIMALS) + 0.0 for name, part in match.why.parts.items()},
+            "passages": match.why.passages,
+            "phrases": match.why.phrases,
+            "rules": match.reasons,
+        }
+    return found
 
 
 def score(match: Match) -> float:

@@ -1,0 +1,226 @@
+"""Several signals of how related two items are, fused into one score.
+
+Each signal is a similarity on a scale of its own. It is divided by its standard deviation over the collection at hand,
+the signals are added with fixed weights, and the sum is standardised for the two items: by how many deviations the pair
+stands out among all pairs of the one, and among all pairs of the other. So an item that resembles everything (a hub)
+gains nothing by it, and an item that resembles nothing still has its nearest. No label and no link is used.
+
+This module knows rows, not items: the caller sorts them by id, and ties go to the lower row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from recs.embeddings import IntArray
+from recs.neighbors import Mask
+
+Float64Array = npt.NDArray[np.float64]
+
+DECIMALS = 4
+_CANDIDATES = 100  # of each row
+_SAMPLE = 2048  # rows that means and deviations are taken over: all of them in most collections
+_BLOCK_BYTES = 32 << 20
+_PRIOR = 5  # rows that an item's own deviation is mixed with the collection's by
+
+
+class Signal(Protocol):
+    """A similarity between the n items of a collection.
+
+    Attributes
+    ----------
+    name
+    weight
+        In the sum of the standardised signals.
+    proposes
+        Whether it has a part in finding candidates; in a large collection what has none is asked for those alone.
+    symmetric
+        Whether the order of a pair makes no difference.
+    """
+
+    name: str
+    weight: float
+    proposes: bool
+    symmetric: bool
+
+    def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
+        """Return the similarities of some rows with some columns, or with all."""
+
+    def pairs(self, row: int, columns: IntArray) -> Float64Array:
+        """Return the similarities of one row with some columns."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fused:
+    """The best `depth` columns of each of n rows, best first, ties to the lower column.
+
+    Attributes
+    ----------
+    indices : int64 array of shape (n, depth)
+        -1 where a row has fewer.
+    scores : float64 array of shape (n, depth)
+        Rounded; NaN where `indices` is -1. With one signal they are its similarities; with more, the mean of how many
+        standard deviations the pair stands out among the pairs of either item.
+    parts : float64 array of shape (n, depth, s)
+        What each signal adds to the score; they sum to it but for rounding.
+    values : float64 array of shape (n, depth, s)
+        The similarities themselves.
+    """
+
+    indices: IntArray
+    scores: Float64Array
+    parts: Float64Array
+    values: Float64Array
+
+
+def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mask | None = None) -> Fused:
+    """Rank for each of n rows the others by the fused score.
+
+    Parameters
+    ----------
+    signals
+        At least one; the first proposes.
+    ids : n strings
+        Of the rows. Their digests choose the sample, so that it changes little as the collection does.
+    mask
+        The pairs that may be listed, as `recs.neighbors.top_k` takes it.
+
+    Notes
+    -----
+    Up to 2,048 rows all is computed. Beyond, the hundred best of each row by the signals that propose are candidates,
+    those alone are scored by all signals, and means and deviations are taken over a sample of 2,048 rows. Time O(n² d)
+    in blocks for the signals that propose; memory O(n (depth + s²)) and some 200 MB.
+    """
+    n = len(ids)
+    depth = min(depth, max(n - 1, 0))
+    fused = Fused(
+        np.full((n, depth), -1, np.int64),
+        np.full((n, depth), np.nan),
+        np.full((n, depth, len(signals)), np.nan),
+        np.full((n, depth, len(signals)), np.nan),
+    )
+    if not depth:
+        return fused
+    scale = _Scale(signals, _sample(ids), n)
+    first = [k for k, signal in enumerate(signals) if signal.proposes or n <= _SAMPLE]
+    step = max(1, min(256, _BLOCK_BYTES // (8 * n)))
+    for start in range(0, n, step):
+        rows = np.arange(start, min(start + step, n))
+        blocks = {k: signals[k].block(rows, None) for k in first}
+        rough = scale.scores(rows, blocks)
+        if mask is not None:
+            rough[~np.broadcast_to(mask(start, start + len(rows)), rough.shape)] = -np.inf
+        rough[np.arange(len(rows)), rows] = -np.inf
+        wanted = _best(rough, max(_CANDIDATES, depth))
+        for place, row in enumerate(rows.tolist()):
+            columns = np.flatnonzero(wanted[place])
+            values = np.empty((len(columns), len(signals)))
+            for k, signal in enumerate(signals):
+                values[:, k] = blocks[k][place, columns] if k in blocks else signal.pairs(row, columns)
+            parts = scale.parts(row, columns, values)
+            scores = np.round(parts.sum(axis=1), DECIMALS) + 0.0
+            best = np.argsort(-scores, kind="stable")[:depth]
+            fused.indices[row, : len(best)] = columns[best]
+            fused.scores[row, : len(best)] = scores[best]
+            fused.parts[row, : len(best)] = parts[best]
+            fused.values[row, : len(best)] = values[best]
+    return fused
+
+
+def _best(scores: Float64Array, k: int) -> npt.NDArray[np.bool_]:
+    """Return which columns hold the k best scores of a row, equals of the last in the order of columns; never -inf."""
+    n = scores.shape[1]
+    allowed = scores > -np.inf
+    if n <= k:
+        return allowed
+    kth = np.partition(scores, n - k, axis=1)[:, n - k, None]
+    above = scores > kth
+    room = k - above.sum(axis=1, keepdims=True)
+    equal = scores == kth
+    best: npt.NDArray[np.bool_] = (above | (equal & (np.cumsum(equal, axis=1) <= room))) & allowed
+    return best
+
+
+class _Scale:
+    """Means and deviations of every signal among the pairs of each item, on either side of the pair.
+
+    With one signal there is nothing to compare, and its similarities are left as they are.
+    """
+
+    def __init__(self, signals: Sequence[Signal], sample: IntArray, n: int) -> None:
+        self._alone = len(signals) == 1
+        if self._alone:
+            return
+        self._from = _moments(signals, sample, n, transposed=False)
+        is_symmetric = all(signal.symmetric for signal in signals)
+        self._to = self._from if is_symmetric else _moments(signals, sample, n, transposed=True)
+        means, covariances = self._from
+        spread = np.sqrt(np.einsum("ikk->k", covariances) / n + means.var(axis=0))  # over all pairs of the collection
+        self._weights = np.array([signal.weight for signal in signals]) / np.where(spread > 0, spread, 1)
+        self._deviations = {True: self._deviation(self._from), False: self._deviation(self._to)}
+
+    def _deviation(self, moments: tuple[Float64Array, Float64Array], kept: Sequence[int] | None = None) -> Float64Array:
+        """Return the deviation of the weighted sum of some signals, or of all, for each item."""
+        weights = (
+            self._weights if kept is None else np.where(np.isin(np.arange(len(self._weights)), kept), self._weights, 0)
+        )
+        variances = np.einsum("k,ikl,l->i", weights, moments[1], weights)
+        variances = (len(variances) * variances + _PRIOR * variances.mean()) / (len(variances) + _PRIOR)
+        return np.sqrt(np.where(variances > 0, variances, 1))
+
+    def scores(self, rows: IntArray, blocks: Mapping[int, Float64Array]) -> Float64Array:
+        """Return the scores of some rows with all columns by some of the signals, whose blocks are given."""
+        if self._alone:
+            return next(iter(blocks.values())).copy()
+        kept = list(blocks)
+        weights = self._weights[kept]
+        total = sum(weight * blocks[k] for k, weight in zip(kept, weights, strict=True))
+        from_deviations, to_deviations = (self._deviation(side, kept) for side in (self._from, self._to))
+        scores = total * (1 / from_deviations[rows, None] + 1 / to_deviations)
+        scores -= ((self._from[0][rows][:, kept] @ weights) / from_deviations[rows])[:, None]
+        scores -= (self._to[0][:, kept] @ weights) / to_deviations
+        return np.asarray(scores / 2)
+
+    def parts(self, row: int, columns: IntArray, values: Float64Array) -> Float64Array:
+        """Return what each signal adds to the scores of some pairs, in the shape of `values`: (pairs, s)."""
+        if self._alone:
+            return values
+        stands_out = (values - self._from[0][row]) / self._deviations[True][row]
+        stands_out += (values - self._to[0][columns]) / self._deviations[False][columns, None]
+        return np.asarray(stands_out * self._weights / 2)
+
+
+def _sample(ids: Sequence[str]) -> IntArray:
+    """Return the rows that stand for all: those with the lowest digests, sorted."""
+    if len(ids) <= _SAMPLE:
+        return np.arange(len(ids))
+    digests = [hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in ids]
+    return np.sort(np.argsort(np.array(digests), kind="stable")[:_SAMPLE])
+
+
+def _moments(
+    signals: Sequence[Signal], sample: IntArray, n: int, *, transposed: bool
+) -> tuple[Float64Array, Float64Array]:
+    """Return means (n, s) and covariances (n, s, s) of the signals over the pairs of each row, or of each column."""
+    means = np.empty((n, len(signals)))
+    covariances = np.empty((n, len(signals), len(signals)))
+    step = max(1, _BLOCK_BYTES // (8 * len(sample) * len(signals)))
+    for start in range(0, n, step):
+        rows = np.arange(start, min(start + step, n))
+        blocks = np.stack(
+            [s.block(sample, rows).T if transposed and not s.symmetric else s.block(rows, sample) for s in signals]
+        )
+        own = rows[:, None] == sample
+        blocks[:, own] = 0
+        pairs = np.maximum(len(sample) - own.sum(axis=1), 1)
+        mean = blocks.sum(axis=2).T / pairs[:, None]
+        means[rows] = mean
+        products = np.einsum("krc,lrc->rkl", blocks, blocks, optimize=True) / pairs[:, None, None]
+        covariances[rows] = products - mean[:, :, None] * mean[:, None, :]
+    return means, covariances

@@ -1,0 +1,78 @@
+"""How good ranked lists are: one metric, one function; and how sure of it a handful of sources lets one be.
+
+`ranked` is a list of ids, best first, none twice; `relevant` the ids that belong in it, at least one. Gains are binary.
+
+References
+----------
+Järvelin and Kekäläinen, Cumulated gain-based evaluation of IR techniques, doi:10.1145/582415.582418.
+Radovanović, Nanopoulos and Ivanović, Hubs in space, JMLR 11 (2010), for the skewness of k-occurrence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Float64Array = npt.NDArray[np.float64]
+
+RESAMPLES = 2000
+
+
+def ndcg(ranked: Sequence[str], relevant: AbstractSet[str], k: int) -> float:
+    """Return the normalised discounted cumulative gain of the first k, in [0, 1]."""
+    gain = sum(1 / math.log2(rank + 2) for rank, name in enumerate(ranked[:k]) if name in relevant)
+    return gain / sum(1 / math.log2(rank + 2) for rank in range(min(k, len(relevant))))
+
+
+def recall(ranked: Sequence[str], relevant: AbstractSet[str], k: int) -> float:
+    """Return the share of the relevant ids that stand among the first k, in [0, 1]."""
+    return sum(name in relevant for name in ranked[:k]) / len(relevant)
+
+
+def reciprocal_rank(ranked: Sequence[str], relevant: AbstractSet[str], k: int) -> float:
+    """Return 1 / the rank of the first relevant id among the first k, in [0, 1]; 0 where there is none."""
+    return next((1 / rank for rank, name in enumerate(ranked[:k], 1) if name in relevant), 0.0)
+
+
+def gini(counts: npt.ArrayLike) -> float:
+    """Return the Gini coefficient of n counts, in [0, 1): 0 where all are equal; 0 for none."""
+    sorted_counts = np.sort(np.asarray(counts, dtype=np.float64))
+    n, total = len(sorted_counts), sorted_counts.sum()
+    if not total:
+        return 0.0
+    return float(2 * (np.arange(1, n + 1) * sorted_counts).sum() / (n * total) - (n + 1) / n)
+
+
+def skewness(counts: npt.ArrayLike) -> float:
+    """Return the third standardised moment of n counts: how far a few hubs stand out; 0 where all are equal."""
+    values = np.asarray(counts, dtype=np.float64)
+    if not values.size or values.std() == 0:
+        return 0.0
+    return float((((values - values.mean()) / values.std()) ** 3).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over sources and its 95 % bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def bootstrap(values: npt.ArrayLike, *, seed: int = 0) -> Estimate:
+    """Return the mean of n values, n > 0, and the interval that 2,000 resamples of them give it.
+
+    Of the differences between two rankings of the same sources this is the paired interval. The order of the values
+    changes nothing.
+    """
+    values = np.sort(np.asarray(values, dtype=np.float64))
+    generator = np.random.default_rng(seed)
+    means = [values[generator.integers(0, len(values), len(values))].mean() for _ in range(RESAMPLES)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Estimate(float(values.mean()), float(low), float(high))

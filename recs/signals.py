@@ -1,0 +1,135 @@
+"""The signals that `recs.fusion` fuses: likeness of vectors, of passages, of terms, and titles that a text mentions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from recs.embeddings import Embeddings, FloatArray, IntArray, Similarity, unit_rows
+from recs.fusion import Float64Array, Signal
+from recs.items import Item
+from recs.lexical import item_terms
+
+SIGNALS = ("terms", "mentions", "dense", "passages")
+"""Every signal by name; the first two need no model."""
+
+# The mean of a small corpus is mostly its own few items: it is taken out by n / (n + this) only, so that two items that
+# are all there is do not come out as opposites. At 500 items it is out by 98 %.
+_MEAN_PRIOR = 10
+_BLOCK_PAIRS = 1 << 22
+
+
+def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Sequence[str]) -> list[Signal]:
+    """Return the named signals of n items, in the order of `SIGNALS`.
+
+    Parameters
+    ----------
+    embeddings
+        Of the same items in the same order; without it only what needs no model can be asked for, and without chunk
+        vectors no passages.
+    """
+    made: list[Signal] = []
+    if "terms" in names or "mentions" in names:
+        terms = item_terms([item.title for item in items], [item.text for item in items])
+        if "terms" in names:
+            made.append(_Products("terms", 2.0, terms.weights, terms.weights))
+        if "mentions" in names and terms.titles.nnz:
+            made.append(_Products("mentions", 1.0, terms.present, terms.titles))
+    if embeddings is not None and "dense" in names:
+        made.append(_Dense(embeddings.vectors, embeddings.similarity))
+    if embeddings is not None and "passages" in names and len(embeddings.chunk_vectors) > len(items):
+        made.append(Passages(embeddings.chunk_vectors, embeddings.chunk_rows, embeddings.similarity))
+    return made
+
+
+def centre(vectors: FloatArray) -> Float64Array:
+    """Return unit rows after the mean row was taken out, shrunk for small n. `vectors` has shape (n, d)."""
+    exact: Float64Array = unit_rows(vectors.astype(np.float64))
+    n = len(exact)
+    if n:
+        exact -= exact.mean(axis=0) * (n / (n + _MEAN_PRIOR))
+    return np.asarray(unit_rows(exact))
+
+
+class _Products:
+    """Products of sparse rows: `left` of the first item of a pair with `right` of the second."""
+
+    proposes = True
+
+    def __init__(self, name: str, weight: float, left: Any, right: Any) -> None:
+        self.name, self.weight, self.symmetric = name, weight, left is right
+        self._left, self._right = left, right
+        self._columns = right.T.tocsr()
+
+    def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
+        right = self._columns if columns is None else self._right[columns].T.tocsr()
+        return np.asarray((self._left[rows] @ right).toarray())
+
+    def pairs(self, row: int, columns: IntArray) -> Float64Array:
+        return np.asarray((self._left[[row]] @ self._right[columns].T).toarray())[0]
+
+
+class _Dense:
+    """The model's own similarity of the items' vectors; for cosine after the mean of the collection was taken out."""
+
+    name, weight, proposes, symmetric = "dense", 1.0, True, True
+
+    def __init__(self, vectors: FloatArray, similarity: Similarity) -> None:
+        self._vectors = centre(vectors) if similarity == "cosine" else vectors.astype(np.float64)
+        self._squares = np.einsum("ij,ij->i", self._vectors, self._vectors) if similarity == "euclidean" else None
+
+    def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
+        others = slice(None) if columns is None else columns
+        products = self._vectors[rows] @ self._vectors[others].T
+        if self._squares is not None:
+            products = -np.sqrt(np.maximum(self._squares[rows, None] + self._squares[others] - 2 * products, 0))
+        return np.asarray(products)
+
+    def pairs(self, row: int, columns: IntArray) -> Float64Array:
+        return np.asarray(self.block(np.array([row]), columns)[0])
+
+
+class Passages:
+    """The similarity of the two chunks, one of each item, that are most alike."""
+
+    name, weight, proposes, symmetric = "passages", 1.0, False, True
+
+    def __init__(self, vectors: FloatArray, rows: IntArray, similarity: Similarity) -> None:
+        self._chunks = _Dense(vectors, similarity)
+        counts = np.bincount(rows)
+        self._starts = np.cumsum(counts) - counts
+        self._counts = counts
+
+    def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
+        columns = np.arange(len(self._counts)) if columns is None else columns
+        ours, our_starts = self._of(rows)
+        theirs, their_starts = self._of(columns)
+        best = np.empty((len(rows), len(columns)))
+        step = max(1, _BLOCK_PAIRS // max(len(theirs), 1))  # chunks at a time, whole items
+        start = 0
+        while start < len(rows):
+            stop = max(int(np.searchsorted(our_starts, our_starts[start] + step)), start + 1)
+            end = our_starts[stop] if stop < len(rows) else len(ours)
+            pairs = self._chunks.block(ours[our_starts[start] : end], theirs)
+            pairs = np.maximum.reduceat(pairs, their_starts, axis=1)
+            best[start:stop] = np.maximum.reduceat(pairs, our_starts[start:stop] - our_starts[start], axis=0)
+            start = stop
+        return best
+
+    def pairs(self, row: int, columns: IntArray) -> Float64Array:
+        return np.asarray(self.block(np.array([row]), columns)[0])
+
+    def best_pair(self, row: int, column: int) -> tuple[int, int]:
+        """Return the two chunks, one of each item, that are most alike."""
+        (ours, _), (theirs, _) = self._of(np.array([row])), self._of(np.array([column]))
+        best = int(np.argmax(np.round(self._chunks.block(ours, theirs), 6)))
+        return int(ours[best // len(theirs)]), int(theirs[best % len(theirs)])
+
+    def _of(self, items: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the chunks of some items, one after the other, and where each item's begin among them."""
+        counts = self._counts[items]
+        starts = np.cumsum(counts) - counts
+        chunks = np.arange(counts.sum()) - np.repeat(starts, counts) + np.repeat(self._starts[items], counts)
+        return chunks, starts
