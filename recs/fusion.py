@@ -27,7 +27,7 @@ DECIMALS = 4
 _CANDIDATES = 100  # of each row
 _SAMPLE = 2048  # rows that means and deviations are taken over: all of them in most collections
 _BLOCK_BYTES = 32 << 20
-_PRIOR = 5  # rows that an item's own deviation is mixed with the collection's by
+_PRIOR = 5  # pairs of no likeness, and of the deviation usual in the collection, that every item is given on top
 
 
 class Signal(Protocol):
@@ -220,7 +220,7 @@ def _moments(
         blocks[:, own] = 0
         pairs = np.maximum(len(sample) - own.sum(axis=1), 1)
         mean = blocks.sum(axis=2).T / pairs[:, None]
-        means[rows] = mean
+        means[rows] = mean * (n / (n + _PRIOR))
         products = np.einsum("krc,lrc->rkl", blocks, blocks, optimize=True) / pairs[:, None, None]
         covariances[rows] = products - mean[:, :, None] * mean[:, None, :]
     return means, covariances

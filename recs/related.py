@@ -420,6 +420,7 @@ def _counts(
         "closed": len(collection) - len(items),
         "skipped": len(collection.skipped),
         "boilerplate_lines": len(collection.boilerplate),
+        "duplicates": len(items) - len({(item.title, item.text) for item in items}),
         "short_lists": sum(len(matches) < k for matches in lists.values()),
     }
     if embeddings is not None and len(embeddings.tokens):

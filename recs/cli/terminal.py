@@ -102,6 +102,8 @@ def report_related(lists: RelatedLists) -> None:
     if "chunks" in counts:
         line += f", {counts['chunks']:,} chunks, {counts['tokens']:,} tokens, {counts['tokens_lost']:,} lost"
     say(line)
+    if counts["duplicates"] and lists.config.get("collapse", True):
+        say(f"{counts['duplicates']:,} items repeat the text of another and stand in no list")
     if counts["short_lists"]:
         say(f"{counts['short_lists']:,} lists have fewer than {lists.config['k']} entries")
     for note in lists.notes:
