@@ -145,9 +145,9 @@ def evaluate_related(
     The same items and options give the same numbers: resampling is seeded, and "random" orders by digests of the ids.
     """
     if judgments is not None:
-        collection = _with_judgments(collection, judgments)
+        collection = with_judgments(collection, judgments)
     items = collection.public
-    judged, round_ups = _judged(items, since=since, round_up=round_up)
+    judged, round_ups = judged_sources(items, since=since, round_up=round_up)
     hidden = Collection(tuple(hide_links(items, collection.boilerplate)), collection.source)
     notes = (
         [f"only {len(judged)} items are judged: too few to tell rankings apart"] if len(judged) < FEW_SOURCES else []
@@ -175,7 +175,9 @@ def evaluate_related(
     return RelatedEvaluation(len(items), len(judged), links, round_ups, rankings, tuple(lists), tuple(notes))
 
 
-def _judged(items: Sequence[Item], *, since: str | None, round_up: int) -> tuple[Judgments, int]:
+def judged_sources(
+    items: Sequence[Item], *, since: str | None = None, round_up: int = ROUND_UP
+) -> tuple[Judgments, int]:
     """Return what each judged source links to, and how many round-ups were left out."""
     start = parse_date(since)
     if since is not None and start is None:
@@ -193,7 +195,7 @@ def _judged(items: Sequence[Item], *, since: str | None, round_up: int) -> tuple
     return judged, sum(len(found) >= round_up for found in links.values())
 
 
-def _with_judgments(collection: Collection, judgments: Iterable[Any]) -> Collection:
+def with_judgments(collection: Collection, judgments: Iterable[Any]) -> Collection:
     """Return the collection with these links in place of its own."""
     from recs.items import Link
 

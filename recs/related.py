@@ -18,13 +18,14 @@ from recs.embed import embed_items, find_embedder, open_cache
 from recs.embedder import Embedder, Overflow, Progress
 from recs.embeddings import Embeddings
 from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError, SourceError
-from recs.fusion import Float64Array, Fused, fuse
+from recs.fusion import Float64Array, Fused, Signal, fuse
 from recs.items import Collection, Item, Match, ScoreScale
 from recs.languages import item_languages, uncovered_note
 from recs.models import DEFAULT_MODEL
 from recs.readers import Source, read_items
-from recs.rules import Pick, Rules, arrange
-from recs.signals import SIGNALS, make_signals
+from recs.rules import Pick, Rules, Similar, arrange
+from recs.signals import SIGNALS, TERM_SIGNALS, centre, make_signals
+from recs.tuned import Tuned, pair_features
 from recs.why import Explainer
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_DEPTH = 50  # candidates that rules choose from
-_TERM_SIGNALS = ("terms", "mentions")
+CANDIDATES = 50
+"""How many of its best each item has rules and `recs tune` choose from."""
+
 _ODDS = 600.0  # see _probability
 _TWIN = {"terms": 0.8, "dense": 0.95}  # a similarity from which two items are one text
 _TRANSLATION = 0.85  # of vectors, for items in two languages
@@ -48,6 +50,7 @@ _SCALES = {
     "mentions": ScoreScale("share_of_title", (0.0, 1.0)),
 }
 _FUSED_SCALE = ScoreScale("p_linked", (0.0, 1.0))
+_TUNED_SCALE = ScoreScale("p_linked_here", (0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +73,8 @@ class RelatedLists:
         Digest of the public items: see `recs.corpus_digest`.
     notes
         What a person should be told: a model that was not there, a language that it does not cover.
+    twins
+        Of the items that have any: their near-duplicates and translations, sorted.
     """
 
     lists: Mapping[str, tuple[Match, ...]]
@@ -79,7 +84,8 @@ class RelatedLists:
     config: Mapping[str, object]
     counts: Mapping[str, int]
     corpus: str
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    twins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __getitem__(self, item_id: str) -> tuple[Match, ...]:
         return self.lists[item_id]
@@ -117,6 +123,7 @@ def related_items(
     k: int = 5,
     signals: str | Sequence[str] = "auto",
     rules: Rules | None = None,
+    tuned: str | Path | None = None,
     why: bool = False,
     previous: str | Path | None = None,
     embedder: Embedder | str | None = None,
@@ -141,6 +148,8 @@ def related_items(
         those of terms, said aloud in `notes`, elsewhere.
     rules
         What to show of the ranking; see `recs.Rules`.
+    tuned
+        A file that `recs tune` wrote: re-orders the candidates by what the site's own links taught.
     why
         Whether each match says what makes the two related.
     previous
@@ -175,7 +184,7 @@ def related_items(
     notes: list[str] = []
     with open_cache(cache) as store:
         languages = item_languages(items, store)
-        if embeddings is None and names != _TERM_SIGNALS and not set(names) <= set(_TERM_SIGNALS):
+        if embeddings is None and not set(names) <= set(TERM_SIGNALS):
             optional = signals == "auto"
             embeddings = _embed(items, embedder, store, notes, optional=optional, overflow=overflow, progress=progress)
         if store is not None and store.problem:
@@ -191,16 +200,15 @@ def related_items(
     if embeddings is not None:
         note = uncovered_note(languages, _covered(embeddings, embedder), embeddings.model)
         notes.extend([note] if note else [])
-    fused = fuse(made, [item.id for item in items], max(_DEPTH, k), mask=rules.mask(items, languages)) if made else None
-    ranking, parts = _ranking(fused, alone=len(made) == 1)
-    picks = arrange(
-        items,
-        ranking,
-        _twins(fused, used, languages, len(items)),
-        k,
-        rules=rules,
-        similar=lambda a, b: made[-1].block(np.array(a), np.array(b)),
+    fused = (
+        fuse(made, [item.id for item in items], max(CANDIDATES, k), mask=rules.mask(items, languages)) if made else None
     )
+    learned = Tuned.load(Path(tuned)) if tuned is not None else None
+    if learned is not None:
+        learned.check(used, embeddings.fingerprint if embeddings is not None else "")
+    ranking, parts = _ranking(items, fused, used, learned)
+    twins = _twins(fused, used, languages, embeddings)
+    picks = arrange(items, ranking, twins, k, rules=rules, similar=_similar(made, embeddings))
     if previous is not None:
         picks = _kept(items, picks, ranking, Path(previous), k=k)
     explainer = Explainer(items, made, embeddings) if why else None
@@ -210,6 +218,7 @@ def related_items(
     }
     alone = used[0] if len(used) == 1 else ""
     scale = _SCALES.get(embeddings.similarity if embeddings is not None and alone else alone, _FUSED_SCALE)
+    scale = _TUNED_SCALE if learned is not None else scale
     if previous is not None:
         notes.append(_changes(_previous(Path(previous)), lists))
     return RelatedLists(
@@ -221,6 +230,9 @@ def related_items(
         counts=_counts(collection, items, embeddings, lists, k),
         corpus=corpus_digest((item.id, item_content(item)) for item in items),
         notes=tuple(notes),
+        twins={
+            items[row].id: tuple(items[other].id for other in sorted(found)) for row, found in enumerate(twins) if found
+        },
     )
 
 
@@ -287,38 +299,57 @@ def _probability(scores: Float64Array) -> Float64Array:
 Ranking = list[list[tuple[int, float]]]
 
 
-def _ranking(fused: Fused | None, *, alone: bool) -> tuple[Ranking, dict[tuple[int, int], Float64Array]]:
+def _ranking(
+    items: Sequence[Item], fused: Fused | None, used: Sequence[str], tuned: Tuned | None
+) -> tuple[Ranking, dict[tuple[int, int], Float64Array]]:
     """Return the candidates of each row with their scores, best first, and what the signals add to each pair."""
     if fused is None:
         return [], {}
-    scores = fused.scores if alone else _probability(fused.scores)
+    scores = fused.scores if len(used) == 1 else _probability(fused.scores)
+    if tuned is not None:
+        scores = tuned.scores(pair_features(items, fused, used))
     ranking: Ranking = []
     parts = {}
     for row, columns in enumerate(fused.indices.tolist()):
         found = [(column, float(score)) for column, score in zip(columns, scores[row], strict=True) if column >= 0]
-        if alone and found:
-            found = [pair for pair in found if pair[1] != 0]  # items that share nothing are not related
-        ranking.append(found)
+        if len(used) == 1 and used[0] in TERM_SIGNALS:
+            found = [pair for pair in found if pair[1] != 0]  # items that share no term are not related
         parts.update({(row, column): fused.parts[row, place] for place, (column, _) in enumerate(found)})
+        ranking.append(sorted(found, key=lambda pair: (-pair[1], pair[0])) if tuned is not None else found)
     return ranking, parts
 
 
-def _twins(fused: Fused | None, used: Sequence[str], languages: Sequence[str | None], n: int) -> list[set[int]]:
+def _twins(
+    fused: Fused | None, used: Sequence[str], languages: Sequence[str | None], embeddings: Embeddings | None
+) -> list[set[int]]:
     """Return for each row its near-duplicates and translations among the candidates."""
-    twins: list[set[int]] = [set() for _ in range(n)]
+    twins: list[set[int]] = [set() for _ in languages]
     by = next((name for name in _TWIN if name in used), None)
     if fused is None or by is None:
         return twins
+    values = {name: fused.values[:, :, used.index(name)] for name in _TWIN if name in used}
+    if "dense" in used and embeddings is not None and embeddings.similarity != "cosine":
+        rows = centre(embeddings.vectors)  # the limits are those of cosines
+        cosines = [rows[others] @ row for row, others in zip(rows, fused.indices, strict=True)]
+        values["dense"] = np.where(fused.indices < 0, np.nan, np.reshape(cosines, fused.indices.shape))
     with np.errstate(invalid="ignore"):
-        near = fused.values[:, :, used.index(by)] >= _TWIN[by]
-        if "dense" in used:
-            near |= fused.values[:, :, used.index("dense")] >= _TRANSLATION
+        same = values[by] >= _TWIN[by]
+        near = same | (values.get("dense", values[by]) >= _TRANSLATION)
     for row, place in np.argwhere(near).tolist():
         other = int(fused.indices[row, place])
-        if fused.values[row, place, used.index(by)] >= _TWIN[by] or languages[row] != languages[other]:
+        ours, theirs = languages[row], languages[other]
+        if same[row, place] or ("dense" in used and ours and theirs and ours != theirs):
             twins[row].add(other)
             twins[other].add(row)
     return twins
+
+
+def _similar(made: Sequence[Signal], embeddings: Embeddings | None) -> Similar:
+    """Return what tells how alike items are, in [-1, 1] whatever the model's own similarity is."""
+    if embeddings is None:
+        return lambda a, b: made[0].block(np.array(a), np.array(b))
+    rows = centre(embeddings.vectors)
+    return lambda a, b: rows[a] @ rows[b].T
 
 
 def _kept(items: Sequence[Item], picks: list[list[Pick]], ranking: Ranking, path: Path, *, k: int) -> list[list[Pick]]:

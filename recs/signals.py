@@ -12,8 +12,10 @@ from recs.fusion import Float64Array, Signal
 from recs.items import Item
 from recs.lexical import item_terms
 
-SIGNALS = ("terms", "mentions", "dense", "passages")
-"""Every signal by name; the first two need no model."""
+TERM_SIGNALS = ("terms", "mentions")
+"""The signals that need no model, by name."""
+
+SIGNALS = (*TERM_SIGNALS, "dense", "passages")
 
 # The mean of a small corpus is mostly its own few items: it is taken out by n / (n + this) only, so that two items that
 # are all there is do not come out as opposites. At 500 items it is out by 98 %.
@@ -68,7 +70,7 @@ class _Products:
         return np.asarray((self._left[rows] @ right).toarray())
 
     def pairs(self, row: int, columns: IntArray) -> Float64Array:
-        return np.asarray((self._left[[row]] @ self._right[columns].T).toarray())[0]
+        return np.asarray((self._left[[row]] @ self._right[columns].T).toarray()[0])
 
 
 class _Dense:

@@ -15,7 +15,7 @@ import click
 from recs import __version__
 from recs.errors import RecsError
 
-_VERBS = ("cache", "embed", "evaluate", "related")
+_VERBS = ("audit", "cache", "embed", "evaluate", "related", "tune")
 
 
 class _Verbs(click.Group):

@@ -11,6 +11,7 @@ import click
 from recs.cli.options import (
     cache_options,
     find_options_embedder,
+    judgments_option,
     model_options,
     opened_cache,
     output_options,
@@ -20,23 +21,17 @@ from recs.cli.options import (
     source_argument,
     source_options,
 )
-from recs.cli.terminal import embedding_progress, emit, say
+from recs.cli.terminal import embedding_progress, emit, estimate, say
 
 if TYPE_CHECKING:
     from recs.evaluate import RelatedEvaluation
-    from recs.metrics import Estimate
 
 
 @click.command("evaluate")
 @source_argument
 @click.option("--task", type=click.Choice(["related"]), default="related", show_default=True, help="What is judged.")
 @click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Entries in a shown list.")
-@click.option(
-    "--judgments",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Links from a file instead: src, dst and, where the text holds its words, anchor.",
-)
+@judgments_option
 @click.option("--since", metavar="DATE", help="Judge only items published on this date or later.")
 @click.option("--figure", type=click.Path(path_type=Path), metavar="FILE", help="Draw the result: .png or .svg.")
 @rule_options
@@ -104,8 +99,8 @@ def table(evaluation: RelatedEvaluation) -> str:
         f"{'ranking':18}" + "".join(f"{name:>24}" for name in names) + f"{'behind in ' + names[0]:>28}",
     ]
     for ranking in evaluation.rankings:
-        cells = [f"{_plain(ranking.metrics[name]):>24}" for name in names]
-        cells.append(f"{_signed(ranking.behind[names[0]]) if ranking.behind else '':>28}")
+        cells = [f"{estimate(ranking.metrics[name]):>24}" for name in names]
+        cells.append(f"{estimate(ranking.behind[names[0]], sign=True) if ranking.behind else '':>28}")
         lines.append((f"{ranking.name:18}" + "".join(cells)).rstrip())
     heads = ("coverage", "gini", "orphans", "hub skew", "largest hub", "empty", "ndcg")
     lines += ["", f"{'lists of ' + str(evaluation.shown[0][1].k):18}" + "".join(f"{head:>12}" for head in heads)]
@@ -115,11 +110,3 @@ def table(evaluation: RelatedEvaluation) -> str:
             f"{shown.largest_hub:12}{shown.empty:12.3f}{shown.ndcg:12.3f}"
         )
     return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)]) + "\n"
-
-
-def _plain(estimate: Estimate) -> str:
-    return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
-
-
-def _signed(estimate: Estimate) -> str:
-    return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"

@@ -126,7 +126,9 @@ def rule_options(function: _F) -> _F:
             metavar="FILE",
             help="Pins, exclusions and the options below, as TOML; recs.toml of this folder if it is there.",
         ),
-        click.option("--min-score", type=float, metavar="SCORE", help="Show nothing that scores less.  [default: 0]"),
+        click.option(
+            "--min-score", type=float, metavar="SCORE", help="Show nothing that scores less.  [default: none]"
+        ),
         click.option(
             "--diversity",
             type=float,
@@ -151,6 +153,16 @@ def rule_options(function: _F) -> _F:
             help="Keep items of different languages apart.  [default: on]",
         ),
     )
+
+
+def judgments_option(function: _F) -> _F:
+    """Links from a file."""
+    return click.option(
+        "--judgments",
+        type=_PATH,
+        metavar="FILE",
+        help="Links from a file instead: src, dst and, where the text holds its words, anchor.",
+    )(function)
 
 
 def read_rules(values: Mapping[str, Any]) -> Rules:

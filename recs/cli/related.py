@@ -40,6 +40,7 @@ _SAMPLES = 5
     show_default=True,
     help="Rank by some of terms, mentions, dense, passages (with commas); auto: by all that are at hand.",
 )
+@click.option("--tuned", type=click.Path(path_type=Path), metavar="FILE", help="Re-order by what recs tune learned.")
 @click.option("--why", is_flag=True, help="Say of each match what makes the two related.")
 @click.option(
     "--previous",
@@ -57,6 +58,7 @@ def command(
     source: str,
     k: int,
     signals: str,
+    tuned: Path | None,
     why: bool,
     previous: Path | None,
     output: Path | None,
@@ -84,6 +86,7 @@ def command(
             k=k,
             signals=signals,
             rules=rules,
+            tuned=tuned,
             why=why,
             previous=previous,
             embedder=embedder,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from recs.embedder import Progress
     from recs.items import Collection, Item, Match, Why
+    from recs.metrics import Estimate
     from recs.related import RelatedLists
 
 _SKIPPED_SHOWN = 5
@@ -108,6 +109,11 @@ def report_related(lists: RelatedLists) -> None:
         say(f"{counts['short_lists']:,} lists have fewer than {lists.config['k']} entries")
     for note in lists.notes:
         say(f"note: {note}")
+
+
+def estimate(found: Estimate, *, sign: bool = False) -> str:
+    """Return a mean and its interval."""
+    return "{:{s}.3f} [{:{s}.3f}, {:{s}.3f}]".format(found.mean, found.low, found.high, s="+" if sign else "")
 
 
 def heading(item: Item) -> str:

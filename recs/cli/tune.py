@@ -1,0 +1,70 @@
+"""`recs tune`: learn from a site's own links how to re-order its related lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recs.cli.options import (
+    cache_options,
+    find_options_embedder,
+    judgments_option,
+    model_options,
+    opened_cache,
+    read_source,
+    source_argument,
+    source_options,
+)
+from recs.cli.terminal import embedding_progress, estimate, say
+
+
+@click.command("tune")
+@source_argument
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write what was learned to FILE.")
+@judgments_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+@source_options
+@model_options
+@cache_options
+def command(*, source: str, output: Path | None, judgments: Path | None, quiet: bool, **values: Any) -> None:
+    """Learn from the links in SOURCE how its author relates items; recs related --tuned FILE then uses it.
+
+    Tells the gain by cross-validation, and writes nothing where that cannot be told from none.
+    """
+    from recs.errors import OutputError
+    from recs.readers import read_records
+    from recs.tune import tune_related
+
+    collection = read_source(source, values)
+    with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
+        tuning = tune_related(
+            collection,
+            embedder=find_options_embedder(values, cache, optional=True),
+            judgments=read_records(judgments) if judgments else None,
+            cache=cache or False,
+            progress=progress,
+        )
+    if not quiet:
+        say(f"{tuning.sources:,} items that link to others; nDCG@10, nested cross-validation:")
+        say(f"  before {estimate(tuning.before)}")
+        say(f"  after  {estimate(tuning.after)}")
+        say(f"  gain   {estimate(tuning.gain, sign=True)}")
+    if tuning.tuned is None:
+        if output:
+            raise OutputError(
+                f"{output}: not written: the gain cannot be told from none, and the ranking is good as it is."
+            )
+        say("no gain that could be told from none: keep the ranking as it is")
+        return
+    if output:
+        tuning.tuned.save(output)
+    if not quiet:
+        for name, weight in sorted(tuning.tuned.weights.items(), key=lambda pair: -abs(pair[1])):
+            say(f"  {weight:+7.3f}  {name}")
+        say(
+            f"wrote {output}"
+            if output
+            else f"to use it: recs tune {source} -o tuned.json; recs related … --tuned tuned.json"
+        )
