@@ -28,6 +28,7 @@ _CANDIDATES = 100  # of each row
 _SAMPLE = 2048  # rows that means and deviations are taken over: all of them in most collections
 _BLOCK_BYTES = 32 << 20
 _PRIOR = 5  # pairs of no likeness, and of the deviation usual in the collection, that every item is given on top
+_FLAT = 1e-6  # a deviation that is a smaller part of the values is rounding
 
 
 class Signal(Protocol):
@@ -162,7 +163,9 @@ class _Scale:
         self._to = self._from if is_symmetric else _moments(signals, sample, n, transposed=True)
         means, covariances = self._from
         spread = np.sqrt(np.einsum("ikk->k", covariances) / n + means.var(axis=0))  # over all pairs of the collection
-        self._weights = np.array([signal.weight for signal in signals]) / np.where(spread > 0, spread, 1)
+        tells = spread > _FLAT * np.abs(means).max(axis=0)  # what is the same for all pairs tells nothing
+        weights = np.array([signal.weight for signal in signals]) / np.where(tells, spread, 1)
+        self._weights = np.where(tells | ~tells.any(), weights, 0)
         self._deviations = {True: self._deviation(self._from), False: self._deviation(self._to)}
 
     def _deviation(self, moments: tuple[Float64Array, Float64Array], kept: Sequence[int] | None = None) -> Float64Array:
@@ -223,4 +226,6 @@ def _moments(
         means[rows] = mean * (n / (n + _PRIOR))
         products = np.einsum("krc,lrc->rkl", blocks, blocks, optimize=True) / pairs[:, None, None]
         covariances[rows] = products - mean[:, :, None] * mean[:, None, :]
+        flat = np.einsum("rkk->rk", covariances[rows]) <= _FLAT**2 * np.einsum("rkk->rk", products)
+        covariances[rows] = np.where(flat[:, :, None] | flat[:, None, :], 0, covariances[rows])
     return means, covariances
