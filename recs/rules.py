@@ -7,6 +7,7 @@ the rest (`arrange`) works on the ranking's candidates. Rows are items sorted by
 from __future__ import annotations
 
 import heapq
+import math
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -24,7 +25,7 @@ Float64Array = npt.NDArray[np.float64]
 Similar = Callable[[Sequence[int], Sequence[int]], Float64Array]
 
 DEMOTION = 0.25
-"""What the score of a demoted item is multiplied with where the order is decided."""
+"""What the score of a demoted item is multiplied with where the order is decided; a negative score is divided by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Rules:
     pins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     excludes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     no_recommend: frozenset[str] = frozenset()
-    min_score: float = 0.0
+    min_score: float = -math.inf
     diversity: float = 0.0
     min_inbound: int = 0
     per_group: int = 0
@@ -222,17 +223,23 @@ class _Chooser:
         picks = [Pick(pin, known.get(pin, 0.0), "pin", ("pinned",)) for pin in pins]
         met = self._met_anyway(item, row) if self.rules.demote else {}
         pool = [
-            (score * DEMOTION if other in met else score, other, score)
+            (min(score * DEMOTION, score / DEMOTION) if other in met else score, other, score)
             for other, score in self.ranking[row]
             if score >= self.rules.min_score and other not in pins
         ]
-        pool.sort(key=lambda entry: (-entry[0], entry[1]))
+        pool.sort(key=lambda entry: (-entry[0], entry[1] in met))  # stable: equals stay in the order of the ranking
         for other, score in self._varied(pool, pins):
             if len(picks) >= self.k:
                 break
             if self.fits(other, row, picks):
                 picks.append(Pick(other, score, "auto", (met[other],) if other in met else ()))
         return picks
+
+    def may(self, other: int, row: int) -> bool:
+        """Return whether no editor has kept an item out of lists, or out of this one."""
+        item, name = self.items[row], self.items[other].id
+        listed = self.items[other].recommend and name not in self.rules.no_recommend
+        return listed and name not in (*item.excludes, *self.rules.excludes.get(item.id, ()))
 
     def fits(self, other: int, row: int, picks: Sequence[Pick]) -> bool:
         """Return whether a list may take another entry beside those it has."""
@@ -280,12 +287,16 @@ class _Reach:
 
     def fill(self) -> None:
         """Change the lists in place, the cheapest places first."""
-        queue = [
-            (cost, row, host, score)
-            for host, candidates in enumerate(self.chooser.ranking)
-            for row, score in candidates
-            if self.inbound[row] < self.least and (cost := self._cost(host, score)) is not None
-        ]
+        few = {row for row in range(len(self.lists)) if self.inbound[row] < self.least}
+        pairs = {
+            (row, host): score for host, found in enumerate(self.chooser.ranking) for row, score in found if row in few
+        }
+        for row in sorted(few - {row for row, _ in pairs}):  # in nobody's candidates: those of its own may hold it
+            pairs.update(
+                {(row, host): score for host, score in self.chooser.ranking[row] if self.chooser.may(row, host)}
+            )
+        queue = [(self._cost(host, score), row, host, score) for (row, host), score in pairs.items()]
+        queue = [entry for entry in queue if entry[0] is not None]
         heapq.heapify(queue)
         while queue:
             cost, row, host, score = heapq.heappop(queue)
