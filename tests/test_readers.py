@@ -1,9 +1,14 @@
+import csv
 import io
 import json
+import os
 import sys
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from types import SimpleNamespace
+from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -173,6 +178,75 @@ def test_read_items_counts_fields_without_a_place():
     }
 
 
+def test_read_items_mapped_visibility_is_read_as_status():
+    records = [{**POST, "post_state": "draft"}, {**POST, "id": "b", "post_state": "live"}]
+    assert [i.visibility for i in _read(records, fields={"visibility": "post_state"})] == ["draft", "public"]
+
+
+def test_read_items_mapped_date_wins_over_every_other():
+    record = {**POST, "date": "spring", "day": "2019-03-01"}
+    assert [i.visibility for i in _read([record], fields={"published": "day"})] == ["public"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.int64(7), "7"),
+        (np.float32(7), "7"),
+        (np.str_("a"), "a"),
+        (Decimal("7.00"), "7"),
+        (Decimal("7.10"), "7.10"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (["a"], None),
+        (b"a", None),
+        (Decimal("sNaN"), "item"),
+    ],
+)
+def test_read_items_id_is_kept_or_its_item_is_skipped(value, expected):
+    items = _read([{"id": value, "text": "some text", "url": "item"}])
+    assert [item.id for item in items] == ([expected] if expected else [])
+    assert len(items.skipped) == (expected is None)
+
+
+def test_read_items_values_of_other_libraries_mean_what_python_s_mean():
+    pandas = pytest.importorskip("pandas", reason="pandas is part of the extra 'tables'")
+    (item,) = _read(
+        [{**POST, "draft": np.bool_(False), "date": pandas.NaT, "status": pandas.NA, "tags": np.array(["x", "y"])}]
+    )
+    assert (item.visibility, item.published, item.tags) == ("public", None, ("x", "y"))
+    (item,) = _read([{**POST, "date": np.datetime64("2020-01-02", "ns")}])
+    assert item.published == "2020-01-02T00:00:00Z"
+    with pytest.raises(SourceError, match="Series of pandas is no source"):
+        _read(pandas.Series(["a"]))
+    frame = pandas.DataFrame({"text": ["a"], "read": [True]})
+    assert [item.text for item in _read(frame)] == ["a"]
+
+
+@pytest.mark.parametrize("mode", ["r", "rb"])
+def test_read_items_open_file_is_read(tmp_path, mode):
+    path = _file(tmp_path, "p.jsonl", json.dumps({**POST, "title": "é"}))
+    with path.open(mode, **({"encoding": "utf-8"} if mode == "r" else {})) as file:
+        assert [item.title for item in _read(file)] == ["é"]
+    with pytest.raises(SourceError, match="cannot be read"):
+        _read(file)
+
+
+def test_read_items_closed_stdin_is_an_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SourceError, match="stdin: closed"):
+        _read("-")
+
+
+def test_read_items_csv_torn_row_is_skipped_and_commas_too_many_are_not_columns(tmp_path):
+    limit = csv.field_size_limit()
+    items = _read(_file(tmp_path, "p.csv", "id,text,status,,\n1,a,draft\n2,b\n3,c,publish,,\n"))
+    assert [(item.id, item.visibility) for item in items] == [("1", "draft"), ("3", "public")]
+    assert [(s.where, s.reason) for s in items.skipped] == [
+        ("p.csv: line 3", "2 cells under 3 columns; the row is torn")
+    ]
+    assert csv.field_size_limit() == limit
+
+
 def test_read_items_markup_by_name_by_body_and_by_force():
     records = [
         {"id": "1", "content_html": "a &amp; b"},
@@ -227,6 +301,24 @@ def test_read_items_markup_by_name_by_body_and_by_force():
         ({"publishDate": "2030-01-01", "date": "2020-01-01"}, "scheduled"),
         ({"expiryDate": "2020-01-01"}, "private"),
         ({"expiryDate": "2030-01-01"}, "public"),
+        ({"date": "2020-01-01", "pubDate": "2099-01-01"}, "scheduled"),
+        ({"date": "2020-01-01", "published_at": "soon"}, "unknown"),
+        ({"Status": "publish", "status": "draft"}, "draft"),
+        ({"password": "0"}, "private"),
+        ({"post_password": "no"}, "private"),
+        ({"password": False}, "public"),
+        ({"unpublished": True}, "draft"),
+        ({"publish": False}, "draft"),
+        ({"is_hidden": True}, "unlisted"),
+        ({"is_draft": "1"}, "draft"),
+        ({"scheduled": True}, "scheduled"),
+        ({"scheduled": "2099-01-01"}, "scheduled"),
+        ({"scheduled": False}, "public"),
+        ({"status": "trashed"}, "private"),
+        ({"trashed": 1}, "private"),
+        ({"visible": "false"}, "draft"),
+        ({"date": 10**400}, "unknown"),
+        ({"date": datetime.fromisoformat("9999-12-31T23:59:59-12:00")}, "unknown"),
     ],
 )
 def test_read_items_visibility(fields, expected):
@@ -351,7 +443,13 @@ def test_read_items_skips_and_reports_what_has_no_text():
         ("p.csv", "id,id\n1,a", "two columns are called 'id'"),
         ("p.csv", "id,text\n1,a\0b", "NUL"),
         ("p.parquet", b"PAR1 torn", "not readable as Parquet"),
-        ("p.json", json.dumps([POST, {**POST, "text": "other"}]), "items 1 and 2 share the id 'a'"),
+        ("p.json", json.dumps([POST, {**POST, "text": "other"}]), r"p\.json: item 1 and item 2 share the id 'a'"),
+        ("p.jsonl", "\n".join(map(json.dumps, [POST, 7, POST])), r"p\.jsonl: line 1 and line 3 share the id"),
+        ("p.xml", "<rss></rss>", "XML or HTML, which is not read yet"),
+        ("p.md", "# A post", "a single Markdown file; give its folder"),
+        ("p", "id,text\n1,a", "--input-format csv"),
+        ("p", json.dumps(POST), "--input-format jsonl"),
+        ("p.json", b"\xef\xbb\xbf\xff", "is not UTF-8;"),
     ],
 )
 def test_read_items_bad_file_is_one_line_that_names_it(tmp_path, name, content, said):
@@ -510,3 +608,69 @@ def test_read_items_yaml_bomb_is_read_in_no_time(site):
     )
     (site / "bomb.md").write_text(f"---\n{bomb}tags: *j\n---\nText.")
     assert "bomb" in {item.id for item in _read(site)}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("\n\n---\ndraft: true\n---\nText", "draft"),
+        ("<!-- a licence -->\n---\ndraft: true\n---\nText", "draft"),
+        ('{"title": "x", "draft": true}\n\nText', "draft"),
+        ("Title: x\nStatus: draft\n\nText", "draft"),
+        ("Status: draft\nText of Pelican", "draft"),
+        ("Post Status: publish\nAuthor: me\n    and you\n\nText", "public"),
+        ("Note: this is prose.\n\nText", "public"),
+        ("---\nbase: &b\n  draft: true\n<<: *b\n---\nText", "draft"),
+        ("---\nbase: &b {draft: true}\n<<: [*b]\ndraft: false\n---\nText", "public"),
+        ("---\ndraft: null\ndate: ~\nimage: null\nseries:\nstatus: NULL\n---\nText", "public"),
+        ("---\nstatus: 'null'\n---\nText", "unknown"),
+        ("+++\ndate = 9999-12-31T23:59:59-12:00\n+++\nText", "unknown"),
+        ("---yaml\ndraft: true\n---\nText", None),
+        (";;;\n{}\n;;;\nText", None),
+        ("----\ndraft: true\n----\nText", None),
+        ("---\na: " + "[" * 30_000 + "\n---\nText", None),
+        ("---\na: " + "[" * 300 + "]" * 300 + "\n---\nText", None),
+        ("+++\na = " + "1" * 5_000 + "\n+++\nText", None),
+    ],
+)
+def test_read_items_front_matter_of_every_kind_is_heeded_or_its_file_skipped(tmp_path, content, expected):
+    _file(tmp_path, "a.md", content)
+    items = _read(tmp_path)
+    assert [item.visibility for item in items] == ([expected] if expected else [])
+    assert all("Text" in item.text and not item.image and not item.series for item in items)
+    assert [s.where.rpartition("/")[2] for s in items.skipped] == ([] if expected else ["a.md"])
+
+
+def test_read_items_folder_list_page_of_a_language_is_none_of_the_posts(site):
+    (site / "posts" / "_index.fr.md").write_text("---\ntitle: Liste\n---\nUne page.")
+    assert "site/posts/_index.fr.md" in {s.where for s in _read(site).skipped}
+
+
+def test_read_items_folder_names_two_files_of_one_id(site):
+    (site / "posts" / "garlic.markdown").write_text("Again.")
+    with pytest.raises(SourceError, match=r"site: posts/garlic\.markdown and posts/garlic\.md share the id"):
+        _read(site)
+
+
+def test_read_items_folder_link_in_a_circle_is_skipped(site):
+    try:
+        (site / "loop.md").symlink_to(site / "loop.md")
+    except OSError:
+        pytest.skip("this system makes no symbolic links")
+    assert "site/loop.md" in {s.where for s in _read(site).skipped}
+
+
+def test_read_items_folder_reports_what_cannot_be_listed(site, monkeypatch):
+    scandir, closed = os.scandir, [site / "posts"]
+
+    def refuse(path):  # permissions would not stop a test that runs as root
+        if str(path) in map(str, closed):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    skipped = {s.where: s.reason for s in _read(site).skipped}
+    assert skipped["site/posts"] == "a folder that cannot be read (Permission denied)"
+    closed.append(site)
+    with pytest.raises(SourceError, match=r"site: a folder that cannot be read \(Permission denied\)"):
+        _read(site)

@@ -8,22 +8,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, Union
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item, Markup, Skipped
 from recs.links import resolve_links
 from recs.readers.dates import parse_now
 from recs.readers.fields import MarkupOption, RecordReader
-from recs.readers.folder import folder_records
+from recs.readers.folder import MARKDOWN_SUFFIXES, folder_records
 from recs.readers.json_ import json_line_records, json_records, looks_like_lines, read_text
-from recs.readers.tabular import csv_records, frame_records, is_frame, parquet_records
+from recs.readers.tabular import csv_records, frame_records, is_pandas, parquet_records
 from recs.text import remove_boilerplate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Source: TypeAlias = Union[str, Path, Collection, Iterable[Item | Mapping[str, object] | str], "pd.DataFrame"]
+Source: TypeAlias = Union[
+    str, Path, IO[bytes], IO[str], Collection, Iterable[Item | Mapping[str, object] | str], "pd.DataFrame"
+]
 Format = Literal["json", "jsonl", "csv", "parquet", "folder"]
 Records: TypeAlias = Iterator[tuple[str, object]]
 
@@ -52,8 +54,8 @@ def read_items(
     Parameters
     ----------
     source
-        The path of a file (JSON, JSON Feed, JSON Lines, CSV, Parquet) or of a folder of Markdown, "-" for stdin, a data
-        frame, or a list of dicts, of strings or of `Item`.
+        The path of a file (JSON, JSON Feed, JSON Lines, CSV, Parquet) or of a folder of Markdown, an open file, "-" for
+        stdin, a data frame, or a list of dicts, of strings or of `Item`.
     format
         What the source is, where its name does not say.
     fields
@@ -83,10 +85,15 @@ def read_items(
         return source
     name, given, records = _open(source, format)
     items: list[Item] = []
+    seen: dict[str, str] = {}
     skipped: list[Skipped] = []
     for number, (where, record) in enumerate(records):
         read = _read(reader, record, where=where, default_id=str(number), markup=given)
         if isinstance(read, Item):
+            if read.id in seen:
+                first, second = (place.removeprefix(name).lstrip(":/ ") for place in (seen[read.id], where))
+                raise SourceError(f"{name}: {first} and {second} share the id {read.id!r}; ids must be unique.")
+            seen[read.id] = where
             items.append(read)
         else:
             skipped.append(read)
@@ -101,6 +108,16 @@ def read_items(
         raise OptionError(f"boilerplate is {boilerplate!r}, expected remove or keep.")
     items = resolve_links(items)
     return Collection(tuple(items), name, tuple(skipped), dict(Counter(reader.ignored)), removed)
+
+
+def read_records(path: Path) -> Iterator[object]:
+    """Yield the records of a JSON, JSON Lines, CSV or Parquet file as they are: links, judgments.
+
+    Raises
+    ------
+    SourceError
+    """
+    yield from (record for _, record in _open_path(path, None)[2])
 
 
 def _read(
@@ -120,12 +137,16 @@ def _open(source: Source, format: Format | None) -> tuple[str, Markup | None, Re
     if format is not None and format not in FORMATS:
         raise OptionError(f"format is {format!r}, expected one of {', '.join(FORMATS)}.")
     if isinstance(source, str) and source == "-":
+        if sys.stdin is None:
+            raise SourceError("stdin: closed; expected items.")
         return "stdin", None, _parse(sys.stdin.buffer.read(), "stdin", format)
     if isinstance(source, str | Path):
         return _open_path(Path(source).expanduser(), format)
-    if is_frame(source):
+    if is_pandas(source):
         return "data frame", None, frame_records(source)
-    if isinstance(source, Mapping) or not isinstance(source, Iterable):
+    if hasattr(source, "read"):
+        return _open_file(source, format)
+    if isinstance(source, Mapping | bytes) or not isinstance(source, Iterable):
         raise SourceError(f"a {type(source).__name__} is no source; expected a path, a list or a data frame.")
     return "items", None, ((f"item {number}", record) for number, record in enumerate(source, 1))
 
@@ -147,12 +168,28 @@ def _open_path(path: Path, format: Format | None) -> tuple[str, Markup | None, R
     return source, None, _parse(data, source, chosen, tabs=path.suffix.lower() == ".tsv")
 
 
+def _open_file(file: Any, format: Format | None) -> tuple[str, Markup | None, Records]:
+    path = Path(str(getattr(file, "name", "file")))
+    try:
+        data = file.read()
+        data = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
+    except (OSError, ValueError, TypeError) as error:
+        raise SourceError(f"{path}: cannot be read ({error}); give its path.") from error
+    return path.name, None, _parse(data, path.name, format or _SUFFIXES.get(path.suffix.lower()))
+
+
 def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = False) -> Records:
+    if format in ("parquet", "folder"):
+        raise SourceError(f"{source}: cannot be read as {format}; give the path of a {format}.")
     text = read_text(data, source)
     if "\0" in text:
         raise SourceError(
             f"{source}: line {text.count(chr(10), 0, text.index(chr(0))) + 1} holds a NUL byte; not a text file."
         )
+    if format is None and text.lstrip().startswith("<"):
+        raise SourceError(f"{source}: XML or HTML, which is not read yet; expected JSON, CSV, Parquet or Markdown.")
+    if format is None and Path(source).suffix.lower() in MARKDOWN_SUFFIXES:
+        raise SourceError(f"{source}: a single Markdown file; give its folder.")
     if format == "csv":
         return csv_records(text, source, delimiter="\t" if tabs else None)
     if format == "jsonl" or (format is None and looks_like_lines(text)):

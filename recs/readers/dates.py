@@ -21,14 +21,17 @@ def parse_date(value: object) -> datetime | None:
 
     Understood: ISO 8601, RFC 2822, seconds or milliseconds since 1970, "2020/01/02", "2.1.2020", "Jan 2, 2020".
     """
-    if isinstance(value, str):
-        return _parse(value.strip())
-    if isinstance(value, datetime):
-        return _utc(value)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _since_1970(float(value))
+    try:
+        if isinstance(value, str):
+            return _parse(value.strip())
+        if isinstance(value, datetime):
+            return _utc(value)
+        if isinstance(value, date):
+            return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return _since_1970(float(value))
+    except OverflowError:  # a number of 400 digits; the last hour of the year 9999, in another zone
+        return None
     return None
 
 

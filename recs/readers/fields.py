@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
 
 from recs.errors import OptionError
 from recs.items import Item, Link, Markup, Skipped
@@ -59,7 +61,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "excludes": ("excludes", "exclude"),
     "no_recommend": ("norecommend",),
     "links": ("links", "internallinks"),
+    "visibility": (),  # only where the user maps it: `visible.NAMES` are many
 }
+KNOWN_NAMES = visible.NAMES.union(*ALIASES.values())
 _MARKUP_BY_NAME: Mapping[str, Markup] = {
     "contenthtml": "html",
     "html": "html",
@@ -108,14 +112,17 @@ class RecordReader:
         markup
             What the source's format says its bodies are written in.
         """
-        record = {str(name): value for name, value in record.items()}
+        record = {str(name): plain(value) for name, value in record.items()}
         self.seen.update(record)
         folded: dict[str, str] = {}
         for name in record:
             folded.setdefault(visible.fold(name), name)
         used: set[str] = set()
         values = {meaning: self._find(meaning, record, folded, used) for meaning in ALIASES}
-        item_id = _scalar(values["id"]) or _scalar(values["url"]) or default_id
+        item_id = _scalar(values["id"])
+        if not item_id and values["id"] is not None:
+            return Skipped(where, f"its id is a {type(values['id']).__name__}; expected a string or a number")
+        item_id = item_id or _scalar(values["url"]) or default_id
         body, name = self._body(record, folded, used)
         chosen = self._markup(body, name, markup)
         text = plain_text(body, chosen)
@@ -125,7 +132,11 @@ class RecordReader:
         if not text:
             return Skipped(where, "no text" if body.strip() == "" else "no text but markup", item_id)
         published = values["published"]
-        shown = visible.visibility({key: record[name] for key, name in folded.items()}, _as_date(published), self.now)
+        said = [(visible.fold(name), value) for name, value in record.items()]
+        if "published" in self.fields:  # then no other date says when
+            said = [(name, value) for name, value in said if name not in visible.PUBLISHED_DATES]
+        said.append(("status", values["visibility"]))
+        shown = visible.visibility(said, _as_date(published), self.now)
         return Item(
             id=item_id,
             text=text,
@@ -190,6 +201,24 @@ class RecordReader:
         if self.markup != "auto":
             return self.markup
         return markup or _MARKUP_BY_NAME.get(visible.fold(name)) or detect_markup(body)
+
+
+def plain(value: Any) -> Any:
+    """Return a value of numpy, pandas, decimal or uuid as Python's own; None for NaT and NA."""
+    if value is None or type(value) in (str, int, float, bool, dict, datetime):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if getattr(getattr(value, "dtype", None), "kind", "") == "M" and hasattr(value, "astype"):
+        value = value.astype("datetime64[us]")  # nanoseconds have no datetime
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if type(value).__name__ in ("NaTType", "NAType"):
+        return None
+    if isinstance(value, Decimal):
+        whole = value.is_finite() and value.adjusted() < 30 and value == value.to_integral_value()
+        return None if value.is_nan() else int(value) if whole else str(value)
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _scalar(value: object) -> str:

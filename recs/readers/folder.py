@@ -7,20 +7,29 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from recs.errors import SourceError
 from recs.items import Skipped
+from recs.readers.fields import KNOWN_NAMES
 from recs.readers.json_ import read_text
+from recs.readers.visibility import fold
 
-_SUFFIXES = {".md", ".markdown", ".mdx", ".mdown"}
+MARKDOWN_SUFFIXES = {".md", ".markdown", ".mdx", ".mdown"}
 _LEFT_OUT = {"node_modules", "_site", "public", "vendor", "__pycache__"}
 _LIST_PAGES = {"_index"}
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
+_LEAD = re.compile(r"(?:\s+|<!--.*?-->)*", re.DOTALL)
 _FENCE = re.compile(
-    r"\A(?P<fence>---|\+\+\+)[ \t]*\r?\n(?P<matter>.*?)(?:^|\n)(?P=fence)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.M
+    r"(?P<fence>---|\+\+\+)[ \t]*\r?\n(?P<matter>.*?)(?:^|\n)(?P=fence)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.M
 )
+_OTHER_FENCE = re.compile(r"(?:---|\+\+\+|;;;)[^\n]*")
+_JSON = re.compile(r'\{(?:\s*["}]|\r?\n)')
+# "Name: value" at the head of a file without fences, as Pelican and MultiMarkdown write it.
+_NAMED = re.compile(r"(?P<name>[^\W\d][\w -]{0,40}):[ \t]*(?P<value>[^\n]*(?:\n[ \t]{4}[^\n]*)*)(?:\n|\Z)")
+_DEEPEST = 100
 
 
 def folder_records(folder: Path, source: str) -> Iterator[tuple[str, Mapping[str, object] | Skipped]]:
@@ -36,28 +45,36 @@ def folder_records(folder: Path, source: str) -> Iterator[tuple[str, Mapping[str
         If there is no Markdown at all.
     """
     root = folder.resolve()
-    found = False
-    for path in sorted(_files(root)):
-        found = True
+    unread: list[OSError] = []
+    paths = sorted(_files(root, unread))
+    for error in sorted(unread, key=lambda error: str(error.filename)):
+        inside = Path(error.filename).relative_to(root).as_posix()
+        reason = f"a folder that cannot be read ({error.strerror})"
+        if inside == ".":
+            raise SourceError(f"{source}: {reason}.") from error
+        yield f"{source}/{inside}", Skipped(f"{source}/{inside}", reason)
+    for path in paths:
         relative = path.relative_to(root)
         where = f"{source}/{relative.as_posix()}"
-        if path.stem in _LIST_PAGES:
+        if path.stem.partition(".")[0] in _LIST_PAGES:  # _index.fr is the French one
             yield where, Skipped(where, "a list page, not a post")
             continue
         try:
             yield where, _record(path, relative, where)
         except SourceError as error:
             yield where, Skipped(where, str(error).removeprefix(f"{where}: ").rstrip("."))
-    if not found:
+    if not paths:
         raise SourceError(f"{source}: no Markdown files (.md, .markdown, .mdx) in this folder.")
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root, followlinks=False):
+def _files(root: Path, unread: list[OSError]) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root, onerror=unread.append, followlinks=False):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _LEFT_OUT]
         for name in names:
             path = Path(folder, name)
-            if path.suffix.lower() in _SUFFIXES and not name.startswith(".") and path.resolve().is_relative_to(root):
+            if path.suffix.lower() not in MARKDOWN_SUFFIXES or name.startswith("."):
+                continue
+            if Path(os.path.realpath(path)).is_relative_to(root):  # Path.resolve raises on links in a circle
                 yield path
 
 
@@ -72,7 +89,7 @@ def _record(path: Path, relative: Path, where: str) -> Mapping[str, object]:
     record: dict[str, object] = {name: value for name, value in matter.items() if name.casefold() != "id"}
     record |= {"id": item_id, "content": body}
     dated = _DATED.fullmatch(path.stem)
-    if dated and not any(name.casefold() in ("date", "published_at") for name in matter):
+    if dated and not any(name.casefold() in ("date", "published_at") and value for name, value in matter.items()):
         record["date"] = dated[1]
     if "_drafts" in relative.parts:
         record["draft"] = "true"
@@ -82,24 +99,29 @@ def _record(path: Path, relative: Path, where: str) -> Mapping[str, object]:
 
 
 def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
-    """Return the front matter of a file (YAML, TOML or JSON) and its body.
+    """Return the front matter of a file (YAML, TOML, JSON, or lines of "Name: value") and its body.
 
-    Values of YAML are the strings that stand there: no "no" that becomes False, no id that loses its zeros.
+    Blank lines and comments may stand before it. Values of YAML are the strings that stand there, and None for null: no
+    "no" that becomes False, no id that loses its zeros.
 
     Raises
     ------
     SourceError
+        Also for a first line that looks like a fence and is none: what it may hide stays closed.
     """
-    fenced = _FENCE.match(text)
+    start = re.match(_LEAD, text).end()  # type: ignore[union-attr]
+    fenced = _FENCE.match(text, start)
     if fenced:
         parse = _yaml if fenced["fence"] == "---" else _toml
         matter, body = parse(fenced["matter"], where), text[fenced.end() :]
-    elif text.startswith(("{\n", "{\r\n")):
-        matter, body = _json(text, where)
-    elif re.match(r"(---|\+\+\+)[ \t]*\r?\n", text):
-        raise SourceError(f"{where}: its front matter has no end.")
+    elif _JSON.match(text, start):
+        matter, body = _json(text[start:], where)
+    elif other := _OTHER_FENCE.match(text, start):
+        raise SourceError(
+            f"{where}: its front matter, from {other[0].strip()[:40]!r}, has no end; expected two lines --- or +++."
+        )
     else:
-        return {}, text
+        return _named(text, start)
     if matter is None:
         return {}, body
     if not isinstance(matter, Mapping):
@@ -107,11 +129,27 @@ def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
     return {str(name): value for name, value in matter.items()}, body
 
 
+def _named(text: str, start: int) -> tuple[Mapping[str, Any], str]:
+    """Return leading lines of "Name: value" and the body, if one of the names is known; else all as body."""
+    matter: dict[str, Any] = {}
+    end = start
+    while line := _NAMED.match(text, end):
+        matter[line["name"]] = line["value"].strip()
+        end = line.end()
+    known = any(fold(name) in KNOWN_NAMES for name in matter)
+    return (matter, text[end:]) if known else ({}, text)
+
+
 def _yaml(text: str, where: str) -> Any:
     import yaml
 
     try:
-        return yaml.load(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506  (makes strings, lists and dicts only)
+        depth = 0
+        for event in yaml.parse(text, Loader=_yaml_loader()):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:  # the parser written in C overruns its stack
+                raise ValueError("nested too deeply")
+        return yaml.load(text, Loader=_yaml_loader())  # noqa: S506  (makes strings, lists and dicts only)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 2}" if mark else ""
@@ -120,10 +158,33 @@ def _yaml(text: str, where: str) -> Any:
         ) from error
 
 
+@cache
+def _yaml_loader() -> Any:
+    import yaml
+
+    base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+    class Loader(base):  # type: ignore[misc]
+        """Strings, lists and dicts; besides, a plain null is None and "<<" merges."""
+
+        def construct_scalar(self, node: Any) -> Any:
+            is_null = not node.style and node.value in ("", "~", "null", "Null", "NULL")
+            return None if is_null else super().construct_scalar(node)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            mapping = super().construct_mapping(node, deep)
+            merged = mapping.pop("<<", None)
+            for other in merged if isinstance(merged, list) else [merged]:
+                mapping = {**other, **mapping} if isinstance(other, dict) else mapping
+            return mapping
+
+    return Loader
+
+
 def _toml(text: str, where: str) -> Any:
     try:
         return tomllib.loads(text.replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"{where}: its front matter is not TOML ({error}).") from error
 
 

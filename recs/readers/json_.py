@@ -21,13 +21,13 @@ def read_text(data: bytes, source: str) -> str:
         With line and byte of what is no UTF-8. No other encoding is tried: a wrong guess is a silent wrong answer.
     """
     marked = data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
-    encoding = "utf-32" if marked else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    encoding = "utf-32" if marked else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     try:
-        text = data.decode(encoding)
+        text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SourceError(
-            f"{source}: line {line}, byte {error.start} (0x{data[error.start]:02x}) is not {encoding[:6].upper()}; "
+            f"{source}: line {line}, byte {error.start} (0x{data[error.start]:02x}) is not {encoding.upper()}; "
             "convert the file to UTF-8."
         ) from error
     if not text.strip():
@@ -43,7 +43,7 @@ def json_records(text: str, source: str) -> Iterator[tuple[str, object]]:
     SourceError
     """
     try:
-        document = _loads(text)
+        document = loads(text)
     except ValueError as error:
         raise SourceError(f"{source}: {_problem(error, text)}") from error
     if isinstance(document, Mapping):
@@ -65,7 +65,7 @@ def json_line_records(text: str, source: str) -> Iterator[tuple[str, object]]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield f"{source}: line {number}", _loads(line)
+                yield f"{source}: line {number}", loads(line)
             except ValueError as error:
                 raise SourceError(f"{source}: line {number}: {_problem(error, line, one_line=True)}") from error
 
@@ -76,12 +76,13 @@ def looks_like_lines(text: str) -> bool:
     if not first.startswith("{") or not rest.strip():
         return False
     try:
-        return isinstance(_loads(first), Mapping)
+        return isinstance(loads(first), Mapping)
     except ValueError:
         return False
 
 
-def _loads(text: str) -> Any:
+def loads(text: str) -> Any:
+    """Return what a JSON text holds; a `ValueError` for all that is none, nested too deeply included."""
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -94,6 +95,8 @@ def _problem(error: ValueError, text: str, *, one_line: bool = False) -> str:
     where = f"column {error.colno}" if one_line else f"line {error.lineno}, column {error.colno}"
     if error.pos >= len(text.rstrip()) or "Unterminated" in error.msg:
         return f"ends in the middle of JSON at {where}; the file is truncated."
+    if text.lstrip()[0] not in "[{":
+        return f"not JSON at {where}: {error.msg}; where it is CSV or JSON Lines, say so: --input-format csv."
     return f"not JSON at {where}: {error.msg}."
 
 
@@ -104,7 +107,10 @@ def _list_in(document: Mapping[str, Any], source: str) -> list[object]:
             found: list[object] = document[folded[name]]
             return found
     keys = ", ".join(repr(name) for name in list(document)[:8]) or "no keys"
-    raise SourceError(f"{source}: an object with {keys}; expected a list, or its posts under 'items' or 'posts'.")
+    raise SourceError(
+        f"{source}: an object with {keys}; expected a list, or its posts under 'items' or 'posts'"
+        " (one line of JSON Lines is read with --input-format jsonl)."
+    )
 
 
 def _kind(value: object) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from recs.errors import MissingDependencyError, SourceError
+from recs.items import Skipped
 
 _LARGEST_CELL = 1 << 30
 
@@ -16,30 +17,45 @@ _LARGEST_CELL = 1 << 30
 def csv_records(text: str, source: str, *, delimiter: str | None = None) -> Iterator[tuple[str, object]]:
     """Yield (position, record) of CSV with a header; every value is the string that stands there.
 
-    The delimiter is a comma, a semicolon or a tab: the one that the header has most of, if it is not given.
+    The delimiter is a comma, a semicolon or a tab: the one that the header has most of, if it is not given. A row with
+    fewer cells than columns is skipped: what was torn off may have been its status.
 
     Raises
     ------
     SourceError
     """
-    csv.field_size_limit(_LARGEST_CELL)
     header = text.partition("\n")[0]
     delimiter = delimiter or max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    limit = csv.field_size_limit(_LARGEST_CELL)  # of the whole process
     try:
-        names = [name.strip() for name in next(reader)]
+        names = _without_empty_end([name.strip() for name in next(reader)], 0)
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise SourceError(f"{source}: two columns are called {twice!r}.")
-        for row in reader:
+        for cells in reader:
             where = f"{source}: line {reader.line_num}"
-            if not any(row):
+            if not any(cells):
                 continue
+            row = _without_empty_end(cells, len(names))
             if len(row) > len(names):
                 raise SourceError(f"{where}: {len(row)} cells under {len(names)} columns; is a quote missing?")
-            yield where, dict(zip(names, row, strict=False))
+            if len(row) < len(names):
+                yield where, Skipped(where, f"{len(row)} cells under {len(names)} columns; the row is torn")
+            else:
+                yield where, dict(zip(names, row, strict=True))
     except csv.Error as error:
         raise SourceError(f"{source}: line {reader.line_num}: not CSV ({error}); is a quote missing?") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _without_empty_end(cells: list[str], least: int) -> list[str]:
+    """Return cells without the empty ones at their end, but at least so many: spreadsheets write commas too many."""
+    stop = len(cells)
+    while stop > least and not cells[stop - 1]:
+        stop -= 1
+    return cells[:stop]
 
 
 def parquet_records(path: Path, source: str) -> Iterator[tuple[str, object]]:
@@ -64,23 +80,23 @@ def parquet_records(path: Path, source: str) -> Iterator[tuple[str, object]]:
         yield f"{source}: row {number}", row
 
 
-def is_frame(source: object) -> bool:
-    """Whether a value is a pandas data frame, asked without importing pandas."""
-    return type(source).__module__.partition(".")[0] == "pandas" and hasattr(source, "to_dict")
+def is_pandas(source: object) -> bool:
+    """Whether a value is one of pandas, asked without importing pandas."""
+    return type(source).__module__.partition(".")[0] == "pandas"
 
 
 def frame_records(frame: Any) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of a data frame; its index is not read."""
+    """Yield (position, record) of a data frame; its index is not read.
+
+    Raises
+    ------
+    SourceError
+        If it is something else of pandas.
+    """
+    if not hasattr(frame, "itertuples"):
+        raise SourceError(
+            f"a {type(frame).__name__} of pandas is no source; expected a data frame, or a list (.tolist())."
+        )
     names = [str(name) for name in frame.columns]
     for number, row in enumerate(frame.itertuples(index=False, name=None), 1):
-        record: Mapping[str, object] = dict(zip(names, map(_plain, row), strict=True))
-        yield f"data frame: row {number}", record
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of numpy or pandas as Python's own; None for NaN, NaT and NA."""
-    if hasattr(value, "tolist") and not isinstance(value, list):
-        value = value.tolist()
-    if hasattr(value, "to_pydatetime"):
-        return None if type(value).__name__ == "NaTType" else value.to_pydatetime()
-    return None if type(value).__name__ == "NAType" else value
+        yield f"data frame: row {number}", dict(zip(names, row, strict=True))

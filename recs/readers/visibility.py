@@ -3,54 +3,66 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from recs.items import Visibility
 from recs.readers.dates import parse_date
 
-# Field names, in lower case without "_" and "-". A field of the second table says the opposite of its name's value.
+# Field names, in lower case without "_", "-" and a leading "is". A field of the second table says the opposite of its
+# name's value.
 _STATUS = ("status", "visibility", "poststatus", "state", "access", "privacy")
-_OPEN_IF_TRUE = ("published", "public", "ispublished", "ispublic", "live")
+_OPEN_IF_TRUE = ("published", "publish", "public", "live", "visible")
 _CLOSED_IF_TRUE: Mapping[str, Visibility] = {
     "draft": "draft",
-    "isdraft": "draft",
+    "unpublished": "draft",
     "private": "private",
-    "isprivate": "private",
     "unlisted": "unlisted",
+    "headless": "unlisted",
     "hidden": "unlisted",
-    "password": "private",
     "passwordprotected": "private",
     "expired": "private",
     "deleted": "private",
+    "deletedat": "private",
+    "trashed": "private",
+    "trashedat": "private",
     "archived": "unlisted",
+    "scheduled": "scheduled",
 }
-_DATES = ("publishdate", "publishon", "scheduledat", "scheduledfor")
+_PASSWORDS = ("password", "postpassword")
+PUBLISHED_DATES = ("date", "datepublished", "publishedat", "pubdate")
+_DATES = (*PUBLISHED_DATES, "publishdate", "publishon", "scheduledat", "scheduledfor")
 _EXPIRY = ("expirydate", "expires", "expiresat", "unpublishdate")
 
 _WORDS: Mapping[str, Visibility] = {
     **dict.fromkeys(("public", "publish", "published", "live", "open", "visible", "active", "sent"), "public"),
     **dict.fromkeys(("draft", "pending", "auto-draft", "inherit", "unpublished", "in review", "review"), "draft"),
-    **dict.fromkeys(("private", "trash", "deleted", "password", "members", "paid", "tiers", "internal"), "private"),
+    **dict.fromkeys(
+        ("private", "trash", "trashed", "deleted", "password", "members", "paid", "tiers", "internal"), "private"
+    ),
     **dict.fromkeys(("scheduled", "future"), "scheduled"),
     **dict.fromkeys(("unlisted", "hidden", "archived"), "unlisted"),
 }
 _TRUE = frozenset({"true", "yes", "on", "y", "1", "1.0"})
 _FALSE = frozenset({"false", "no", "off", "n", "0", "0.0"})
 
-NAMES = frozenset((*_STATUS, *_OPEN_IF_TRUE, *_CLOSED_IF_TRUE, *_DATES, *_EXPIRY))
+NAMES = frozenset(
+    prefix + name
+    for name in (*_STATUS, *_OPEN_IF_TRUE, *_CLOSED_IF_TRUE, *_PASSWORDS, *_DATES, *_EXPIRY)
+    for prefix in ("", "is")
+)
 
 # The most closed wins where several fields speak.
 _ORDER: tuple[Visibility, ...] = ("unknown", "private", "draft", "scheduled", "unlisted", "public")
 
 
-def visibility(fields: Mapping[str, object], published: object, now: datetime) -> Visibility:
+def visibility(fields: Iterable[tuple[str, object]], published: object, now: datetime) -> Visibility:
     """Return the visibility of an item.
 
     Parameters
     ----------
     fields
-        Its fields, names folded by `fold`.
+        Its fields as (name folded by `fold`, value); a name may come more than once.
     published
         The value of its date field, as found; None where it has none.
     now
@@ -61,24 +73,10 @@ def visibility(fields: Mapping[str, object], published: object, now: datetime) -
     "public" where no field says anything else; the most closed of what they say; "unknown" for a value, or a date, that
     is there and is not understood.
     """
-    found: list[Visibility] = ["public"]
-    for name, value in fields.items():
-        if is_missing(value):
-            continue
-        if name in _STATUS:
-            found.append(_status(value))
-        elif name in _OPEN_IF_TRUE:
-            found.append(_published(value, now))
-        elif name in _CLOSED_IF_TRUE:
-            found.append(_closed(value, _CLOSED_IF_TRUE[name]))
-        elif name in _DATES:
-            found.append(_dated(value, now))
-        elif name in _EXPIRY:
-            moment = parse_date(value)
-            found.append("unknown" if moment is None else "private" if moment <= now else "public")
+    found = [_said(name.removeprefix("is"), value, now) for name, value in fields if not is_missing(value)]
     if not is_missing(published):
         found.append(_dated(published, now))
-    return min(found, key=_ORDER.index)
+    return min(found, key=_ORDER.index, default="public")
 
 
 def fold(name: str) -> str:
@@ -98,6 +96,22 @@ def is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
+def _said(name: str, value: object, now: datetime) -> Visibility:
+    """Return what one field says; "public" for a field of another matter."""
+    if name in _STATUS:
+        return _status(value)
+    if name in _OPEN_IF_TRUE:
+        return _published(value, now)
+    if name in _CLOSED_IF_TRUE:
+        return _closed(value, _CLOSED_IF_TRUE[name], now)
+    if name in _PASSWORDS:
+        return "public" if value is False else "private"
+    if name in _EXPIRY:
+        moment = parse_date(value)
+        return "unknown" if moment is None else "private" if moment <= now else "public"
+    return _dated(value, now) if name in _DATES else "public"
+
+
 def _status(value: object) -> Visibility:
     said = switch(value)
     if said is not None:
@@ -113,11 +127,13 @@ def _published(value: object, now: datetime) -> Visibility:
     return _dated(value, now)
 
 
-def _closed(value: object, meaning: Visibility) -> Visibility:
+def _closed(value: object, meaning: Visibility, now: datetime) -> Visibility:
     said = switch(value)
     if said is not None:
         return meaning if said else "public"
-    return meaning if meaning == "private" else "unknown"  # a password is any text
+    if meaning == "scheduled":
+        return _dated(value, now)
+    return meaning if meaning == "private" else "unknown"  # "deleted" may hold a date
 
 
 def _dated(value: object, now: datetime) -> Visibility:
