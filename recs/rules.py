@@ -149,7 +149,7 @@ def _value(path: Path, name: str, value: Any, defaults: Mapping[str, Any]) -> An
     elif name == "no_recommend":
         if isinstance(value, list):
             return frozenset(map(str, value))
-    elif isinstance(value, type(defaults[name])) or (name in ("min_score", "diversity") and type(value) is int):
+    elif type(value) is type(defaults[name]) or (name in ("min_score", "diversity") and type(value) is int):
         return value
     raise OptionError(f"{path}: {name} is {value!r}, which is no value for it.")
 
