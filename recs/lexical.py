@@ -128,11 +128,11 @@ def item_terms(titles: Sequence[str], texts: Sequence[str]) -> ItemTerms:
     rows: list[int] = []
     columns: list[int] = []
     for row, title in enumerate(titles):
-        known = sorted({column[term] for term in _stems_and_pairs(title) if term in column})
+        known = [column[term] for term in sorted(set(_stems_and_pairs(title))) if term in column]
         rows += [row] * len(known)
         columns += known
     parts = sparse.csr_array((counts.idf[columns], (rows, columns)), shape=(len(counts.rows), len(counts.terms)))
-    totals = np.asarray(parts.sum(axis=1)).ravel()
+    totals = np.bincount(np.array(rows, np.int64), counts.idf[columns], minlength=len(counts.rows))
     parts.data /= np.repeat(totals + np.log((1 + counts.distinct) / 2) + 1e-9, np.diff(parts.indptr))
     named = np.zeros(len(counts.terms), np.bool_)
     named[columns] = True
