@@ -52,8 +52,11 @@ def save_figure(figure: Figure, path: Path) -> None:
     ------
     OutputError
     """
+    import matplotlib as mpl
+
     dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     try:
-        figure.savefig(path, dpi=150, metadata=dates.get(path.suffix.lower(), {"Software": None}))
+        with mpl.rc_context({"svg.hashsalt": "recs"}):  # ids in an SVG are random otherwise
+            figure.savefig(path, dpi=150, metadata=dates.get(path.suffix.lower(), {"Software": None}))
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: the figure cannot be written ({error}).") from error
