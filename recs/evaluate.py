@@ -8,7 +8,7 @@ author linked.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,11 +19,11 @@ from recs.cache import Cache
 from recs.embed import embed_items, open_cache
 from recs.embedder import Embedder, Progress
 from recs.errors import OptionError, SourceError
-from recs.items import Collection, Item
+from recs.items import Collection, Item, Link
 from recs.lexical import bm25_scores, tfidf_matrix
 from recs.links import hide_links
 from recs.metrics import Estimate, bootstrap, gini, ndcg, recall, reciprocal_rank, skewness
-from recs.neighbors import Neighbors, term_neighbors, top_k
+from recs.neighbors import Neighbors, top_k
 from recs.readers.dates import parse_date
 from recs.related import RelatedLists, related_items
 from recs.rules import NO_RULES, Rules
@@ -162,8 +162,9 @@ def evaluate_related(
             ranked["naive dense"] = _naive(hidden.items, **options)
         shown = related_items(hidden, k=k, rules=rules, **options)
     texts = [f"{item.title}\n{item.text}" for item in hidden.items]
+    terms = tfidf_matrix(texts).matrix
     ranked |= {
-        "TF-IDF": _by_rows(hidden.items, term_neighbors(tfidf_matrix(texts), DEPTH)),
+        "TF-IDF": _by_score(hidden.items, lambda start, stop: (terms[start:stop] @ terms.T).toarray()),
         "BM25": _by_score(hidden.items, bm25_scores(texts)),
         "tags, then newest": _by_score(hidden.items, _tag_scores(hidden.items)),
         "newest": _by_score(hidden.items, lambda start, stop: np.tile(_recency(hidden.items), (stop - start, 1))),
@@ -197,8 +198,6 @@ def judged_sources(
 
 def with_judgments(collection: Collection, judgments: Iterable[Any]) -> Collection:
     """Return the collection with these links in place of its own."""
-    from recs.items import Link
-
     links: dict[str, list[Link]] = {}
     ids = {item.id for item in collection}
     for number, record in enumerate(judgments, 1):
@@ -209,10 +208,14 @@ def with_judgments(collection: Collection, judgments: Iterable[Any]) -> Collecti
             )
         links.setdefault(pair[0], []).append(Link(0, 0, str(record.get("anchor") or ""), pair[1]))
     items = [
-        replace(item, links=(*(link for link in item.links if link.stop > link.start), *links.get(item.id, ())))
+        replace(item, links=(*_without_targets(item.links), *links.get(item.id, ())))  # hidden all the same
         for item in collection
     ]
     return replace(collection, items=tuple(items))
+
+
+def _without_targets(links: Iterable[Link]) -> Iterator[Link]:
+    return (replace(link, target="") for link in links if link.stop > link.start)
 
 
 def _ids(lists: RelatedLists) -> Ranked:

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from recs import neighbors
 from recs.errors import EmbeddingError, MissingDependencyError, OptionError
-from recs.lexical import tfidf_matrix
-from recs.neighbors import term_neighbors, top_k
-from recs.similarities import DenseScores, TermScores
+from recs.neighbors import DenseScores, top_k
 
 SIMILARITIES = ("cosine", "dot", "euclidean")
 
@@ -145,18 +143,18 @@ def test_top_k_mask_is_applied_before_the_cut():
     assert top_k(X, 1, mask=lambda start, stop: allowed[start:stop]).indices[0, 0] == 3
 
 
-def count_pairs(monkeypatch, scores):
+def count_pairs(monkeypatch):
     """Return a list that collects how many pairs each call scored exactly."""
     counts = []
-    exact = scores.exact
+    exact = DenseScores.exact
     monkeypatch.setattr(
-        scores, "exact", lambda self, rows, columns: counts.append(len(rows)) or exact(self, rows, columns)
+        DenseScores, "exact", lambda self, rows, columns: counts.append(len(rows)) or exact(self, rows, columns)
     )
     return counts
 
 
 def test_top_k_ten_thousand_twins_scores_each_once(monkeypatch):
-    counts = count_pairs(monkeypatch, DenseScores)
+    counts = count_pairs(monkeypatch)
     found = top_k(np.tile(np.random.default_rng(4).standard_normal(16).astype(np.float32), (10_000, 1)), 10)
     assert sum(counts) == 10_000
     assert found.indices[0].tolist() == list(range(1, 11))
@@ -193,14 +191,14 @@ def test_top_k_on_a_torch_device_is_the_same(similarity, kind):
 @pytest.mark.parametrize(("bits", "expected"), [(23, 0.0), (10, 2.0**-9), (7, 2.0**-6)])
 def test_torch_blocks_find_out_how_precise_a_product_is(bits, expected, monkeypatch):
     torch = pytest.importorskip("torch")
-    exact = torch.Tensor.__matmul__
+    exact = torch.matmul
 
     def short(X):
         return torch.round(X * 2.0**bits) / 2.0**bits
 
-    monkeypatch.setattr(torch.Tensor, "__matmul__", lambda a, b: exact(short(a), short(b)))
+    monkeypatch.setattr(torch, "matmul", lambda a, b, out=None: exact(short(a), short(b), out=out))
     X = np.random.default_rng(7).standard_normal((400, 24))
-    blocks = neighbors._TorchBlocks(DenseScores(X, None, "cosine", unit=1e-6), "cpu")
+    blocks = neighbors._Blocks(DenseScores(X, None, "cosine", decimals=6), 8, "cpu")
     assert blocks._product_error(24) == expected
     np.testing.assert_array_equal(top_k(X, 5, device="cpu").indices, top_k(X, 5).indices)
 
@@ -217,12 +215,11 @@ def test_top_k_without_torch_says_what_to_install(monkeypatch):
 def test_block_scores_differ_from_exact_by_less_than_the_bound(similarity):
     rng = np.random.default_rng(8)
     X = np.abs(rng.standard_normal((300, 500))) * 10.0 ** rng.uniform(-2, 2, (300, 1))
-    scores = DenseScores(X, None, similarity, unit=1e-6)
-    block = np.empty((300, 300), np.float32)
-    scores.block(0, 300, block)
+    scores = DenseScores(X, None, similarity, decimals=6)
+    block = scores.queries32 @ scores.keys32.T
     exact = full_matrix(X, X, similarity)
     for column in (0, 100, 299):  # no pair with a lower block score than the floor may round to a higher exact score
-        floor = scores.floor(0, 300, block[:, column].astype(np.float64))
+        floor = scores.floor(0, block[:, column])
         below = block < floor[:, None]
         assert (np.where(below, exact, -np.inf) < exact[:, [column]] - 0.99e-6).all()
 
@@ -242,37 +239,3 @@ def test_top_k_bad_input_is_an_error(options, error, message):
     options = {"vectors": np.eye(2), "k": 1} | options
     with pytest.raises(error, match=message):
         top_k(options.pop("vectors"), options.pop("k"), **options)
-
-
-words = st.sampled_from(["garden", "garlic", "soil", "water", "seed", "bee", "wasp", "rain", "sun", "straße"])
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    texts=st.lists(st.lists(words, max_size=6).map(" ".join), max_size=60),
-    k=st.sampled_from([0, 1, 4, 70]),
-    share=st.sampled_from([None, 0.0, 0.5]),
-)
-def test_term_neighbors_any_texts_equals_full_sort(texts, k, share):
-    terms = tfidf_matrix(texts)
-    n = len(texts)
-    allowed = np.ones((n, n), bool) if share is None else np.random.default_rng(n).random((n, n)) < share
-    found = term_neighbors(terms, k, mask=None if share is None else lambda start, stop: allowed[start:stop])
-    dense = terms.matrix.toarray()
-    scores = full_matrix(dense, dense, "dot")
-    assert_same(found, sorted_lists(scores, allowed & ~np.eye(n, dtype=bool) & (scores > 0), k))
-
-
-def test_term_neighbors_thousands_of_one_text_scores_each_once(monkeypatch):
-    counts = count_pairs(monkeypatch, TermScores)
-    terms = tfidf_matrix(["garlic in march"] * 2_000 + [f"seed{i % 3000} bed{i % 1999}" for i in range(6_000)])
-    found = term_neighbors(terms, 5)
-    assert sum(counts) < 10 * 8_000
-    assert found.indices[0].tolist() == [1, 2, 3, 4, 5]
-    assert found.indices[1999].tolist() == [0, 1, 2, 3, 4]
-
-
-def test_term_neighbors_sharing_no_term_is_no_pair():
-    found = term_neighbors(tfidf_matrix(["garlic", "seed", "garlic seed", "wasp"]), 3)
-    assert found.indices.tolist() == [[2, -1, -1], [2, -1, -1], [0, 1, -1], [-1, -1, -1]]
-    assert np.isnan(found.scores[3]).all()
