@@ -202,9 +202,13 @@ class _Chooser:
     row_of: dict[str, int] = field(init=False)
     series: dict[str, list[int]] = field(init=False)
     beside: dict[int, set[int]] = field(init=False)
+    copies: set[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.row_of = {item.id: row for row, item in enumerate(self.items)}
+        first: dict[tuple[str, str], int] = {}
+        firsts = [first.setdefault((item.title, item.text), row) for row, item in enumerate(self.items)]
+        self.copies = {row for row, one in enumerate(firsts) if self.rules.collapse and one != row}
         self.series, self.beside = {}, {}
         for row, item in enumerate(self.items):
             if item.series:
@@ -236,9 +240,9 @@ class _Chooser:
         return picks
 
     def may(self, other: int, row: int) -> bool:
-        """Return whether no editor has kept an item out of lists, or out of this one."""
+        """Return whether no rule keeps an item out of all lists, or out of this one."""
         item, name = self.items[row], self.items[other].id
-        listed = self.items[other].recommend and name not in self.rules.no_recommend
+        listed = self.items[other].recommend and name not in self.rules.no_recommend and other not in self.copies
         return listed and name not in (*item.excludes, *self.rules.excludes.get(item.id, ()))
 
     def fits(self, other: int, row: int, picks: Sequence[Pick]) -> bool:
@@ -295,8 +299,11 @@ class _Reach:
             pairs.update(
                 {(row, host): score for host, score in self.chooser.ranking[row] if self.chooser.may(row, host)}
             )
-        queue = [(self._cost(host, score), row, host, score) for (row, host), score in pairs.items()]
-        queue = [entry for entry in queue if entry[0] is not None]
+        queue = [
+            (cost, row, host, score)
+            for (row, host), score in pairs.items()
+            if (cost := self._cost(host, score)) is not None
+        ]
         heapq.heapify(queue)
         while queue:
             cost, row, host, score = heapq.heappop(queue)

@@ -241,6 +241,19 @@ def test_min_inbound_one_leaves_no_orphan_where_everybody_is_a_candidate(seed):
     )
 
 
+def test_min_inbound_reaches_no_copy_and_nothing_that_an_editor_left_out():
+    items = [replace(item, excludes=("i04",)) for item in make_items(10)]
+    items[3] = replace(items[3], text=items[2].text)
+    items[5] = replace(items[5], recommend=False)
+    ranking = [[(c, 0.5) for c in range(10) if c not in (r, 3, 4, 5, 6, 7)] for r in range(10)]  # 6 stands nowhere
+    lists = shown(items, ranking, 4, rules=Rules(min_inbound=1, no_recommend=frozenset({"i07"})))
+    reached = {row for picks in lists for row in rows(picks)}
+    assert reached == {0, 1, 2, 6, 8, 9}
+    assert 3 in {
+        row for picks in shown(items, ranking, 4, rules=replace(NO_RULES, min_inbound=1)) for row in rows(picks)
+    }
+
+
 def test_min_inbound_keeps_to_the_other_rules():
     items = make_items(30, group=lambda row: f"g{row % 7}")
     ranking = random_ranking(5, 30, 29)
