@@ -1,73 +1,118 @@
-"""How well related lists find the items that authors linked to themselves: nDCG@10 on real collections.
+"""How well related lists find the items that authors linked to themselves, on real collections.
 
 RECS_DATA names a folder of collections; each is a folder with
     data.jsonl    one item a line: id, title, text, …
-    links.jsonl   one link a line: src, dst, anchor, out_degree (links that leave src)
-Sources of eight links and more (round-ups) are left out; the anchor text of every link is removed from its source
-before anything is computed; all other items are ranked; gains are binary; the mean is over sources.
+    links.jsonl   one link a line: src, dst and the words that carry it, anchor
+Links are hidden, and sources of eight and more left out, as `recs evaluate` does it. Printed is nDCG@10 of each ranking
+with its 95 % interval and how far it is behind the default, source by source: for each collection, for the mean of the
+collections, and for all their sources together.
 
-    RECS_DATA=… python benchmarks/related_quality.py [collection …]
+    RECS_DATA=… python benchmarks/related_quality.py [--text text_full] [collection …]
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import os
-import re
-import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from recs import Cache, Item, read_items, related_items
+from recs import Cache, read_items, related_items
+from recs.evaluate import DEPTH, _by_score, _ids, _naive, judged_sources, with_judgments
+from recs.items import Collection
+from recs.lexical import bm25_scores, tfidf_matrix
+from recs.links import hide_links
+from recs.metrics import RESAMPLES, bootstrap, ndcg
+from recs.readers import read_records
+from recs.rules import NO_RULES
 
 COLLECTIONS = ("18f_blog", "rust_blog", "recipes", "til", "podcast_syntax")
-DEPTH = 10
-ROUND_UP = 8
+RANKINGS = ("fused", "fused terms", "TF-IDF", "BM25", "naive dense")
+
+Values = npt.NDArray[np.float64]
 
 
-def collection(folder: Path) -> tuple[list[Item], dict[str, set[str]]]:
-    """Return the items without the anchors of their links, and the ids that each judged source links to."""
-    links = [json.loads(line) for line in (folder / "links.jsonl").read_text(encoding="utf-8").splitlines()]
-    anchors: dict[str, list[str]] = {}
-    judged: dict[str, set[str]] = {}
-    for link in links:
-        anchors.setdefault(link["src"], []).append(link["anchor"])
-        if link["out_degree"] < ROUND_UP and link["src"] != link["dst"]:
-            judged.setdefault(link["src"], set()).add(link["dst"])
-    records = [json.loads(line) for line in (folder / "data.jsonl").read_text(encoding="utf-8").splitlines()]
-    for record in records:
-        for anchor in sorted(filter(str.strip, anchors.get(record["id"], [])), key=len, reverse=True):
-            record["text"] = re.sub(rf"(?<!\w){re.escape(anchor)}(?!\w)", " ", record["text"], count=1)
-    kept = [{name: record.get(name) for name in ("id", "title", "text")} for record in records]
-    return list(read_items(kept)), judged
+def judge(
+    folder: Path, *, cache: Cache | bool, rankings: tuple[str, ...] = RANKINGS, text: str = "text"
+) -> dict[str, Values]:
+    """Return nDCG@10 of each judged source of a collection, in the order of their ids, by ranking."""
+    collection = read_items(folder / "data.jsonl", fields={"text": text})
+    collection = with_judgments(collection, read_records(folder / "links.jsonl"))
+    judged, _ = judged_sources(collection.public)
+    items = hide_links(collection.public, collection.boilerplate)
+    hidden = Collection(tuple(items), collection.source)
+    texts = [f"{item.title}\n{item.text}" for item in items]
+    terms = tfidf_matrix(texts).matrix
+    made = {
+        "fused": lambda: _ids(related_items(hidden, k=DEPTH, rules=NO_RULES, cache=cache)),
+        "fused terms": lambda: _ids(
+            related_items(hidden, k=DEPTH, rules=NO_RULES, cache=cache, signals="terms,mentions")
+        ),
+        "TF-IDF": lambda: _by_score(items, lambda start, stop: (terms[start:stop] @ terms.T).toarray()),
+        "BM25": lambda: _by_score(items, bm25_scores(texts)),
+        "naive dense": lambda: _naive(items, cache=cache),
+    }
+    lists = {name: made[name]() for name in rankings}
+    return {
+        name: np.array([ndcg(found[source], judged[source], DEPTH) for source in sorted(judged)])
+        for name, found in lists.items()
+    }
 
 
-def ndcg(ranked: list[str], relevant: set[str]) -> float:
-    """Return nDCG at `DEPTH` with binary gains."""
-    gained = sum(1 / np.log2(rank + 2) for rank, name in enumerate(ranked[:DEPTH]) if name in relevant)
-    return float(gained / sum(1 / np.log2(rank + 2) for rank in range(min(DEPTH, len(relevant)))))
+def mean_of_means(collections: list[Values]) -> tuple[float, float, float]:
+    """Return the mean of the means of several collections, and the interval that resampling the sources gives it."""
+    generator = np.random.default_rng(0)
+    means = [
+        np.mean([values[generator.integers(0, len(values), len(values))].mean() for values in collections])
+        for _ in range(RESAMPLES)
+    ]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(np.mean([values.mean() for values in collections])), float(low), float(high)
 
 
-def judge(folder: Path, *, signals: str, cache: Cache | bool) -> float:
-    """Return the mean nDCG@10 of one collection."""
-    items, judged = collection(folder)
-    lists = related_items(items, k=DEPTH, signals=signals, cache=cache)  # type: ignore[arg-type]
-    return float(
-        np.mean([ndcg([match.id for match in lists[src]], dst) for src, dst in judged.items() if src in lists])
-    )
+def show(name: str, rows: Mapping[str, tuple[Any, Any]]) -> None:
+    print(f"\n{name:18}{'nDCG@10':>24}{'behind the default':>28}")
+    for ranking, (found, behind) in rows.items():
+        line = f"{ranking:18}{found[0]:8.4f} [{found[1]:.3f}, {found[2]:.3f}]"
+        print(line if behind is None else f"{line}{behind[0]:+12.4f} [{behind[1]:+.3f}, {behind[2]:+.3f}]")
+
+
+def interval(values: Values) -> tuple[float, float, float]:
+    found = bootstrap(values)
+    return found.mean, found.low, found.high
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--text", default="text", help="the field that holds the text: text_full has the sponsors in it"
+    )
+    parser.add_argument("collections", nargs="*")
+    arguments = parser.parse_args()
     root = Path(os.environ["RECS_DATA"])
-    names = sys.argv[1:] or [name for name in COLLECTIONS if (root / name).is_dir()]
+    names = arguments.collections or [name for name in COLLECTIONS if (root / name).is_dir()]
     with Cache() as cache:
-        table = {name: {s: judge(root / name, signals=s, cache=cache) for s in ("dense", "terms")} for name in names}
-    print(f"{'nDCG@10':18}{'dense':>8}{'terms':>8}")
-    for name, row in table.items():
-        print(f"{name:18}{row['dense']:8.3f}{row['terms']:8.3f}")
-    dense, terms = (np.mean([row[signal] for row in table.values()]) for signal in ("dense", "terms"))
-    print(f"{'mean':18}{dense:8.3f}{terms:8.3f}")
+        found = {name: judge(root / name, cache=cache, text=arguments.text) for name in names}
+    for name, values in found.items():
+        first = values["fused"]
+        behind = {r: None if r == "fused" else interval(first - values[r]) for r in RANKINGS}
+        show(f"{name} ({len(first)})", {r: (interval(values[r]), behind[r]) for r in RANKINGS})
+    for name, combine in (
+        ("mean", mean_of_means),
+        ("pooled", lambda collections: interval(np.concatenate(collections))),
+    ):
+        rows = {}
+        for ranking in RANKINGS:
+            differences = [values["fused"] - values[ranking] for values in found.values()]
+            rows[ranking] = (
+                combine([values[ranking] for values in found.values()]),
+                None if ranking == "fused" else combine(differences),
+            )
+        show(name, rows)
 
 
 if __name__ == "__main__":
