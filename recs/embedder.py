@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,10 @@ from recs.hardware import Precision, resolve_device, resolve_precision
 from recs.hub import can_download, download_model
 from recs.models import DEFAULT_MODEL, ModelSpec, find_model, missing_model_message, read_model
 from recs.tokenizer import ModelTokenizer
+
+if TYPE_CHECKING:
+    from recs.cache import Cache
+    from recs.torch_encoder import TorchEncoder
 
 Overflow = Literal["chunk", "truncate", "error"]
 OVERFLOWS: tuple[Overflow, ...] = ("chunk", "truncate", "error")
@@ -43,31 +47,19 @@ class Progress:
     tokens: int
 
 
-class VectorStore(Protocol):
-    """What `Embedder.embed` keeps its work in; `recs.Cache` is one."""
+class _Piece(NamedTuple):
+    """What is embedded: tokens with all that goes around them, weight in the mean, characters in the item's text."""
 
-    def get_chunks(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]: ...
-    def put_chunks(self, records: Mapping[bytes, bytes]) -> None: ...
-    def get_vectors(self, space: str, keys: Sequence[bytes], dim: int) -> Mapping[bytes, FloatArray]: ...
-    def put_vectors(self, space: str, vectors: Mapping[bytes, FloatArray], spec: ModelSpec) -> None: ...
-
-
-class Encoder(Protocol):
-    """What turns one batch of token ids into vectors."""
-
-    @property
-    def batch_tokens(self) -> int: ...
-    def encode(self, ids: Sequence[Sequence[int]]) -> FloatArray: ...
+    text: str
+    length: int
+    weight: int
+    span: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """One text cut to the window: what is embedded, and what each piece counts for in the mean."""
+class _Document(NamedTuple):
+    """One text cut to the window, its tokens, and how many of them are in no piece."""
 
-    pieces: tuple[str, ...]
-    lengths: tuple[int, ...]
-    weights: tuple[int, ...]
-    spans: tuple[tuple[int, int], ...]
+    pieces: list[_Piece]
     tokens: int
     lost: int
 
@@ -99,7 +91,7 @@ class Embedder:
         device: str | None = None,
         precision: str = "auto",
         tokenizer: ModelTokenizer | None = None,
-        encoder: Encoder | None = None,
+        encoder: TorchEncoder | None = None,
     ) -> None:
         self.spec = spec
         self.device = resolve_device(device)
@@ -122,7 +114,7 @@ class Embedder:
         return ModelTokenizer(self.spec.folder, lowercase=self.spec.lowercase)
 
     @cached_property
-    def _encoder(self) -> Encoder:
+    def _encoder(self) -> TorchEncoder:
         if self._given_encoder is not None:
             return self._given_encoder
         from recs.torch_encoder import TorchEncoder
@@ -154,7 +146,7 @@ class Embedder:
         if a.similarity == "cosine":
             x, y = unit_rows(x), unit_rows(y)
         if a.similarity == "euclidean":
-            return -np.stack([np.linalg.norm(y - row, axis=1) for row in x]) if len(x) else np.zeros((0, len(y)))
+            return -np.array([np.linalg.norm(y - row, axis=1) for row in x]).reshape(len(x), len(y))
         return x @ y.T
 
     def embed(
@@ -165,7 +157,7 @@ class Embedder:
         titles: Sequence[str] | None = None,
         role: str = "document",
         overflow: Overflow = "chunk",
-        store: VectorStore | None = None,
+        store: Cache | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Embeddings:
         """Embed n texts.
@@ -222,7 +214,7 @@ class Embedder:
         *,
         role: str,
         overflow: Overflow,
-        store: VectorStore | None,
+        store: Cache | None,
     ) -> list[_Document]:
         prompt = self.spec.prompts.get(role, "")
         policy = json.dumps([_CHUNKING, self.spec.fingerprint, prompt, overflow == "chunk"])
@@ -249,40 +241,38 @@ class Embedder:
         room = self.spec.max_tokens - self.tokenizer.special_tokens - self.tokenizer.count([prompt])[0]
         if room < 2:
             raise ModelError(f"{self.spec.name}: its context window of {self.spec.max_tokens} has no room for text.")
-        title_tokens = self.tokenizer.count([title])[0] if title else 0
-        prefixed = bool(title) and (not text or title_tokens <= room * _TITLE_SHARE)
-        prefix = title + _TITLE_END if prefixed and text else ""
+        text_tokens, title_tokens = self.tokenizer.count([text, title])
+        prefix = title + _TITLE_END if title and text and title_tokens <= room * _TITLE_SHARE else ""
         budget = room - (title_tokens if prefix else 0)
         parts = [[*part, 0] for part in self._fit(text, prompt + prefix, budget, split=split)] if text else []
-        heads = [] if prefix or not title else [[*part, 1] for part in self._fit(title, prompt, room, split=split)]
-        pieces = (heads + parts)[: None if split else 1]
-        total = self.tokenizer.count([text])[0] + (0 if prefix else title_tokens)
-        lost = 0 if split else max(total - pieces[0][2], 0)
-        return json.dumps({"prefix": bool(prefix), "parts": pieces, "tokens": total, "lost": lost}).encode()
+        if title and not prefix:
+            parts = [[*part, 1] for part in self._fit(title, prompt, room, split=split)] + parts
+            text_tokens += title_tokens
+        parts = parts if split else parts[:1]
+        lost = 0 if split else max(text_tokens - parts[0][2], 0)
+        return json.dumps({"prefix": bool(prefix), "parts": parts, "tokens": text_tokens, "lost": lost}).encode()
 
-    def _fit(self, text: str, before: str, budget: int, *, split: bool) -> list[tuple[int, int, int, int]]:
-        """Cut a text to pieces of at most `budget` tokens: (start, stop, tokens, length with all that goes around)."""
-        slack = 0
+    def _fit(self, text: str, before: str, room: int, *, split: bool) -> list[tuple[int, int, int, int]]:
+        """Cut a text to pieces of at most `room` tokens: (start, stop, tokens, length with all that goes around)."""
+        additive = self.tokenizer.is_additive
+        around = self.count_tokens([before])[0]
         while True:
-            room = max(budget - slack, 1)
-            additive = self.tokenizer.is_additive
-            spans = split_text(text, token_spans=self.tokenizer.spans, budget=room, additive=additive) if split else []
-            spans = spans or [self._head(text, room)]
-            around = self.tokenizer.special_tokens + self.tokenizer.count([before])[0]
-            if self.tokenizer.is_additive:
+            spans = [self._head(text, room)]
+            if split:
+                spans = split_text(text, token_spans=self.tokenizer.spans, budget=room, additive=additive)
+            if additive:
                 lengths = [span.tokens + around for span in spans]
             else:
                 lengths = self.count_tokens([before + text[span.start : span.stop] for span in spans])
-            excess = max(lengths, default=0) - self.spec.max_tokens
-            if excess <= 0 or budget - slack <= 1:
-                return [(s.start, s.stop, s.tokens, length) for s, length in zip(spans, lengths, strict=True)]
-            slack += excess
+            excess = max(lengths) - self.spec.max_tokens
+            if excess <= 0 or room == 1:
+                return [(*span, length) for span, length in zip(spans, lengths, strict=True)]
+            room = max(room - excess, 1)
 
     def _head(self, text: str, budget: int) -> Span:
         spans = self.tokenizer.spans(text)
-        if len(spans) <= budget:
-            return Span(0, len(text), len(spans))
-        return Span(0, spans[budget - 1][1], budget)
+        stop = len(text) if len(spans) <= budget else spans[budget - 1][1]
+        return Span(0, stop, min(len(spans), budget))
 
     # Pieces to vectors.
 
@@ -291,10 +281,10 @@ class Embedder:
         documents: Sequence[_Document],
         *,
         role: str,
-        store: VectorStore | None,
+        store: Cache | None,
         progress: Callable[[Progress], None] | None,
     ) -> dict[str, FloatArray]:
-        length_of = {p: n for d in documents for p, n in zip(d.pieces, d.lengths, strict=True)}
+        length_of = {piece.text: piece.length for document in documents for piece in document.pieces}
         texts = sorted(length_of)
         lengths = [length_of[text] for text in texts]
         space = self.space(role)
@@ -305,21 +295,18 @@ class Embedder:
         if not missing:
             return result
         todo = Progress(0, len(missing), 0, sum(lengths[i] for i in missing))
+        batches = plan_missing(texts, lengths, missing, budget=self._encoder.batch_tokens)
         unsaved: dict[bytes, FloatArray] = {}
-        for number, batch in enumerate(plan_missing(texts, lengths, missing, budget=self._encoder.batch_tokens), 1):
-            vectors = self._encode([texts[i] for i in batch])
-            for i, vector in zip(batch, vectors, strict=True):
+        for number, batch in enumerate(batches, 1):
+            for i, vector in zip(batch, self._encode([texts[i] for i in batch]), strict=True):
                 result[texts[i]] = unsaved[keys[i]] = vector
-            if store is not None and number % _BATCHES_PER_WRITE == 0:
+            if store is not None and (number % _BATCHES_PER_WRITE == 0 or number == len(batches)):
                 store.put_vectors(space, unsaved, self.spec)
                 unsaved = {}
-            todo = Progress(
-                todo.texts_done + len(batch), todo.texts, todo.tokens_done + sum(lengths[i] for i in batch), todo.tokens
-            )
+            tokens = todo.tokens_done + sum(lengths[i] for i in batch)
+            todo = replace(todo, texts_done=todo.texts_done + len(batch), tokens_done=tokens)
             if progress is not None:
                 progress(todo)
-        if store is not None and unsaved:
-            store.put_vectors(space, unsaved, self.spec)
         return result
 
     def _encode(self, texts: list[str]) -> FloatArray:
@@ -345,16 +332,13 @@ class Embedder:
     def _pool(
         self, names: tuple[str, ...], documents: Sequence[_Document], vectors: Mapping[str, FloatArray]
     ) -> Embeddings:
-        dim = self.spec.dim
-        chunks = [vectors[piece] for document in documents for piece in document.pieces]
-        chunk_vectors = np.stack(chunks) if chunks else np.zeros((0, dim), np.float32)
-        counts = np.array([len(document.pieces) for document in documents], dtype=np.int64)
-        weights = np.array([w for document in documents for w in document.weights], dtype=np.float64)
-        pooled = np.zeros((len(documents), dim), dtype=np.float64)
+        pieces = [piece for document in documents for piece in document.pieces]
+        chunk_vectors = np.array([vectors[piece.text] for piece in pieces], np.float32).reshape(-1, self.spec.dim)
+        weights = np.array([piece.weight for piece in pieces], np.float64)
+        counts = np.array([len(document.pieces) for document in documents], np.int64)
         first = np.cumsum(counts) - counts
-        if len(documents):
-            pooled = np.add.reduceat(chunk_vectors * weights[:, None], first, axis=0)
-            pooled /= np.add.reduceat(weights, first)[:, None]
+        pooled = np.add.reduceat(chunk_vectors * weights[:, None], first, axis=0)
+        pooled /= np.add.reduceat(weights, first)[:, None]
         if self.spec.similarity == "cosine":
             pooled = unit_rows(pooled)
         single = counts == 1
@@ -368,9 +352,9 @@ class Embedder:
             model=self.spec.name,
             chunk_vectors=chunk_vectors,
             chunk_rows=np.repeat(np.arange(len(documents)), counts),
-            chunk_spans=np.array([span for document in documents for span in document.spans], np.int64).reshape(-1, 2),
-            tokens=np.array([document.tokens for document in documents], dtype=np.int64),
-            tokens_lost=np.array([document.lost for document in documents], dtype=np.int64),
+            chunk_spans=np.array([piece.span for piece in pieces], np.int64).reshape(-1, 2),
+            tokens=np.array([document.tokens for document in documents], np.int64),
+            tokens_lost=np.array([document.lost for document in documents], np.int64),
         )
 
 
@@ -414,18 +398,13 @@ def _render(record: bytes, text: str, title: str, prompt: str) -> _Document:
     """Put prompt and title around the pieces that a record of `Embedder._cut` describes."""
     content: dict[str, Any] = json.loads(record)
     before = prompt + (title + _TITLE_END if content["prefix"] else "")
-    pieces = tuple(
-        prompt + title[start:stop] if of_title else before + text[start:stop]
-        for start, stop, _, _, of_title in content["parts"]
-    )
-    return _Document(
-        pieces=pieces,
-        lengths=tuple(part[3] for part in content["parts"]),
-        weights=tuple(max(part[2], 1) for part in content["parts"]),
-        spans=tuple((0, 0) if part[4] else (part[0], part[1]) for part in content["parts"]),
-        tokens=content["tokens"],
-        lost=content["lost"],
-    )
+    pieces = [
+        _Piece(prompt + title[start:stop], length, max(tokens, 1), (0, 0))
+        if of_title
+        else _Piece(before + text[start:stop], length, max(tokens, 1), (start, stop))
+        for start, stop, tokens, length, of_title in content["parts"]
+    ]
+    return _Document(pieces, content["tokens"], content["lost"])
 
 
 def _strings(texts: Sequence[str]) -> Sequence[str]:
