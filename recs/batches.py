@@ -42,13 +42,8 @@ def plan_missing(texts: Sequence[str], lengths: Sequence[int], missing: set[int]
     its batches goes on with the very same ones, and ends with the same bytes. What is missing from the other batches
     (one text of many was edited) is planned anew.
     """
-    kept: list[list[int]] = []
-    rest: list[int] = []
-    for batch in plan_batches(texts, lengths, budget=budget):
-        wanted = [i for i in batch if i in missing]
-        if len(wanted) == len(batch):
-            kept.append(batch)
-        else:
-            rest.extend(wanted)
+    batches = plan_batches(texts, lengths, budget=budget)
+    kept = [batch for batch in batches if missing.issuperset(batch)]
+    rest = sorted(missing.difference(*kept))
     again = plan_batches([texts[i] for i in rest], [lengths[i] for i in rest], budget=budget)
     return kept + [[rest[i] for i in batch] for batch in again]

@@ -10,36 +10,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from operator import le
 from typing import NamedTuple
 
 TokenSpans = Callable[[str], Sequence[tuple[int, int]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A piece of an item's text that fits a model's context window.
-
-    Attributes
-    ----------
-    item_id, index
-        The item, and the place of the chunk in it, from 0.
-    text
-        `item.text[start:stop]`.
-    start, stop
-        The span in characters, half open. The spans of an item's chunks tile its text.
-    tokens
-        Tokens in `text`, special tokens left out.
-    """
-
-    item_id: str
-    index: int
-    text: str
-    start: int
-    stop: int
-    tokens: int
 
 
 class Span(NamedTuple):

@@ -9,30 +9,35 @@ from typing import Any
 # What stands between two pieces of text, as the number of newlines.
 _NONE, _LINE, _BLOCK, _SECTION = 0, 1, 2, 3
 
-HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-
 
 def _names(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
+_HEADINGS = _names("h1 h2 h3 h4 h5 h6")
 _BLOCKS = _names(
     """address article aside blockquote body caption center dd details dir div dl dt fieldset figcaption figure footer
     header hgroup hr legend li listing main menu ol p pre search section summary table tr ul xmp"""
 )
-_LINES = frozenset({"caption", "dd", "dt", "li", "tr"})
-_CELLS = frozenset({"td", "th"})
-_LISTS = frozenset({"dir", "menu", "ol", "ul"})
-_VERBATIM = frozenset({"listing", "pre", "xmp"})
-_CODE = frozenset({"kbd", "samp", "x-code", "x-tt"})
-_COUNTED = _LISTS | _VERBATIM | _CODE | {"article", "blockquote", "figure", "main"}
+_LINES = _names("caption dd dt li tr")
+# What stands before an element; after it there is the same, but a block after a heading.
+_BREAKS = dict.fromkeys(_BLOCKS, _BLOCK) | dict.fromkeys(_LINES, _LINE) | dict.fromkeys(_HEADINGS, _SECTION)
+_CELLS = _names("td th")
+_LISTS = _names("dir menu ol ul")
+# Elements that are counted while they are open, with what they are counted as.
+_KINDS = {
+    **dict.fromkeys(_names("listing pre xmp"), "verbatim"),
+    **dict.fromkeys(_names("kbd samp x-code x-tt"), "code"),
+    **dict.fromkeys(_names("article main"), "article"),
+    **dict.fromkeys(_names("blockquote figure"), "quote"),
+}
 _DROPPED = _names(
     """annotation annotation-xml audio canvas datalist embed frame frameset head iframe input map nav noembed noframes
     noscript rp rt script style svg template textarea title video
     x-applet x-button x-form x-object x-select x-template"""
 )
-_PAGE_PARTS = frozenset({"aside", "footer", "header"})
-_PAGE_ROLES = frozenset({"banner", "complementary", "contentinfo", "navigation", "search"})
+_PAGE_PARTS = _names("aside footer header")
+_PAGE_ROLES = _names("banner complementary contentinfo navigation search")
 # Classes and ids of what is not the author's text: lists injected by plugins, share buttons, marks of footnotes and of
 # headings, numbers of code lines, words for screen readers.
 _DROPPED_NAME = re.compile(
@@ -42,16 +47,14 @@ _DROPPED_NAME = re.compile(
     r"|footnote-ref|footnote-backref|reversefootnote|footnote-return|fnref[\w:.-]*"
     r"|gutter|lineno|linenos|linenodiv|rouge-gutter|line-numbers-rows|hljs-ln-numbers"
 )
-_ELEMENTS = (
-    HEADINGS
-    | _BLOCKS
-    | _DROPPED
-    | _names(
+_ELEMENTS = _DROPPED.union(
+    _BREAKS,
+    _names(
         """a abbr acronym applet area b base basefont bdi bdo big blink body br button cite code col colgroup data del
         dfn em font form html i img ins kbd label link mark marquee math meta meter nobr object optgroup option output
         param picture progress q rb rtc ruby s samp select slot small source span strike strong sub sup tbody td tfoot
         th thead time track tt u var wbr"""
-    )
+    ),
 )
 _HIDING_STYLE = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 # Control characters, soft hyphens, zero-width spaces, marks of byte order: nothing that a reader sees. Joiners are
@@ -82,8 +85,7 @@ def html_text(source: str, *, shortcodes: bool = True) -> str:
         root = contents[0] if len(contents) == 1 else root
     # WordPress stores paragraphs as lines between blank lines and makes the tags when it shows them.
     walker = _Walker(is_page=is_page, blank_lines=not _PARAGRAPH_TAG.search(source))
-    if shortcodes:
-        walker.shortcode = shortcode_pattern(source)
+    walker.shortcode = shortcode_pattern(source) if shortcodes else None
     walker.walk(root)
     return "".join(walker.writer.parts)
 
@@ -95,7 +97,7 @@ def is_element(name: str) -> bool:
 
 def is_block(name: str) -> bool:
     """Whether an element of that name stands on lines of its own."""
-    return name in _BLOCKS or name in HEADINGS
+    return name in _BREAKS
 
 
 # Formatting elements left open are opened again in every later block, so n of them before n paragraphs make n² nodes;
@@ -114,10 +116,11 @@ _TOKEN = re.compile(
     r"(?:[\s/]++|[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?)?)*+>?",
     re.IGNORECASE | re.DOTALL,
 )
-_VOID = _names("area base br col embed hr img input link meta param source track wbr")
-# An opening tag closes an element of its own kind here, so these do not nest by themselves.
-_NOT_NESTING = _names("body colgroup head html optgroup option p tbody td tfoot th thead tr")
-_ITEMS = frozenset({"dd", "dt", "li"})
+# Void elements, and those of which an opening tag closes another of its own kind.
+_NOT_NESTING = _names(
+    """area base body br col colgroup embed head hr html img input link meta optgroup option p param source tbody td
+    tfoot th thead tr track wbr"""
+)
 # Deeper than any page that somebody wrote. At each tag a parser may look through all the elements that are open.
 _DEEPEST = 256
 
@@ -128,15 +131,12 @@ def _tame(source: str) -> str:
     if source.count("<") - source.count("</") <= _DEEPEST:
         return source
     depth = _Depth()
-    if not any(depth.is_too_deep(token) for token in _TOKEN.finditer(source)):
-        return source
-    depth = _Depth()
 
     def flatten(token: re.Match[str]) -> str:
         if not depth.is_too_deep(token):
             return token[0]
-        is_block = token["name"].lower() in _BLOCKS or token["name"].lower() in HEADINGS
-        return f"<{token['end']}{'br' if is_block else 'wbr'}{token[0][token.end('name') - token.start() :]}"
+        name = "br" if token["name"].lower() in _BREAKS else "wbr"
+        return f"<{token['end']}{name}{token[0][token.end('name') - token.start() :]}"
 
     return _TOKEN.sub(flatten, source)
 
@@ -153,11 +153,11 @@ class _Depth:
 
     def is_too_deep(self, token: re.Match[str]) -> bool:
         name = (token["name"] or "").lower()
-        if not name or name in _VOID or name in _NOT_NESTING:
+        if not name or name in _NOT_NESTING:
             return False
         if token["end"]:
             return self._closes_dropped(name)
-        if name in _ITEMS:
+        if name in ("dd", "dt", "li"):
             kind = "li" if name == "li" else "dd"
             if kind == self.last_item:
                 return False
@@ -233,8 +233,7 @@ class _Walker:
         self.blank_lines = blank_lines
         self.shortcode: re.Pattern[str] | None = None
         self.open: Counter[str] = Counter()
-        self.lists = self.verbatim = self.code = 0
-        self.next_number: list[int | None] = []
+        self.next_number: list[int | None] = []  # of each list that is open, None where it has marks
         self.row_start = 0
         self.lines: list[str] = []
 
@@ -278,16 +277,14 @@ class _Walker:
         )
 
     def _is_around_article(self, tag: str) -> bool:
-        if not self.open["article"] + self.open["main"]:
-            return True
-        return tag == "footer" and not self.open["blockquote"] + self.open["figure"]
+        return not self.open["article"] or (tag == "footer" and not self.open["quote"])
 
     def _text(self, text: str) -> None:
         if not text.isascii():
             text = INVISIBLE.sub("", text)
-        if self.verbatim:
+        if self.open["verbatim"]:
             self.lines.append(text)
-        elif self.code and not text.isspace():
+        elif self.open["code"] and not text.isspace():
             self.writer.verbatim(text.replace("\n", " "))
         else:
             if self.shortcode is not None and "[" in text:
@@ -298,15 +295,25 @@ class _Walker:
                 self.writer.words(piece)
 
     def _separate(self, newlines: int) -> None:
-        self.writer.separate(min(newlines, _LINE) if self.lists else newlines)
+        self.writer.separate(min(newlines, _LINE) if self.next_number else newlines)
 
     def _enter(self, node: Any, tag: str) -> None:
-        if self.verbatim:
-            self._break_code(tag)
-        elif tag in HEADINGS:
-            self._separate(_SECTION)
-        elif tag in _BLOCKS:
-            self._separate(_LINE if tag in _LINES else _BLOCK)
+        self._break_before(node, tag)
+        if tag in _KINDS:
+            self.open[_KINDS[tag]] += 1
+        elif tag == "li":
+            self.writer.mark = self._mark()
+        elif tag == "tr":
+            self.row_start = len(self.writer.parts)
+        elif tag in _LISTS:
+            self.next_number.append(_first_number(node.attributes.get("start")) if tag == "ol" else None)
+
+    def _break_before(self, node: Any, tag: str) -> None:
+        if self.open["verbatim"]:  # highlighters put each line of code in an element
+            if tag == "br" or (tag in _BLOCKS and self.lines and not self.lines[-1].endswith("\n")):
+                self.lines.append("\n")
+        elif tag in _BREAKS:
+            self._separate(_BREAKS[tag])
         elif tag == "br":
             self._separate(_BLOCK if self.writer.pending else _LINE)
         elif tag == "img":
@@ -314,36 +321,21 @@ class _Walker:
             self.writer.words("" if _FILE_NAME.fullmatch(alternative.strip()) else f" {alternative} ")
         elif tag in _CELLS:
             self.writer.cell(is_first=len(self.writer.parts) == self.row_start)
-        if tag in _COUNTED:
-            self._count(tag, 1)
-        self._prepare_line(node, tag)
-
-    def _prepare_line(self, node: Any, tag: str) -> None:
-        """Remember what the next item of a list or row of a table begins with."""
-        if tag == "li":
-            self.writer.mark = self._mark()
-        elif tag == "tr":
-            self.row_start = len(self.writer.parts)
-        elif tag in _LISTS:
-            self.next_number.append(_first_number(node.attributes.get("start")) if tag == "ol" else None)
 
     def _leave(self, tag: str) -> None:
-        if tag in _COUNTED:
-            self._count(tag, -1)
-        if tag in _CELLS:
+        kind = _KINDS.get(tag)
+        if kind:
+            self.open[kind] -= 1
+        elif tag in _CELLS:
             self.writer.is_held = False
-        if tag in _LISTS:
+        elif tag in _LISTS:
             self.next_number.pop()
-        if tag in _VERBATIM and not self.verbatim:
+        if self.open["verbatim"]:
+            return
+        if kind == "verbatim":
             self._write_code()
-        if not self.verbatim and (tag in _BLOCKS or tag in HEADINGS):
-            self._separate(_LINE if tag in _LINES else _BLOCK)
-
-    def _count(self, tag: str, step: int) -> None:
-        self.open[tag] += step
-        self.lists += step * (tag in _LISTS)
-        self.verbatim += step * (tag in _VERBATIM)
-        self.code += step * (tag in _CODE)
+        if tag in _BREAKS:
+            self._separate(min(_BREAKS[tag], _BLOCK))
 
     def _mark(self) -> str:
         number = self.next_number[-1] if self.next_number else None
@@ -351,11 +343,6 @@ class _Walker:
             return "- "
         self.next_number[-1] = number + 1
         return f"{number}. "
-
-    def _break_code(self, tag: str) -> None:
-        """Begin a new line of code: highlighters put each line in an element."""
-        if tag == "br" or (tag in _BLOCKS and self.lines and not self.lines[-1].endswith("\n")):
-            self.lines.append("\n")
 
     def _write_code(self) -> None:
         # Two blank lines would read as the end of a section.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -80,15 +81,13 @@ class TorchEncoder:
         float32 array of shape (b, d), rows in the order of `ids`
         """
         torch = self._torch
-        longest = max(map(len, ids))
-        padded = np.full((len(ids), longest), self._pad, dtype=np.int64)
-        mask = np.zeros((len(ids), longest), dtype=np.int64)
-        for row, sequence in enumerate(ids):
-            padded[row, : len(sequence)] = sequence
-            mask[row, : len(sequence)] = 1
+        lengths = np.array([len(sequence) for sequence in ids])
+        mask = np.arange(lengths.max()) < lengths[:, None]
+        padded = np.full(mask.shape, self._pad, dtype=np.int64)
+        padded[mask] = np.concatenate(ids)
         features: dict[str, Any] = {
             "input_ids": torch.from_numpy(padded).to(self.device),
-            "attention_mask": torch.from_numpy(mask).to(self.device),
+            "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
         }
         with torch.inference_mode():
             for position, module in enumerate(self._model):
@@ -102,16 +101,14 @@ class TorchEncoder:
 def _available(torch: Any, device: str) -> str:
     """Return `device`, or "cpu" where the system has it but this build of torch does not."""
     kind = device.partition(":")[0]
-    if kind == "cpu":
-        return "cpu"
-    if kind == "cuda" and torch.cuda.is_available():
+    backends = {"cuda": torch.cuda, "mps": torch.backends.mps}
+    if kind != "cpu" and kind not in backends:
+        raise OptionError(f"device is {device!r}, expected cpu, cuda, cuda:N or mps.")
+    if kind != "cpu" and backends[kind].is_available():
         return device
-    if kind == "mps" and torch.backends.mps.is_available():
-        return device
-    if kind in ("cuda", "mps"):
+    if kind != "cpu":
         _log.warning("torch %s cannot use the device %s; computing on the processor.", torch.__version__, device)
-        return "cpu"
-    raise OptionError(f"device is {device!r}, expected cpu, cuda, cuda:N or mps.")
+    return "cpu"
 
 
 def _load(loader: Any, spec: ModelSpec, device: str) -> Any:
@@ -143,35 +140,27 @@ def _check_weights(model: Any, folder: Path) -> None:
     """
     import torch
 
-    for position, module in enumerate(model):
-        home = folder / (getattr(model, "module_paths", None) or _module_paths(folder))[position]
+    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    for position, (module, entry) in enumerate(zip(model, modules, strict=True)):
+        home = folder / entry["path"]
         stored = _stored_tensors(home)
         if not stored and position > 0:
             continue
         network = module.auto_model if position == 0 else module
-        loaded = network.state_dict()
         prefix = f"{getattr(network, 'base_model_prefix', '')}."
-        named = {name.removeprefix(prefix): name for name in stored}
-        loaded_names = {name.removeprefix(prefix): name for name in loaded}
-        missing = sorted(set(loaded_names) - set(named))
-        unexpected = sorted(name for name in set(named) - set(loaded_names) if not name.endswith("position_ids"))
+        loaded = {name.removeprefix(prefix): tensor for name, tensor in network.state_dict().items()}
+        names = {name.removeprefix(prefix): name for name in stored}
+        missing = sorted(loaded.keys() - names.keys())
+        unexpected = sorted(name for name in names.keys() - loaded.keys() if not name.endswith("position_ids"))
         if missing or unexpected:
             raise WeightsError(
                 f"{home}: {len(missing)} weights that {type(network).__name__} needs are missing"
                 f"{f' (the first is {missing[0]})' if missing else ''} and {len(unexpected)} are not part of it"
                 f"{f' (the first is {unexpected[0]})' if unexpected else ''}; these files are of another architecture."
             )
-        for short, name in named.items():
-            if short in loaded_names:
-                tensor = loaded[loaded_names[short]]
-                if not torch.equal(tensor.cpu(), stored[name].to(tensor.dtype)):
-                    raise WeightsError(f"{home}: {name} in memory is not what the file holds.")
-
-
-def _module_paths(folder: Path) -> list[str]:
-    import json
-
-    return [entry["path"] for entry in json.loads((folder / "modules.json").read_text(encoding="utf-8"))]
+        for name, tensor in loaded.items():
+            if not torch.equal(tensor.cpu(), stored[names[name]].to(tensor.dtype)):
+                raise WeightsError(f"{home}: {names[name]} in memory is not what the file holds.")
 
 
 def _stored_tensors(folder: Path) -> Mapping[str, Any]:

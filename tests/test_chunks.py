@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recs.chunks import Chunk, Span, split_text
+from recs.chunks import Span, split_text
 
 TokenSpans = Callable[[str], Sequence[tuple[int, int]]]
 
@@ -241,12 +241,6 @@ def test_split_text_long_text_takes_linear_time(unit: str) -> None:
         return time.process_time() - start
 
     assert seconds(400_000) < 4 * 4 * max(seconds(100_000), 0.02)
-
-
-def test_chunk_is_frozen() -> None:
-    chunk = Chunk("a", 0, "text", 0, 4, 1)
-    with pytest.raises(AttributeError):
-        chunk.index = 1  # type: ignore[misc]
 
 
 @pytest.mark.data
