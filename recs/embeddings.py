@@ -11,7 +11,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -102,7 +102,13 @@ class Embeddings:
             raise EmbeddingError("ids must be strings; convert integers with str() so that they match the items' ids.")
         if not model:
             raise EmbeddingError("vectors made elsewhere need the name of the model that made them: model='name'.")
-        exact = np.asarray(X, dtype=np.float64)
+        try:
+            given = np.asarray(X)
+            if given.dtype.kind not in "biufO":
+                raise TypeError(f"they are of type {given.dtype}")
+            exact = given.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise EmbeddingError(f"the vectors are no table of numbers ({error}); expected shape (n, d).") from error
         if exact.size == 0 and not names:
             exact = exact.reshape(0, 0)
         check_vectors(exact, names, similarity, unit=False)
@@ -144,17 +150,15 @@ class Embeddings:
         rows = np.array([row_of[name] for name in ids], dtype=np.int64)
         new_row = np.full(len(self.ids), -1, dtype=np.int64)
         new_row[rows] = np.arange(len(rows))
-        chunk_order = np.flatnonzero(new_row[self.chunk_rows] >= 0) if len(self.chunk_rows) else _no_rows()
-        chunk_order = chunk_order[np.argsort(new_row[self.chunk_rows[chunk_order]], kind="stable")]
-        return type(self)(
+        order = np.flatnonzero(new_row[self.chunk_rows] >= 0)
+        order = order[np.argsort(new_row[self.chunk_rows[order]], kind="stable")]
+        return replace(
+            self,
             ids=tuple(ids),
             vectors=self.vectors[rows],
-            fingerprint=self.fingerprint,
-            similarity=self.similarity,
-            model=self.model,
-            chunk_vectors=self.chunk_vectors[chunk_order],
-            chunk_rows=new_row[self.chunk_rows[chunk_order]],
-            chunk_spans=self.chunk_spans[chunk_order] if len(self.chunk_spans) else self.chunk_spans,
+            chunk_vectors=self.chunk_vectors[order],
+            chunk_rows=new_row[self.chunk_rows[order]],
+            chunk_spans=self.chunk_spans[order] if len(self.chunk_spans) else self.chunk_spans,
             tokens=self.tokens[rows] if len(self.tokens) else self.tokens,
             tokens_lost=self.tokens_lost[rows] if len(self.tokens_lost) else self.tokens_lost,
         )
@@ -175,13 +179,7 @@ class Embeddings:
         ------
         OutputError
         """
-        manifest = {
-            "format": _FORMAT,
-            "ids": self.ids,
-            "fingerprint": self.fingerprint,
-            "similarity": self.similarity,
-            "model": self.model,
-        }
+        manifest = {"format": _FORMAT, **{name: getattr(self, name) for name in _MANIFEST}}
         buffer = io.BytesIO()
         np.savez(
             buffer,
@@ -204,17 +202,13 @@ class Embeddings:
                 manifest = json.loads(archive["manifest"].tobytes())
                 if manifest.get("format") != _FORMAT:
                     raise SourceError(f"{path}: format {manifest.get('format')!r}, expected {_FORMAT!r}.")
-                return cls(
-                    ids=tuple(manifest["ids"]),
-                    fingerprint=manifest["fingerprint"],
-                    similarity=manifest["similarity"],
-                    model=manifest["model"],
-                    **{name: archive[name] for name in _ARRAYS},
-                )
+                known = {name: manifest[name] for name in _MANIFEST} | {"ids": tuple(manifest["ids"])}
+                return cls(**known, **{name: archive[name] for name in _ARRAYS})
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise SourceError(f"{path}: not a file of embeddings written by recs ({error}).") from error
 
 
+_MANIFEST = ("ids", "fingerprint", "similarity", "model")
 _ARRAYS = ("vectors", "chunk_vectors", "chunk_rows", "chunk_spans", "tokens", "tokens_lost")
 
 
