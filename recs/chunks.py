@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from operator import le
 from typing import NamedTuple
 
@@ -106,9 +106,7 @@ def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: boo
         parts: list[tuple[int, int, int | None]] = []
         for left, right in pairwise(edges):
             tokens = right.tokens - left.tokens
-            known = (
-                additive and tokens <= budget and _at_white_space(piece, left.at) and _at_white_space(piece, right.at)
-            )
+            known = additive and tokens <= budget and all(_at_white_space(piece, edge.at) for edge in (left, right))
             parts.append((start + left.at, start + right.at, tokens if known else None))
         todo.extend(reversed(parts))
     return done
@@ -178,18 +176,9 @@ def _token_starts(text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
     starts = [begin for begin, _ in spans]
     if all(map(le, starts, starts[1:])) and not _SPACE.search("".join(map(text[: starts[-1] + 1].__getitem__, starts))):
         return starts
-    starts = []
-    last = 0
-    for begin, stop in spans:
-        start = begin
-        if begin < stop and text[begin].isspace():
-            while start < stop and text[start].isspace():
-                start += 1
-            if start == stop:
-                start = begin
-        last = max(last, start)
-        starts.append(last)
-    return starts
+    words = (text[begin:stop].lstrip() for begin, stop in spans)
+    inked = (stop - len(word) if word else begin for (begin, stop), word in zip(spans, words, strict=True))
+    return list(accumulate(inked, max))
 
 
 def _candidates(text: str, starts: Sequence[int], budget: int) -> Iterator[_Cut]:

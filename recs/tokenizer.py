@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from recs.errors import ModelError
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ModelTokenizer:
@@ -50,11 +47,12 @@ class ModelTokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, special tokens included."""
-        return self._ids(texts, special=True)
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast([self._prepare(t) for t in texts])]
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has, special tokens left out."""
-        return list(map(len, self._ids(texts, special=False)))
+        encodings = self._tokenizer.encode_batch_fast([self._prepare(t) for t in texts], add_special_tokens=False)
+        return [len(encoding.ids) for encoding in encodings]
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text as written in the vocabulary, special tokens included."""
@@ -64,13 +62,7 @@ class ModelTokenizer:
         """Return the span in characters, half open, of each token of a text, special tokens left out."""
         return list(self._tokenizer.encode(self._prepare(text), add_special_tokens=False).offsets)
 
-    def _ids(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
-        prepared = list(map(self._prepare, texts))
-        return [found.ids for found in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=special)]
-
     def _prepare(self, text: str) -> str:
-        if not text.isascii():
-            text = _SURROGATE.sub("\ufffd", text)  # the library takes none
         if not self._lowercase:
             return text
         lowered = text.lower()
