@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -107,27 +107,28 @@ class Cache:
     # Opening.
 
     def _open(self) -> sqlite3.Connection:
+        connection = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = self._connect(self.path.absolute().as_uri() + "?mode=rwc")
-            with self._guard():
+            with self._guard(writing=True):
                 self._prepare(connection)
             return connection
         except (OSError, sqlite3.OperationalError) as error:
+            if connection is not None:
+                connection.close()
             return self._open_read_only(error)
 
     def _open_read_only(self, reason: Exception) -> sqlite3.Connection:
         self._give_up(reason)
-        if not self.path.is_file():
-            connection = self._connect(":memory:")
-            connection.executescript(_TABLES)
-            return connection
-        try:
-            connection = self._connect(self.path.absolute().as_uri() + "?mode=ro&immutable=1")
+        if self.path.is_file():
             with self._guard():
-                self._check_ours(connection)
-        except sqlite3.OperationalError as error:
-            raise CacheError(f"{self.path}: cannot be read ({error}); choose another folder with --cache.") from error
+                connection = self._connect(self.path.absolute().as_uri() + "?mode=ro&immutable=1")
+                if _tables(connection):  # a disk that was full from the start leaves a file without any
+                    self._check_ours(connection)
+                    return connection
+        connection = self._connect(":memory:")
+        connection.executescript(_TABLES)
         return connection
 
     @staticmethod
@@ -135,20 +136,21 @@ class Cache:
         return sqlite3.connect(name, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if _tables(connection):
             self._check_ours(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            if not _tables(connection):
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
                 for statement in _TABLES.split(";"):
                     connection.execute(statement)
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
 
     def _check_ours(self, connection: sqlite3.Connection) -> None:
@@ -160,14 +162,22 @@ class Cache:
                 f"{self.path}: written by a newer recs (schema {version}, this one knows {_VERSION}); upgrade recs or "
                 "choose another folder."
             )
+        if missing := {"spaces", "vectors", "chunks"} - _tables(connection):
+            raise CacheError(
+                f"{self.path}: damaged (no table {min(missing)}); remove it (recs cache clear) and run again."
+            )
 
     @contextmanager
-    def _guard(self) -> Iterator[None]:
-        """Turn what SQLite says of a damaged file into one line; a file that cannot be written passes through."""
+    def _guard(self, *, writing: bool = False) -> Iterator[None]:
+        """Turn what SQLite says into one line; with `writing`, a file that cannot be written passes through."""
         try:
             yield
-        except sqlite3.OperationalError:
-            raise
+        except sqlite3.ProgrammingError as error:
+            raise CacheError(f"{self.path}: this cache was closed; open it again ({error}).") from error
+        except sqlite3.OperationalError as error:
+            if writing:
+                raise
+            raise CacheError(f"{self.path}: cannot be used ({error}); choose another folder with --cache.") from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise CacheError(
                 f"{self.path}: damaged, or not a vector cache ({error}); remove it (recs cache clear) and run again."
@@ -263,7 +273,7 @@ class Cache:
         if self.problem is not None:
             return
         try:
-            with self._lock, self._guard():
+            with self._lock, self._guard(writing=True):
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     action()
@@ -320,15 +330,19 @@ class Cache:
         connection = self._connection
         with self._lock, self._guard():
             connection.execute("CREATE TEMP TABLE used (key BLOB PRIMARY KEY)")
-            connection.executemany("INSERT OR IGNORE INTO used VALUES (?)", [(key,) for key in self._used])
-            connection.execute("BEGIN IMMEDIATE")
-            gone = sum(
-                connection.execute(f"DELETE FROM {table} WHERE key NOT IN (SELECT key FROM used)").rowcount
-                for table in ("vectors", "chunks")
-            )
-            connection.execute("DELETE FROM spaces WHERE id NOT IN (SELECT space FROM vectors)")
-            connection.execute("COMMIT")
-            connection.execute("DROP TABLE used")
+            try:
+                connection.executemany("INSERT OR IGNORE INTO used VALUES (?)", [(key,) for key in self._used])
+                connection.execute("BEGIN IMMEDIATE")
+                gone = sum(
+                    connection.execute(f"DELETE FROM {table} WHERE key NOT IN (SELECT key FROM used)").rowcount
+                    for table in ("vectors", "chunks")
+                )
+                connection.execute("DELETE FROM spaces WHERE id NOT IN (SELECT space FROM vectors)")
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                connection.execute("DROP TABLE used")
             connection.execute("VACUUM")
         return gone
 
@@ -342,6 +356,8 @@ def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
         If the file is there and cannot be removed, or is an SQLite file of something else.
     """
     path = (Path(folder) if folder is not None else cache_folder()) / FILE_NAME
+    if _is_foreign(path):
+        raise CacheError(f"{path}: an SQLite file, but not a vector cache of recs; it is left as it is.")
     freed = 0
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
         part = path.with_name(name)
@@ -354,3 +370,24 @@ def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
         except OSError as error:
             raise CacheError(f"{part}: cannot be removed ({error.strerror}).") from error
     return freed
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file is an SQLite database of something else, rather than ours, an empty one, or rubbish."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError:
+        return False
+    if not head.startswith(b"SQLite format 3\0") or head[68:72] == _APPLICATION_ID.to_bytes(4, "big"):
+        return False
+    try:  # the head of ours says so only once the write-ahead log is folded in
+        with closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as connection:
+            is_ours = connection.execute("PRAGMA application_id").fetchone()[0] == _APPLICATION_ID
+            return bool(_tables(connection)) and not is_ours
+    except sqlite3.Error:
+        return True

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from recs.cache import Cache
 from recs.embedder import Embedder, Overflow, Progress, load_embedder
 from recs.embeddings import Embeddings
-from recs.errors import ModelNotFoundError
+from recs.errors import ModelNotFoundError, OptionError
 from recs.items import Item
 from recs.models import DEFAULT_MODEL, registry_row
 
@@ -17,7 +18,7 @@ def embed_items(
     items: Iterable[Item],
     embedder: Embedder | str | None = None,
     *,
-    cache: Cache | bool = True,
+    cache: Cache | str | os.PathLike[str] | bool = True,
     overflow: Overflow = "chunk",
     progress: Callable[[Progress], None] | None = None,
 ) -> Embeddings:
@@ -30,7 +31,7 @@ def embed_items(
     embedder
         An `Embedder`, the name of a model, or None for the default model.
     cache
-        True for the user's cache folder, False for none, or a `Cache`.
+        True for the user's cache folder, False for none, another folder, or a `Cache`.
     overflow
         What happens past the context window: "chunk", "truncate" or "error".
     progress
@@ -87,12 +88,14 @@ def find_embedder(
 
 
 @contextmanager
-def open_cache(cache: Cache | bool) -> Iterator[Cache | None]:
+def open_cache(cache: Cache | str | os.PathLike[str] | bool) -> Iterator[Cache | None]:
     """Yield the cache that the argument stands for, and close it if it was opened here."""
     if isinstance(cache, Cache):
         yield cache
-    elif cache:
-        with Cache() as opened:
+    elif isinstance(cache, str | os.PathLike) or cache is True:
+        with Cache(None if cache is True else cache) as opened:
             yield opened
-    else:
+    elif not cache:
         yield None
+    else:
+        raise OptionError(f"cache is a {type(cache).__name__}, expected True, False, a folder or a Cache.")

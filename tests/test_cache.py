@@ -1,12 +1,16 @@
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from standins import DIM, BagEncoder, make_embedder, make_spec
 
 from recs.cache import FILE_NAME, Cache, clear_cache
-from recs.errors import CacheError
+from recs.embed import open_cache
+from recs.errors import CacheError, OptionError
 
 SPACE = json.dumps(["f" * 64, "", "float32"])
 
@@ -171,6 +175,63 @@ def test_full_disk_keeps_the_result_and_the_old_vectors(tmp_path):
     assert again.texts == 0
 
 
+@pytest.mark.parametrize("size", [0, 8 * 1024, 40 * 1024])
+def test_full_disk_from_the_start_keeps_the_result(tmp_path, size):
+    pytest.importorskip("resource", reason="needs POSIX limits")
+    program = (
+        "import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)\n"
+        "from standins import make_embedder\nfrom recs import Cache\n"
+        "with Cache(sys.argv[1]) as cache:\n"
+        "    made = make_embedder().embed([f'text {i} of many' for i in range(900)], store=cache)\n"
+        "    print(len(made), cache.problem)\n"
+    )
+    for _ in range(2):  # the second run meets what the first has left
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path / "new"), str(size)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert done.stdout.startswith("900 ")
+        assert "cannot be written" in done.stdout
+    with Cache(tmp_path / "new") as cache:
+        assert cache.problem is None
+
+
+def test_file_of_ours_without_its_tables_is_an_error(tmp_path):
+    Cache(tmp_path).close()
+    with sqlite3.connect(tmp_path / FILE_NAME) as other:
+        other.execute("DROP TABLE vectors")
+    other.close()
+    with pytest.raises(CacheError, match="no table vectors"):
+        Cache(tmp_path)
+
+
+def test_closed_cache_says_so(tmp_path):
+    cache = Cache(tmp_path)
+    cache.close()
+    for use in (cache.info, lambda: cache.get_chunks([b"a"]), lambda: cache.put_chunks({b"a": b""}), cache.prune):
+        with pytest.raises(CacheError, match="was closed"):
+            use()
+
+
+def test_prune_on_a_full_disk_is_an_error_that_says_so(tmp_path):
+    with Cache(tmp_path) as cache:
+        cache.put_vectors(SPACE, _vectors(3), make_spec())
+        cache._connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(CacheError, match="cannot be used"):
+            Cache.prune(cache)
+
+
+def test_open_cache_takes_a_folder(tmp_path):
+    for folder in (tmp_path, str(tmp_path)):
+        with open_cache(folder) as cache:
+            assert cache.path == tmp_path / FILE_NAME
+    with pytest.raises(OptionError, match="cache is a int"), open_cache(7):
+        pass
+
+
 def test_known_model_remembers_the_spec(tmp_path):
     spec = make_spec(languages=("en",), prompts={"query": "q: "})
     with Cache(tmp_path) as cache:
@@ -198,3 +259,23 @@ def test_clear_removes_even_a_damaged_file(tmp_path):
     assert clear_cache(tmp_path) == 7
     assert list(tmp_path.iterdir()) == []
     assert clear_cache(tmp_path) == 0
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+def test_clear_leaves_a_database_of_something_else(tmp_path, journal):
+    other = sqlite3.connect(tmp_path / FILE_NAME)
+    other.execute(f"PRAGMA journal_mode = {journal}")
+    with other:
+        other.execute("CREATE TABLE bookmarks (url TEXT)")
+    with pytest.raises(CacheError, match="left as it is"):
+        clear_cache(tmp_path)
+    assert other.execute("SELECT count(*) FROM bookmarks").fetchone() == (0,)
+    other.close()
+
+
+def test_clear_removes_a_cache_whose_tables_are_still_in_the_log(tmp_path):
+    Cache(tmp_path / "one").close()
+    cache = Cache(tmp_path / "two")
+    assert clear_cache(tmp_path / "one") > 0
+    assert clear_cache(tmp_path / "two") > 0
+    cache.close()
