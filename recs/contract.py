@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import threading
 import warnings
@@ -53,13 +54,13 @@ class RelatedFile(Mapping[str, list[Entry]]):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, corpus: str | None = None) -> None:
-        self.path = Path(path)
+        self.path = Path(path if isinstance(path, str | os.PathLike) else str(path))
         self._expected_corpus = corpus
         self._lock = threading.Lock()
         self._document: dict[str, Any] | None = None
 
     def __getitem__(self, item_id: str) -> list[Entry]:
-        return _entries(self._items()[item_id])
+        return _entries(self._items()[str(item_id)])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items())
@@ -69,8 +70,8 @@ class RelatedFile(Mapping[str, list[Entry]]):
 
     def get(self, item_id: str, default: Any = ()) -> list[Entry]:
         """Return the list of an item, best first; `default` as a list (empty) where it has none."""
-        items = self._items()
-        return _entries(items[item_id]) if item_id in items else list(default)
+        item = self._items().get(str(item_id))  # ids are strings in the file, 7 is "7"
+        return list(default or ()) if item is None else _entries(item)
 
     @property
     def model(self) -> dict[str, Any] | None:
@@ -100,9 +101,7 @@ class RelatedFile(Mapping[str, list[Entry]]):
                 problem, document = self._load()
                 self._document = document
                 if problem:
-                    warnings.warn(
-                        f"{self.path}: {problem}; no related items are shown.", RelatedFileWarning, stacklevel=4
-                    )
+                    _warn(f"{self.path}: {problem}; no related items are shown.")
             return self._document
 
     def _load(self) -> tuple[str | None, dict[str, Any]]:
@@ -146,6 +145,13 @@ def load_related(path: str | os.PathLike[str], *, corpus: str | None = None) -> 
     return RelatedFile(path, corpus=corpus)
 
 
+def _warn(message: str) -> None:
+    try:
+        warnings.warn(message, RelatedFileWarning, stacklevel=5)
+    except RelatedFileWarning:  # where warnings are errors, a site must be shown all the same
+        logging.getLogger("recs").warning("%s", message)
+
+
 def _entries(item: dict[str, Any]) -> list[Entry]:
     related = item.get("related")
     entries = [dict(entry) for entry in related if isinstance(entry, dict)] if isinstance(related, list) else []
@@ -156,7 +162,7 @@ def _entries(item: dict[str, Any]) -> list[Entry]:
 
 def _safe_url(url: object) -> str | None:
     """Return an http or https address or a path as it is; None for anything else."""
-    if not isinstance(url, str) or any(ord(char) < 33 for char in url):
+    if not isinstance(url, str) or url != url.lstrip() or any(ord(char) < 32 or ord(char) == 127 for char in url):
         return None
     try:
         return url if urlsplit(url).scheme.lower() in ("", "http", "https") else None

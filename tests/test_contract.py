@@ -92,6 +92,22 @@ def test_load_related_bad_file_is_empty_and_warns_once(tmp_path, content, said):
     assert len(caught) == 1
 
 
+def test_load_related_raises_nothing_whatever_it_is_asked(path):
+    path.write_text(json.dumps(_document(items={"7": {"related": [ENTRY]}})))
+    related = load_related(path)
+    assert related.get(7) == related[7] == [ENTRY]
+    assert related.get([]) == related.get(None) == related.get("x", None) == []
+    with pytest.warns(RelatedFileWarning, match="missing"):
+        assert load_related(None).get("a") == []
+
+
+def test_load_related_where_warnings_are_errors_says_so_in_the_log(tmp_path, caplog):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_related(tmp_path / "none.json").get("a") == []
+    assert "is missing" in caplog.text
+
+
 @pytest.mark.parametrize("related", [None, "text", [1, None, "x"], {"id": "b"}])
 def test_load_related_list_of_a_wrong_type_is_empty(path, related):
     path.write_text(json.dumps(_document(items={"a": {"related": related}})))
@@ -117,6 +133,9 @@ def test_load_related_stale_file_is_empty(path):
         ("https://example.org/a?b=c#d", "https://example.org/a?b=c#d"),
         ("/posts/a/", "/posts/a/"),
         ("a.html", "a.html"),
+        ("/my posts/a b.html", "/my posts/a b.html"),
+        (" javascript:alert(1)", None),
+        ("java\x7fscript:alert(1)", None),
         ("javascript:alert(1)", None),
         ("JavaScript:alert(1)", None),
         ("java\nscript:alert(1)", None),
