@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -18,6 +19,24 @@ _SHORTEST, _LONGEST = 200, 1500
 _SURE = 0.99
 _VERSION = "language/1"
 
+# ISO 639-1, and of what is written most also the three-letter codes, the English name and withdrawn codes.
+_LANGUAGES = """
+aa,ab,ae,af,ak,am,an,ar ara arabic,as,av,ay,az,ba,be,bg bul bulgarian,bh,bi,bm,bn ben bengali,
+bo,br,bs,ca cat catalan,ce,ch,co,cr,cs ces cze czech,cu,cv,cy,da dan danish,de deu ger german deutsch,
+dv,dz,ee,el ell gre greek,en eng english,eo,es spa spanish castilian,et est estonian,eu eus baq basque,
+fa fas per persian farsi,ff,fi fin finnish,fj,fo,fr fra fre french,fy,ga,gd,gl,gn,gu,gv,ha,
+he heb hebrew iw,hi hin hindi,ho,hr hrv croatian,ht,hu hun hungarian,hy,hz,ia,id ind indonesian in,ie,
+ig,ii,ik,io,is,it ita italian,iu,ja jpn japanese jp,jv,ka,kg,ki,kj,kk,kl,km,kn,ko kor korean,kr,
+ks,ku,kv,kw,ky,la,lb,lg,li,ln,lo,lt lit lithuanian,lu,lv lav latvian,mg,mh,mi,mk,ml,mn,mr,
+ms msa may malay,mt,my,na,nb,nd,ne,ng,nl nld dut dutch,nn,no nor norwegian,nr,nv,ny,oc,oj,om,or,
+os,pa,pi,pl pol polish,ps,pt por portuguese,qu,rm,rn,ro ron rum romanian,ru rus russian,rw,sa,sc,sd,
+se,sg,sh,si,sk slk slo slovak,sl slv slovenian,sm,sn,so,sq,sr srp serbian,ss,st,su,sv swe swedish,
+sw swa swahili,ta tam tamil,te tel telugu,tg,th tha thai,ti,tk,tl,tn,to,tr tur turkish,ts,tt,tw,ty,
+ug,uk ukr ukrainian,ur urd urdu,uz,ve,vi vie vietnamese,vo,wa,wo,xh,yi yid yiddish ji,yo,za,
+zh zho chi chinese mandarin cn,zu
+"""
+_CODES = {name: names.split()[0] for names in _LANGUAGES.split(",") for name in names.split()}
+
 
 class RecordStore(Protocol):
     """Where guesses are kept between runs; `recs.Cache` is one."""
@@ -27,8 +46,12 @@ class RecordStore(Protocol):
 
 
 def primary_language(code: str | None) -> str | None:
-    """Return the primary subtag of a language code ("pt" for "pt-BR"), in lower case; None for none."""
-    return code.replace("_", "-").partition("-")[0].strip().lower() or None if code else None
+    """Return the ISO 639-1 code of a language code or English name: "pt" for "pt-BR", "por" and "Portuguese".
+
+    None for what is none of them: a language that nobody else writes so would stand alone in its collection.
+    """
+    found = re.match(r"[a-z]+", (code or "").strip().lower())
+    return _CODES.get(found[0]) if found else None
 
 
 def item_languages(items: Sequence[Item], store: RecordStore | None = None) -> list[str | None]:

@@ -17,7 +17,11 @@ ENGLISH = (
 
 @pytest.mark.parametrize(
     ("code", "primary"),
-    [("en", "en"), ("pt-BR", "pt"), ("zh_Hans", "zh"), ("DE", "de"), ("", None), (None, None), ("-", None)],
+    [
+        *(("en", "en"), ("pt-BR", "pt"), ("zh_Hans", "zh"), ("DE", "de"), ("", None), (None, None), ("-", None)),
+        *(("eng", "en"), ("English (US)", "en"), ("ger", "de"), ("Deutsch", "de"), ("zho", "zh"), ("iw", "he")),
+        *(("und", None), ("python", None), ("xx", None), ("C", None)),
+    ],
 )
 def test_primary_language(code, primary):
     assert primary_language(code) == primary
