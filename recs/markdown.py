@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Highlighted code becomes a fence, so that what is in it stays as it is. Fences are matched to be left alone.
 _HIGHLIGHT = re.compile(
-    r"^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?^[ ]{0,3}(?P=fence)|.*\Z)"
+    r"^[ ]{0,3}(?P<fence>`{3,}+|~{3,}+)[^\n]*+\n(?:.*?^[ ]{0,3}(?P=fence)|.*\Z)"
     r"|^[ \t]*(?:\{%-?\s*highlight\b[^\n%]*%\}|\{\{[<%]\s*highlight\b[^\n>%]*[>%]\}\})[ \t]*\n"
     r"(?P<code>.*?)(?:^[ \t]*(?:\{%-?\s*endhighlight\s*-?%\}|\{\{[<%]\s*/\s*highlight\s*[>%]\}\})[ \t]*$|\Z)",
     re.DOTALL | re.MULTILINE,
@@ -27,7 +27,7 @@ _HIGHLIGHT = re.compile(
 # What generators replace: Liquid, Jinja and Hugo tags, footnotes, attribute lists, tables of contents, JSX. Code spans
 # are matched to be left alone. The lengths are bounded so that what is never closed is not looked for over and over.
 _TEMPLATE = re.compile(
-    r"(?P<span>(?P<ticks>`+)(?!`).{1,2000}?(?<!`)(?P=ticks)(?!`))"
+    r"(?P<span>(?<!`)(?P<ticks>`++).{1,2000}?(?<!`)(?P=ticks)(?!`))"
     r"|\{%-?\s*raw\s*-?%\}(?P<raw>.{0,4000}?)\{%-?\s*endraw\s*-?%\}"
     r"|\{\{<.{0,2000}?>\}\}|\{\{%.{0,2000}?%\}\}|\{%.{0,2000}?%\}|\{\{/\*.{0,2000}?\*/\}\}|\{/\*.{0,2000}?\*/\}"
     r"|\{\{-?\s*(?:content|include|layout|page|post|site|theme)\.[^{}]{0,500}\}\}"
@@ -41,7 +41,10 @@ _TEMPLATE = re.compile(
 )
 # MDX takes a block that begins so for code.
 _IMPORT = re.compile(r"import\s(?:[\w*{}\s,]{1,500}\sfrom\s+)?['\"][^'\"\n]+['\"];?[ \t]*(?:\n|$)")
-_EXPORT = re.compile(r"export\s+(?:const|let|var|default|function|async)\b|export\s*\{|export\s+\*")
+_EXPORT = re.compile(
+    r"export\s+(?:(?:const|let|var)\s[^=\n]{1,200}=|(?:default\s+)?(?:(?:async\s+)?function|class)\b[^\n]*[({]"
+    r"|default\s+(?:[({\[]|async\s*\(|[\w.]+\s*(?:\(|;|=>|\Z)))|export\s*\{|export\s+\*"
+)
 _CLOSED = re.compile(r"</([A-Z][\w.]*)\s*>")
 
 

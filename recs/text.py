@@ -70,7 +70,7 @@ def _fewer_marks(run: re.Match[str]) -> str:
 
 
 # Fences and spans of code in Markdown.
-CODE = re.compile(r"(?P<fence>`{3,}|~{3,}).*?(?:(?P=fence)|\Z)|(?P<ticks>`+)(?!`)[^`]{1,1000}(?P=ticks)", re.DOTALL)
+CODE = re.compile(r"(?P<fence>`{3,}+|~{3,}+).*?(?:(?P=fence)|\Z)|(?<!`)(?P<ticks>`++)[^`]{1,1000}(?P=ticks)", re.DOTALL)
 _OPENING = re.compile(
     r"\s*(?:<!--.{0,2000}?-->\s*)*(?:<!doctype html|<!-- wp:|<(?P<name>[a-z][a-z0-9]*)(?:\s[^<>]{0,2000})?/?>)",
     re.IGNORECASE | re.DOTALL,

@@ -300,3 +300,27 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def test_detect_markup_of_real_plain_text_is_text(data_dir: Path, blog: str) -> None:
     rows = read_rows(data_dir / blog / "data.jsonl")
     assert sum(detect_markup(row["text"]) == "html" for row in rows) <= 3
+
+
+@pytest.mark.parametrize("body", ["`" * 200_000 + " x", "x " + "`" * 200_000, "~" * 200_000, ("`" * 99 + " ") * 2_000])
+def test_plain_text_and_detect_markup_of_long_runs_of_ticks_take_no_time(body: str) -> None:
+    start = time.perf_counter()
+    of_markdown(body)
+    detect_markup(body + "<")
+    assert time.perf_counter() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ("export default settings are fine", True),
+        ("export let me see", True),
+        ("export default Layout", False),
+        ("export default function A() {\n  return 1\n}", False),
+        ("export default ({ children }) => children", False),
+        ("export async function load() {}", False),
+        ("export { a } from 'b'", False),
+    ],
+)
+def test_plain_text_of_markdown_leaves_out_exports_that_are_code(source: str, kept: bool) -> None:
+    assert of_markdown(f"{source}\n\nText") == (f"{source}\n\nText" if kept else "Text")
