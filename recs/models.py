@@ -145,7 +145,12 @@ def read_model(name: str) -> ModelSpec:
     if folder is None:
         raise ModelNotFoundError(missing_model_message(name))
     known, row = registry_row(name)
-    return _read_folder(known, folder, row)
+    try:
+        return _read_folder(known, folder, row)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise ModelError(
+            f"{folder}: its files hold what no model's do ({type(error).__name__}: {error}); download it again."
+        ) from error
 
 
 def missing_model_message(name: str) -> str:
@@ -315,7 +320,7 @@ def _json(path: Path, *, optional: bool = False, expected: type = dict) -> Any:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(f"{path.parent}: no {path.name}.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not readable as JSON ({error}).") from error
     if not isinstance(content, expected):
         raise ModelError(f"{path}: holds a {type(content).__name__}, expected a {expected.__name__}.")

@@ -1,6 +1,7 @@
 """Finding, reading and fingerprinting models; loading them with torch, checked against independent computations."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -376,3 +377,27 @@ def test_offline_never_asks_the_hub(monkeypatch):
     monkeypatch.setattr("recs.embedder.download_model", lambda name: pytest.fail("asked the hub"))
     with pytest.raises(ModelNotFoundError):
         recs.load_embedder("organisation/model", offline=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("modules.json", "[5]"),
+        ("modules.json", "[{}]"),
+        ("modules.json", "[" * 100_000),
+        ("sentence_bert_config.json", '{"max_seq_length": "abc"}'),
+        ("config.json", '{"hidden_size": "wide"}'),
+        ("config_sentence_transformers.json", '{"prompts": ["x"]}'),
+    ],
+)
+def test_read_model_of_malformed_files_is_one_error(copied, name, content):
+    (copied / name).write_text(content)
+    with pytest.raises(ModelError, match=re.escape(str(copied))):
+        read_model(str(copied))
+
+
+@pytest.mark.model
+def test_embed_lone_surrogate_is_embedded_as_the_replacement_character():
+    embedder = recs.load_embedder()
+    odd, even = embedder.embed(["a \ud800 b", "a \ufffd b"]).vectors
+    np.testing.assert_array_equal(odd, even)
