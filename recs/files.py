@@ -21,12 +21,15 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Replace `path` by `data`, so that a reader sees the old file or the new one and never a part.
 
     The bytes go to a neighbour of `path`, are flushed to the disk and renamed over it. Where that fails, for want of
-    space or of permission, the old file is untouched and the neighbour is removed.
+    space or of permission, the old file is untouched and the neighbour is removed. A pipe or a device is written to.
 
     Raises
     ------
     OutputError
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        _write_into(path, data)
+        return
     path = Path(os.path.realpath(path))
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
@@ -44,3 +47,13 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise OutputError(
             f"{path}: cannot be written: {error.strerror or error}. What was there before is untouched."
         ) from error
+
+
+def _write_into(path: Path, data: bytes) -> None:
+    try:
+        with path.open("wb") as file:
+            file.write(data)
+    except BrokenPipeError:  # the reader went away, as of any pipe
+        raise
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}.") from error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -202,7 +203,26 @@ def test_embed_string_list_and_file_give_the_same_vectors(recs_command, tmp_path
     np.testing.assert_array_equal(Embeddings.load(tmp_path / "v.npz").vectors, np.array(vectors, dtype=np.float32))
 
 
-@pytest.mark.parametrize("data", ["{", "[1, 2]", '{"a": 1}', "[]x"])
+@pytest.mark.model
+def test_embed_file_of_strings_takes_them_as_they_are_and_others_say_what_they_left_out(recs_command, tmp_path):
+    path = tmp_path / "input.json"
+    texts = ["<p>soil</p>", *["the same line\n\nand another"] * 6]
+    path.write_text(json.dumps(texts))
+    vectors = recs_command("embed", "-d", json.dumps(texts)).stdout
+    assert recs_command("embed", "-f", path).stdout == vectors
+    assert recs_command("embed", "-f", "-", text=json.dumps(texts)).stdout == vectors
+    path.write_text('["soil", ""]')
+    empty = recs_command("embed", "-f", path)
+    assert (empty.returncode, empty.stdout) == (1, "")
+    assert "empty" in empty.stderr
+    path.write_text('[{"id": "b", "text": "soil"}, {"id": "c", "text": "x", "draft": true}, {"id": "a", "text": ""}]')
+    items = recs_command("embed", "-f", path)
+    assert json.loads(items.stdout) == json.loads(recs_command("embed", "soil").stdout)
+    assert "1 draft" in items.stderr
+    assert "(a): no text" in items.stderr
+
+
+@pytest.mark.parametrize("data", ["{", "[1, 2]", '{"a": 1}', "[]x", "[" * 100_000])
 def test_embed_bad_data_is_one_line(recs_command, data):
     done = recs_command("embed", "-d", data)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
@@ -233,3 +253,37 @@ def test_output_into_a_closed_pipe_is_no_traceback(posts):
     )
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+def test_errors_cannot_colour_the_screen(recs_command, tmp_path):
+    path = tmp_path / "posts.json"
+    path.write_text(json.dumps([{"id": "\x1b[31m", "text": "x"}] * 2))
+    done = recs_command("related", path, "--signals", "terms")
+    assert "share the id" in done.stderr
+    assert "\x1b" not in done.stderr
+    assert "\x1b" not in recs_command("related", tmp_path / "\x1b[31m.json").stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX pipes")
+def test_output_into_a_pipe_or_a_device_is_written_there(recs_command, posts, tmp_path):
+    plain = recs_command("related", posts, "--signals", "terms", "-q", "--no-cache", "--format", "json").stdout
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    options = [str(posts), "--signals", "terms", "-q", "--no-cache", "--format", "json", "-o"]
+    with subprocess.Popen([*PROGRAM, "related", *options, str(fifo)]) as writer:
+        assert fifo.read_text(encoding="utf-8") == plain
+        assert writer.wait() == 0
+    assert fifo.is_fifo()
+    assert recs_command("related", *options, "/dev/stdout").stdout == plain
+    assert recs_command("related", *options, "/dev/null").returncode == 0
+    command = [*PROGRAM, "related", *options, "/dev/stdout"]
+    head = subprocess.run(f"{shlex.join(command)} | head -c 9", shell=True, capture_output=True, text=True, check=False)
+    assert (head.stdout, head.stderr) == (plain[:9], "")
+    assert "folder" not in recs_command("related", *options, tmp_path).stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_closed_stdin_is_one_line(posts):
+    command = shlex.join([*PROGRAM, "related", "-"])
+    done = subprocess.run(f"{command} <&-", shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "recs: error: stdin: closed; expected items.\n")

@@ -151,3 +151,11 @@ def test_write_atomically_follows_a_link_and_keeps_permissions(tmp_path):
     write_atomically(link, b"new")
     assert link.is_symlink()
     assert target.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    "X", [[[1.0], [1.0, 2.0]], [["a"], ["b"]], [["1"], ["2"]], [[1j], [2j]], [[None], [1]], [[{}], [1]]]
+)
+def test_from_array_of_what_is_no_table_of_numbers_is_an_error(X):
+    with pytest.raises(EmbeddingError, match="vector"):
+        Embeddings.from_array(["a", "b"], X, model="m")

@@ -13,6 +13,7 @@ import sys
 import click
 
 from recs import __version__
+from recs.cli.terminal import printable, say
 from recs.errors import RecsError
 
 _VERBS = ("audit", "cache", "embed", "evaluate", "related", "tune")
@@ -42,7 +43,7 @@ def cli() -> None:
 
 class _OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return f"recs: {record.getMessage()}"
+        return printable(f"recs: {record.getMessage()}")
 
 
 def main() -> None:
@@ -61,7 +62,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except RecsError as error:
-        sys.stderr.write(f"recs: error: {' '.join(str(error).split())}\n")
+        say(f"recs: error: {' '.join(str(error).split())}")
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("recs: interrupted; vectors computed so far are kept.\n")
@@ -71,5 +72,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:  # stdout on a full disk, a temporary folder that is gone
-        sys.stderr.write(f"recs: error: {error.filename or 'the system'}: {error.strerror or error}.\n")
+        say(f"recs: error: {error.filename or 'the system'}: {error.strerror or error}.")
         sys.exit(1)

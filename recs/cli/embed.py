@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import io
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from recs.cli.options import cache_options, model_options, opened_cache, output_options
-from recs.cli.terminal import embedding_progress, emit, say
+from recs.cli.terminal import embedding_progress, emit, report_reading, say
 
 if TYPE_CHECKING:
     from recs.embeddings import Embeddings
@@ -46,7 +48,7 @@ def command(
         raise click.UsageError("give one of TEXT, --data and --file.")
     if form == "npz" and not output:
         raise click.UsageError("npz is not text; name a file with -o.")
-    ids, titles, texts = _inputs(text, data, file)
+    ids, titles, texts = _inputs(text, data, file, quiet=quiet)
     with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
         embedder = find_embedder(
             values["model"] or DEFAULT_MODEL,
@@ -69,23 +71,35 @@ def command(
         emit(_as_json(embeddings))
 
 
-def _inputs(text: str | None, data: str | None, file: Path | None) -> tuple[list[str], list[str], list[str]]:
-    """Return ids, titles and texts."""
+def _inputs(
+    text: str | None, data: str | None, file: Path | None, *, quiet: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """Return ids, titles and texts: of strings as they are, of other sources the public items in their order."""
     from recs.errors import SourceError
     from recs.readers import read_items
+    from recs.readers.json_ import loads
 
+    stdin = io.BytesIO(sys.stdin.buffer.read()) if str(file) == "-" and sys.stdin else None
+    texts: list[str] | None = None
     if text is not None:
-        return ["0"], [""], [text]
-    if data is not None:
+        texts = [text]
+    elif data is not None:
         try:
-            texts = _strings(json.loads(data))
+            texts = _strings(loads(data))
         except ValueError as error:
             raise SourceError(f"--data: not JSON ({error}); expected a string or a list of strings.") from error
         if texts is None:
             raise SourceError("--data: expected a JSON string or a list of strings.")
+    elif file is not None:
+        with suppress(OSError, ValueError):
+            texts = _strings(loads((stdin.getvalue() if stdin else file.read_bytes()).decode("utf-8-sig")))
+    if texts is not None:
         return [str(i) for i in range(len(texts))], [""] * len(texts), texts
-    collection = read_items(str(file))
-    return [item.id for item in collection], [item.title for item in collection], [item.text for item in collection]
+    collection = read_items(stdin or str(file), boilerplate="keep")
+    if not quiet:
+        report_reading(collection)
+    items = [item for item in collection if item.is_public]
+    return [item.id for item in items], [item.title for item in items], [item.text for item in items]
 
 
 def _strings(content: object) -> list[str] | None:
