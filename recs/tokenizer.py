@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from recs.errors import ModelError
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ModelTokenizer:
@@ -63,6 +66,8 @@ class ModelTokenizer:
         return list(self._tokenizer.encode(self._prepare(text), add_special_tokens=False).offsets)
 
     def _prepare(self, text: str) -> str:
+        if not text.isascii():
+            text = _SURROGATE.sub("\ufffd", text)  # lone ones, which the library refuses
         if not self._lowercase:
             return text
         lowered = text.lower()
