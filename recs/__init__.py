@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from recs.audit import audit_related as audit_related
     from recs.cache import Cache as Cache
     from recs.contract import corpus_digest as corpus_digest
     from recs.contract import load_related as load_related
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from recs.embedder import load_embedder as load_embedder
     from recs.embeddings import Embeddings as Embeddings
     from recs.errors import RecsError as RecsError
+    from recs.evaluate import evaluate_related as evaluate_related
     from recs.items import Collection as Collection
     from recs.items import Item as Item
     from recs.items import Link as Link
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from recs.readers import read_items as read_items
     from recs.related import RelatedLists as RelatedLists
     from recs.related import related_items as related_items
+    from recs.rules import Rules as Rules
+    from recs.tune import tune_related as tune_related
     from recs.writers import write_related as write_related
 
 __version__ = "0.1.0"
@@ -39,13 +43,17 @@ _HOME = {
     "Match": "recs.items",
     "RecsError": "recs.errors",
     "RelatedLists": "recs.related",
+    "Rules": "recs.rules",
     "Skipped": "recs.items",
+    "audit_related": "recs.audit",
     "corpus_digest": "recs.contract",
     "embed_items": "recs.embed",
+    "evaluate_related": "recs.evaluate",
     "load_embedder": "recs.embedder",
     "load_related": "recs.contract",
     "read_items": "recs.readers",
     "related_items": "recs.related",
+    "tune_related": "recs.tune",
     "write_related": "recs.writers",
 }
 

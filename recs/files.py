@@ -27,33 +27,25 @@ def write_atomically(path: Path, data: bytes) -> None:
     ------
     OutputError
     """
-    if path.exists() and not path.is_file() and not path.is_dir():
-        _write_into(path, data)
-        return
-    path = Path(os.path.realpath(path))
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    target = Path(os.path.realpath(path))
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
-        mode = path.stat().st_mode & 0o777 if path.exists() else None
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(data)
+            return
+        mode = target.stat().st_mode & 0o777 if target.exists() else None
+        target.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         if mode is not None:
             partial.chmod(mode)
-        partial.replace(path)
+        partial.replace(target)
+    except BrokenPipeError:  # whoever read the pipe went away
+        raise
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise OutputError(
-            f"{path}: cannot be written: {error.strerror or error}. What was there before is untouched."
+            f"{target}: cannot be written: {error.strerror or error}. What was there before is untouched."
         ) from error
-
-
-def _write_into(path: Path, data: bytes) -> None:
-    try:
-        with path.open("wb") as file:
-            file.write(data)
-    except BrokenPipeError:  # the reader went away, as of any pipe
-        raise
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}.") from error

@@ -158,9 +158,7 @@ class _Scale:
         self._alone = len(signals) == 1
         if self._alone:
             return
-        self._from = _moments(signals, sample, n, transposed=False)
-        is_symmetric = all(signal.symmetric for signal in signals)
-        self._to = self._from if is_symmetric else _moments(signals, sample, n, transposed=True)
+        self._from, self._to = _moments(signals, sample, n)
         means, covariances = self._from
         spread = np.sqrt(np.einsum("ikk->k", covariances) / n + means.var(axis=0))  # over all pairs of the collection
         tells = spread > _FLAT * np.abs(means).max(axis=0)  # what is the same for all pairs tells nothing
@@ -207,25 +205,29 @@ def _sample(ids: Sequence[str]) -> IntArray:
     return np.sort(np.argsort(np.array(digests), kind="stable")[:_SAMPLE])
 
 
-def _moments(
-    signals: Sequence[Signal], sample: IntArray, n: int, *, transposed: bool
-) -> tuple[Float64Array, Float64Array]:
-    """Return means (n, s) and covariances (n, s, s) of the signals over the pairs of each row, or of each column."""
-    means = np.empty((n, len(signals)))
-    covariances = np.empty((n, len(signals), len(signals)))
+Moments = tuple[Float64Array, Float64Array]
+
+
+def _moments(signals: Sequence[Signal], sample: IntArray, n: int) -> tuple[Moments, Moments]:
+    """Return means (n, s) and covariances (n, s, s) of the signals: over the pairs of each row, and of each column."""
+    is_symmetric = all(signal.symmetric for signal in signals)
+    sides = [(np.empty((n, len(signals))), np.empty((n, len(signals), len(signals)))) for _ in range(2 - is_symmetric)]
     step = max(1, _BLOCK_BYTES // (8 * len(sample) * len(signals)))
     for start in range(0, n, step):
         rows = np.arange(start, min(start + step, n))
-        blocks = np.stack(
-            [s.block(sample, rows).T if transposed and not s.symmetric else s.block(rows, sample) for s in signals]
-        )
         own = rows[:, None] == sample
-        blocks[:, own] = 0
-        pairs = np.maximum(len(sample) - own.sum(axis=1), 1)
-        mean = blocks.sum(axis=2).T / pairs[:, None]
-        means[rows] = mean * (n / (n + _PRIOR))
-        products = np.einsum("krc,lrc->rkl", blocks, blocks, optimize=True) / pairs[:, None, None]
-        covariances[rows] = products - mean[:, :, None] * mean[:, None, :]
-        flat = np.einsum("rkk->rk", covariances[rows]) <= _FLAT**2 * np.einsum("rkk->rk", products)
-        covariances[rows] = np.where(flat[:, :, None] | flat[:, None, :], 0, covariances[rows])
-    return means, covariances
+        pairs = np.maximum(len(sample) - own.sum(axis=1), 1)[:, None]
+        blocks = [signal.block(rows, sample) for signal in signals]
+        for side, (means, covariances) in enumerate(sides):
+            if side:
+                turned = zip(signals, blocks, strict=True)
+                blocks = [block if signal.symmetric else signal.block(sample, rows).T for signal, block in turned]
+            stack = np.stack(blocks)
+            stack[:, own] = 0
+            mean = stack.sum(axis=2).T / pairs
+            products = np.einsum("krc,lrc->rkl", stack, stack, optimize=True) / pairs[:, :, None]
+            means[rows] = mean * (n / (n + _PRIOR))
+            covariance = products - mean[:, :, None] * mean[:, None, :]
+            flat = np.einsum("rkk->rk", covariance) <= _FLAT**2 * np.einsum("rkk->rk", products)
+            covariances[rows] = np.where(flat[:, :, None] | flat[:, None, :], 0, covariance)
+    return sides[0], sides[-1]

@@ -197,9 +197,7 @@ def related_items(
     if not made and items:
         raise OptionError(f"these items have nothing to make the signals {', '.join(names)} of.")
     used = [signal.name for signal in made]
-    if embeddings is not None:
-        note = uncovered_note(languages, _covered(embeddings, embedder), embeddings.model)
-        notes.extend([note] if note else [])
+    notes += _language_notes(languages, embeddings, embedder)
     fused = (
         fuse(made, [item.id for item in items], max(CANDIDATES, k), mask=rules.mask(items, languages)) if made else None
     )
@@ -277,13 +275,18 @@ def _embed(
         return None
 
 
-def _covered(embeddings: Embeddings, embedder: Embedder | str | None) -> tuple[str, ...]:
+def _language_notes(
+    languages: Sequence[str | None], embeddings: Embeddings | None, embedder: Embedder | str | None
+) -> list[str]:
+    """Say which languages the model was not trained for."""
     from recs.models import registry_row
 
-    if isinstance(embedder, Embedder):
-        return embedder.spec.languages
-    _, row = registry_row(embeddings.model)
-    return row.languages if row else ()
+    if embeddings is None:
+        return []
+    row = registry_row(embeddings.model)[1]
+    covered = embedder.spec.languages if isinstance(embedder, Embedder) else row.languages if row else ()
+    note = uncovered_note(languages, covered, embeddings.model)
+    return [note] if note else []
 
 
 def _probability(scores: Float64Array) -> Float64Array:

@@ -208,7 +208,7 @@ def plain(value: Any) -> Any:
     if value is None or type(value) in (str, int, float, bool, dict, datetime):
         return value
     if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
+        return [part if isinstance(part, list | tuple) else plain(part) for part in value]  # no deeper: a YAML bomb
     if getattr(getattr(value, "dtype", None), "kind", "") == "M" and hasattr(value, "astype"):
         value = value.astype("datetime64[us]")  # nanoseconds have no datetime
     if hasattr(value, "tolist"):
