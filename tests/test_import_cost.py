@@ -25,6 +25,7 @@ PUBLIC = {
     "Match": "recs.items",
     "RecsError": "recs.errors",
     "RelatedLists": "recs.related",
+    "Rules": "recs.rules",
     "Skipped": "recs.items",
     "corpus_digest": "recs.contract",
     "embed_items": "recs.embed",
@@ -33,6 +34,9 @@ PUBLIC = {
     "read_items": "recs.readers",
     "related_items": "recs.related",
     "write_related": "recs.writers",
+    "audit_related": "recs.audit",
+    "evaluate_related": "recs.evaluate",
+    "tune_related": "recs.tune",
 }
 
 # What the standard library does not have and a process that imports recs may never need.
@@ -80,7 +84,7 @@ def test_every_public_name_is_loaded_without_the_slow_packages() -> None:
     assert packages(modules) & SLOW == set()
 
 
-@pytest.mark.parametrize("verb", ["", "cache", "embed", "related"])
+@pytest.mark.parametrize("verb", ["", "audit", "cache", "embed", "evaluate", "related", "tune"])
 def test_help_imports_no_numpy(verb: str) -> None:
     arguments = ["recs", *verb.split(), "--help"]
     modules = loaded_modules(
