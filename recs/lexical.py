@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -188,13 +188,14 @@ class _Counts:
 
         row_of: dict[str, int] = {}
         self.rows = np.array([row_of.setdefault(text, len(row_of)) for text in texts], dtype=np.int64)
-        column_of: dict[str, int] = {}
+        column_of: defaultdict[str, int] = defaultdict()
+        column_of.default_factory = column_of.__len__  # a new term gets the next column
         columns: list[int] = []
         frequencies: list[int] = []
         ends = [0]
         for text in row_of:
             counts = Counter(analyze(text))
-            columns += [column_of.setdefault(term, len(column_of)) for term in counts]
+            columns.extend(map(column_of.__getitem__, counts))
             frequencies += counts.values()
             ends.append(len(columns))
         self.terms = list(column_of)
