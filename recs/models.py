@@ -12,7 +12,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -182,11 +182,8 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None) -> ModelSpec:
     config = _json(transformer / "config.json")
     limits = _json(transformer / "sentence_bert_config.json", optional=True)
     settings = _json(folder / "config_sentence_transformers.json", optional=True)
-    pooling, normalize, dim = (
-        "none",
-        False,
-        int(config.get("hidden_size") or config.get("dim") or config.get("d_model", 0)),
-    )
+    pooling, normalize = "none", False
+    dim = int(config.get("hidden_size") or config.get("dim") or config.get("d_model", 0))
     described: list[Any] = []
     for kind, path in modules[1:]:
         details = _json(folder / path / "config.json", optional=True)
@@ -233,12 +230,7 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None) -> ModelSpec:
         "similarity": similarity,
     }
     canonical = json.dumps(space, sort_keys=True, ensure_ascii=True).encode()
-    return _with_fingerprint(spec, hashlib.sha256(canonical).hexdigest())
-
-
-def _with_fingerprint(spec: ModelSpec, fingerprint: str) -> ModelSpec:
-    values = {name: getattr(spec, name) for name in ModelSpec.__dataclass_fields__}
-    return ModelSpec(**{**values, "fingerprint": fingerprint})
+    return replace(spec, fingerprint=hashlib.sha256(canonical).hexdigest())
 
 
 def _modules(folder: Path) -> list[tuple[str, str]]:
