@@ -108,8 +108,10 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
     )
     if not depth:
         return fused
+    if n <= _SAMPLE:
+        signals = [_Held(signal, n) for signal in signals]
     scale = _Scale(signals, _sample(ids), n)
-    first = [k for k, signal in enumerate(signals) if signal.proposes or n <= _SAMPLE]
+    first = [k for k, signal in enumerate(signals) if signal.proposes]
     step = max(1, min(256, _BLOCK_BYTES // (8 * n)))
     for start in range(0, n, step):
         rows = np.arange(start, min(start + step, n))
@@ -146,6 +148,22 @@ def _best(scores: Float64Array, k: int) -> npt.NDArray[np.bool_]:
     equal = scores == kth
     best: npt.NDArray[np.bool_] = (above | (equal & (np.cumsum(equal, axis=1) <= room))) & allowed
     return best
+
+
+class _Held:
+    """All similarities of a small collection, computed once: means and ranking both ask for them."""
+
+    proposes = True
+
+    def __init__(self, signal: Signal, n: int) -> None:
+        self.name, self.weight, self.symmetric = signal.name, signal.weight, signal.symmetric
+        self._matrix = signal.block(np.arange(n), None)
+
+    def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
+        return np.asarray(self._matrix[rows] if columns is None else self._matrix[np.ix_(rows, columns)])
+
+    def pairs(self, row: int, columns: IntArray) -> Float64Array:
+        return np.asarray(self._matrix[row, columns])
 
 
 class _Scale:

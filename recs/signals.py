@@ -21,7 +21,6 @@ SIGNALS = (*TERM_SIGNALS, "dense", "passages")
 # are all there is do not come out as opposites. At 500 items it is out by 98 %.
 _MEAN_PRIOR = 10
 _BLOCK_PAIRS = 1 << 22
-_KEPT = 2048  # items up to which all best passages are kept: they are asked for twice
 
 
 def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Sequence[str]) -> list[Signal]:
@@ -104,18 +103,9 @@ class Passages:
         counts = np.bincount(rows)
         self._starts = np.cumsum(counts) - counts
         self._counts = counts
-        self._all: Float64Array | None = None
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
         columns = np.arange(len(self._counts)) if columns is None else columns
-        if len(self._counts) <= _KEPT and len(rows) > 1:
-            if self._all is None:
-                everyone = np.arange(len(self._counts))
-                self._all = self._best(everyone, everyone)
-            return np.asarray(self._all[np.ix_(rows, columns)])
-        return self._best(rows, columns)
-
-    def _best(self, rows: IntArray, columns: IntArray) -> Float64Array:
         ours, our_starts = self._of(rows)
         theirs, their_starts = self._of(columns)
         best = np.empty((len(rows), len(columns)))
