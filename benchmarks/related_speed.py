@@ -24,7 +24,7 @@ BLOGS = ("18f_blog", "rust_blog", "til", "podcast_syntax", "recipes")
 TARGETS = {500: (1.5, None), 2_000: (4.0, None), 20_000: (60.0, 2_000.0)}
 
 
-def read(root: Path, n: int) -> list[recs.Item]:
+def read(root: Path, n: int) -> recs.Collection:
     """Return n items with text enough."""
     names = ("18f_blog",) if n == 500 else BLOGS if n == 2_000 else ("scale_turns_20k",)
     records = []
@@ -33,13 +33,13 @@ def read(root: Path, n: int) -> list[recs.Item]:
             record = json.loads(line)
             title = record.get("title") or " ".join(record["text"].split()[:8])
             records.append({"id": f"{name}/{record['id']}", "title": title, "text": record["text"]})
-    return list(recs.read_items(records[:n]))
+    return recs.read_items(records[:n])
 
 
 def measure(root: Path, n: int) -> None:
     """Print seconds and peak megabytes as JSON."""
     items = read(root, n)
-    embeddings = recs.embed_items(items)
+    embeddings = recs.embed_items(items.public)
     start = time.perf_counter()
     lists = recs.related_items(items, embeddings)
     seconds = time.perf_counter() - start

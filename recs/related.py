@@ -23,7 +23,7 @@ from recs.items import Collection, Item, Match, ScoreScale
 from recs.languages import item_languages, uncovered_note
 from recs.models import DEFAULT_MODEL
 from recs.readers import Source, read_items
-from recs.rules import Pick, Rules, Similar, arrange
+from recs.rules import DEMOTION, Pick, Rules, Similar, arrange
 from recs.signals import SIGNALS, TERM_SIGNALS, centre, make_signals
 from recs.tuned import Tuned, pair_features
 from recs.why import Explainer
@@ -377,14 +377,15 @@ def _merged(old: Sequence[Pick], new: Sequence[Pick], scores: Mapping[int, float
         return list(new)
     kept = list(old)
     for pick in new:
+        score = pick.score * DEMOTION if pick.reasons and pick.via == "auto" else pick.score
         if any(pick.row == one.row for one in kept):
             continue
         weakest = min((one for one in kept if one.via == "auto"), key=lambda one: one.score, default=None)
         if len(kept) >= k:
-            if weakest is None or pick.score <= weakest.score + _BETTER:
+            if weakest is None or score <= weakest.score + _BETTER:
                 continue
             kept.remove(weakest)
-        place = next((i for i, one in enumerate(kept) if one.via != "pin" and one.score < pick.score), len(kept))
+        place = next((i for i, one in enumerate(kept) if one.via != "pin" and one.score < score), len(kept))
         kept.insert(place, pick)
     return kept
 
