@@ -82,7 +82,7 @@ def tune_related(
     The same items give the same weights: folds are drawn by a seeded generator over sorted ids.
     """
     try:
-        import sklearn.linear_model  # noqa: F401
+        import sklearn.linear_model  # noqa: F401  (asks early whether it is there)
     except ImportError as error:
         raise MissingDependencyError("recs tune", "scikit-learn", "classify") from error
     if judgments is not None:

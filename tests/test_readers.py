@@ -674,3 +674,19 @@ def test_read_items_folder_reports_what_cannot_be_listed(site, monkeypatch):
     closed.append(site)
     with pytest.raises(SourceError, match=r"site: a folder that cannot be read \(Permission denied\)"):
         _read(site)
+
+
+def test_read_items_list_page_that_cascades_a_draft_closes_the_pages_below_it(tmp_path):
+    files = {
+        "posts/_index.md": "---\ncascade:\n  draft: true\n  tags: [x]\n---\n",
+        "posts/2020/a.md": "---\ntitle: A\n---\nText of a.",
+        "posts/b.md": "---\ntitle: B\ndraft: false\n---\nText of b.",
+        "notes/_index.md": "+++\n[[cascade]]\nprivate = true\n[cascade.target]\npath = '/notes/x'\n+++\n",
+        "notes/c.md": "Text of c.",
+        "d.md": "Text of d.",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = {item.id: item.visibility for item in read_items(tmp_path)}
+    assert found == {"posts/2020/a": "draft", "posts/b": "public", "notes/c": "private", "d": "public"}

@@ -15,7 +15,7 @@ from recs.errors import SourceError
 from recs.items import Skipped
 from recs.readers.fields import KNOWN_NAMES
 from recs.readers.json_ import read_text
-from recs.readers.visibility import fold
+from recs.readers.visibility import NAMES, fold
 
 MARKDOWN_SUFFIXES = {".md", ".markdown", ".mdx", ".mdown"}
 _LEFT_OUT = {"node_modules", "_site", "public", "vendor", "__pycache__"}
@@ -53,14 +53,20 @@ def folder_records(folder: Path, source: str) -> Iterator[tuple[str, Mapping[str
         if inside == ".":
             raise SourceError(f"{source}: {reason}.") from error
         yield f"{source}/{inside}", Skipped(f"{source}/{inside}", reason)
+    lists = [path for path in paths if path.stem.partition(".")[0] in _LIST_PAGES]  # _index.fr is the French one
+    handed_down = {path.parent: _handed_down(path) for path in lists}
     for path in paths:
         relative = path.relative_to(root)
         where = f"{source}/{relative.as_posix()}"
-        if path.stem.partition(".")[0] in _LIST_PAGES:  # _index.fr is the French one
+        if path in lists:
             yield where, Skipped(where, "a list page, not a post")
             continue
         try:
-            yield where, _record(path, relative, where)
+            record = _record(path, relative, where)
+            for above in path.parents:  # the nearest list page that says something wins, and a page's own field always
+                own = {fold(name) for name in record}
+                record |= {name: value for name, value in handed_down.get(above, {}).items() if fold(name) not in own}
+            yield where, record
         except SourceError as error:
             yield where, Skipped(where, str(error).removeprefix(f"{where}: ").rstrip("."))
     if not paths:
@@ -78,7 +84,18 @@ def _files(root: Path, unread: list[OSError]) -> Iterator[Path]:
                 yield path
 
 
-def _record(path: Path, relative: Path, where: str) -> Mapping[str, object]:
+def _handed_down(path: Path) -> dict[str, object]:
+    """Return what the `cascade` of a list page says of the visibility of all pages below it, whatever it targets."""
+    try:
+        matter, _ = split_front_matter(read_text(path.read_bytes(), path.name), path.name)
+    except (OSError, SourceError):
+        return {}
+    cascade = matter.get("cascade")
+    parts = [part for part in (cascade if isinstance(cascade, list) else [cascade]) if isinstance(part, Mapping)]
+    return {str(name): value for part in parts for name, value in part.items() if fold(str(name)) in NAMES}
+
+
+def _record(path: Path, relative: Path, where: str) -> dict[str, object]:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -109,7 +126,7 @@ def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
     SourceError
         Also for a first line that looks like a fence and is none: what it may hide stays closed.
     """
-    start = re.match(_LEAD, text).end()  # type: ignore[union-attr]
+    start = re.match(_LEAD, text).end()  # type: ignore[union-attr]  (matches the empty string too)
     fenced = _FENCE.match(text, start)
     if fenced:
         parse = _yaml if fenced["fence"] == "---" else _toml
@@ -164,7 +181,7 @@ def _yaml_loader() -> Any:
 
     base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
-    class Loader(base):  # type: ignore[misc]
+    class Loader(base):  # type: ignore[misc]  (the base is chosen at run time)
         """Strings, lists and dicts; besides, a plain null is None and "<<" merges."""
 
         def construct_scalar(self, node: Any) -> Any:
