@@ -126,7 +126,7 @@ def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
     SourceError
         Also for a first line that looks like a fence and is none: what it may hide stays closed.
     """
-    start = re.match(_LEAD, text).end()  # type: ignore[union-attr]  (matches the empty string too)
+    start = re.match(_LEAD, text).end()  # type: ignore[union-attr]  # (matches the empty string too)
     fenced = _FENCE.match(text, start)
     if fenced:
         parse = _yaml if fenced["fence"] == "---" else _toml
@@ -181,7 +181,7 @@ def _yaml_loader() -> Any:
 
     base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
-    class Loader(base):  # type: ignore[misc]  (the base is chosen at run time)
+    class Loader(base):  # type: ignore[misc]  # (the base is chosen at run time)
         """Strings, lists and dicts; besides, a plain null is None and "<<" merges."""
 
         def construct_scalar(self, node: Any) -> Any:
