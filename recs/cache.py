@@ -15,7 +15,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,7 +34,7 @@ _APPLICATION_ID = 0x72656373  # "recs"
 _VERSION = 1
 _BUSY_SECONDS = 60.0
 _KEYS_PER_QUERY = 500
-_REMEMBERED = ("dim", "max_tokens", "pooling", "normalize", "similarity", "prompts", "languages", "lowercase")
+_FORGOTTEN = ("name", "fingerprint", "folder")
 
 _TABLES = """
 CREATE TABLE spaces (id INTEGER PRIMARY KEY, space TEXT NOT NULL UNIQUE, model TEXT NOT NULL, spec TEXT NOT NULL);
@@ -223,7 +223,8 @@ class Cache:
 
     def put_vectors(self, space: str, vectors: Mapping[bytes, FloatArray], spec: ModelSpec) -> None:
         """Keep vectors of a space, in one transaction: all of them or, if the process is killed, none."""
-        described = json.dumps({name: getattr(spec, name) for name in _REMEMBERED}, default=dict)
+        values = {entry.name: getattr(spec, entry.name) for entry in fields(spec) if entry.name not in _FORGOTTEN}
+        described = json.dumps(values, default=dict)
         self._used.update(vectors)
         blobs = [(key, np.ascontiguousarray(vector, dtype="<f4").tobytes()) for key, vector in sorted(vectors.items())]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from recs.cache import Cache
 from recs.embedder import Embedder, Overflow, Progress, load_embedder
 from recs.embeddings import Embeddings
 from recs.errors import ModelNotFoundError, OptionError
 from recs.items import Item
-from recs.models import DEFAULT_MODEL, registry_row
+from recs.registry import DEFAULT_MODEL, registry_row
 
 
 def embed_items(
@@ -19,6 +20,8 @@ def embed_items(
     embedder: Embedder | str | None = None,
     *,
     cache: Cache | str | os.PathLike[str] | bool = True,
+    role: str = "document",
+    instruction: str | None = None,
     overflow: Overflow = "chunk",
     progress: Callable[[Progress], None] | None = None,
 ) -> Embeddings:
@@ -32,6 +35,8 @@ def embed_items(
         An `Embedder`, the name of a model, or None for the default model.
     cache
         True for the user's cache folder, False for none, another folder, or a `Cache`.
+    role, instruction
+        What the vectors are for: as in `Embedder.embed`.
     overflow
         What happens past the context window: "chunk", "truncate" or "error".
     progress
@@ -57,18 +62,23 @@ def embed_items(
             [item.text for item in listed],
             ids=[item.id for item in listed],
             titles=[item.title for item in listed],
+            role=role,
+            instruction=instruction,
             overflow=overflow,
             store=store,
             progress=progress,
         )
 
 
-def find_embedder(
-    name: str, cache: Cache | None, *, device: str | None = None, precision: str = "auto", offline: bool = False
-) -> Embedder:
+def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
     """Return an embedder for a model, from its files or else from what the cache remembers of it.
 
     A build machine with a committed cache and without the model gets an embedder that can look up every vector it has.
+
+    Parameters
+    ----------
+    options
+        Of `load_embedder`.
 
     Raises
     ------
@@ -76,15 +86,17 @@ def find_embedder(
         If the model has no files here and the cache does not know it.
     """
     try:
-        return load_embedder(name, device=device, precision=precision, offline=offline)
+        return load_embedder(name, **options)
     except ModelNotFoundError:
-        known, _ = registry_row(name)
-        spec = cache.known_model(known) if cache is not None else None
+        known, dim = registry_row(name)[0], options.get("dim")
+        spec = cache.known_model(f"{known}@{dim}" if dim else known) if cache is not None else None
         if cache is None or spec is None:
             raise
+        kept = {key: options.get(key) for key in ("device", "instruction")}
+        precision = options.get("precision", "auto")
         if precision == "auto":
             precision = cache.known_precision(spec.fingerprint) or precision
-        return Embedder(spec, device=device, precision=precision)
+        return Embedder(spec, precision=precision, **kept)
 
 
 @contextmanager

@@ -18,15 +18,17 @@ from recs.embeddings import Embeddings, FloatArray, unit_rows
 from recs.errors import EmbeddingError, ModelError, ModelNotFoundError, OptionError, TextTooLongError
 from recs.hardware import Precision, resolve_device, resolve_precision
 from recs.hub import can_download, download_model
-from recs.models import DEFAULT_MODEL, ModelSpec, find_model, missing_model_message, read_model
+from recs.models import ModelSpec, read_model
+from recs.registry import DEFAULT_MODEL, find_model, missing_model_message
 from recs.tokenizer import ModelTokenizer
 
 if TYPE_CHECKING:
+    from recs.architectures import Encoder
     from recs.cache import Cache
-    from recs.torch_encoder import TorchEncoder
 
 Overflow = Literal["chunk", "truncate", "error"]
 OVERFLOWS: tuple[Overflow, ...] = ("chunk", "truncate", "error")
+ROLES = ("document", "query", "clustering", "classification")
 
 # A change in how texts are cut or titles are put before them must not find the boundaries of an older version.
 _CHUNKING = "chunks/1"
@@ -75,6 +77,8 @@ class Embedder:
         "cpu", "cuda", "cuda:1", "mps", or None for the best there is.
     precision
         "auto", "float32" or "bfloat16".
+    instruction
+        Put before every text instead of the prompt of its role, where a call names none.
     tokenizer, encoder
         Stand-ins for the model's own, for tests and for engines other than torch.
 
@@ -90,12 +94,14 @@ class Embedder:
         *,
         device: str | None = None,
         precision: str = "auto",
+        instruction: str | None = None,
         tokenizer: ModelTokenizer | None = None,
-        encoder: TorchEncoder | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
         self.spec = spec
         self.device = resolve_device(device)
         self.precision: Precision = resolve_precision(precision, self.device)
+        self.instruction = instruction
         self._given_tokenizer = tokenizer
         self._given_encoder = encoder
 
@@ -111,15 +117,19 @@ class Embedder:
             raise ModelNotFoundError(
                 f"{missing_model_message(self.spec.name)}, or bring a cache that holds all vectors"
             )
-        return ModelTokenizer(self.spec.folder, lowercase=self.spec.lowercase)
+        return ModelTokenizer(
+            self.spec.folder / self.spec.transformer,
+            lowercase=self.spec.lowercase,
+            special_tokens=self.spec.architecture != "static",
+        )
 
     @cached_property
-    def _encoder(self) -> TorchEncoder:
+    def _encoder(self) -> Encoder:
         if self._given_encoder is not None:
             return self._given_encoder
-        from recs.torch_encoder import TorchEncoder
+        from recs.architectures import load_encoder
 
-        return TorchEncoder(self.spec, self.tokenizer, device=self.device, precision=self.precision)
+        return load_encoder(self.spec, self.tokenizer, device=self.device, precision=self.precision)
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text as written in the vocabulary, special tokens included."""
@@ -156,6 +166,7 @@ class Embedder:
         ids: Sequence[str] | None = None,
         titles: Sequence[str] | None = None,
         role: str = "document",
+        instruction: str | None = None,
         overflow: Overflow = "chunk",
         store: Cache | None = None,
         progress: Callable[[Progress], None] | None = None,
@@ -169,7 +180,10 @@ class Embedder:
         titles : n strings
             Put before every chunk of their text.
         role
-            "document", "query", …: chooses the model's prompt for it, where it has one.
+            "document", "query", "clustering" or "classification": chooses the model's prompt, where it has one.
+        instruction
+            What the vectors are for, in words, instead of the prompt of the role. Needed by models that were trained
+            with instructions and have no prompt for the role; "" says on purpose that there is none.
         overflow
             What happens to a text longer than the context window: "chunk" embeds all of it in chunks and takes their
             mean weighted by tokens, "truncate" embeds what fits and counts the rest in `tokens_lost`, "error" raises.
@@ -189,8 +203,11 @@ class Embedder:
             If a text is empty, or the model emits NaN or a zero vector.
         TextTooLongError
             If `overflow` is "error" and a text is too long.
+        OptionError
+            If the role is unknown, or the model needs an instruction and none is given.
         """
         texts = _strings(texts)
+        prompt = self.prompt(role, instruction)
         names = tuple(ids) if ids is not None else tuple(map(str, range(len(texts))))
         headings = list(titles) if titles is not None else [""] * len(texts)
         if not len(names) == len(texts) == len(headings):
@@ -200,9 +217,30 @@ class Embedder:
         for name, text, title in zip(names, texts, headings, strict=True):
             if not text.strip() and not title.strip():
                 raise EmbeddingError(f"the text of {name!r} is empty; there is nothing to embed.")
-        documents = self._documents(names, texts, headings, role=role, overflow=overflow, store=store)
-        vectors = self._vectors(documents, role=role, store=store, progress=progress)
-        return self._pool(names, documents, vectors)
+        documents = self._documents(names, texts, headings, prompt=prompt, overflow=overflow, store=store)
+        vectors = self._vectors(documents, prompt=prompt, store=store, progress=progress)
+        return replace(self._pool(names, documents, vectors), role=role, prompt=prompt)
+
+    def prompt(self, role: str = "document", instruction: str | None = None) -> str:
+        """Return what is put before a text: the instruction, or the model's prompt for the role.
+
+        Raises
+        ------
+        OptionError
+            If the role is unknown, or the model needs an instruction and has none.
+        """
+        if role not in ROLES and role not in self.spec.prompts:
+            known = sorted({*ROLES, *self.spec.prompts})
+            raise OptionError(f"role is {role!r}, expected one of {', '.join(known)}.")
+        instruction = self.instruction if instruction is None else instruction
+        if instruction is not None:
+            return self.spec.instruction_template.format(instruction=instruction) if instruction else ""
+        if self.spec.needs_instruction and role not in self.spec.prompts:
+            raise OptionError(
+                f"{self.spec.name} was trained with instructions and has none for the role {role!r}; give one "
+                "(instruction= or --instruction), or '' where its texts have none."
+            )
+        return self.spec.prompts.get(role, "")
 
     # Texts to pieces that fit the window.
 
@@ -212,11 +250,10 @@ class Embedder:
         texts: Sequence[str],
         titles: Sequence[str],
         *,
-        role: str,
+        prompt: str,
         overflow: Overflow,
         store: Cache | None,
     ) -> list[_Document]:
-        prompt = self.spec.prompts.get(role, "")
         policy = json.dumps([_CHUNKING, self.spec.fingerprint, prompt, overflow == "chunk"])
         keys = [_key(policy, title, text) for title, text in zip(titles, texts, strict=True)]
         known = dict(store.get_chunks(keys)) if store is not None else {}
@@ -280,14 +317,14 @@ class Embedder:
         self,
         documents: Sequence[_Document],
         *,
-        role: str,
+        prompt: str,
         store: Cache | None,
         progress: Callable[[Progress], None] | None,
     ) -> dict[str, FloatArray]:
         length_of = {piece.text: piece.length for document in documents for piece in document.pieces}
         texts = sorted(length_of)
         lengths = [length_of[text] for text in texts]
-        space = self.space(role)
+        space = self.space(prompt)
         keys = [_key(space, text) for text in texts]
         known = store.get_vectors(space, keys, self.spec.dim) if store is not None else {}
         result = {text: known[key] for text, key in zip(texts, keys, strict=True) if key in known}
@@ -298,7 +335,7 @@ class Embedder:
         batches = plan_missing(texts, lengths, missing, budget=self._encoder.batch_tokens)
         unsaved: dict[bytes, FloatArray] = {}
         for number, batch in enumerate(batches, 1):
-            for i, vector in zip(batch, self._encode([texts[i] for i in batch]), strict=True):
+            for i, vector in zip(batch, self._encode([texts[i] for i in batch], prompt), strict=True):
                 result[texts[i]] = unsaved[keys[i]] = vector
             if store is not None and (number % _BATCHES_PER_WRITE == 0 or number == len(batches)):
                 store.put_vectors(space, unsaved, self.spec)
@@ -309,12 +346,12 @@ class Embedder:
                 progress(todo)
         return result
 
-    def _encode(self, texts: list[str]) -> FloatArray:
-        ids = self.tokenizer.ids(texts)
-        vectors = self._encoder.encode(ids)
-        expected = (len(texts), self.spec.dim)
+    def _encode(self, texts: list[str], prompt: str) -> FloatArray:
+        vectors = self._encoder.encode(texts, prompt=prompt)
+        expected = (len(texts), self.spec.full_dim or self.spec.dim)
         if vectors.shape != expected:
             raise EmbeddingError(f"{self.spec.name} gave an array of shape {vectors.shape}, expected {expected}.")
+        vectors = vectors[:, : self.spec.dim]
         squares = np.einsum("ij,ij->i", vectors, vectors)
         wrong = ~np.isfinite(squares) | (squares == 0)
         if wrong.any():
@@ -325,9 +362,9 @@ class Embedder:
             )
         return unit_rows(vectors.astype(np.float64)).astype(np.float32) if self.spec.similarity == "cosine" else vectors
 
-    def space(self, role: str = "document") -> str:
-        """Return what vectors of a role are cached under: fingerprint, prompt and precision."""
-        return json.dumps([self.spec.fingerprint, self.spec.prompts.get(role, ""), self.precision])
+    def space(self, prompt: str) -> str:
+        """Return what vectors with a prompt are cached under: fingerprint, prompt and precision."""
+        return json.dumps([self.spec.fingerprint, prompt, self.precision])
 
     def _pool(
         self, names: tuple[str, ...], documents: Sequence[_Document], vectors: Mapping[str, FloatArray]
@@ -359,7 +396,14 @@ class Embedder:
 
 
 def load_embedder(
-    name: str = DEFAULT_MODEL, *, device: str | None = None, precision: str = "auto", offline: bool = False
+    name: str = DEFAULT_MODEL,
+    *,
+    dim: int | None = None,
+    pooling: str | None = None,
+    instruction: str | None = None,
+    device: str | None = None,
+    precision: str = "auto",
+    offline: bool = False,
 ) -> Embedder:
     """Return an embedder for a model: of the registry, by its hub id, or in a folder.
 
@@ -369,7 +413,14 @@ def load_embedder(
     Parameters
     ----------
     name
-        "all-MiniLM-L6-v2", "organisation/model", or the path of a folder that sentence-transformers can load.
+        "all-MiniLM-L6-v2", "organisation/model", the path of a folder, or "NAME=FOLDER" for a model of the registry
+        whose files are in a folder.
+    dim
+        Keep the first `dim` dimensions of every vector, brought back to unit length where the similarity is cosine.
+    pooling
+        For files that do not say how token vectors become one: "mean", "cls", "max", "lasttoken" or "pooler".
+    instruction
+        Put before every text instead of the model's prompt for its role.
     device
         "cpu", "cuda", "cuda:1", "mps", or None for the best there is.
     precision
@@ -383,6 +434,8 @@ def load_embedder(
         If the model has no files on this machine.
     ModelError, WeightsError
         If its files are not what they should be.
+    OptionError
+        If an option does not fit the model.
 
     Notes
     -----
@@ -391,7 +444,8 @@ def load_embedder(
     """
     if not offline and find_model(name) is None and can_download():
         download_model(name)
-    return Embedder(read_model(name), device=device, precision=precision)
+    spec = read_model(name, dim=dim, pooling=pooling)
+    return Embedder(spec, device=device, precision=precision, instruction=instruction)
 
 
 def _render(record: bytes, text: str, title: str, prompt: str) -> _Document:

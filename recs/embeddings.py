@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from recs.errors import EmbeddingError, FingerprintMismatchError, SourceError
 from recs.files import write_atomically
+from recs.registry import meeting_roles
 
 Similarity = Literal["cosine", "dot", "euclidean"]
 SIMILARITIES: tuple[Similarity, ...] = ("cosine", "dot", "euclidean")
@@ -48,6 +49,8 @@ class Embeddings:
         The model's own: "cosine", "dot" or "euclidean".
     model
         The name of the model, for people.
+    role, prompt
+        What the vectors are for, and the text that was put before each input: "query", "document", …
     chunk_vectors : float32 array of shape (m, d)
         One row a chunk, in the order of items and of the text in each. Empty where the vectors came from elsewhere.
     chunk_rows : int64 array of shape (m,)
@@ -67,6 +70,8 @@ class Embeddings:
     fingerprint: str
     similarity: Similarity = "cosine"
     model: str = ""
+    role: str = "document"
+    prompt: str = ""
     chunk_vectors: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     chunk_rows: IntArray = field(default_factory=_no_rows)
     chunk_spans: IntArray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
@@ -164,13 +169,20 @@ class Embeddings:
         )
 
     def check_comparable(self, other: Embeddings) -> None:
-        """Raise unless vectors of `self` and `other` live in one space.
+        """Raise unless vectors of `self` and `other` live in one space and their roles may meet.
 
         Raises
         ------
         FingerprintMismatchError
+            If they are of two models, or were made with two prompts that were not trained to meet.
         """
         check_same_space(self.model, self.fingerprint, other.model, other.fingerprint)
+        roles = frozenset((self.role, other.role))
+        if self.prompt != other.prompt and roles not in meeting_roles():
+            raise FingerprintMismatchError(
+                f"vectors made with {self.prompt!r} ({self.role}) cannot be compared with vectors made with "
+                f"{other.prompt!r} ({other.role}); embed both for one role, or one as query and one as document."
+            )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one `.npz` file, replaced atomically: the arrays and a JSON manifest, no pickle.
@@ -199,7 +211,7 @@ class Embeddings:
         """
         try:
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                manifest = json.loads(archive["manifest"].tobytes())
+                manifest = {"role": "document", "prompt": ""} | json.loads(archive["manifest"].tobytes())
                 if manifest.get("format") != _FORMAT:
                     raise SourceError(f"{path}: format {manifest.get('format')!r}, expected {_FORMAT!r}.")
                 known = {name: manifest[name] for name in _MANIFEST} | {"ids": tuple(manifest["ids"])}
@@ -208,7 +220,7 @@ class Embeddings:
             raise SourceError(f"{path}: not a file of embeddings written by recs ({error}).") from error
 
 
-_MANIFEST = ("ids", "fingerprint", "similarity", "model")
+_MANIFEST = ("ids", "fingerprint", "similarity", "model", "role", "prompt")
 _ARRAYS = ("vectors", "chunk_vectors", "chunk_rows", "chunk_spans", "tokens", "tokens_lost")
 
 

@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from recs.errors import ModelError, ModelNotFoundError
-from recs.models import missing_model_message, registry_row
+from recs.registry import missing_model_message, registry_row
 
 _log = logging.getLogger(__name__)
 

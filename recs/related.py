@@ -21,8 +21,8 @@ from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError,
 from recs.fusion import Float64Array, Fused, Signal, fuse
 from recs.items import Collection, Item, Match, ScoreScale
 from recs.languages import item_languages, uncovered_note
-from recs.models import DEFAULT_MODEL
 from recs.readers import Source, read_items
+from recs.registry import DEFAULT_MODEL
 from recs.rules import DEMOTION, Pick, Rules, Similar, arrange
 from recs.signals import SIGNALS, TERM_SIGNALS, centre, make_signals
 from recs.tuned import Tuned, pair_features
@@ -279,7 +279,7 @@ def _language_notes(
     languages: Sequence[str | None], embeddings: Embeddings | None, embedder: Embedder | str | None
 ) -> list[str]:
     """Say which languages the model was not trained for."""
-    from recs.models import registry_row
+    from recs.registry import registry_row
 
     if embeddings is None:
         return []

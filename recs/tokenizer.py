@@ -22,6 +22,8 @@ class ModelTokenizer:
         The folder that holds `tokenizer.json`.
     lowercase
         Whether the model lowercases its input before the tokenizer does anything.
+    special_tokens
+        Whether the model adds its own tokens to every text, as all but static models do.
 
     Raises
     ------
@@ -29,7 +31,7 @@ class ModelTokenizer:
         If the file is missing or is not a tokenizer.
     """
 
-    def __init__(self, folder: Path, *, lowercase: bool = False) -> None:
+    def __init__(self, folder: Path, *, lowercase: bool = False, special_tokens: bool = True) -> None:
         import tokenizers
 
         path = folder / "tokenizer.json"
@@ -43,14 +45,22 @@ class ModelTokenizer:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._lowercase = lowercase
-        self.special_tokens = int(self._tokenizer.num_special_tokens_to_add(False))
+        self._special = special_tokens
+        self.special_tokens = int(self._tokenizer.num_special_tokens_to_add(False)) if special_tokens else 0
         """How many tokens the model adds to every text."""
-        self.is_additive = json.loads(content)["model"].get("type") == "WordPiece"
+        self.vocabulary_size = int(self._tokenizer.get_vocab_size())
+        model = json.loads(content)["model"]
+        unknown = model.get("unk_token")
+        self.unknown_id = model.get("unk_id") if unknown is None else self._tokenizer.token_to_id(unknown)
+        """The id that stands for what is not in the vocabulary; None where there is none."""
+        self.is_additive = model.get("type") == "WordPiece"
         """Whether the tokens of a text are those of its parts, where it is cut at white space."""
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, special tokens included."""
-        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast([self._prepare(t) for t in texts])]
+        prepared = [self._prepare(text) for text in texts]
+        encodings = self._tokenizer.encode_batch_fast(prepared, add_special_tokens=self._special)
+        return [encoding.ids for encoding in encodings]
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has, special tokens left out."""
@@ -59,7 +69,7 @@ class ModelTokenizer:
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text as written in the vocabulary, special tokens included."""
-        return list(self._tokenizer.encode(self._prepare(text)).tokens)
+        return list(self._tokenizer.encode(self._prepare(text), add_special_tokens=self._special).tokens)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return the span in characters, half open, of each token of a text, special tokens left out."""

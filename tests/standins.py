@@ -46,7 +46,8 @@ class BagEncoder:
         self.batches: list[int] = []
         self.texts = 0
 
-    def encode(self, ids: Sequence[Sequence[int]]) -> Any:
+    def encode(self, texts: Sequence[str], *, prompt: str = "") -> Any:
+        ids = WordTokenizer().ids(texts)
         self.batches.append(len(ids))
         self.texts += len(ids)
         rows = [np.mean([self._word(token) for token in sequence], axis=0) for sequence in ids]

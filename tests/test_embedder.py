@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from standins import DIM, BagEncoder, WordTokenizer, make_embedder
+from standins import DIM, BagEncoder, make_embedder
 
 from recs.batches import plan_batches, plan_missing
 from recs.errors import EmbeddingError, OptionError, TextTooLongError
@@ -32,7 +32,7 @@ class _Dict(dict):
 def test_embed_short_text_equals_encoder_row():
     encoder = BagEncoder()
     embeddings = make_embedder(encoder).embed(["a red bicycle", "soil"])
-    expected = encoder.encode(WordTokenizer().ids(["a red bicycle", "soil"])).astype(np.float64)
+    expected = encoder.encode(["a red bicycle", "soil"]).astype(np.float64)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(embeddings.vectors, expected, atol=1e-6)
     assert embeddings.ids == ("0", "1")
@@ -53,7 +53,7 @@ def test_embed_long_text_is_token_weighted_mean_of_its_chunks():
             size
             for size in range(1, 33)
             if np.allclose(
-                _unit(encoder.encode(WordTokenizer().ids([" ".join(words[covered : covered + size])]))[0]),
+                _unit(encoder.encode([" ".join(words[covered : covered + size])])[0]),
                 row,
                 atol=1e-5,
             )
@@ -98,9 +98,9 @@ def test_embed_title_longer_than_its_share_gets_chunks_of_its_own():
 
 def test_embed_every_chunk_fits_the_window():
     class Strict(BagEncoder):
-        def encode(self, ids):
-            assert max(map(len, ids)) <= 34
-            return super().encode(ids)
+        def encode(self, texts, *, prompt=""):
+            assert max(len(text.split()) + 2 for text in texts) <= 34
+            return super().encode(texts)
 
     make_embedder(Strict()).embed([LONG * 3, "x " * 31, "y " * 33], titles=["t", "Two words", "z " * 50])
 
@@ -156,10 +156,10 @@ def test_embed_interrupted_run_goes_on_with_the_same_batches():
     expected = make_embedder(whole).embed(texts)
 
     class Dies(BagEncoder):
-        def encode(self, ids):
+        def encode(self, texts, *, prompt=""):
             if len(self.batches) == 20:
                 raise KeyboardInterrupt
-            return super().encode(ids)
+            return super().encode(texts)
 
     store, again = _Dict(), BagEncoder()
     with pytest.raises(KeyboardInterrupt):
@@ -179,8 +179,8 @@ def test_embed_empty_text_is_an_error(text):
 @pytest.mark.parametrize(("value", "said"), [(np.nan, "NaN"), (0.0, "zero")])
 def test_embed_vector_without_direction_is_an_error(value, said):
     class Broken(BagEncoder):
-        def encode(self, ids):
-            rows = super().encode(ids)
+        def encode(self, texts, *, prompt=""):
+            rows = super().encode(texts)
             rows[-1] = value
             return rows
 

@@ -187,7 +187,7 @@ def test_evaluate_related_shown_lists_agree_with_related_items():
 
 def test_evaluate_related_without_a_model_judges_terms():
     class NoTorch(BagEncoder):
-        def encode(self, ids):
+        def encode(self, texts, *, prompt=""):
             raise MissingDependencyError("computing vectors", "torch", "models")
 
     evaluation = judge(embedder=make_embedder(NoTorch()))

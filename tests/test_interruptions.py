@@ -27,9 +27,9 @@ from recs.embed import embed_items
 from recs.readers import read_items
 
 class Slow(BagEncoder):
-    def encode(self, ids):
+    def encode(self, texts, *, prompt=""):
         time.sleep(float(sys.argv[4]))
-        return super().encode(ids)
+        return super().encode(texts)
 
 encoder = Slow()
 with Cache(sys.argv[2]) as cache:

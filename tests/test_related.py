@@ -188,7 +188,7 @@ def test_related_items_embeddings_that_lack_an_item_name_it():
 
 def test_related_items_without_a_model_ranks_by_terms_and_says_so(monkeypatch):
     class NoTorch(BagEncoder):
-        def encode(self, ids):
+        def encode(self, texts, *, prompt=""):
             raise MissingDependencyError("computing vectors", "torch", "models")
 
     lists = _lists(make_records(12), embedder=make_embedder(NoTorch()))

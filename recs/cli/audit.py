@@ -11,9 +11,9 @@ import click
 
 from recs.cli.options import (
     cache_options,
-    find_options_embedder,
     model_options,
     opened_cache,
+    optional_embedder,
     output_options,
     read_source,
     source_argument,
@@ -46,7 +46,7 @@ def command(*, source: str, k: int, output: Path | None, form: str | None, quiet
 
     collection = read_source(source, values)
     with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
-        embedder = find_options_embedder(values, cache, optional=True)
+        embedder = optional_embedder(values, cache)
         audit = audit_related(
             collection,
             k=k,

@@ -52,7 +52,7 @@ def prune(source: str, **values: Any) -> None:
     from recs.embed import embed_items, find_embedder
     from recs.errors import OptionError
     from recs.languages import item_languages
-    from recs.models import DEFAULT_MODEL
+    from recs.registry import DEFAULT_MODEL
 
     items = read_source(source, values).public
     with opened_cache(values) as cache, embedding_progress(quiet=False) as progress:

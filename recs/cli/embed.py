@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.options import cache_options, model_options, opened_cache, output_options
+from recs.cli.options import cache_options, find_options_embedder, model_options, opened_cache, output_options
 from recs.cli.terminal import embedding_progress, emit, report_reading, say
 
 if TYPE_CHECKING:
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 @click.argument("text", required=False)
 @click.option("-d", "--data", metavar="JSON", help='A JSON string or list of strings: \'["a", "b"]\'.')
 @click.option("-f", "--file", type=click.Path(path_type=Path), help="A JSON file of strings, or any SOURCE of items.")
-@click.option("--role", default="document", show_default=True, help="What the texts are for: document or query.")
+@click.option(
+    "--role",
+    type=click.Choice(["document", "query", "clustering", "classification"]),
+    default="document",
+    show_default=True,
+    help="What the texts are for.",
+)
 @output_options("json", "npz")
 @model_options
 @cache_options
@@ -40,9 +46,7 @@ def command(
 
     With -o vectors.npz: ids, vectors and fingerprint, as recs.Embeddings.load reads them.
     """
-    from recs.embed import find_embedder
     from recs.files import write_atomically
-    from recs.models import DEFAULT_MODEL
 
     if sum(given is not None for given in (text, data, file)) != 1:
         raise click.UsageError("give one of TEXT, --data and --file.")
@@ -50,15 +54,16 @@ def command(
         raise click.UsageError("npz is not text; name a file with -o.")
     ids, titles, texts = _inputs(text, data, file, quiet=quiet)
     with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
-        embedder = find_embedder(
-            values["model"] or DEFAULT_MODEL,
-            cache,
-            device=values["device"],
-            precision=values["precision"],
-            offline=values["offline"],
-        )
+        embedder = find_options_embedder(values, cache)
         embeddings = embedder.embed(
-            texts, ids=ids, titles=titles, role=role, overflow=values["overflow"], store=cache, progress=progress
+            texts,
+            ids=ids,
+            titles=titles,
+            role=role,
+            instruction=values["instruction"],
+            overflow=values["overflow"],
+            store=cache,
+            progress=progress,
         )
     lost = int(embeddings.tokens_lost.sum())
     if lost and not quiet:

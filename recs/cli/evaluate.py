@@ -10,10 +10,10 @@ import click
 
 from recs.cli.options import (
     cache_options,
-    find_options_embedder,
     judgments_option,
     model_options,
     opened_cache,
+    optional_embedder,
     output_options,
     read_rules,
     read_source,
@@ -65,7 +65,7 @@ def command(
     with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
         evaluation = evaluate_related(
             collection,
-            embedder=find_options_embedder(values, cache, optional=True),
+            embedder=optional_embedder(values, cache),
             judgments=read_records(judgments) if judgments else None,
             k=k,
             rules=read_rules(values),

@@ -65,6 +65,15 @@ def model_options(function: _F) -> _F:
         click.option(
             "-m", "--model", metavar="NAME", help="A model's name, hub id or folder.  [default: all-MiniLM-L6-v2]"
         ),
+        click.option("--dim", type=int, metavar="N", help="Keep the first N dimensions of every vector."),
+        click.option(
+            "--pooling",
+            type=click.Choice(["mean", "cls", "max", "lasttoken", "pooler"]),
+            help="How token vectors become one, where the model's files do not say.",
+        ),
+        click.option(
+            "--instruction", metavar="TEXT", help="What the vectors are for, instead of the model's own prompt."
+        ),
         click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps; the best there is if left out."),
         click.option(
             "--precision",
@@ -178,17 +187,23 @@ def read_rules(values: Mapping[str, Any]) -> Rules:
     return replace(rules, **{name: values[name] for name in names if values[name] is not None})
 
 
-def find_options_embedder(values: Mapping[str, Any], cache: Cache | None, *, optional: bool) -> Embedder | None:
-    """Return the embedder that the options of `model_options` name; None where `optional` and there is none."""
+def find_options_embedder(values: Mapping[str, Any], cache: Cache | None) -> Embedder:
+    """Return the embedder that the options of `model_options` name."""
     from recs.embed import find_embedder
-    from recs.errors import ModelNotFoundError
-    from recs.models import DEFAULT_MODEL
+    from recs.registry import DEFAULT_MODEL
 
-    options = {name: values[name] for name in ("device", "precision", "offline")}
+    options = {name: values[name] for name in ("dim", "pooling", "instruction", "device", "precision", "offline")}
+    return find_embedder(values["model"] or DEFAULT_MODEL, cache, **options)
+
+
+def optional_embedder(values: Mapping[str, Any], cache: Cache | None) -> Embedder | None:
+    """Return the same, or None where the default model is not here: lists can be made from terms alone."""
+    from recs.errors import ModelNotFoundError
+
     try:
-        return find_embedder(values["model"] or DEFAULT_MODEL, cache, **options)
+        return find_options_embedder(values, cache)
     except ModelNotFoundError as error:
-        if not optional or values["model"]:
+        if values["model"]:
             raise
         say(f"note: without a model, by terms alone: {error}")
         return None

@@ -15,6 +15,7 @@ from recs.cli.options import (
     find_options_embedder,
     model_options,
     opened_cache,
+    optional_embedder,
     output_options,
     read_rules,
     read_source,
@@ -79,7 +80,7 @@ def command(
     with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
         embedder = None
         if not set(signals.split(",")) <= {"terms", "mentions"}:
-            embedder = find_options_embedder(values, cache, optional=signals == "auto")
+            embedder = (optional_embedder if signals == "auto" else find_options_embedder)(values, cache)
             signals = signals if embedder else "terms,mentions"
         lists = related_items(
             collection,

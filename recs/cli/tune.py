@@ -9,10 +9,10 @@ import click
 
 from recs.cli.options import (
     cache_options,
-    find_options_embedder,
     judgments_option,
     model_options,
     opened_cache,
+    optional_embedder,
     read_source,
     source_argument,
     source_options,
@@ -41,7 +41,7 @@ def command(*, source: str, output: Path | None, judgments: Path | None, quiet: 
     with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
         tuning = tune_related(
             collection,
-            embedder=find_options_embedder(values, cache, optional=True),
+            embedder=optional_embedder(values, cache),
             judgments=read_records(judgments) if judgments else None,
             cache=cache or False,
             progress=progress,

@@ -1,4 +1,4 @@
-"""Token ids to vectors with torch and sentence-transformers, weights strictly checked."""
+"""Any model that sentence-transformers can run, with its weights compared to the files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 from recs.embeddings import FloatArray
 from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError, WeightsError
 from recs.hardware import Precision
-from recs.models import ModelSpec, missing_model_message
+from recs.models import ModelSpec
+from recs.registry import missing_model_message
 from recs.tokenizer import ModelTokenizer
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ _CPU_BATCH_TOKENS = 2048
 _GPU_BATCH_TOKENS = 32768
 
 
-class TorchEncoder:
+class LibraryEncoder:
     """A model in memory.
 
     Parameters
@@ -58,28 +59,24 @@ class TorchEncoder:
         if spec.folder is None:
             raise ModelNotFoundError(missing_model_message(spec.name))
         self._torch = torch
+        self._tokenizer = tokenizer
         self.device = _available(torch, device)
         self.batch_tokens = _CPU_BATCH_TOKENS if self.device == "cpu" else _GPU_BATCH_TOKENS
         _log.info("loading %s from %s", spec.name, spec.folder)
+        self._spec = spec
         self._model: Any = _load(SentenceTransformer, spec, self.device)
         _check_weights(self._model, spec.folder)
         _check_tokenizer(self._model, tokenizer, spec)
+        special = set(self._model.tokenizer.all_special_ids)
+        self._closing_tokens = int(tokenizer.ids(["a"])[0][-1] in special)
         self._pad = int(getattr(self._model.tokenizer, "pad_token_id", None) or 0)
         if precision == "bfloat16":
             self._model[0].to(torch.bfloat16)
         self._model.eval()
 
-    def encode(self, ids: Sequence[Sequence[int]]) -> FloatArray:
-        """Return the vectors of one batch.
-
-        Parameters
-        ----------
-        ids : b sequences of token ids, special tokens included
-
-        Returns
-        -------
-        float32 array of shape (b, d), rows in the order of `ids`
-        """
+    def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
+        """Return the vectors of one batch, as `Encoder.encode` says."""
+        ids = self._tokenizer.ids(texts)
         torch = self._torch
         lengths = np.array([len(sequence) for sequence in ids])
         mask = np.arange(lengths.max()) < lengths[:, None]
@@ -89,6 +86,8 @@ class TorchEncoder:
             "input_ids": torch.from_numpy(padded).to(self.device),
             "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
         }
+        if prompt and not self._spec.pool_prompt:
+            features["prompt_length"] = len(self._tokenizer.ids([prompt])[0]) - self._closing_tokens
         with torch.inference_mode():
             for position, module in enumerate(self._model):
                 features = module(features)
@@ -114,22 +113,31 @@ def _available(torch: Any, device: str) -> str:
 def _load(loader: Any, spec: ModelSpec, device: str) -> Any:
     """Load with sentence-transformers: from this folder alone, safetensors alone, float32, no code of its own."""
     import transformers
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
+    options = {"use_safetensors": True, "dtype": "float32", "trust_remote_code": False, "local_files_only": True}
     bar = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
     try:
-        return loader(
+        if not (Path(str(spec.folder)) / "modules.json").is_file():
+            modules = [Transformer(str(spec.folder), model_kwargs=options), Pooling(spec.full_dim, spec.pooling)]
+            return loader(modules=modules, device=device)
+        model = loader(
             str(spec.folder),
             device=device,
             trust_remote_code=False,
             local_files_only=True,
-            model_kwargs={"use_safetensors": True, "dtype": "float32"},
+            model_kwargs={name: options[name] for name in ("use_safetensors", "dtype")},
         )
     except Exception as error:  # whatever a broken folder makes the library raise
         raise ModelError(f"{spec.folder}: sentence-transformers cannot load it: {error}") from error
     finally:
         if bar:
             transformers.utils.logging.enable_progress_bar()
+    for module in model:
+        if isinstance(module, Pooling):
+            module.include_prompt = spec.pool_prompt  # it knows instructor by three hub ids, not by what it is
+    return model
 
 
 def _check_weights(model: Any, folder: Path) -> None:
@@ -140,9 +148,7 @@ def _check_weights(model: Any, folder: Path) -> None:
     """
     import torch
 
-    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-    for position, (module, entry) in enumerate(zip(model, modules, strict=True)):
-        home = folder / entry["path"]
+    for position, (module, home) in enumerate(zip(model, _homes(folder, len(model)), strict=True)):
         stored = _stored_tensors(home)
         if not stored and position > 0:
             continue
@@ -161,6 +167,12 @@ def _check_weights(model: Any, folder: Path) -> None:
         for name, tensor in loaded.items():
             if not torch.equal(tensor.cpu(), stored[names[name]].to(tensor.dtype)):
                 raise WeightsError(f"{home}: {names[name]} in memory is not what the file holds.")
+
+
+def _homes(folder: Path, count: int) -> list[Path]:
+    if not (folder / "modules.json").is_file():
+        return [folder, folder / "no weights"][:count]
+    return [folder / entry["path"] for entry in json.loads((folder / "modules.json").read_text(encoding="utf-8"))]
 
 
 def _stored_tensors(folder: Path) -> Mapping[str, Any]:

@@ -1,0 +1,51 @@
+"""Texts to vectors: the code that runs a model, chosen by what its files say.
+
+`bert` runs the BERT family itself (lighter to import, faster on a processor, and right for JinaBERT and LEALLA, which
+sentence-transformers loads silently wrong); `static` looks tokens up in a table; `library` hands everything else to
+sentence-transformers and checks what it made of the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from recs.embeddings import FloatArray
+    from recs.hardware import Precision
+    from recs.models import ModelSpec
+    from recs.tokenizer import ModelTokenizer
+
+
+class Encoder(Protocol):
+    """A model in memory.
+
+    `batch_tokens` is how many tokens, padding counted, one batch should hold.
+    """
+
+    batch_tokens: int
+
+    def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
+        """Return the vectors of one batch: float32 of shape (b, d), rows in the order of `texts`.
+
+        The texts begin with `prompt` already; it is named for models that keep its tokens out of the pooling.
+        """
+
+
+def load_encoder(spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision) -> Encoder:
+    """Load the weights of a model, strictly: none missing, none left over, all as the files hold them.
+
+    Raises
+    ------
+    MissingDependencyError
+        If torch or sentence-transformers are needed and not installed.
+    ModelError, WeightsError
+        If the files are not what the architecture needs.
+    """
+    if spec.loader == "static":
+        from recs.architectures.static import StaticEncoder
+
+        return StaticEncoder(spec, tokenizer)
+    from recs.architectures.library import LibraryEncoder
+
+    return LibraryEncoder(spec, tokenizer, device=device, precision=precision)

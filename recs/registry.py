@@ -1,0 +1,135 @@
+"""The models that recs knows by name (`models.toml`), and where the files of any model are on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from recs.errors import DISTRIBUTION, ModelNotFoundError
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRow:
+    """What the registry says of a model, to be checked against its files. `models.toml` explains the fields."""
+
+    hub_id: str
+    architecture: str
+    loader: str
+    dim: int
+    max_tokens: int
+    similarity: str
+    licence: str
+    revision: str = ""
+    pooling: str | None = None
+    normalize: bool | None = None
+    matryoshka: tuple[int, ...] = ()
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    instruction: bool = False
+    instruction_template: str = "{instruction}"
+    languages: tuple[str, ...] = ()
+    gated: bool = False
+    forbidden_dtypes: tuple[str, ...] = ()
+    package: str | None = None
+    package_folder: str = ""
+    weights_sha256: Mapping[str, str] = field(default_factory=dict)
+    scores: tuple[tuple[str, float, str], ...] = ()
+    note: str = ""
+
+
+@cache
+def _content() -> dict[str, Any]:
+    return tomllib.loads(files("recs").joinpath("models.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def registry() -> Mapping[str, ModelRow]:
+    """Return the models that recs knows by name."""
+    return {name: ModelRow(**dict(map(_frozen, row.items()))) for name, row in _content()["models"].items()}
+
+
+def _frozen(entry: tuple[str, Any]) -> tuple[str, Any]:
+    key, value = entry
+    return key, tuple(value) if isinstance(value, list) else value
+
+
+@cache
+def meeting_roles() -> frozenset[frozenset[str]]:
+    """Return the pairs of roles whose vectors may be compared though their prompts differ."""
+    return frozenset(frozenset(pair) for pair in _content()["roles"]["meet"])
+
+
+def registry_row(name: str) -> tuple[str, ModelRow | None]:
+    """Return the registry's own name for a model and its row, if it has one.
+
+    `name` is a name or a hub id in any case, also as `NAME=FOLDER` and as `NAME@DIM`.
+    """
+    asked = name.partition("=")[0].partition("@")[0]
+    for known, row in registry().items():
+        if asked.lower() in (known.lower(), row.hub_id.lower()):
+            return known, row
+    return name, None
+
+
+def find_model(name: str) -> Path | None:
+    """Return the folder that holds the files of a model, without asking the network.
+
+    Looked for in this order: `name` as a path, the folder of `NAME=FOLDER`, the local hub cache, a Python package that
+    carries the model.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If `name` is written as a path and nothing is there.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    known, equals, folder = name.partition("=")
+    if equals and registry_row(known)[1]:
+        path = Path(folder).expanduser()
+        if path.is_dir():
+            return path
+        raise ModelNotFoundError(f"{folder}: no such folder.")
+    if path.is_absolute() or name.startswith((".", "~")) or os.sep * 2 in name:
+        raise ModelNotFoundError(f"{name}: no such folder.")
+    _, row = registry_row(name)
+    for candidate in _hub_snapshots(row.hub_id if row else name):
+        if (candidate / "modules.json").is_file() or (candidate / "config.json").is_file():
+            return candidate
+    if row and row.package:
+        found = importlib.util.find_spec(row.package)
+        if found and found.origin:
+            return Path(found.origin).parent / row.package_folder
+    return None
+
+
+def missing_model_message(name: str) -> str:
+    """Say what to do when no files of a model are on this machine."""
+    known, row = registry_row(name)
+    if row and row.package:
+        return f"no files of {known} on this machine: pip install '{DISTRIBUTION}[models]'"
+    return f"no files of {known} on this machine; give the path of a folder that holds them."
+
+
+def _hub_snapshots(hub_id: str) -> list[Path]:
+    """Return the snapshot folders of a hub id in the local hub cache, the one that `main` names first."""
+    hub = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
+    root = Path(hub or Path(home) / "hub").expanduser()
+    for full_id in (hub_id, f"sentence-transformers/{hub_id}"):
+        repository = root / ("models--" + full_id.replace("/", "--"))
+        snapshots = sorted((repository / "snapshots").glob("*"))
+        if snapshots:
+            main = repository / "refs" / "main"
+            named = main.read_text(encoding="utf-8").strip() if main.is_file() else ""
+            return sorted(snapshots, key=lambda path: path.name != named)
+    return []
