@@ -18,7 +18,7 @@ from recs.embeddings import Embeddings, FloatArray, unit_rows
 from recs.errors import EmbeddingError, ModelError, ModelNotFoundError, OptionError, TextTooLongError
 from recs.hardware import Precision, resolve_device, resolve_precision
 from recs.hub import can_download, download_model
-from recs.models import ModelSpec, read_model
+from recs.models import ModelSpec, cut_model, read_model
 from recs.registry import DEFAULT_MODEL, find_model, missing_model_message
 from recs.tokenizer import ModelTokenizer
 
@@ -130,6 +130,23 @@ class Embedder:
         from recs.architectures import load_encoder
 
         return load_encoder(self.spec, self.tokenizer, device=self.device, precision=self.precision)
+
+    @property
+    def batch_tokens(self) -> int:
+        """How many tokens, padding counted, the model takes at once; loads the weights."""
+        return self._encoder.batch_tokens
+
+    def with_dim(self, dim: int) -> Embedder:
+        """Return an embedder of the same model in memory that keeps the first `dim` dimensions.
+
+        Raises
+        ------
+        OptionError
+            If the model cannot be cut to `dim`.
+        """
+        spec = cut_model(self.spec, dim)
+        options: dict[str, Any] = {"device": self.device, "precision": self.precision, "instruction": self.instruction}
+        return Embedder(spec, **options, tokenizer=self.tokenizer, encoder=self._encoder)
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text as written in the vocabulary, special tokens included."""

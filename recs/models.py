@@ -127,19 +127,28 @@ def read_model(name: str, *, dim: int | None = None, pooling: str | None = None)
         raise ModelError(
             f"{folder}: its files hold what no model's do ({type(error).__name__}: {error}); download it again."
         ) from error
-    return spec if dim is None else _cut(spec, dim, row.matryoshka if row else ())
+    return spec if dim is None else cut_model(spec, dim)
 
 
-def _cut(spec: ModelSpec, dim: int, trained: tuple[int, ...]) -> ModelSpec:
-    """Return the spec of a model whose vectors are cut to their first `dim` numbers."""
-    allowed = dim in trained if trained else 0 < dim <= spec.full_dim
-    if not allowed:
-        expected = f"one of {', '.join(map(str, trained))}" if trained else f"1 to {spec.full_dim}"
-        raise OptionError(f"dim is {dim}, but {spec.name} can be cut to {expected}.")
-    if dim == spec.full_dim:
+def cut_model(spec: ModelSpec, dim: int) -> ModelSpec:
+    """Return the spec of a model whose vectors are cut to their first `dim` numbers.
+
+    Raises
+    ------
+    OptionError
+        If the model was not trained to be cut there, has fewer dimensions, or is cut already.
+    """
+    row = registry_row(spec.name)[1]
+    trained, full = (row.matryoshka if row else ()), spec.full_dim or spec.dim
+    if dim == spec.dim:
         return spec
+    if spec.dim != full or not (dim in trained if trained else 0 < dim <= full):
+        expected = f"one of {', '.join(map(str, trained))}" if trained else f"1 to {full}"
+        raise OptionError(
+            f"dim is {dim}, but {spec.name} {'is cut already' if spec.dim != full else f'can be cut to {expected}'}."
+        )
     fingerprint = hashlib.sha256(f"{spec.fingerprint}:{dim}".encode()).hexdigest()
-    return replace(spec, name=f"{spec.name}@{dim}", dim=dim, fingerprint=fingerprint)
+    return replace(spec, name=f"{spec.name}@{dim}", dim=dim, full_dim=full, fingerprint=fingerprint)
 
 
 def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | None) -> ModelSpec:
