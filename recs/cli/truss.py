@@ -1,0 +1,32 @@
+"""`recs truss`: a model as a Truss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recs.cli.options import model_options
+from recs.cli.terminal import say
+
+
+@click.command("truss")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@model_options
+@click.option("--cpu", type=click.IntRange(min=1), default=4, show_default=True, help="Cores it asks for.")
+@click.option("--memory", default="16Gi", show_default=True, help="Memory it asks for.")
+@click.option("--gpu", metavar="NAME", help="Accelerator it asks for, as in L4 or A100:2.  [default: none]")
+@click.option("--force", is_flag=True, help="Replace DIR whatever it holds.")
+def command(*, folder: Path, cpu: int, memory: str, gpu: str | None, force: bool, **options: Any) -> None:
+    """Write a Truss to DIR: the folder that a model server is built of. It answers what `recs embed` writes.
+
+    A model of the registry is fetched where the Truss runs; one from a folder, as in -m NAME=FOLDER, travels in it.
+    """
+    from recs.registry import DEFAULT_MODEL
+    from recs.truss import write_truss
+
+    model, overflow = options.pop("model") or DEFAULT_MODEL, options.pop("overflow")
+    resources = {"cpu": str(cpu), "memory": memory, "use_gpu": gpu is not None, "accelerator": gpu}
+    write_truss(folder, model, overflow=overflow, options=options, resources=resources, force=force)
+    say(f"written: {folder}; next: truss push {folder}")
