@@ -19,7 +19,7 @@ from recs.errors import EmbeddingError, ModelError, ModelNotFoundError, OptionEr
 from recs.hardware import Precision, resolve_device, resolve_precision
 from recs.hub import can_download, download_model
 from recs.models import ModelSpec, cut_model, read_model
-from recs.registry import DEFAULT_MODEL, find_model, missing_model_message
+from recs.registry import DEFAULT_MODEL, find_model, missing_model_message, registry_row
 from recs.tokenizer import ModelTokenizer
 
 if TYPE_CHECKING:
@@ -100,7 +100,9 @@ class Embedder:
     ) -> None:
         self.spec = spec
         self.device = resolve_device(device)
-        self.precision: Precision = resolve_precision(precision, self.device)
+        row = registry_row(spec.name)[1]
+        forbidden = row.forbidden_dtypes if row else ()
+        self.precision: Precision = resolve_precision(precision, self.device, forbidden=forbidden)
         self.instruction = instruction
         self._given_tokenizer = tokenizer
         self._given_encoder = encoder
@@ -254,8 +256,8 @@ class Embedder:
             return self.spec.instruction_template.format(instruction=instruction) if instruction else ""
         if self.spec.needs_instruction and role not in self.spec.prompts:
             raise OptionError(
-                f"{self.spec.name} was trained with instructions and has none for the role {role!r}; give one "
-                "(instruction= or --instruction), or '' where its texts have none."
+                f"{self.spec.name} is built like instructor, a T5 encoder with a Dense layer, and has no instruction "
+                f"for the role {role!r}: give one (instruction= or --instruction), or '' for a model that takes none."
             )
         return self.spec.prompts.get(role, "")
 
@@ -365,19 +367,21 @@ class Embedder:
 
     def _encode(self, texts: list[str], prompt: str) -> FloatArray:
         vectors = self._encoder.encode(texts, prompt=prompt)
-        expected = (len(texts), self.spec.full_dim or self.spec.dim)
+        spec = self.spec
+        expected = (len(texts), spec.full_dim or spec.dim)
         if vectors.shape != expected:
-            raise EmbeddingError(f"{self.spec.name} gave an array of shape {vectors.shape}, expected {expected}.")
-        vectors = vectors[:, : self.spec.dim]
-        squares = np.einsum("ij,ij->i", vectors, vectors)
-        wrong = ~np.isfinite(squares) | (squares == 0)
-        if wrong.any():
-            text = texts[int(np.argmax(wrong))]
+            raise EmbeddingError(f"{spec.name} gave an array of shape {vectors.shape}, expected {expected}.")
+        cut = vectors[:, : spec.dim].astype(np.float64)
+        finite, zero = np.isfinite(vectors).all(axis=1), ~cut.any(axis=1)
+        if zero.any() or not finite.all():
+            text = texts[int(np.argmax(zero | ~finite))]
             raise EmbeddingError(
-                f"{self.spec.name} gave {'a zero vector' if (squares == 0).any() else 'NaN'} for the text that begins "
+                f"{spec.name} gave {'a zero vector' if zero.any() else 'NaN'} for the text that begins "
                 f"{text[:40]!r}; try precision float32."
             )
-        return unit_rows(vectors.astype(np.float64)).astype(np.float32) if self.spec.similarity == "cosine" else vectors
+        if spec.similarity == "cosine" or (spec.normalize and spec.dim < expected[1]):
+            cut = unit_rows(cut)
+        return cut.astype(np.float32)
 
     def space(self, prompt: str) -> str:
         """Return what vectors with a prompt are cached under: fingerprint, prompt and precision."""

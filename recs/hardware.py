@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -28,23 +29,24 @@ def cpu_flags() -> frozenset[str]:
     return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
 
 
-def resolve_precision(wanted: str, device: str) -> Precision:
+def resolve_precision(wanted: str, device: str, *, forbidden: Collection[str] = ()) -> Precision:
     """Return the precision that "auto" stands for on a device ("cpu", "cuda", "mps").
 
     Bfloat16 where the matrix units of the processor make it faster and it stays within the stated bound, float32
-    elsewhere.
+    elsewhere and where the model does not bear it (`forbidden`).
 
     Raises
     ------
     OptionError
     """
+    if wanted in forbidden:
+        raise OptionError(f"precision is {wanted!r}, which this model does not bear; take float32.")
     if wanted in PRECISIONS:
         return wanted
     if wanted != "auto":
         raise OptionError(f"precision is {wanted!r}, expected auto, float32 or bfloat16.")
-    if device.startswith("cuda"):
-        return "bfloat16"
-    return "bfloat16" if device == "cpu" and _FAST_BFLOAT16 & cpu_flags() else "float32"
+    fast = device.startswith("cuda") or (device == "cpu" and bool(_FAST_BFLOAT16 & cpu_flags()))
+    return "bfloat16" if fast and "bfloat16" not in forbidden else "float32"
 
 
 def resolve_device(wanted: str | None) -> str:

@@ -17,12 +17,13 @@ from typing import Any, cast
 from recs.digests import file_digest
 from recs.embeddings import SIMILARITIES, Similarity
 from recs.errors import ModelError, ModelNotFoundError, OptionError, WeightsError
-from recs.registry import ModelRow, find_model, missing_model_message, registry_row
+from recs.registry import ModelRow, find_model, missing_model_message, registry_row, split_dim
 
 POOLINGS = ("mean", "cls", "max", "lasttoken", "pooler")
 
 # What `architectures/bert.py` runs; everything else goes to sentence-transformers.
-_BERT_FAMILY = {"bert", "jina_bert", "mpnet", "roberta", "xlm-roberta"}
+_POSITIONS_AFTER_PADDING = {"mpnet", "roberta", "xlm-roberta"}
+_BERT_FAMILY = {"bert", "jina_bert", *_POSITIONS_AFTER_PADDING}
 _BERT_POOLINGS = {"mean", "cls", "max", "pooler"}
 # Keys of config.json that say nothing about the vectors.
 _COSMETIC = {"_name_or_path", "transformers_version", "torch_dtype", "dtype", "use_cache", "architectures", "auto_map"}
@@ -113,6 +114,8 @@ def read_model(name: str, *, dim: int | None = None, pooling: str | None = None)
     OptionError
         If the model cannot be cut to `dim`, or its files say another pooling.
     """
+    name, named_dim = split_dim(name)
+    dim = named_dim if dim is None else dim
     folder = find_model(name)
     if folder is None:
         raise ModelNotFoundError(missing_model_message(name))
@@ -121,9 +124,9 @@ def read_model(name: str, *, dim: int | None = None, pooling: str | None = None)
         raise OptionError(f"pooling is {pooling!r}, expected one of {', '.join(POOLINGS)}.")
     try:
         spec = _read_folder(known, folder, row, pooling)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        if isinstance(error, OptionError):
-            raise
+    except OptionError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
         raise ModelError(
             f"{folder}: its files hold what no model's do ({type(error).__name__}: {error}); download it again."
         ) from error
@@ -152,48 +155,43 @@ def cut_model(spec: ModelSpec, dim: int) -> ModelSpec:
 
 
 def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | None) -> ModelSpec:
-    root = _json(folder / "config.json", optional=True)
-    modules = _modules(folder, root)
-    first, path = modules[0]
-    transformer = folder / path
-    config = _json(transformer / "config.json", optional=first == "StaticEmbedding")
-    limits = _json(transformer / "sentence_bert_config.json", optional=True)
+    modules = _modules(folder)
+    static = modules[0][0] == "StaticEmbedding"
+    home = folder / modules[0][1]
+    config = _json(home / "config.json", optional=static)
+    limits: Mapping[str, Any] = next((_json(path) for path in sorted(home.glob("sentence_*_config.json"))), {})
     settings = _json(folder / "config_sentence_transformers.json", optional=True)
-    weights = _weights(transformer)
-    architecture = "static" if first == "StaticEmbedding" else _architecture(config)
-    described, normalize, dim = _described(folder, modules)
-    dim = dim or (_table_dim(transformer) if architecture == "static" else _hidden_size(config, transformer))
-    stated = [entry for entry in described if entry[0] == "Pooling"]
-    if architecture == "static":
-        found: str | None = "mean"
-        normalize = normalize or bool(config.get("normalize", False))
+    weights = _weights(home, folder)
+    architecture = "static" if static else _architecture(config)
+    described, normalize, dim = _described(folder, modules[1:], _table_dim(home) if static else _hidden_size(config))
+    kinds = {entry[0] for entry in described}
+    if static and kinds - {"Normalize"}:
+        raise ModelError(f"{folder}: {', '.join(sorted(kinds))} after a table of vectors, which recs cannot run.")
+    if static:
+        found, normalize = "mean", normalize or bool(config.get("normalize", False))
     else:
-        found = stated[0][1] if stated else (row.pooling if row and len(modules) == 1 else None)
-        if found and pooling and found != pooling:
-            raise OptionError(f"pooling is {pooling!r}, but {folder} has {found!r}.")
-        found = found or pooling
-    if not found:
-        raise ModelError(
-            f"{folder}: its files do not say how token vectors become one (no Pooling in modules.json); state it: "
-            f"pooling= or --pooling, one of {', '.join(POOLINGS)}."
-        )
-    if not stated and architecture != "static":
-        described.insert(0, ["Pooling", found, True])
-        normalize = normalize or bool(row and row.normalize)
-    instructed = row.instruction if row else architecture == "t5" and any(entry[0] == "Dense" for entry in described)
+        found, inserted = _pooling(folder, described, limits, row, pooling)
+        if inserted:
+            described.insert(0, ["Pooling", found, True])
+        if row and not (folder / "modules.json").is_file():
+            normalize = normalize or bool(row.normalize)
+    if normalize and "Normalize" not in kinds and not static:
+        described.append(["Normalize"])
+    # Instructor is a T5 encoder with a Dense layer; its files do not say that it needs an instruction, nor that the
+    # instruction stays out of the mean.
+    instructed = row.instruction if row else architecture == "t5" and "Dense" in kinds
     pool_prompt = all(entry[2] for entry in described if entry[0] == "Pooling") and not instructed
     prompts = dict(row.prompts) if row else {}
     prompts |= {role: str(text) for role, text in (settings.get("prompts") or {}).items() if text}
     similarity = settings.get("similarity_fn_name") or (row.similarity if row else "cosine")
     if similarity not in SIMILARITIES:
         raise ModelError(f"{folder}: similarity {similarity!r}, expected one of {', '.join(SIMILARITIES)}.")
-    extra = {entry[0] for entry in described} - {"Pooling", "Normalize"}
-    native = architecture in _BERT_FAMILY and found in _BERT_POOLINGS and not extra
+    native = architecture in _BERT_FAMILY and found in _BERT_POOLINGS and kinds <= {"Pooling", "Normalize"}
     spec = ModelSpec(
         name=name,
         fingerprint="",
         dim=dim,
-        max_tokens=_STATIC_TOKENS if architecture == "static" else _max_tokens(transformer, config, limits),
+        max_tokens=_STATIC_TOKENS if static else _max_tokens(home, config, limits, architecture),
         pooling=found,
         normalize=normalize,
         similarity=cast(Similarity, similarity),
@@ -202,8 +200,8 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
         folder=folder,
         lowercase=bool(limits.get("do_lower_case", False)),
         architecture=architecture,
-        loader="static" if architecture == "static" else "bert" if native else "library",
-        transformer=path,
+        loader="static" if static else "bert" if native else "library",
+        transformer=modules[0][1],
         full_dim=dim,
         pool_prompt=pool_prompt,
         needs_instruction=instructed,
@@ -213,7 +211,7 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
     space = {
         "recs": 1,
         "weights": sorted(weights.values()),
-        "tokenizer": _tokenizer_digest(transformer),
+        "tokenizer": _tokenizer_digest(home),
         "transformer": {key: value for key, value in sorted(config.items()) if key not in _COSMETIC},
         "modules": [[*entry[:2], pool_prompt] if entry[0] == "Pooling" else entry for entry in described],
         "prompts": prompts,
@@ -226,51 +224,83 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
     return replace(spec, fingerprint=hashlib.sha256(canonical).hexdigest())
 
 
+def _pooling(
+    folder: Path, described: list[list[Any]], limits: Mapping[str, Any], row: ModelRow | None, asked: str | None
+) -> tuple[str, bool]:
+    """Return how token vectors become one, and whether that is told by something else than a module of pooling."""
+    found = next((entry[1] for entry in described if entry[0] == "Pooling"), None)
+    inserted = found is None
+    if limits.get("module_output_name") == "sentence_embedding":  # as sentence-transformers writes LEALLA and LaBSE
+        output = limits["modality_config"]["text"]["method_output_name"]
+        if output != "pooler_output" or found:
+            raise ModelError(f"{folder}: its transformer gives {output!r} as the vector, expected 'pooler_output'.")
+        found = "pooler"
+    elif row and not (folder / "modules.json").is_file():
+        found = row.pooling
+    if found and asked and found != asked:
+        raise OptionError(f"pooling is {asked!r}, but {folder} has {found!r}.")
+    if not (found := found or asked):
+        raise ModelError(
+            f"{folder}: its files do not say how token vectors become one (no Pooling in modules.json); state it: "
+            f"pooling= or --pooling, one of {', '.join(POOLINGS)}."
+        )
+    return found, inserted
+
+
 def _architecture(config: Mapping[str, Any]) -> str:
     """Return what the transformer is; JinaBERT calls itself "bert" and is told by its position embeddings."""
     kind = str(config.get("model_type") or "")
     return "jina_bert" if kind == "bert" and config.get("position_embedding_type") == "alibi" else kind
 
 
-def _hidden_size(config: Mapping[str, Any], transformer: Path) -> int:
-    for key in ("hidden_size", "dim", "d_model"):
-        if config.get(key):
-            return int(config[key])
-    raise ModelError(f"{transformer}: its config.json names no dimension (hidden_size).")
+def _hidden_size(config: Mapping[str, Any]) -> int:
+    return int(config[next((key for key in ("d_model", "dim", "n_embd") if key in config), "hidden_size")])
+
+
+def read_header(path: Path) -> tuple[dict[str, Any], int]:
+    """Return what a safetensors file says of its tensors (dtype, shape, data_offsets), and where their bytes begin."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > path.stat().st_size:
+            raise ValueError(f"{path.name} is not a whole safetensors file")
+        header: dict[str, Any] = json.loads(file.read(size))
+    header.pop("__metadata__", None)
+    return header, 8 + size
 
 
 def _table_dim(folder: Path) -> int:
-    """Return the width of the only table in the weights of a static model, from the header of the file."""
-    with sorted(folder.glob("*.safetensors"))[0].open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return max(int(entry["shape"][1]) for entry in header.values() if len(entry.get("shape", ())) == 2)
+    """Return the width of the only table in the weights of a static model."""
+    tensors = [entry for path in folder.glob("*.safetensors") for entry in read_header(path)[0].values()]
+    return max(int(entry["shape"][1]) for entry in tensors if len(entry["shape"]) == 2)
 
 
-def _described(folder: Path, modules: list[tuple[str, str]]) -> tuple[list[list[Any]], bool, int | None]:
-    """Return what the modules after the first do, whether one normalises, and the dimension where one changes it."""
+def _described(folder: Path, modules: list[tuple[str, str]], dim: int) -> tuple[list[list[Any]], bool, int]:
+    """Return what the modules after the first do, whether the vectors leave them at length 1, and their dimension."""
     described: list[list[Any]] = []
-    normalize, dim = False, None
-    for kind, path in modules[1:]:
+    normalize = False
+    for kind, path in modules:
         details = _json(folder / path / "config.json", optional=True)
         if kind == "Pooling":
-            described.append(["Pooling", _pooling_mode(details, folder / path), details.get("include_prompt", True)])
+            # Its own dimension is not read: that of instructor-large is wrong on its hub, and no library uses it.
+            modes = _pooling_modes(details, folder / path)
+            dim *= len(modes)
+            described.append(["Pooling", "+".join(modes), details.get("include_prompt", True)])
         elif kind == "Normalize":
-            normalize = True
             described.append(["Normalize"])
         else:
-            if "out_features" in details:
-                dim = int(details["out_features"])
-            described.append([kind, details, _weights(folder / path, optional=True)])
+            dim = int(details.get("out_features", dim))
+            described.append([kind, details, _weights(folder / path, folder, optional=True)])
+        normalize = kind == "Normalize"
     return described, normalize, dim
 
 
-def _modules(folder: Path, config: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _modules(folder: Path) -> list[tuple[str, str]]:
     """Return (class name, sub-folder) of each module, the transformer or the table of a static model first."""
-    static = config.get("model_type") == "model2vec"
     if not (folder / "modules.json").is_file():
+        config = _json(folder / "config.json", optional=True)
         if not config:
             raise ModelError(f"{folder}: neither modules.json nor config.json; expected the folder of a model.")
-        return [("StaticEmbedding" if static else "Transformer", "")]
+        return [("StaticEmbedding" if config.get("model_type") == "model2vec" else "Transformer", "")]
     listed = _json(folder / "modules.json", expected=list)
     modules = [(str(entry["type"]).rpartition(".")[2], str(entry["path"])) for entry in listed]
     for kind, path in modules:
@@ -281,23 +311,27 @@ def _modules(folder: Path, config: Mapping[str, Any]) -> list[tuple[str, str]]:
     return modules
 
 
-def _pooling_mode(details: Mapping[str, Any], where: Path) -> str:
+def _pooling_modes(details: Mapping[str, Any], where: Path) -> list[str]:
     if mode := details.get("pooling_mode"):
-        modes = [mode] if isinstance(mode, str) else list(mode)
-    else:
-        modes = [name for flag, name in _POOLING_FLAGS.items() if details.get(flag)]
-    if not modes:
-        raise ModelError(f"{where}: its config.json names no pooling.")
-    return "+".join(modes)
+        return [mode] if isinstance(mode, str) else list(mode)
+    if modes := [name for flag, name in _POOLING_FLAGS.items() if details.get(flag)]:
+        return modes
+    raise ModelError(f"{where}: its config.json names no pooling.")
 
 
-def _max_tokens(transformer: Path, config: Mapping[str, Any], limits: Mapping[str, Any]) -> int:
-    tokenizer = _json(transformer / "tokenizer_config.json", optional=True)
-    stated = [limits.get("max_seq_length"), tokenizer.get("model_max_length"), config.get("max_position_embeddings")]
+def _max_tokens(home: Path, config: Mapping[str, Any], limits: Mapping[str, Any], architecture: str) -> int:
+    tokenizer = _json(home / "tokenizer_config.json", optional=True)
+    own, positions = limits.get("max_seq_length"), config.get("max_position_embeddings")
+    if positions and architecture in _POSITIONS_AFTER_PADDING:
+        positions -= int(config.get("pad_token_id", 1)) + 1
+    # A table of positions ends where it ends; rotations go on, as far as the model's authors say.
+    if own and architecture not in _BERT_FAMILY:
+        positions = None
+    stated = [own or tokenizer.get("model_max_length"), positions]
     known = [int(value) for value in stated if value and value < 10**7]
     if not known:
-        raise ModelError(f"{transformer}: none of its files says how many tokens fit its context window.")
-    return known[0] if limits.get("max_seq_length") else min(known)
+        raise ModelError(f"{home}: none of its files says how many tokens fit its context window.")
+    return min(known)
 
 
 def _tokenizer_digest(transformer: Path) -> str:
@@ -307,15 +341,17 @@ def _tokenizer_digest(transformer: Path) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-def _weights(folder: Path, *, optional: bool = False) -> dict[str, str]:
+def _weights(home: Path, folder: Path, *, optional: bool = False) -> dict[str, str]:
     """Return the SHA-256 of each safetensors file of a module."""
-    files = sorted(folder.glob("*.safetensors"))
-    if not files and not optional:
-        other = sorted(path.name for path in folder.glob("*.bin"))
+    files = sorted(home.glob("*.safetensors"))
+    pickled = sorted(path.name for path in home.glob("pytorch_model*.bin"))
+    if not files and pickled:
         raise ModelError(
-            f"{folder}: no safetensors weights"
-            f"{f' but {other[0]}, which may hold code and is not loaded' if other else ''}."
+            f"{home}: no safetensors weights but {pickled[0]}, which may hold code and is not loaded; where you trust "
+            f"who made it: recs models convert {folder}"
         )
+    if not files and not optional:
+        raise ModelError(f"{home}: no safetensors weights.")
     return {path.name: file_digest(path) for path in files}
 
 

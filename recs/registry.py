@@ -6,6 +6,7 @@ import importlib.util
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -72,11 +73,19 @@ def registry_row(name: str) -> tuple[str, ModelRow | None]:
 
     `name` is a name or a hub id in any case, also as `NAME=FOLDER` and as `NAME@DIM`.
     """
-    asked = name.partition("=")[0].partition("@")[0]
+    asked = split_dim(name.partition("=")[0])[0]
     for known, row in registry().items():
         if asked.lower() in (known.lower(), row.hub_id.lower()):
             return known, row
     return name, None
+
+
+def split_dim(name: str) -> tuple[str, int | None]:
+    """Return the two parts of `NAME@DIM`, as a model is called whose vectors are cut; None for a name without one."""
+    base, _, dim = name.rpartition("@")
+    if not base or not dim.isdecimal() or Path(name.rpartition("=")[2]).is_dir():
+        return name, None
+    return base, int(dim)
 
 
 def find_model(name: str) -> Path | None:
@@ -90,15 +99,20 @@ def find_model(name: str) -> Path | None:
     ModelNotFoundError
         If `name` is written as a path and nothing is there.
     """
-    path = Path(name).expanduser()
+    name, _ = split_dim(name)
+    path = _expanded(name)
     if path.is_dir():
         return path
     known, equals, folder = name.partition("=")
-    if equals and registry_row(known)[1]:
-        path = Path(folder).expanduser()
-        if path.is_dir():
+    if equals:
+        path = _expanded(folder)
+        if registry_row(known)[1] and path.is_dir():
             return path
-        raise ModelNotFoundError(f"{folder}: no such folder.")
+        raise ModelNotFoundError(
+            f"{folder}: no such folder."
+            if registry_row(known)[1]
+            else f"{known}: not in the registry, which recs models lists; the path of a folder alone will do."
+        )
     if path.is_absolute() or name.startswith((".", "~")) or os.sep * 2 in name:
         raise ModelNotFoundError(f"{name}: no such folder.")
     _, row = registry_row(name)
@@ -110,6 +124,12 @@ def find_model(name: str) -> Path | None:
         if found and found.origin:
             return Path(found.origin).parent / row.package_folder
     return None
+
+
+def _expanded(path: str) -> Path:
+    with suppress(RuntimeError):  # a home folder of nobody
+        return Path(path).expanduser()
+    return Path(path)
 
 
 def missing_model_message(name: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from recs.embeddings import FloatArray
+from recs.embeddings import FloatArray, IntArray
 from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError, WeightsError
 from recs.hardware import Precision
 from recs.models import ModelSpec
@@ -24,6 +25,12 @@ _PROBE = "Zwölf Boxkämpfer: naïve co-operation, 1,024 tests & “quotes” �
 # Tokens in one batch. On a processor a small batch keeps the activations in its caches; a GPU wants work.
 _CPU_BATCH_TOKENS = 2048
 _GPU_BATCH_TOKENS = 32768
+
+# What a transformer gives for each of the two things it can make.
+_OUTPUTS = {"token_embeddings": "last_hidden_state", "sentence_embedding": "pooler_output"}
+# Tensors that some files carry and every library computes; a pooler behind which no vector lies.
+_DERIVED = ("position_ids", "rotary_emb.inv_freq")
+_POOLER = ("pooler.dense.weight", "pooler.dense.bias")
 
 
 class LibraryEncoder:
@@ -52,8 +59,8 @@ class LibraryEncoder:
 
     def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision) -> None:
         try:
+            import sentence_transformers  # noqa: F401
             import torch
-            from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise MissingDependencyError("computing vectors", "torch and sentence-transformers", "models") from error
         if spec.folder is None:
@@ -64,37 +71,50 @@ class LibraryEncoder:
         self.batch_tokens = _CPU_BATCH_TOKENS if self.device == "cpu" else _GPU_BATCH_TOKENS
         _log.info("loading %s from %s", spec.name, spec.folder)
         self._spec = spec
-        self._model: Any = _load(SentenceTransformer, spec, self.device)
-        _check_weights(self._model, spec.folder)
-        _check_tokenizer(self._model, tokenizer, spec)
-        special = set(self._model.tokenizer.all_special_ids)
-        self._closing_tokens = int(tokenizer.ids(["a"])[0][-1] in special)
-        self._pad = int(getattr(self._model.tokenizer, "pad_token_id", None) or 0)
+        self._modules = _load(spec, self.device)
+        homes = _homes(spec.folder, len(self._modules))
+        for position, (module, home) in enumerate(zip(self._modules, homes, strict=True)):
+            _check_weights(module if position else module.auto_model, home, pooler=spec.pooling == "pooler")
+        theirs = self._modules[0].tokenizer
+        _check_tokenizer(theirs, tokenizer, spec)
+        self._pad = int(theirs.pad_token_id or 0)
         if precision == "bfloat16":
-            self._model[0].to(torch.bfloat16)
-        self._model.eval()
+            self._modules[0].to(torch.bfloat16)
 
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
         """Return the vectors of one batch, as `Encoder.encode` says."""
-        ids = self._tokenizer.ids(texts)
         torch = self._torch
+        ids = self._tokenizer.ids(texts)
         lengths = np.array([len(sequence) for sequence in ids])
-        mask = np.arange(lengths.max()) < lengths[:, None]
+        places = np.arange(lengths.max())
+        mask = places < lengths[:, None]
         padded = np.full(mask.shape, self._pad, dtype=np.int64)
         padded[mask] = np.concatenate(ids)
         features: dict[str, Any] = {
             "input_ids": torch.from_numpy(padded).to(self.device),
             "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
         }
-        if prompt and not self._spec.pool_prompt:
-            features["prompt_length"] = len(self._tokenizer.ids([prompt])[0]) - self._closing_tokens
         with torch.inference_mode():
-            for position, module in enumerate(self._model):
+            for position, module in enumerate(self._modules):
                 features = module(features)
                 if position == 0:
-                    features["token_embeddings"] = features["token_embeddings"].float()
+                    made = module.module_output_name
+                    features[made] = features[made].float()
+                    if prompt and not self._spec.pool_prompt:
+                        mask &= places >= self._prompt_lengths(prompt, ids)[:, None]
+                        features["attention_mask"] = torch.from_numpy(mask.astype(np.int64)).to(self.device)
             vectors: FloatArray = features["sentence_embedding"].float().cpu().numpy()
         return vectors
+
+    def _prompt_lengths(self, prompt: str, ids: Sequence[Sequence[int]]) -> IntArray:
+        """Return how many tokens of each text, which begins with the prompt, are the prompt's."""
+        alone = self._tokenizer.ids([prompt])[0]
+        # What the prompt ends with, a closing token or a blank that the text's first word absorbs, is not part of it.
+        return np.array([sum(1 for _ in takewhile(_equal, zip(alone, sequence, strict=False))) for sequence in ids])
+
+
+def _equal(pair: tuple[int, int]) -> bool:
+    return pair[0] == pair[1]
 
 
 def _available(torch: Any, device: str) -> str:
@@ -110,88 +130,91 @@ def _available(torch: Any, device: str) -> str:
     return "cpu"
 
 
-def _load(loader: Any, spec: ModelSpec, device: str) -> Any:
+def _load(spec: ModelSpec, device: str) -> list[Any]:
     """Load with sentence-transformers: from this folder alone, safetensors alone, float32, no code of its own."""
     import transformers
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
-    options = {"use_safetensors": True, "dtype": "float32", "trust_remote_code": False, "local_files_only": True}
+    local: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    weights = {"use_safetensors": True, "dtype": "float32"}
+    made = "sentence_embedding" if spec.pooling == "pooler" else "token_embeddings"
     bar = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
     try:
-        if not (Path(str(spec.folder)) / "modules.json").is_file():
-            modules = [Transformer(str(spec.folder), model_kwargs=options), Pooling(spec.full_dim, spec.pooling)]
-            return loader(modules=modules, device=device)
-        model = loader(
-            str(spec.folder),
-            device=device,
-            trust_remote_code=False,
-            local_files_only=True,
-            model_kwargs={name: options[name] for name in ("use_safetensors", "dtype")},
-        )
+        if (Path(str(spec.folder)) / "modules.json").is_file():
+            modules = list(SentenceTransformer(str(spec.folder), device=device, **local, model_kwargs=weights))
+        else:
+            output = {"method": "forward", "method_output_name": _OUTPUTS[made]}
+            options = {"config_kwargs": local, "processor_kwargs": local, "model_kwargs": weights | local}
+            text = {"modality_config": {"text": output}, "module_output_name": made}
+            modules = [Transformer(str(spec.folder), max_seq_length=spec.max_tokens, **options, **text)]
+            modules += [Normalize()] if spec.normalize else []
+        if modules[0].module_output_name != "sentence_embedding" and not any(isinstance(m, Pooling) for m in modules):
+            modules.insert(1, Pooling(spec.full_dim, spec.pooling))
     except Exception as error:  # whatever a broken folder makes the library raise
         raise ModelError(f"{spec.folder}: sentence-transformers cannot load it: {error}") from error
     finally:
         if bar:
             transformers.utils.logging.enable_progress_bar()
-    for module in model:
-        if isinstance(module, Pooling):
-            module.include_prompt = spec.pool_prompt  # it knows instructor by three hub ids, not by what it is
-    return model
+    return [module.to(device).eval() for module in modules]
 
 
-def _check_weights(model: Any, folder: Path) -> None:
+def _check_weights(network: Any, folder: Path, *, pooler: bool) -> None:
     """Compare every tensor in memory with the files, name by name and value by value.
 
     A library that cannot place a tensor logs a line and initialises the parameter at random; the vectors then look fine
-    and mean nothing.
+    and mean nothing. A pooler that no vector goes through is left out (`pooler`).
     """
     import torch
+    from safetensors import SafetensorError, safe_open
+    from transformers.core_model_loading import revert_weight_conversion
 
-    for position, (module, home) in enumerate(zip(model, _homes(folder, len(model)), strict=True)):
-        stored = _stored_tensors(home)
-        if not stored and position > 0:
-            continue
-        network = module.auto_model if position == 0 else module
-        prefix = f"{getattr(network, 'base_model_prefix', '')}."
-        loaded = {name.removeprefix(prefix): tensor for name, tensor in network.state_dict().items()}
-        names = {name.removeprefix(prefix): name for name in stored}
-        missing = sorted(loaded.keys() - names.keys())
-        unexpected = sorted(name for name in names.keys() - loaded.keys() if not name.endswith("position_ids"))
-        if missing or unexpected:
-            raise WeightsError(
-                f"{home}: {len(missing)} weights that {type(network).__name__} needs are missing"
-                f"{f' (the first is {missing[0]})' if missing else ''} and {len(unexpected)} are not part of it"
-                f"{f' (the first is {unexpected[0]})' if unexpected else ''}; these files are of another architecture."
-            )
-        for name, tensor in loaded.items():
-            if not torch.equal(tensor.cpu(), stored[names[name]].to(tensor.dtype)):
-                raise WeightsError(f"{home}: {names[name]} in memory is not what the file holds.")
+    prefix = f"{getattr(network, 'base_model_prefix', '')}."
+    state = network.state_dict()
+    if getattr(network, "_weight_conversions", None):  # it renamed, parted or joined what the files hold
+        state = revert_weight_conversion(network, state)
+    loaded = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    placed: set[str] = set()
+    unexpected = []
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, "pt") as file:
+                for stored in file.keys():  # noqa: SIM118  (not a mapping)
+                    name = stored.removeprefix(prefix)
+                    placed.add(name)
+                    if name not in loaded:
+                        unexpected.append(stored)
+                    elif not torch.equal(loaded[name].cpu(), file.get_tensor(stored).to(loaded[name].dtype)):
+                        raise WeightsError(f"{folder}: {stored} in memory is not what the file holds.")
+        except SafetensorError as error:
+            raise WeightsError(f"{path}: not a whole safetensors file ({error}).") from error
+    spare = (*_DERIVED, *(() if pooler else _POOLER))
+    tied = {loaded[name].data_ptr() for name in placed & loaded.keys()}
+    missing = sorted(name for name in loaded.keys() - placed if loaded[name].data_ptr() not in tied)
+    missing, unexpected = ([n for n in names if not n.endswith(spare)] for names in (missing, unexpected))
+    if missing or unexpected:
+        raise WeightsError(
+            f"{folder}: {len(missing)} weights that {type(network).__name__} needs are missing"
+            f"{f' (the first is {missing[0]})' if missing else ''} and {len(unexpected)} are not part of it"
+            f"{f' (the first is {unexpected[0]})' if unexpected else ''}; these files are of another architecture."
+        )
 
 
 def _homes(folder: Path, count: int) -> list[Path]:
-    if not (folder / "modules.json").is_file():
-        return [folder, folder / "no weights"][:count]
-    return [folder / entry["path"] for entry in json.loads((folder / "modules.json").read_text(encoding="utf-8"))]
+    """Return where the weights of each module are; those that the files do not list have none."""
+    listed = [{"path": ""}]
+    if (folder / "modules.json").is_file():
+        listed = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    homes = [folder / entry["path"] for entry in listed]
+    return homes[:1] + [folder / "none"] * (count - len(homes)) + homes[1:]
 
 
-def _stored_tensors(folder: Path) -> Mapping[str, Any]:
-    from safetensors.torch import load_file
-
-    tensors: dict[str, Any] = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        try:
-            tensors.update(load_file(path))
-        except Exception as error:  # the library raises its own bare type
-            raise WeightsError(f"{path}: not a whole safetensors file ({error}).") from error
-    return tensors
-
-
-def _check_tokenizer(model: Any, tokenizer: ModelTokenizer, spec: ModelSpec) -> None:
-    theirs = list(model.tokenizer(_PROBE.lower() if spec.lowercase else _PROBE)["input_ids"])
-    ours = tokenizer.ids([_PROBE])[0]
-    if theirs != ours:
+def _check_tokenizer(theirs: Any, ours: ModelTokenizer, spec: ModelSpec) -> None:
+    expected = list(theirs(_PROBE.lower() if spec.lowercase else _PROBE)["input_ids"])
+    found = ours.ids([_PROBE])[0]
+    if expected != found:
         raise ModelError(
-            f"{spec.folder}: tokenizer.json gives {len(ours)} tokens for a probe where the library's tokenizer gives "
-            f"{len(theirs)} or others; the files of this model do not agree with each other."
+            f"{spec.folder}: tokenizer.json gives {len(found)} tokens for a probe where the library's tokenizer gives "
+            f"{len(expected)} or others; the files of this model do not agree with each other."
         )

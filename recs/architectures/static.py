@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from recs.embeddings import FloatArray, unit_rows
-from recs.errors import MissingDependencyError, ModelNotFoundError, WeightsError
-from recs.models import ModelSpec
+from recs.errors import EmbeddingError, ModelNotFoundError, WeightsError
+from recs.models import ModelSpec, read_header
 from recs.registry import missing_model_message
 from recs.tokenizer import ModelTokenizer
 
 _TABLES = ("embeddings", "embedding.weight")  # as model2vec and as sentence-transformers name it
+# By the names that safetensors has for them; the upper half of a float32 is read as an integer.
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1"}
 
 
 class StaticEncoder:
@@ -57,6 +59,9 @@ class StaticEncoder:
         sequences = [known if len(known := ids[ids != self._unknown]) else ids for ids in sequences]
         tokens = np.concatenate([np.zeros(0, np.int64), *sequences])
         lengths = np.array([len(ids) for ids in sequences])
+        if not lengths.all():
+            text = texts[int(np.argmin(lengths))]
+            raise EmbeddingError(f"the text that begins {text[:40]!r} has no tokens; there is nothing to embed.")
         weighted = self._table[self._row[tokens]] * self._weight[tokens, None]
         first = np.cumsum(lengths) - lengths
         means = np.add.reduceat(weighted, first, axis=0) / lengths[:, None]
@@ -64,14 +69,19 @@ class StaticEncoder:
 
 
 def _read_tables(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
-    try:
-        from safetensors.numpy import load_file
-    except ImportError as error:
-        raise MissingDependencyError("static models", "safetensors", "models") from error
+    """Return the tensors of a folder by name, mapped from its files; bfloat16, which numpy lacks, as float32."""
     tables: dict[str, np.ndarray[Any, Any]] = {}
     for path in sorted(folder.glob("*.safetensors")):
         try:
-            tables.update(load_file(path))
-        except Exception as error:  # the library raises its own bare type
-            raise WeightsError(f"{path}: not a whole safetensors file ({error}).") from error
+            header, begin = read_header(path)
+            content = np.memmap(path, np.uint8, "r")
+            for name, entry in header.items():
+                start, stop = (begin + offset for offset in entry["data_offsets"])
+                kind = _DTYPES[entry["dtype"]]
+                values = content[start:stop].view(kind).reshape(entry["shape"])
+                if entry["dtype"] == "BF16":
+                    values = (values.astype(np.uint32) << 16).view(np.float32)
+                tables[name] = values
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise WeightsError(f"{path}: not a whole safetensors file of numbers ({error}).") from error
     return tables
