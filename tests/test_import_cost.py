@@ -84,7 +84,7 @@ def test_every_public_name_is_loaded_without_the_slow_packages() -> None:
     assert packages(modules) & SLOW == set()
 
 
-@pytest.mark.parametrize("verb", ["", "audit", "cache", "embed", "evaluate", "related", "truss", "tune"])
+@pytest.mark.parametrize("verb", ["", "audit", "cache", "embed", "evaluate", "related", "serve", "truss", "tune"])
 def test_help_imports_no_numpy(verb: str) -> None:
     arguments = ["recs", *verb.split(), "--help"]
     modules = loaded_modules(

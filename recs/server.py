@@ -1,0 +1,433 @@
+"""Vectors and related lists over HTTP: OpenAI's contract for embeddings, a Truss's for predictions."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numpy as np
+
+from recs.batcher import Batcher, Embedded, Options, QueueFullError
+from recs.contract import RelatedFile
+from recs.embedder import OVERFLOWS, ROLES, Embedder, Overflow
+from recs.errors import MissingDependencyError, RecsError
+from recs.models import ModelSpec, cut_model
+from recs.readers import read_items
+from recs.registry import registry_row
+
+try:
+    import prometheus_client as prometheus
+    from fastapi import FastAPI, Request, Response
+    from fastapi.responses import FileResponse
+    from starlette.exceptions import HTTPException
+    from starlette.requests import ClientDisconnect
+except ImportError as error:
+    raise MissingDependencyError("the server", "fastapi, uvicorn and prometheus-client", "serve") from error
+
+_T = TypeVar("_T")
+_HALF = re.compile("[\ud800-\udfff]")
+# Larger bodies and replies are parsed and written on another thread, so that other clients are heard meanwhile.
+_INLINE_BYTES, _INLINE_NUMBERS = 16_384, 16_384
+# How long a refused client may go on sending: closing at once would reset the connection and lose our reply.
+_LINGER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Of one request: texts, tokens, bytes, seconds until all of it is here. `queue`: requests at work at once."""
+
+    items: int = 2048
+    tokens: int = 262_144
+    bytes: int = 8 << 20
+    body_seconds: float = 30.0
+    queue: int = 256
+
+
+def create_app(
+    embedder: Embedder,
+    *,
+    related: RelatedFile | None = None,
+    limits: Limits | None = None,
+    overflow: Overflow = "error",
+) -> FastAPI:
+    """Return an application that serves one model, and the lists of a file that `load_related` opened.
+
+    `overflow` is what happens to a text past the context window where a request does not say. One thread runs the
+    model; when the application stops, what waits is embedded first.
+    """
+    service = _Service(embedder, related, limits or Limits(), overflow)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(service.batcher.close, 10.0)
+
+    app = FastAPI(title="recs", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for path, endpoint, method in (
+        ("/v1/embeddings", service.embeddings, "POST"),
+        ("/v1/models/model:predict", service.predict, "POST"),
+        ("/v1/models", service.models, "GET"),
+        ("/v1/models/{model:path}", service.models, "GET"),
+        ("/v1/tokenizer", service.tokenizer, "GET"),
+        ("/related", service.related_to, "GET"),
+        ("/related/{id:path}", service.related_to, "GET"),
+        ("/health", service.health, "GET"),
+        ("/metrics", service.metrics, "GET"),
+    ):
+        app.add_route(path, service.measured(path, endpoint), methods=[method])
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unforeseen)
+    return app
+
+
+class _Error(Exception):
+    """A reply that is an error, in OpenAI's form; `unread` where the client may still be sending."""
+
+    def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.unread, self.retry_after = status, False, 0
+        kind = "server_error" if status >= 500 else "invalid_request_error"
+        kind = "rate_limit_error" if status == 429 else kind
+        self.content = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+    def response(self) -> Response:
+        headers = {"retry-after": str(self.retry_after)} if self.retry_after else None
+        return (_Lingering if self.unread else Response)(_dump(self.content), self.status, headers, "application/json")
+
+
+class _Lingering(Response):
+    """Answers at once, then reads what the client still sends for a while, and keeps none of it."""
+
+    async def __call__(self, _: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while (await receive()).get("more_body", False):
+                    pass
+        await send({"type": "http.response.body", "body": b""})
+
+
+class _Asked(NamedTuple):
+    """Texts to embed; `counts` are tokens as the model sees them, `report` goes into the reply."""
+
+    texts: list[str]
+    titles: list[str]
+    counts: list[int]
+    options: Options
+    spec: ModelSpec
+    report: dict[str, Any]
+    binary: bool
+
+
+class _Service:
+    """The routes and what they share."""
+
+    def __init__(self, embedder: Embedder, related: RelatedFile | None, limits: Limits, overflow: Overflow) -> None:
+        self.embedder, self.related, self.limits, self.overflow = embedder, related, limits, overflow
+        self.at_work = 0
+        base, at, dim = embedder.spec.name.partition("@")
+        known, row = registry_row(base)
+        self.id = (known if row else Path(base).resolve().name if Path(base).is_dir() else base) + at + dim
+        self.names = {self.id.lower(), embedder.spec.name.lower(), row.hub_id.lower() + at + dim if row else ""}
+        self.batcher = Batcher(embedder, queue_tokens=4 * limits.tokens, observe=self._observe)
+        self.registry = prometheus.CollectorRegistry()
+        shared: Any = {"registry": self.registry}
+        prometheus.ProcessCollector(**shared)
+        self.seconds = prometheus.Histogram("recs_request_seconds", "Until the reply.", ["route", "status"], **shared)
+        self.tokens = prometheus.Counter("recs_tokens", "Tokens embedded.", **shared)
+        buckets = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+        self.jobs = prometheus.Histogram("recs_round_jobs", "Jobs embedded together.", buckets=buckets, **shared)
+        at_work = prometheus.Gauge("recs_requests_at_work", "Requests not answered yet.", **shared)
+        at_work.set_function(lambda: self.at_work)
+        waiting = prometheus.Gauge("recs_waiting_tokens", "Tokens in the queue.", **shared)
+        waiting.set_function(lambda: self.batcher.waiting)
+
+    def _observe(self, jobs: int, tokens: int) -> None:
+        self.jobs.observe(jobs)
+        self.tokens.inc(tokens)
+
+    def measured(self, route: str, handler: Callable[[Request], Awaitable[Response]]) -> Any:
+        """Return an endpoint that times and counts its replies, errors included."""
+
+        async def endpoint(request: Request) -> Response:
+            started, status = time.perf_counter(), 500
+            try:
+                response = await handler(request)
+                status = response.status_code
+            except _Error as error:
+                status, response = error.status, error.response()
+            finally:
+                self.seconds.labels(route, status).observe(time.perf_counter() - started)
+            return response
+
+        return endpoint
+
+    # Vectors.
+
+    async def embeddings(self, request: Request) -> Response:
+        return await self._answer(request, self._ask_openai, self._openai)
+
+    async def predict(self, request: Request) -> Response:
+        return await self._answer(request, self._ask_truss, self._truss)
+
+    async def _answer(
+        self, request: Request, ask: Callable[[bytes], _Asked], write: Callable[[_Asked, Embedded], Response]
+    ) -> Response:
+        self.at_work += 1
+        try:
+            body = await self._body(request)
+            asked = await _in_thread(len(body) > _INLINE_BYTES, lambda: ask(body))
+            result = await self._embed(request, asked)
+            return await _in_thread(result.vectors.size > _INLINE_NUMBERS, lambda: write(asked, result))
+        except ClientDisconnect as error:
+            raise _Error(499, "the client went away.") from error
+        finally:
+            self.at_work -= 1
+
+    async def _body(self, request: Request) -> bytes:
+        chunks, limit = [], self.limits.bytes
+        size = int(request.headers.get("content-length") or 0)
+        try:
+            _need(
+                self.at_work <= self.limits.queue, f"{self.limits.queue} requests are at work; try again.", status=429
+            )
+            if size <= limit:
+                size = 0
+                async with asyncio.timeout(self.limits.body_seconds):
+                    async for chunk in request.stream():
+                        size += len(chunk)
+                        if size > limit:
+                            break
+                        chunks.append(chunk)
+            _need(size <= limit, f"the body has {size:,} bytes or more; the limit is {limit:,}: send less.", status=413)
+        except TimeoutError as error:
+            raise _Error(408, f"the body was not here within {self.limits.body_seconds} seconds.") from error
+        except _Error as error:
+            error.unread = True
+            raise
+        return b"".join(chunks)
+
+    async def _embed(self, request: Request, asked: _Asked) -> Embedded:
+        try:
+            futures = self.batcher.submit(asked.texts, asked.titles, asked.counts, asked.options)
+        except QueueFullError as error:
+            full = _Error(429, str(error))
+            full.retry_after = error.retry_after
+            raise full from error
+        except RecsError as error:
+            raise _Error(503, str(error)) from error
+        gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnected(request))
+        done = asyncio.gather(*map(asyncio.wrap_future, futures))
+        try:
+            await asyncio.wait([gone, done], return_when=asyncio.FIRST_COMPLETED)
+            if not done.done():
+                raise ClientDisconnect
+            parts = done.result()
+        except RecsError as error:
+            raise _Error(500, str(error)) from error
+        finally:  # what has not started never will
+            gone.cancel()
+            done.cancel()
+        vectors = np.concatenate([part.vectors for part in parts] or [np.zeros((0, asked.spec.dim), np.float32)])
+        return Embedded(vectors, *(list(chain.from_iterable(p[i] for p in parts)) for i in (1, 2)))
+
+    def _ask_openai(self, body: bytes) -> _Asked:
+        asked = _parse(body)
+        _need(isinstance(asked, dict), f"the body is {_kind(asked)}, expected an object with input and model.")
+        model, given, form = asked.get("model"), asked.get("input"), asked.get("encoding_format") or "float"
+        _need(isinstance(model, str), f"model is {_kind(model)}, expected {self.id!r}.", "model")
+        self._check_model(model)
+        _need(form in ("float", "base64"), f"encoding_format is {_kind(form)}, not float or base64.", "encoding_format")
+        texts = [given] if isinstance(given, str) else given
+        _need(
+            isinstance(texts, list) and texts, f"input is {_kind(given)}, expected a string or some strings.", "input"
+        )
+        ids = all(isinstance(text, int | list) for text in texts)
+        advice = "send the text itself, as strings (LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))."
+        _need(not ids, f"input is token ids, and nothing says of which tokenizer; {advice}", "input")
+        known = {"input", "model", "encoding_format", "user"}
+        return self._asked(texts, [""] * len(texts), asked, known, binary=form == "base64")
+
+    def _ask_truss(self, body: bytes) -> _Asked:
+        given = _parse(body)
+        names = given.keys() & {"input", "texts", "items"} if isinstance(given, dict) else set()
+        asked = given if len(names) == 1 else {"input": given}
+        known = names if len(names) == 1 else {"input"}
+        content = asked[next(iter(known))]
+        texts = content if isinstance(content, list) else [content]
+        titles = [""] * len(texts)
+        if not all(isinstance(text, str) for text in texts):
+            items = read_items(texts, boilerplate="keep")
+            left_out = [f"{skipped.where}: {skipped.reason}" for skipped in items.skipped]
+            left_out += [f"{item.id} is {item.visibility}" for item in items if not item.is_public]
+            # Fewer vectors than items would be taken for those of others.
+            _need(not left_out, f"these cannot be embedded, leave them out: {'; '.join(left_out[:9])}.")
+            texts, titles = [item.text for item in items], [item.title for item in items]
+        return self._asked(texts, titles, asked, known, binary=False)
+
+    def _asked(
+        self, texts: list[str], titles: list[str], asked: dict[str, Any], known: set[str], *, binary: bool
+    ) -> _Asked:
+        """Check texts and options, and count the tokens."""
+        limits, own = self.limits, self.embedder.spec
+        came = len(texts)
+        _need(
+            came <= limits.items, f"{came:,} texts came; the limit is {limits.items:,} a request.", "input", status=413
+        )
+        for number, (text, title) in enumerate(zip(texts, titles, strict=True)):
+            if not isinstance(text, str) or not (text.strip() or title.strip()) or _HALF.search(text + title):
+                what = f"input {number} is {_kind(text)}"
+                raise _Error(400, f"{what}, expected text: not empty, no half of a surrogate pair.", "input")
+        role, instruction, overflow, dim = map(asked.get, ("role", "instruction", "overflow", "dimensions"))
+        for name, value in (("role", role), ("instruction", instruction), ("overflow", overflow)):
+            _need(isinstance(value or "", str), f"{name} is {_kind(value)}, expected a string.", name)
+        role, overflow, dim = role or "document", overflow or self.overflow, own.dim if dim is None else dim
+        _need(overflow in OVERFLOWS, f"overflow is {_kind(overflow)}, not one of {', '.join(OVERFLOWS)}.", "overflow")
+        _need(type(dim) is int, f"dimensions is {_kind(dim)}, expected an integer.", "dimensions")
+        spec, prompt = cut_model(own, dim), self.embedder.prompt(role, instruction)
+        headings = (prompt + title + "\n\n" if title else prompt for title in titles)
+        counts = self.embedder.count_tokens([heading + text for heading, text in zip(headings, texts, strict=True)])
+        came = sum(counts)
+        _need(
+            came <= limits.tokens,
+            f"{came:,} tokens came; the limit is {limits.tokens:,} a request.",
+            "input",
+            status=413,
+        )
+        if overflow == "error":
+            longest = max(range(len(texts)), key=counts.__getitem__, default=None)
+            if longest is not None and counts[longest] > spec.max_tokens:
+                raise _Error(
+                    400,
+                    f"input {longest} has {counts[longest]:,} tokens and {spec.max_tokens:,} fit the context window of "
+                    f'{self.id}; send less, or "overflow": "chunk" (the mean of its chunks) or "truncate".',
+                    "input",
+                    "context_length_exceeded",
+                )
+            overflow = "chunk"  # they all fit: one call can embed them with those of others that need chunks
+        ignored = sorted(asked.keys() - known - {"role", "instruction", "overflow", "dimensions"})
+        report = {"fingerprint": spec.fingerprint, "role": role, "ignored": ignored}
+        options = Options(role, instruction, cast(Overflow, overflow), None if spec is own else dim)
+        return _Asked(texts, titles, counts, options, spec, report, binary)
+
+    def _openai(self, asked: _Asked, result: Embedded) -> Response:
+        tokens = sum(asked.counts)
+        if asked.binary:
+            rows = [f'"{base64.b64encode(row.tobytes()).decode()}"' for row in result.vectors.astype("<f4")]
+        else:
+            rows = _decimal(result.vectors)
+        data = [f'{{"object":"embedding","index":{i},"embedding":{row}}}' for i, row in enumerate(rows)]
+        rest = {
+            "model": self.id,
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+            "recs": asked.report | {"chunks": result.chunks, "tokens_lost": result.lost},
+        }
+        return _reply(f'{{"object":"list","data":[{",".join(data)}],{_dump(rest)[1:]}')
+
+    def _truss(self, asked: _Asked, result: Embedded) -> Response:
+        report = asked.report | {"chunks": sum(result.chunks), "tokens_lost": sum(result.lost)}
+        return _reply(f"[{','.join(_decimal(result.vectors))}]", {"recs-report": _dump(report)})
+
+    # Everything else.
+
+    def _check_model(self, name: str) -> None:
+        known = name.lower() in self.names
+        message = f"no model {name[:200]!r} here; this server has {self.id!r}."
+        _need(known, message, "model", status=404, code="model_not_found")
+
+    async def models(self, request: Request) -> Response:
+        one = request.path_params.get("model")
+        if one is not None:
+            self._check_model(one)
+        described = asdict(self.embedder.spec)
+        for name in ("name", "folder", "loader", "transformer"):
+            del described[name]
+        described |= {"roles": sorted({*ROLES, *self.embedder.spec.prompts}), "overflow": self.overflow}
+        described |= {"precision": self.embedder.precision, "limits": asdict(self.limits)}
+        described["tokenizer"] = self.embedder.spec.folder is not None
+        model = {"id": self.id, "object": "model", "created": 0, "owned_by": "recs", "recs": described}
+        return _reply(_dump({"object": "list", "data": [model]} if one is None else model))
+
+    async def tokenizer(self, _: Request) -> Response:
+        spec = self.embedder.spec
+        if spec.folder is None:
+            raise _Error(404, "the files of this model are not here.")
+        return FileResponse(spec.folder / spec.transformer / "tokenizer.json")
+
+    async def related_to(self, request: Request) -> Response:
+        item = request.path_params.get("id") or request.query_params.get("id")
+        if self.related is None:
+            raise _Error(404, "no related lists are loaded; start the server with --related FILE.")
+        _need(item, "say of which item: /related?id=ID or /related/ID.", "id")
+        _need(item in self.related, f"no list for the id {item!r:.200}.", "id", status=404)
+        found = {"id": item, "related": self.related[str(item)]}
+        return _reply(_dump(found | {"score": self.related.score, "model": self.related.model}))
+
+    async def health(self, _: Request) -> Response:
+        return _reply(_dump({"status": "ok", "model": self.id, "fingerprint": self.embedder.spec.fingerprint}))
+
+    async def metrics(self, _: Request) -> Response:
+        return Response(prometheus.generate_latest(self.registry), media_type=prometheus.CONTENT_TYPE_LATEST)
+
+
+def _need(held: object, message: str, param: str | None = None, *, status: int = 400, code: str | None = None) -> None:
+    if not held:
+        raise _Error(status, message, param, code)
+
+
+async def _in_thread(large: bool, function: Callable[[], _T]) -> _T:
+    try:
+        return await asyncio.to_thread(function) if large else function()
+    except RecsError as error:
+        raise _Error(400, str(error)) from error
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _parse(body: bytes) -> Any:
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is not JSON")
+
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise _Error(400, f"the body is not JSON in UTF-8 that can be read: {error}.") from error
+
+
+def _kind(value: Any) -> str:
+    kinds = {bool: "a boolean", type(None): "missing or null", dict: "an object", list: "a list" if value else "empty"}
+    return repr(value[:40]) if isinstance(value, str) else kinds.get(type(value), "a number")
+
+
+def _decimal(vectors: Any) -> list[str]:
+    # Nine significant digits bring every float32 back exactly.
+    return ["[" + ",".join([f"{value:.9g}" for value in row]) + "]" for row in vectors.tolist()]
+
+
+def _dump(content: Any) -> str:
+    return json.dumps(content, separators=(",", ":"), default=dict)
+
+
+def _reply(content: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(content, headers=headers, media_type="application/json")
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    return _Error(getattr(error, "status_code", 500), str(getattr(error, "detail", error))).response()
+
+
+async def _unforeseen(_: Request, error: Exception) -> Response:
+    return _Error(500, f"the server failed ({type(error).__name__}); its log says more.").response()
