@@ -1,0 +1,259 @@
+"""The BERT family in plain torch: BERT, RoBERTa, XLM-R, MPNet and JinaBERT.
+
+Lighter to import than the libraries, faster on a processor, and right for what they load silently wrong: JinaBERT,
+whose config.json says "bert", and models whose vector is the pooler's.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from recs.architectures.bert_config import BertConfig
+from recs.architectures.kernels import Linear
+from recs.architectures.packing import Sheet, pack
+from recs.architectures.weights import read_weights
+from recs.embeddings import FloatArray, unit_rows
+from recs.errors import EmbeddingError, MissingDependencyError, ModelNotFoundError, OptionError
+from recs.hardware import Precision
+from recs.models import ModelSpec
+from recs.registry import missing_model_message
+from recs.tokenizer import ModelTokenizer
+
+_log = logging.getLogger(__name__)
+
+# Tokens computed at once, and in a batch. What a processor computes should stay in its caches; a GPU wants work.
+_CPU_TOKENS, _CPU_BATCH_TOKENS = 2048, 8192
+_GPU_TOKENS = 32768
+# Attention that is biased by distance takes so many scores at a time, which bounds the memory of a long text.
+_BLOCK = 1 << 24
+
+
+class BertEncoder:
+    """A model of the BERT family in memory.
+
+    Parameters
+    ----------
+    spec
+        What the files of the model say; `spec.folder / spec.transformer` is where they are.
+    tokenizer
+        The model's own.
+    device
+        "cpu", "cuda", "cuda:1", "mps".
+    precision
+        Of the layers; the embeddings and the pooling are computed in float32.
+
+    Raises
+    ------
+    MissingDependencyError
+        If torch is not installed.
+    WeightsError
+        If a weight is missing, left over or of another shape.
+    ModelError
+        If config.json asks for what is not implemented.
+
+    Notes
+    -----
+    Several short texts share a row of tokens (`packing`), each attending to itself alone. Scores are never held for a
+    whole text of n tokens; with a bias by distance (JinaBERT, MPNet), the bias is, for `_BLOCK` of them.
+    """
+
+    def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision) -> None:
+        try:
+            import torch
+        except ImportError as error:
+            raise MissingDependencyError("computing vectors", "torch", "models") from error
+        if spec.folder is None:
+            raise ModelNotFoundError(missing_model_message(spec.name))
+        folder = spec.folder / spec.transformer
+        _log.info("loading %s from %s", spec.name, folder)
+        self._torch = torch
+        self._spec = spec
+        self._tokenizer = tokenizer
+        self.device = available_device(device)
+        on_cpu = self.device == "cpu"
+        self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self._tokens = _CPU_TOKENS if on_cpu else _GPU_TOKENS
+        self.batch_tokens = _CPU_BATCH_TOKENS if on_cpu else _GPU_TOKENS
+        # oneDNN takes longer to make a bfloat16 kernel for a number of tokens that is new to it than to run it.
+        self._few_shapes = on_cpu and precision == "bfloat16"
+        self._config = config = BertConfig(folder, spec.architecture)
+        pooler = config.pooler_shapes()
+        needed = config.shapes() | (pooler if spec.pooling == "pooler" else {})
+        tensors = read_weights(folder, needed, spare=pooler, prefix=config.prefix, kind=spec.architecture)
+        zero = torch.zeros(1, config.hidden)
+        kind = tensors.get("embeddings.token_type_embeddings.weight", zero)[0]
+        places = tensors.get("embeddings.position_embeddings.weight", zero)
+        self._words = tensors["embeddings.word_embeddings.weight"].to(self.device)
+        self._places = (places[config.first_place :] + kind).to(self.device)
+        self._norm = _norm(tensors, "embeddings.LayerNorm", config, dtype=torch.float32, device=self.device)
+        self._layers = [
+            _Layer(tensors, f"encoder.layer.{i}.", config, dtype=self._dtype, device=self.device)
+            for i in range(config.layers)
+        ]
+        self._longest = len(self._places) if config.places else spec.max_tokens
+        self._bias: Any = None
+        if config.is_biased:
+            by_distance = torch.from_numpy(config.distance_bias(tensors, self._longest + 15))  # a row may be wider
+            self._bias = by_distance.to(self.device, self._dtype)
+        self._pooler = [tensors[name].to(self.device) for name in pooler if name in tensors]
+
+    def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
+        """Return the vectors of one batch, as `Encoder.encode` says."""
+        ids = self._tokenizer.ids(texts)
+        longest = max(map(len, ids))
+        if longest > self._longest:
+            raise EmbeddingError(
+                f"a text of {longest} tokens, but {self._spec.name} takes {self._longest}; cut it or chunk it."
+            )
+        skipped = 0
+        if prompt and not self._spec.pool_prompt:
+            skipped = len(self._tokenizer.ids([prompt])[0]) - 1  # all but the token that closes a text
+        vectors = np.empty((len(ids), self._config.hidden), np.float32)
+        with self._torch.inference_mode():
+            for sheet in pack(ids, tokens=self._tokens):
+                vectors[sheet.texts] = self._pool(self._run(sheet), sheet, skipped).cpu().numpy()
+        return unit_rows(vectors).astype(np.float32) if self._spec.normalize else vectors
+
+    def _run(self, sheet: Sheet) -> Any:
+        """Return the last hidden states of a sheet: float32, (rows * width, hidden)."""
+        functional = self._torch.nn.functional
+        places = self._places[self._put(sheet.positions)] if self._config.places else self._places
+        x = self._norm(functional.embedding(self._put(sheet.ids), self._words) + places).to(self._dtype)
+        count = len(x)
+        spare = _few(count) - count if self._few_shapes else 0
+        x = functional.pad(x, (0, 0, 0, spare))
+        mask = self._mask(sheet)
+        for layer in self._layers:
+            attended = self._attend(layer.query_key_value(x)[:count], sheet, mask)
+            x = layer(x, functional.pad(attended, (0, 0, 0, spare)) if spare else attended)
+        return x[:count].float()
+
+    def _mask(self, sheet: Sheet) -> Any:
+        """Return what is added to scores so that tokens attend to their own text alone; None where nothing has to be.
+
+        Shape (rows, 1, 1, width), or (rows, 1, width, width) where texts share a row. The bias by distance is in it,
+        (rows, heads, width, width), unless it has to be taken in blocks.
+        """
+        owners = self._put(sheet.owners).view(sheet.rows, 1, 1, sheet.width)
+        mask = None
+        if sheet.is_shared or (sheet.owners == 0).any():
+            foreign = owners != owners.transpose(2, 3) if sheet.is_shared else owners == 0
+            mask = self._torch.zeros(foreign.shape, dtype=self._dtype, device=self.device)
+            mask.masked_fill_(foreign, -math.inf)
+        return self._biased(mask, 0, sheet.width, sheet.width) if self._step(sheet) == sheet.width else mask
+
+    def _step(self, sheet: Sheet) -> int:
+        """Return how many queries of each row make one block of biased scores; 0 where there is no bias."""
+        if self._bias is None:
+            return 0
+        step = _BLOCK // (sheet.rows * self._config.heads * sheet.width)
+        return min(max(step // 16 * 16, 16), sheet.width)
+
+    def _biased(self, mask: Any, start: int, stop: int, width: int) -> Any:
+        """Return the mask of queries `start` to `stop` with the bias of every head."""
+        middle = self._bias.shape[1] // 2
+        windows = self._bias[:, middle - width + 1 : middle + width].unfold(1, width, 1)
+        bias = windows[None, :, width - stop : width - start].flip(2)
+        if mask is None:
+            return bias
+        return bias + (mask[:, :, start:stop] if mask.shape[2] > 1 else mask)
+
+    def _attend(self, packed: Any, sheet: Sheet, mask: Any) -> Any:
+        """Return attention over queries, keys and values that lie side by side: (rows * width, hidden)."""
+        attention = self._torch.nn.functional.scaled_dot_product_attention
+        shape = (sheet.rows, sheet.width, 3, self._config.heads, -1)
+        query, key, value = packed.view(shape).permute(2, 0, 3, 1, 4)
+        step, width = self._step(sheet), sheet.width
+        if step in (0, width):
+            result = attention(query, key, value, attn_mask=mask)
+        else:
+            parts = []
+            for start in range(0, width, step):
+                stop = min(start + step, width)
+                bias = self._biased(mask, start, stop, width)
+                parts.append(attention(query[:, :, start:stop], key, value, attn_mask=bias))
+            result = self._torch.cat(parts, 2)
+        return result.transpose(1, 2).reshape(len(packed), -1)
+
+    def _pool(self, hidden: Any, sheet: Sheet, skipped: int) -> Any:
+        """Return the float32 vector of each text of the sheet; the first `skipped` tokens of each do not count."""
+        torch = self._torch
+        pooling = self._spec.pooling
+        starts, stops = sheet.starts + skipped, sheet.starts + sheet.lengths
+        if pooling == "mean":
+            row, column = np.divmod(starts, sheet.width)
+            shares = np.zeros((sheet.rows, int(sheet.slots.max()) + 1, sheet.width), np.float32)
+            for text, (slot, counted) in enumerate(zip(sheet.slots, stops - starts, strict=True)):
+                shares[row[text], slot, column[text] : column[text] + counted] = 1 / counted
+            means = torch.bmm(self._put(shares), hidden.view(sheet.rows, sheet.width, -1))
+            return means[self._put(row), self._put(sheet.slots)]
+        if pooling == "max":
+            return torch.stack([hidden[start:stop].amax(0) for start, stop in zip(starts, stops, strict=True)])
+        first = hidden[self._put(sheet.starts)]
+        return torch.tanh(torch.nn.functional.linear(first, *self._pooler)) if pooling == "pooler" else first
+
+    def _put(self, array: Any) -> Any:
+        return self._torch.from_numpy(array).to(self.device)
+
+
+class _Layer:
+    """Attention and feed-forward network, each with its residual and norm; called with input and attended values."""
+
+    def __init__(self, tensors: Mapping[str, Any], at: str, config: BertConfig, *, dtype: Any, device: str) -> None:
+        import torch
+
+        def linear(*names: str, part: slice = slice(None)) -> Linear:
+            weights = [tensors[f"{at}{name}.weight"][part] for name in names]
+            biases = [tensors[f"{at}{name}.bias"] for name in names if f"{at}{name}.bias" in tensors]
+            bias = torch.cat(biases) if biases else None
+            return Linear(torch.cat(weights), bias, dtype=dtype, device=device)
+
+        *projections, out, norm, first, second, last = config.names
+        self.query_key_value = linear(*projections)
+        self._out, self._down = linear(out), linear(second)
+        self._up = linear(first, part=slice(config.inner))
+        self._gate = linear(first, part=slice(config.inner, None)) if config.gated else None
+        self._norms = [_norm(tensors, at + name, config, dtype=dtype, device=device) for name in (norm, last)]
+        self._gelu = config.gelu
+
+    def __call__(self, x: Any, attended: Any) -> Any:
+        x = self._norms[0](self._out.add(attended, x))
+        inner = self._up.gelu(x, self._gelu)
+        if self._gate is not None:
+            inner *= self._gate(x)
+        return self._norms[1](self._down.add(inner, x))
+
+
+def _norm(
+    tensors: Mapping[str, Any], name: str, config: BertConfig, *, dtype: Any, device: str
+) -> Callable[[Any], Any]:
+    from torch.nn.functional import layer_norm
+
+    weight, bias = (tensors[f"{name}.{part}"].to(device, dtype) for part in ("weight", "bias"))
+    return lambda x: layer_norm(x, weight.shape, weight, bias, config.epsilon)
+
+
+def _few(count: int) -> int:
+    """Return a number not below `count` of which there are four from each power of two to the next, and 16 at least."""
+    step = max(16, 1 << max((count - 1).bit_length() - 3, 0))
+    return -(-count // step) * step
+
+
+def available_device(device: str) -> str:
+    """Return `device`, or "cpu" where the system has it but this build of torch does not."""
+    import torch
+
+    kind = device.partition(":")[0]
+    backends: dict[str, Any] = {"cuda": torch.cuda, "mps": torch.backends.mps}
+    if kind != "cpu" and kind not in backends:
+        raise OptionError(f"device is {device!r}, expected cpu, cuda, cuda:N or mps.")
+    if kind != "cpu" and backends[kind].is_available():
+        return device
+    if kind != "cpu":
+        _log.warning("torch %s cannot use the device %s; computing on the processor.", torch.__version__, device)
+    return "cpu"

@@ -1,0 +1,74 @@
+"""Linear layers with what follows them in one kernel where torch has it, in plain torch elsewhere.
+
+oneDNN, which torch calls for bfloat16 on a processor, multiplies faster when it may keep the weights in an order of its
+own, and can apply GELU or add the residual before the product leaves the registers. The operators for that are private
+to torch, so they are used only after giving the right result once.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+
+class Linear:
+    """x Wᵀ + b for x of shape (n, i), with GELU or a residual after it.
+
+    Parameters
+    ----------
+    weight : float32 tensor of shape (o, i)
+    bias : float32 tensor of shape (o,), or None
+    dtype, device
+        Of the input and the result.
+    """
+
+    def __init__(self, weight: Any, bias: Any, *, dtype: Any, device: str) -> None:
+        import torch
+
+        self._ops = torch.ops.mkldnn
+        self._functional = torch.nn.functional
+        self._bias = None if bias is None else bias.to(device, dtype)
+        self._fused = device == "cpu" and has_fused_linear(dtype)
+        self._weight = weight.to(device, dtype)
+        if self._fused:
+            self._weight = self._ops._reorder_linear_weight(self._weight)
+
+    def __call__(self, x: Any) -> Any:
+        if self._fused:
+            return self._ops._linear_pointwise(x, self._weight, self._bias, "none", [], "")
+        return self._functional.linear(x, self._weight, self._bias)
+
+    def gelu(self, x: Any, approximate: str) -> Any:
+        """Return GELU of the product: "none" is the exact one, "tanh" its approximation."""
+        if self._fused:
+            return self._ops._linear_pointwise(x, self._weight, self._bias, "gelu", [], approximate)
+        return self._functional.gelu(self(x), approximate=approximate)
+
+    def add(self, x: Any, residual: Any) -> Any:
+        """Return the product plus the residual."""
+        if self._fused:
+            return self._ops._linear_pointwise.binary(x, residual, self._weight, self._bias, "add")
+        return self(x) + residual
+
+
+@cache
+def has_fused_linear(dtype: Any) -> bool:
+    """Whether the private operators of this torch are there and give what the plain ones give."""
+    import torch
+    from torch.nn.functional import gelu, linear
+
+    generator = torch.Generator().manual_seed(0)
+    x, weight, bias = (torch.randn(shape, generator=generator).to(dtype) for shape in ((3, 32), (64, 32), (64,)))
+    plain = linear(x.double(), weight.double(), bias.double())
+    try:
+        ops = torch.ops.mkldnn
+        packed = ops._reorder_linear_weight(weight)
+        pairs = [
+            (ops._linear_pointwise(x, packed, bias, "none", [], ""), plain),
+            (ops._linear_pointwise(x, packed, None, "gelu", [], "none"), gelu(plain - bias.double())),
+            (ops._linear_pointwise.binary(x, x.repeat(1, 2), packed, bias, "add"), plain + x.repeat(1, 2).double()),
+        ]
+    except (AttributeError, RuntimeError, NotImplementedError, TypeError):
+        return False
+    bound = 8 * torch.finfo(dtype).eps
+    return all(torch.allclose(found.double(), right, rtol=bound, atol=bound) for found, right in pairs)
