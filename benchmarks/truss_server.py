@@ -150,7 +150,7 @@ def ask_everything(port: int, expected: dict[str, Any]) -> None:
         "a draft": (predict, [{"title": "x", "text": "y", "draft": True}]),
         "an unknown option": (predict, {"input": "a", "rolle": "query"}),
         "no input": (openai, {"model": "any"}),
-        "other dimensions": (openai, {"input": "a", "dimensions": 7}),
+        "other dimensions": (openai, {"input": "a", "dimensions": 1000}),
     }
     for name, (path, content) in refused.items():
         status, reply = ask(port, path, content)

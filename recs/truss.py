@@ -18,7 +18,7 @@ from typing import Any
 from recs import __version__
 from recs.embedder import Overflow, load_embedder
 from recs.errors import DISTRIBUTION, MissingDependencyError, ModelNotFoundError, OutputError
-from recs.registry import find_model, missing_model_message, registry, registry_row
+from recs.registry import find_model, missing_model_message, registry, registry_row, split_dim
 
 _PACKAGE = Path(__file__).parent
 _STEM = f"{DISTRIBUTION.replace('-', '_')}-{__version__}"
@@ -49,6 +49,7 @@ def write_truss(
     import yaml
 
     name, row = registry_row(model)
+    dim = split_dim(model)[1] or options.get("dim")
     source = find_model(model)
     if source is None and row is None:
         raise ModelNotFoundError(missing_model_message(model))
@@ -59,7 +60,7 @@ def write_truss(
         "model": f"{f'{name}=' if row else ''}{{data}}/model" if carried else name,
         "fingerprint": spec and spec.fingerprint,
         "overflow": overflow,
-        "options": {**options, "offline": bool(carried or package)},
+        "options": {**options, "dim": dim, "offline": bool(carried or package)},
     }
     config = {
         "model_name": Path(name).name,

@@ -47,10 +47,10 @@ class Model:
     def embeddings(self, model_input: Any) -> Any:
         """Answer as OpenAI's /v1/embeddings does; "role" and "instruction" may stand in the request too."""
         given = model_input if isinstance(model_input, dict) else {}
-        form, dim = given.get("encoding_format") or "float", self._embedder.spec.dim
-        if form not in ("float", "base64") or given.get("dimensions") not in (None, dim):
-            raise _refusal(f"expected encoding_format float or base64, and {dim} dimensions or none stated.")
-        openai = ("model", "user", "encoding_format", "dimensions")
+        form = given.get("encoding_format") or "float"
+        if form not in ("float", "base64"):
+            raise _refusal(f"encoding_format is {form!r}, expected float or base64.")
+        openai = ("model", "user", "encoding_format")
         found = self._embed({name: value for name, value in given.items() if name not in openai})
         rows, tokens = found.vectors.astype("<f4"), int(found.tokens.sum())
         encoded = [base64.b64encode(row).decode() for row in rows] if form == "base64" else rows.tolist()
@@ -61,9 +61,12 @@ class Model:
     def _embed(self, request: dict[str, Any]) -> Any:
         from recs import RecsError, read_items
 
-        content, options = request.get("input"), {name: value for name, value in request.items() if name != "input"}
+        options = {name: value for name, value in request.items() if value is not None}
+        content, dim = options.pop("input", None), options.pop("dimensions", self._embedder.spec.dim)
         if options.keys() - {"role", "instruction"} or not all(isinstance(value, str) for value in options.values()):
             raise _refusal(f"{sorted(options)} beside input: expected role or instruction, as text.")
+        if type(dim) is not int:
+            raise _refusal(f"dimensions is {dim!r}, expected a whole number.")
         texts: list[Any] = content if isinstance(content, list) else [content]
         titles = None
         try:
@@ -74,8 +77,9 @@ class Model:
                 if left_out:  # fewer vectors than items would be taken for those of others
                     raise _refusal(f"these cannot be embedded, leave them out: {'; '.join(left_out)}.")
                 texts, titles = [item.text for item in items], [item.title for item in items]
+            embedder = self._embedder.with_dim(dim)
             with self._lock:
-                found = self._embedder.embed(texts, titles=titles, overflow=self._settings["overflow"], **options)
+                found = embedder.embed(texts, titles=titles, overflow=self._settings["overflow"], **options)
         except RecsError as error:
             raise _refusal(str(error)) from error
         if lost := int(found.tokens_lost.sum()):

@@ -22,6 +22,7 @@ import yaml
 from click.testing import CliRunner
 from standins import DIM, make_embedder
 
+from recs import load_embedder
 from recs.cli import cli
 from recs.errors import MissingDependencyError, ModelNotFoundError, OutputError, WeightsError
 from recs.registry import find_model
@@ -125,6 +126,12 @@ def test_write_truss_model_of_a_folder_travels_in_it(tmp_path):
         assert "pytorch_model.bin" not in carried
         assert not any("minilm" in pin for pin in config_of(folder)["requirements"])
     assert str(tmp_path) not in (by_path / "config.yaml").read_text(encoding="utf-8")
+
+
+def test_write_truss_model_cut_by_name_is_cut_there(tmp_path):
+    settings = config_of(write(tmp_path / "t", "all-MiniLM-L6-v2@128"))["model_metadata"]["recs"]
+    assert (settings["model"], settings["options"]["dim"]) == ("all-MiniLM-L6-v2", 128)
+    assert settings["fingerprint"] == load_embedder("all-MiniLM-L6-v2", dim=128).spec.fingerprint
 
 
 def test_write_truss_unknown_model_that_is_not_here_is_an_error(tmp_path):
@@ -295,7 +302,7 @@ def test_predict_tokens_that_are_cut_are_logged(model, caplog):
 
 def test_embeddings_answer_as_openai_does(model):
     expected = model.plain.embed(["a", "b c"])
-    reply = model.embeddings({"model": "x", "input": ["a", "b c"], "user": "u", "dimensions": DIM})
+    reply = model.embeddings({"model": "x", "input": ["a", "b c"], "user": "u", "dimensions": None})
     assert [row["embedding"] for row in reply["data"]] == expected.vectors.tolist()
     assert [(row["object"], row["index"]) for row in reply["data"]] == [("embedding", 0), ("embedding", 1)]
     assert (reply["object"], reply["model"]) == ("list", "bag")
@@ -303,14 +310,27 @@ def test_embeddings_answer_as_openai_does(model):
     packed = model.embeddings({"input": ["a", "b c"], "encoding_format": "base64"})["data"]
     rows = [np.frombuffer(base64.b64decode(row["embedding"]), "<f4") for row in packed]
     np.testing.assert_array_equal(rows, expected.vectors)
+    assert model.embeddings({"input": "a", "dimensions": DIM}) == model.embeddings({"input": "a"})
+    (short,) = model.embeddings({"input": "a", "dimensions": 5})["data"]
+    cut = expected.vectors[0][:5].astype(np.float64)
+    np.testing.assert_allclose(short["embedding"], cut / np.linalg.norm(cut), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
-    "asked", ["a", {}, {"input": [1, 2]}, {"input": "a", "dimensions": 7}, {"input": "a", "encoding_format": "hex"}]
+    "asked",
+    [
+        *("a", {}, {"input": [1, 2]}, {"input": "a", "encoding_format": "hex"}),
+        *({"input": "a", "dimensions": dim} for dim in ("5", True, 5.0)),
+    ],
 )
 def test_embeddings_what_cannot_be_answered_is_refused(model, asked):
     with pytest.raises(ValueError, match="expected"):
         model.embeddings(asked)
+
+
+def test_embeddings_dimensions_that_the_model_has_not_are_refused(model):
+    with pytest.raises(ValueError, match="can be cut to 1 to 24"):
+        model.embeddings({"input": "a", "dimensions": 25})
 
 
 def test_load_other_files_than_the_truss_was_written_for_refuses(model):
@@ -338,6 +358,7 @@ print(json.dumps(replies))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.model
 def test_predict_gives_the_vectors_of_recs_embed(tmp_path):
     texts = ["how do I plant garlic", "Ein Fahrrad hat zwei Räder.", "garlic and soil " * 400]
