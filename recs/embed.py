@@ -12,7 +12,7 @@ from recs.embedder import Embedder, Overflow, Progress, load_embedder
 from recs.embeddings import Embeddings
 from recs.errors import ModelNotFoundError, OptionError
 from recs.items import Item
-from recs.registry import DEFAULT_MODEL, registry_row
+from recs.registry import DEFAULT_MODEL, registry_row, split_dim
 
 
 def embed_items(
@@ -88,15 +88,22 @@ def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
     try:
         return load_embedder(name, **options)
     except ModelNotFoundError:
-        known, dim = registry_row(name)[0], options.get("dim")
-        spec = cache.known_model(f"{known}@{dim}" if dim else known) if cache is not None else None
-        if cache is None or spec is None:
+        base, named = split_dim(name)
+        known, dim, pooling = registry_row(base)[0], options.get("dim") or named, options.get("pooling")
+        spec = None
+        if cache is not None:
+            spec = (cache.known_model(f"{known}@{dim}") if dim else None) or cache.known_model(known)
+        if cache is None or spec is None or dim not in (None, spec.dim) or pooling not in (None, spec.pooling):
             raise
         kept = {key: options.get(key) for key in ("device", "instruction")}
-        precision = options.get("precision", "auto")
-        if precision == "auto":
-            precision = cache.known_precision(spec.fingerprint) or precision
-        return Embedder(spec, precision=precision, **kept)
+        precision, engine = options.get("precision", "auto"), options.get("engine", "auto")
+        known_precision, _, known_engine = (cache.known_precision(spec.fingerprint) or "auto").partition("/")
+        return Embedder(
+            spec,
+            precision=known_precision if precision == "auto" else precision,
+            engine=known_engine or "torch" if engine == "auto" else engine,
+            **kept,
+        )
 
 
 @contextmanager

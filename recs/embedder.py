@@ -16,7 +16,7 @@ from recs.batches import plan_missing
 from recs.chunks import Span, split_text
 from recs.embeddings import Embeddings, FloatArray, unit_rows
 from recs.errors import EmbeddingError, ModelError, ModelNotFoundError, OptionError, TextTooLongError
-from recs.hardware import Precision, resolve_device, resolve_precision
+from recs.hardware import Engine, Precision, resolve_device, resolve_engine, resolve_precision
 from recs.hub import can_download, download_model
 from recs.models import ModelSpec, cut_model, read_model
 from recs.registry import DEFAULT_MODEL, find_model, missing_model_message, registry_row
@@ -77,10 +77,12 @@ class Embedder:
         "cpu", "cuda", "cuda:1", "mps", or None for the best there is.
     precision
         "auto", "float32" or "bfloat16".
+    engine
+        "auto", "torch" or "onnx", which runs on the processor, in float32. Static models need neither.
     instruction
         Put before every text instead of the prompt of its role, where a call names none.
     tokenizer, encoder
-        Stand-ins for the model's own, for tests and for engines other than torch.
+        Stand-ins for the model's own.
 
     Notes
     -----
@@ -94,11 +96,17 @@ class Embedder:
         *,
         device: str | None = None,
         precision: str = "auto",
+        engine: str = "auto",
         instruction: str | None = None,
         tokenizer: ModelTokenizer | None = None,
         encoder: Encoder | None = None,
     ) -> None:
         self.spec = spec
+        if engine == "auto":
+            engine = {"onnx": "onnx", "static": "torch"}.get(spec.loader, engine)
+        self.engine: Engine = resolve_engine(engine, precision)
+        if self.engine == "onnx":
+            device, precision = device or "cpu", "float32"
         self.device = resolve_device(device)
         row = registry_row(spec.name)[1]
         forbidden = row.forbidden_dtypes if row else ()
@@ -131,7 +139,7 @@ class Embedder:
             return self._given_encoder
         from recs.architectures import load_encoder
 
-        return load_encoder(self.spec, self.tokenizer, device=self.device, precision=self.precision)
+        return load_encoder(self.spec, self.tokenizer, device=self.device, precision=self.precision, engine=self.engine)
 
     @property
     def batch_tokens(self) -> int:
@@ -147,7 +155,12 @@ class Embedder:
             If the model cannot be cut to `dim`.
         """
         spec = cut_model(self.spec, dim)
-        options: dict[str, Any] = {"device": self.device, "precision": self.precision, "instruction": self.instruction}
+        options: dict[str, Any] = {
+            "device": self.device,
+            "precision": self.precision,
+            "engine": self.engine,
+            "instruction": self.instruction,
+        }
         return Embedder(spec, **options, tokenizer=self.tokenizer, encoder=self._encoder)
 
     def tokens(self, text: str) -> list[str]:
@@ -384,8 +397,9 @@ class Embedder:
         return cut.astype(np.float32)
 
     def space(self, prompt: str) -> str:
-        """Return what vectors with a prompt are cached under: fingerprint, prompt and precision."""
-        return json.dumps([self.spec.fingerprint, prompt, self.precision])
+        """Return what vectors with a prompt are cached under: fingerprint, prompt, precision and engine."""
+        arithmetic = self.precision if self.engine == "torch" else f"{self.precision}/{self.engine}"
+        return json.dumps([self.spec.fingerprint, prompt, arithmetic])
 
     def _pool(
         self, names: tuple[str, ...], documents: Sequence[_Document], vectors: Mapping[str, FloatArray]
@@ -424,6 +438,7 @@ def load_embedder(
     instruction: str | None = None,
     device: str | None = None,
     precision: str = "auto",
+    engine: str = "auto",
     offline: bool = False,
 ) -> Embedder:
     """Return an embedder for a model: of the registry, by its hub id, or in a folder.
@@ -446,6 +461,9 @@ def load_embedder(
         "cpu", "cuda", "cuda:1", "mps", or None for the best there is.
     precision
         "auto", "float32" or "bfloat16". Part of what vectors are cached under.
+    engine
+        "torch"; "onnx", which runs the BERT family from its weights, other models from their ONNX file, on the
+        processor in float32; "auto" for torch where it is installed. Part of what vectors are cached under.
     offline
         Never ask the network.
 
@@ -465,8 +483,8 @@ def load_embedder(
     """
     if not offline and find_model(name) is None and can_download():
         download_model(name)
-    spec = read_model(name, dim=dim, pooling=pooling)
-    return Embedder(spec, device=device, precision=precision, instruction=instruction)
+    spec = read_model(name, dim=dim, pooling=pooling, onnx=resolve_engine(engine, precision) == "onnx")
+    return Embedder(spec, device=device, precision=precision, engine=engine, instruction=instruction)
 
 
 def _render(record: bytes, text: str, title: str, prompt: str) -> _Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 from collections.abc import Collection
 from functools import cache
@@ -12,6 +13,8 @@ from recs.errors import OptionError
 
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+Engine = Literal["torch", "onnx"]
+ENGINES: tuple[Engine, ...] = ("torch", "onnx")
 
 # Matrix units that make bfloat16 several times faster than float32; elsewhere it is many times slower.
 _FAST_BFLOAT16 = {"amx_bf16", "avx512_bf16"}
@@ -47,6 +50,23 @@ def resolve_precision(wanted: str, device: str, *, forbidden: Collection[str] = 
         raise OptionError(f"precision is {wanted!r}, expected auto, float32 or bfloat16.")
     fast = device.startswith("cuda") or (device == "cpu" and bool(_FAST_BFLOAT16 & cpu_flags()))
     return "bfloat16" if fast and "bfloat16" not in forbidden else "float32"
+
+
+def resolve_engine(wanted: str, precision: str) -> Engine:
+    """Return the engine that "auto" stands for: torch, or onnxruntime where that alone is installed and can do it.
+
+    Raises
+    ------
+    OptionError
+    """
+    if wanted == "auto":
+        light = not importlib.util.find_spec("torch") and importlib.util.find_spec("onnxruntime")
+        return "onnx" if light and precision != "bfloat16" else "torch"
+    if wanted not in ENGINES:
+        raise OptionError(f"engine is {wanted!r}, expected auto, torch or onnx.")
+    if wanted == "onnx" and precision == "bfloat16":
+        raise OptionError("engine onnx computes in float32; for bfloat16 take engine torch.")
+    return "onnx" if wanted == "onnx" else "torch"
 
 
 def resolve_device(wanted: str | None) -> str:

@@ -2,7 +2,8 @@
 
 Nothing here imports torch. A model is a folder as sentence-transformers writes it (`modules.json`, the transformer's
 `config.json` and `tokenizer.json`, weights as safetensors, a folder for each further module), as transformers writes it
-(no `modules.json`: the pooling has to be stated), or as model2vec does (one table of vectors).
+(no `modules.json`: the pooling has to be stated), or as model2vec does (one table of vectors). An ONNX file, where hubs
+have it, can stand for the weights.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from typing import Any, cast
 from recs.digests import file_digest
 from recs.embeddings import SIMILARITIES, Similarity
 from recs.errors import ModelError, ModelNotFoundError, OptionError, WeightsError
-from recs.registry import ModelRow, find_model, missing_model_message, registry_row, split_dim
+from recs.registry import ModelRow, find_model, missing_model_message, registry, registry_row, split_dim
+
+ONNX_FILE = "onnx/model.onnx"
+ONNX_RECORD = "onnx/model.json"
+"""Of a file that `recs models export` wrote: its SHA-256, and those of the weights that it was made from."""
 
 POOLINGS = ("mean", "cls", "max", "lasttoken", "pooler")
 
@@ -60,7 +65,7 @@ class ModelSpec:
     lowercase
         Whether the text is lowercased before the tokenizer sees it.
     architecture, loader
-        "bert", "jina_bert", "mpnet", "t5", "static", …; which code runs it: "bert", "static" or "library".
+        "bert", "jina_bert", "mpnet", "t5", "static", …; which code runs it: "bert", "static", "onnx" or "library".
     transformer
         The folder of the transformer within `folder`.
     full_dim
@@ -91,7 +96,7 @@ class ModelSpec:
     instruction_template: str = "{instruction}"
 
 
-def read_model(name: str, *, dim: int | None = None, pooling: str | None = None) -> ModelSpec:
+def read_model(name: str, *, dim: int | None = None, pooling: str | None = None, onnx: bool = False) -> ModelSpec:
     """Find the files of a model and read what they say.
 
     Parameters
@@ -102,6 +107,8 @@ def read_model(name: str, *, dim: int | None = None, pooling: str | None = None)
         Keep the first `dim` dimensions, brought back to unit length where the similarity is cosine.
     pooling
         For files that do not say how token vectors become one: "mean", "cls", "max", "lasttoken" or "pooler".
+    onnx
+        Take the model's ONNX file, where it has one, for what recs cannot run from the weights without torch.
 
     Raises
     ------
@@ -123,7 +130,7 @@ def read_model(name: str, *, dim: int | None = None, pooling: str | None = None)
     if pooling is not None and pooling not in POOLINGS:
         raise OptionError(f"pooling is {pooling!r}, expected one of {', '.join(POOLINGS)}.")
     try:
-        spec = _read_folder(known, folder, row, pooling)
+        spec = _read_folder(known, folder, row, pooling, onnx)
     except OptionError:
         raise
     except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
@@ -154,14 +161,15 @@ def cut_model(spec: ModelSpec, dim: int) -> ModelSpec:
     return replace(spec, name=f"{spec.name}@{dim}", dim=dim, full_dim=full, fingerprint=fingerprint)
 
 
-def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | None) -> ModelSpec:
+def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | None, onnx: bool) -> ModelSpec:
     modules = _modules(folder)
     static = modules[0][0] == "StaticEmbedding"
     home = folder / modules[0][1]
     config = _json(home / "config.json", optional=static)
     limits: Mapping[str, Any] = next((_json(path) for path in sorted(home.glob("sentence_*_config.json"))), {})
     settings = _json(folder / "config_sentence_transformers.json", optional=True)
-    weights = _weights(home, folder)
+    has_onnx, has_weights = (folder / ONNX_FILE).is_file() and not static, any(home.glob("*.safetensors"))
+    weights = {} if has_onnx and not has_weights else _weights(home, folder)
     architecture = "static" if static else _architecture(config)
     described, normalize, dim = _described(folder, modules[1:], _table_dim(home) if static else _hidden_size(config))
     kinds = {entry[0] for entry in described}
@@ -186,7 +194,13 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
     similarity = settings.get("similarity_fn_name") or (row.similarity if row else "cosine")
     if similarity not in SIMILARITIES:
         raise ModelError(f"{folder}: similarity {similarity!r}, expected one of {', '.join(SIMILARITIES)}.")
-    native = architecture in _BERT_FAMILY and found in _BERT_POOLINGS and kinds <= {"Pooling", "Normalize"}
+    plain = found in POOLINGS and kinds <= {"Pooling", "Normalize"}
+    native = plain and architecture in _BERT_FAMILY and found in _BERT_POOLINGS
+    loader = "static" if static else "bert" if native else "library"
+    if has_onnx and (not weights or (onnx and loader == "library" and plain)):
+        if not plain:
+            raise ModelError(f"{folder}: no safetensors weights; {ONNX_FILE} is but a part of this model.")
+        loader, weights = "onnx", _onnx_weights(folder)
     spec = ModelSpec(
         name=name,
         fingerprint="",
@@ -200,7 +214,7 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
         folder=folder,
         lowercase=bool(limits.get("do_lower_case", False)),
         architecture=architecture,
-        loader="static" if static else "bert" if native else "library",
+        loader=loader,
         transformer=modules[0][1],
         full_dim=dim,
         pool_prompt=pool_prompt,
@@ -353,6 +367,29 @@ def _weights(home: Path, folder: Path, *, optional: bool = False) -> dict[str, s
     if not files and not optional:
         raise ModelError(f"{home}: no safetensors weights.")
     return {path.name: file_digest(path) for path in files}
+
+
+def _onnx_weights(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of the weights that an ONNX file was made from, or its own where nobody vouches for that.
+
+    The registry vouches for files that it knows, `recs models export` for those that it wrote; where the registry knows
+    the files of a model, no other word is taken that a file is of that model.
+    """
+    digest = file_digest(folder / ONNX_FILE)
+    for row in registry().values():
+        if digest in row.onnx_sha256:
+            return dict(row.weights_sha256)
+    record = _json(folder / ONNX_RECORD, optional=True)
+    if not record:
+        return {ONNX_FILE: digest}
+    weights = {str(name): str(value) for name, value in record["weights"].items()}
+    known = {value for row in registry().values() if row.onnx_sha256 for value in row.weights_sha256.values()}
+    if record["sha256"] != digest or known & set(weights.values()):
+        raise WeightsError(
+            f"{folder / ONNX_FILE}: its SHA-256 {digest[:16]}… is not what {ONNX_RECORD} or the registry says; export "
+            "it again."
+        )
+    return weights
 
 
 def _check_row(spec: ModelSpec, weights: Mapping[str, str], row: ModelRow | None) -> None:

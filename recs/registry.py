@@ -42,6 +42,7 @@ class ModelRow:
     package: str | None = None
     package_folder: str = ""
     weights_sha256: Mapping[str, str] = field(default_factory=dict)
+    onnx_sha256: tuple[str, ...] = ()
     scores: tuple[tuple[str, float, str], ...] = ()
     note: str = ""
 

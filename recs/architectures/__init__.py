@@ -1,8 +1,9 @@
 """Texts to vectors: the code that runs a model, chosen by what its files say.
 
 `bert` runs the BERT family itself (lighter to import, faster on a processor, and right for JinaBERT and LEALLA, which
-sentence-transformers loads silently wrong); `static` looks tokens up in a table; `library` hands everything else to
-sentence-transformers and checks what it made of the weights.
+sentence-transformers loads silently wrong); `static` looks tokens up in a table; `onnx` runs the BERT family, and
+whatever comes as an ONNX file, without torch; `library` hands everything else to sentence-transformers and checks what
+it made of the weights.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from recs.errors import ModelError
+
 if TYPE_CHECKING:
     from recs.embeddings import FloatArray
-    from recs.hardware import Precision
+    from recs.hardware import Engine, Precision
     from recs.models import ModelSpec
     from recs.tokenizer import ModelTokenizer
 
@@ -32,13 +35,15 @@ class Encoder(Protocol):
         """
 
 
-def load_encoder(spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision) -> Encoder:
+def load_encoder(
+    spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision, engine: Engine = "torch"
+) -> Encoder:
     """Load the weights of a model, strictly: none missing, none left over, all as the files hold them.
 
     Raises
     ------
     MissingDependencyError
-        If torch or sentence-transformers are needed and not installed.
+        If torch, sentence-transformers or onnxruntime are needed and not installed.
     ModelError, WeightsError
         If the files are not what the architecture needs.
     """
@@ -46,6 +51,12 @@ def load_encoder(spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, pre
         from recs.architectures.static import StaticEncoder
 
         return StaticEncoder(spec, tokenizer)
+    if engine == "onnx":
+        from recs.architectures.onnx import OnnxEncoder
+
+        return OnnxEncoder(spec, tokenizer, device=device)
+    if spec.loader == "onnx":
+        raise ModelError(f"{spec.folder}: no safetensors weights but an ONNX file, which engine torch cannot run.")
     from recs.architectures.library import LibraryEncoder
 
     return LibraryEncoder(spec, tokenizer, device=device, precision=precision)

@@ -33,7 +33,7 @@ class StaticEncoder:
         if spec.folder is None:
             raise ModelNotFoundError(missing_model_message(spec.name))
         folder = spec.folder / spec.transformer
-        tensors = _read_tables(folder)
+        tensors = read_tensors(folder)
         name = next((name for name in _TABLES if name in tensors), _TABLES[0])
         self._normalize = spec.normalize
         self._tokenizer = tokenizer
@@ -68,7 +68,7 @@ class StaticEncoder:
         return (unit_rows(means) if self._normalize else means).astype(np.float32)
 
 
-def _read_tables(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
+def read_tensors(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
     """Return the tensors of a folder by name, mapped from its files; bfloat16, which numpy lacks, as float32."""
     tables: dict[str, np.ndarray[Any, Any]] = {}
     for path in sorted(folder.glob("*.safetensors")):

@@ -83,6 +83,13 @@ def model_options(function: _F) -> _F:
             help="Of the model's arithmetic.",
         ),
         click.option(
+            "--engine",
+            type=click.Choice(["auto", "torch", "onnx"]),
+            default="auto",
+            show_default=True,
+            help="What runs the model: torch where it is installed, else onnxruntime.",
+        ),
+        click.option(
             "--overflow",
             type=click.Choice(["chunk", "truncate", "error"]),
             default="chunk",
@@ -192,7 +199,8 @@ def find_options_embedder(values: Mapping[str, Any], cache: Cache | None) -> Emb
     from recs.embed import find_embedder
     from recs.registry import DEFAULT_MODEL
 
-    options = {name: values[name] for name in ("dim", "pooling", "instruction", "device", "precision", "offline")}
+    names = ("dim", "pooling", "instruction", "device", "precision", "engine", "offline")
+    options = {name: values[name] for name in names}
     return find_embedder(values["model"] or DEFAULT_MODEL, cache, **options)
 
 
