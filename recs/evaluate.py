@@ -8,7 +8,8 @@ author linked.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,13 +18,12 @@ import numpy.typing as npt
 
 from recs.cache import Cache
 from recs.embed import embed_items, open_cache
-from recs.embedder import Embedder, Progress
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item, Link
 from recs.lexical import bm25_scores, tfidf_matrix
 from recs.links import hide_links
 from recs.metrics import Estimate, bootstrap, gini, ndcg, recall, reciprocal_rank, skewness
-from recs.neighbors import Neighbors, top_k
+from recs.neighbors import top_k
 from recs.readers.dates import parse_date
 from recs.related import RelatedLists, related_items
 from recs.rules import NO_RULES, Rules
@@ -96,25 +96,24 @@ class RelatedEvaluation:
     judged_links: int
     round_ups: int
     rankings: tuple[RankingScore, ...]
-    shown: tuple[tuple[str, ShownLists], ...]
+    shown: Mapping[str, ShownLists]
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as dicts, lists, strings and numbers."""
-        return {**asdict(self), "shown": {name: asdict(lists) for name, lists in self.shown}}
+        return asdict(self)
 
 
 def evaluate_related(
     collection: Collection,
     *,
-    embedder: Embedder | str | None = None,
     judgments: Iterable[Any] | None = None,
     k: int = 5,
     rules: Rules | None = None,
     since: str | None = None,
     round_up: int = ROUND_UP,
     cache: Cache | bool = True,
-    progress: Callable[[Progress], None] | None = None,
+    **options: Any,
 ) -> RelatedEvaluation:
     """Judge related lists by the links between the public items of a collection.
 
@@ -129,6 +128,8 @@ def evaluate_related(
         Judge only sources published on this date or later.
     round_up
         Sources with so many links and more are not judged: they list, they do not relate.
+    options
+        As `recs.related_items` takes them: embedder, signals, overflow, progress.
 
     Returns
     -------
@@ -149,17 +150,17 @@ def evaluate_related(
     items = collection.public
     judged, round_ups = judged_sources(items, since=since, round_up=round_up)
     hidden = Collection(tuple(hide_links(items, collection.boilerplate)), collection.source)
-    notes = (
-        [f"only {len(judged)} items are judged: too few to tell rankings apart"] if len(judged) < FEW_SOURCES else []
-    )
+    few = [f"only {len(judged)} items are judged: too few to tell rankings apart"]
     with open_cache(cache) as store:
-        options: dict[str, Any] = {"embedder": embedder, "cache": store or False, "progress": progress}
+        options["cache"] = store or False
         fused = related_items(hidden, k=DEPTH, rules=NO_RULES, **options)
-        notes += fused.notes
         ranked: dict[str, Ranked] = {"fused" if fused.model else "terms": _ids(fused)}
         if fused.model:
-            ranked["dense"] = _ids(related_items(hidden, k=DEPTH, rules=NO_RULES, signals=("dense",), **options))
-            ranked["naive dense"] = _naive(hidden.items, **options)
+            dense = {**options, "signals": "dense"}
+            ranked["dense"] = _ids(related_items(hidden, k=DEPTH, rules=NO_RULES, **dense))
+            ranked["naive dense"] = _naive(
+                hidden.items, **{name: value for name, value in options.items() if name not in ("signals", "overflow")}
+            )
         shown = related_items(hidden, k=k, rules=rules, **options)
     texts = [f"{item.title}\n{item.text}" for item in hidden.items]
     terms = tfidf_matrix(texts).matrix
@@ -171,9 +172,10 @@ def evaluate_related(
         "random": _by_score(hidden.items, _random_scores(hidden.items)),
     }
     rankings = _scores(ranked, judged)
-    lists = [("with rules", _shown(shown, judged, k)), ("without rules", _shown(fused, judged, k))]
+    lists = {"with rules": _shown(shown, judged, k), "without rules": _shown(fused, judged, k)}
     links = sum(map(len, judged.values()))
-    return RelatedEvaluation(len(items), len(judged), links, round_ups, rankings, tuple(lists), tuple(notes))
+    notes = (*(few if len(judged) < FEW_SOURCES else ()), *fused.notes)
+    return RelatedEvaluation(len(items), len(judged), links, round_ups, rankings, lists, notes)
 
 
 def judged_sources(
@@ -184,10 +186,11 @@ def judged_sources(
     if since is not None and start is None:
         raise OptionError(f"since is {since!r}, expected a date such as 2024-01-01.")
     public = {item.id for item in items}
-    links = {item.id: frozenset(link.target for link in item.links) & public - {item.id} for item in items}
-    dated = {item.id: parse_date(item.published) for item in items}
-    if start is not None:
-        links = {name: found for name, found in links.items() if (moment := dated[name]) and moment >= start}
+    links = {
+        item.id: frozenset(link.target for link in item.links) & public - {item.id}
+        for item in items
+        if start is None or ((moment := parse_date(item.published)) and moment >= start)
+    }
     judged = {name: found for name, found in links.items() if 0 < len(found) < round_up}
     if not judged:
         raise SourceError(
@@ -207,33 +210,23 @@ def with_judgments(collection: Collection, judgments: Iterable[Any]) -> Collecti
                 f"judgments: record {number} names no two items: {str(record)[:80]}; expected src and dst."
             )
         links.setdefault(pair[0], []).append(Link(0, 0, str(record.get("anchor") or ""), pair[1]))
-    items = [
-        replace(item, links=(*_without_targets(item.links), *links.get(item.id, ())))  # hidden all the same
-        for item in collection
-    ]
+    items = []
+    for item in collection:
+        own = (replace(link, target="") for link in item.links if link.stop > link.start)  # hidden all the same
+        items.append(replace(item, links=(*own, *links.get(item.id, ()))))
     return replace(collection, items=tuple(items))
-
-
-def _without_targets(links: Iterable[Link]) -> Iterator[Link]:
-    return (replace(link, target="") for link in links if link.stop > link.start)
 
 
 def _ids(lists: RelatedLists) -> Ranked:
     return {name: [match.id for match in matches] for name, matches in lists.lists.items()}
 
 
-def _by_rows(items: Sequence[Item], neighbors: Neighbors) -> Ranked:
-    return {
-        item.id: [items[column].id for column in columns if column >= 0]
-        for item, columns in zip(items, neighbors.indices.tolist(), strict=True)
-    }
-
-
 def _naive(items: Sequence[Item], **options: Any) -> Ranked:
     """Rank as a first script does: cosines of texts that were cut at the context window."""
     plain = [replace(item, title="", text=f"{item.title}\n\n{item.text}".strip()) for item in items]
     embeddings = embed_items(plain, overflow="truncate", **options)
-    return _by_rows(items, top_k(embeddings.vectors, DEPTH, similarity=embeddings.similarity))
+    columns = top_k(embeddings.vectors, DEPTH, similarity=embeddings.similarity).indices.tolist()
+    return {item.id: [items[i].id for i in row if i >= 0] for item, row in zip(items, columns, strict=True)}
 
 
 Block = Callable[[int, int], npt.NDArray[Any]]
@@ -261,9 +254,8 @@ def _tag_scores(items: Sequence[Item]) -> Block:
     from scipy import sparse
 
     column: dict[str, int] = {}
-    pairs = [
-        (row, column.setdefault(tag.casefold(), len(column))) for row, i in enumerate(items) for tag in set(i.tags)
-    ]
+    tags = [(row, tag.casefold()) for row, item in enumerate(items) for tag in set(item.tags)]
+    pairs = [(row, column.setdefault(tag, len(column))) for row, tag in tags]
     rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     matrix = sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(len(items), len(column)))
     recency = _recency(items)
@@ -305,19 +297,17 @@ def _scores(ranked: Mapping[str, Ranked], judged: Judgments) -> tuple[RankingSco
 
 
 def _shown(lists: RelatedLists, judged: Judgments, k: int) -> ShownLists:
-    shown = {name: [match.id for match in matches[:k]] for name, matches in lists.lists.items()}
-    counts = dict.fromkeys(shown, 0)
-    for names in shown.values():
-        for name in names:
-            counts[name] += 1
+    shown = {name: found[:k] for name, found in _ids(lists).items()}
+    counts = Counter(dict.fromkeys(shown, 0))
+    counts.update(name for names in shown.values() for name in names)
     inbound = list(counts.values())
     return ShownLists(
         k=k,
         coverage=sum(count > 0 for count in inbound) / len(inbound),
         gini=gini(inbound),
-        orphans=sum(count == 0 for count in inbound),
+        orphans=inbound.count(0),
         hub_skewness=skewness(inbound),
         largest_hub=max(inbound),
-        empty=sum(not names for names in shown.values()) / len(shown),
+        empty=list(shown.values()).count([]) / len(shown),
         ndcg=float(np.mean([ndcg(shown[source], relevant, k) for source, relevant in judged.items()])),
     )

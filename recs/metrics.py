@@ -11,30 +11,29 @@ Radovanović, Nanopoulos and Ivanović, Hubs in space, JMLR 11 (2010), for the s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Float64Array = npt.NDArray[np.float64]
-
 RESAMPLES = 2000
 
 
-def ndcg(ranked: Sequence[str], relevant: AbstractSet[str], k: int) -> float:
+def ndcg(ranked: Sequence[Hashable], relevant: AbstractSet[Any], k: int) -> float:
     """Return the normalised discounted cumulative gain of the first k, in [0, 1]."""
     gain = sum(1 / math.log2(rank + 2) for rank, name in enumerate(ranked[:k]) if name in relevant)
     return gain / sum(1 / math.log2(rank + 2) for rank in range(min(k, len(relevant))))
 
 
-def recall(ranked: Sequence[str], relevant: AbstractSet[str], k: int) -> float:
+def recall(ranked: Sequence[Hashable], relevant: AbstractSet[Any], k: int) -> float:
     """Return the share of the relevant ids that stand among the first k, in [0, 1]."""
     return sum(name in relevant for name in ranked[:k]) / len(relevant)
 
 
-def reciprocal_rank(ranked: Sequence[str], relevant: AbstractSet[str], k: int) -> float:
+def reciprocal_rank(ranked: Sequence[Hashable], relevant: AbstractSet[Any], k: int) -> float:
     """Return 1 / the rank of the first relevant id among the first k, in [0, 1]; 0 where there is none."""
     return next((1 / rank for rank, name in enumerate(ranked[:k], 1) if name in relevant), 0.0)
 

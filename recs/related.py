@@ -14,7 +14,7 @@ import numpy as np
 
 from recs.cache import Cache
 from recs.contract import SCHEMA, corpus_digest
-from recs.embed import embed_items, find_embedder, open_cache
+from recs.embed import embed_items, open_cache
 from recs.embedder import Embedder, Overflow, Progress
 from recs.embeddings import Embeddings
 from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError, SourceError
@@ -22,8 +22,8 @@ from recs.fusion import Float64Array, Fused, Signal, fuse
 from recs.items import Collection, Item, Match, ScoreScale
 from recs.languages import item_languages, uncovered_note
 from recs.readers import Source, read_items
-from recs.registry import DEFAULT_MODEL
-from recs.rules import DEMOTION, Pick, Rules, Similar, arrange
+from recs.registry import registry_row
+from recs.rules import DEMOTION, NO_RULES, Pick, Ranking, Rules, Similar, arrange
 from recs.signals import SIGNALS, TERM_SIGNALS, centre, make_signals
 from recs.tuned import Tuned, pair_features
 from recs.why import Explainer
@@ -177,59 +177,39 @@ def related_items(
     """
     if not isinstance(k, int) or k < 0:
         raise OptionError(f"k is {k!r}, expected a number, 0 or more.")
-    names = _signal_names(signals)
     rules = rules or Rules()
     collection = source if isinstance(source, Collection) else read_items(source, now=now)
     items = collection.public
-    notes: list[str] = []
-    with open_cache(cache) as store:
-        languages = item_languages(items, store)
-        if embeddings is None and not set(names) <= set(TERM_SIGNALS):
-            optional = signals == "auto"
-            embeddings = _embed(items, embedder, store, notes, optional=optional, overflow=overflow, progress=progress)
-        if store is not None and store.problem:
-            notes.append(store.problem)
-    if embeddings is not None:
-        embeddings = embeddings.take([item.id for item in items])
-    made = make_signals(items, embeddings, names)
-    if not set(names) & {"dense", "passages"}:
-        embeddings = None
-    if not made and items:
-        raise OptionError(f"these items have nothing to make the signals {', '.join(names)} of.")
-    used = [signal.name for signal in made]
-    notes += _language_notes(languages, embeddings, embedder)
-    fused = (
-        fuse(made, [item.id for item in items], max(CANDIDATES, k), mask=rules.mask(items, languages)) if made else None
-    )
+    options: dict[str, Any] = {"embedder": embedder, "cache": cache, "overflow": overflow, "progress": progress}
+    ranked = rank_items(items, embeddings, signals=signals, depth=max(CANDIDATES, k), rules=rules, **options)
     learned = Tuned.load(Path(tuned)) if tuned is not None else None
     if learned is not None:
-        learned.check(used, embeddings.fingerprint if embeddings is not None else "")
-    ranking, parts = _ranking(items, fused, used, learned)
-    twins = _twins(fused, used, languages, embeddings)
-    picks = arrange(items, ranking, twins, k, rules=rules, similar=_similar(made, embeddings))
+        learned.check(ranked.used, ranked.fingerprint)
+    candidates = _candidates(items, ranked, learned)
+    twins = _twins(ranked)
+    picks = arrange(items, candidates, twins, k, rules=rules, similar=_similar(ranked))
+    notes = list(ranked.notes)
     if previous is not None:
-        picks = _kept(items, picks, ranking, Path(previous), k=k)
-    explainer = Explainer(items, made, embeddings) if why else None
-    lists = {
-        item.id: tuple(_match(items, row, pick, parts, explainer) for pick in picks[row])
-        for row, item in enumerate(items)
-    }
-    alone = used[0] if len(used) == 1 else ""
-    scale = _SCALES.get(embeddings.similarity if embeddings is not None and alone else alone, _FUSED_SCALE)
-    scale = _TUNED_SCALE if learned is not None else scale
-    if previous is not None:
-        notes.append(_changes(_previous(Path(previous)), lists))
+        known = _previous(Path(previous))
+        picks = _kept(items, picks, candidates, known, k=k)
+        notes.append(_changes(items, picks, known))
+    explainer = Explainer(items, ranked.signals, ranked.embeddings, ranked.fused) if why else None
+    lists: dict[str, tuple[Match, ...]] = {}
+    for row, item in enumerate(items):
+        whys = [explainer.explain(row, pick.row, pick.score) if explainer else None for pick in picks[row]]
+        pairs = zip(picks[row], whys, strict=True)
+        lists[item.id] = tuple(Match(items[p.row].id, p.score, p.via, p.reasons, reason) for p, reason in pairs)
     return RelatedLists(
         lists=lists,
         items={item.id: item for item in items},
-        model=_model(embeddings),
-        score=scale,
-        config={"k": k, "signals": used, "overflow": overflow, **rules.changed()},
-        counts=_counts(collection, items, embeddings, lists, k),
+        model=_model(ranked.embeddings),
+        score=_TUNED_SCALE if learned is not None else ranked.scale,
+        config={"k": k, "signals": ranked.used, "overflow": overflow, **rules.changed()},
+        counts=_counts(collection, ranked.embeddings, lists, k),
         corpus=corpus_digest((item.id, item_content(item)) for item in items),
         notes=tuple(notes),
         twins={
-            items[row].id: tuple(items[other].id for other in sorted(found)) for row, found in enumerate(twins) if found
+            items[row].id: tuple(items[one].id for one in sorted(found)) for row, found in enumerate(twins) if found
         },
     )
 
@@ -244,48 +224,84 @@ def item_digest(item: Item) -> str:
     return corpus_digest([(item.id, item_content(item))])[:16]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RankedItems:
+    """The fused ranking of n items, before any rule; `embeddings` is None where no signal is of vectors."""
+
+    signals: Sequence[Signal]
+    fused: Fused
+    languages: Sequence[str | None]
+    embeddings: Embeddings | None
+    notes: Sequence[str]
+
+    @property
+    def used(self) -> list[str]:
+        """The names of the signals."""
+        return [signal.name for signal in self.signals]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the vectors; "" without any."""
+        return self.embeddings.fingerprint if self.embeddings is not None else ""
+
+    @property
+    def scale(self) -> ScoreScale:
+        """What the scores measure: P(linked), or the similarity of one signal alone."""
+        alone = self.embeddings.similarity if self.embeddings is not None else "".join(self.used)
+        return _SCALES[alone] if len(self.signals) == 1 else _FUSED_SCALE
+
+
+def rank_items(
+    items: Sequence[Item],
+    embeddings: Embeddings | None = None,
+    *,
+    signals: str | Sequence[str] = "auto",
+    depth: int = CANDIDATES,
+    rules: Rules = NO_RULES,
+    cache: Cache | bool = True,
+    **options: Any,
+) -> RankedItems:
+    """Rank for each of n items, sorted by id, the `depth` best others; options as `related_items` takes them."""
+    names = _signal_names(signals)
+    notes: list[str] = []
+    with open_cache(cache) as store:
+        languages = item_languages(items, store)
+        if embeddings is None and not set(names) <= set(TERM_SIGNALS):
+            try:
+                embeddings = embed_items(items, cache=store or False, **options)
+            except (ModelNotFoundError, MissingDependencyError) as error:
+                if signals != "auto":
+                    raise
+                notes.append(f"ranked by terms alone, without a model: {error}")
+                _log.info("%s", notes[-1])
+        if store is not None and store.problem:
+            notes.append(store.problem)
+    if embeddings is not None:
+        embeddings = embeddings.take([item.id for item in items])
+    made = make_signals(items, embeddings, names)
+    if not made and items:
+        raise OptionError(f"these items have nothing to make the signals {', '.join(names)} of.")
+    if not set(names) & {"dense", "passages"}:
+        embeddings = None
+    if embeddings is not None:
+        notes += _language_notes(languages, embeddings.model, options.get("embedder"))
+    fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items, languages))
+    return RankedItems(made, fused, languages, embeddings, notes)
+
+
 def _signal_names(signals: str | Sequence[str]) -> tuple[str, ...]:
     asked = signals.split(",") if isinstance(signals, str) else list(signals)
     names = SIGNALS if asked == ["auto"] else tuple(name for name in SIGNALS if name in asked)
-    unknown = [name for name in asked if name not in (*SIGNALS, "auto")]
-    if unknown or not names:
+    if not names or not set(asked) <= {*SIGNALS, "auto"}:
         raise OptionError(f"signals is {signals!r}, expected auto, or some of {', '.join(SIGNALS)}.")
     return names
 
 
-def _embed(
-    items: Sequence[Item],
-    embedder: Embedder | str | None,
-    store: Cache | None,
-    notes: list[str],
-    *,
-    optional: bool,
-    **options: Any,
-) -> Embeddings | None:
-    """Embed the items; where `optional`, without a model, say so in the notes and return None."""
-    try:
-        if embedder is None or isinstance(embedder, str):
-            embedder = find_embedder(embedder or DEFAULT_MODEL, store)
-        return embed_items(items, embedder, cache=store or False, **options)
-    except (ModelNotFoundError, MissingDependencyError) as error:
-        if not optional:
-            raise
-        notes.append(f"ranked by terms alone, without a model: {error}")
-        _log.info("%s", notes[-1])
-        return None
-
-
-def _language_notes(
-    languages: Sequence[str | None], embeddings: Embeddings | None, embedder: Embedder | str | None
-) -> list[str]:
+def _language_notes(languages: Sequence[str | None], model: str, embedder: Embedder | str | None) -> list[str]:
     """Say which languages the model was not trained for."""
-    from recs.registry import registry_row
-
-    if embeddings is None:
-        return []
-    row = registry_row(embeddings.model)[1]
+    row = registry_row(model)[1]
     covered = embedder.spec.languages if isinstance(embedder, Embedder) else row.languages if row else ()
-    note = uncovered_note(languages, covered, embeddings.model)
+    note = uncovered_note(languages, covered, model)
     return [note] if note else []
 
 
@@ -299,36 +315,27 @@ def _probability(scores: Float64Array) -> Float64Array:
     return np.asarray(np.round(cubes / (cubes + _ODDS), 6))
 
 
-Ranking = list[list[tuple[int, float]]]
-
-
-def _ranking(
-    items: Sequence[Item], fused: Fused | None, used: Sequence[str], tuned: Tuned | None
-) -> tuple[Ranking, dict[tuple[int, int], Float64Array]]:
-    """Return the candidates of each row with their scores, best first, and what the signals add to each pair."""
-    if fused is None:
-        return [], {}
-    scores = fused.scores if len(used) == 1 else _probability(fused.scores)
+def _candidates(items: Sequence[Item], ranked: RankedItems, tuned: Tuned | None) -> list[list[tuple[int, float]]]:
+    """Return the candidates of each row with their scores, best first."""
+    fused, is_alone = ranked.fused, len(ranked.signals) == 1
+    scores = fused.scores if is_alone else _probability(fused.scores)
     if tuned is not None:
-        scores = tuned.scores(pair_features(items, fused, used))
-    ranking: Ranking = []
-    parts = {}
-    for row, columns in enumerate(fused.indices.tolist()):
-        found = [(column, float(score)) for column, score in zip(columns, scores[row], strict=True) if column >= 0]
-        if len(used) == 1 and used[0] in TERM_SIGNALS:
-            found = [pair for pair in found if pair[1] != 0]  # items that share no term are not related
-        parts.update({(row, column): fused.parts[row, place] for place, (column, _) in enumerate(found)})
-        ranking.append(sorted(found, key=lambda pair: (-pair[1], pair[0])) if tuned is not None else found)
-    return ranking, parts
+        scores = tuned.scores(pair_features(items, fused, ranked.used))
+    pairs = [
+        [(column, score) for column, score in zip(columns, of_row, strict=True) if column >= 0]
+        for columns, of_row in zip(fused.indices.tolist(), scores.tolist(), strict=True)
+    ]
+    if is_alone and ranked.used[0] in TERM_SIGNALS:  # items that share no term are not related
+        pairs = [[pair for pair in found if pair[1] != 0] for found in pairs]
+    return [sorted(found, key=lambda pair: (-pair[1], pair[0])) for found in pairs] if tuned is not None else pairs
 
 
-def _twins(
-    fused: Fused | None, used: Sequence[str], languages: Sequence[str | None], embeddings: Embeddings | None
-) -> list[set[int]]:
+def _twins(ranked: RankedItems) -> list[set[int]]:
     """Return for each row its near-duplicates and translations among the candidates."""
+    fused, used, languages, embeddings = ranked.fused, ranked.used, ranked.languages, ranked.embeddings
     twins: list[set[int]] = [set() for _ in languages]
     by = next((name for name in _TWIN if name in used), None)
-    if fused is None or by is None:
+    if by is None:
         return twins
     values = {name: fused.values[:, :, used.index(name)] for name in _TWIN if name in used}
     if "dense" in used and embeddings is not None and embeddings.similarity != "cosine":
@@ -347,17 +354,36 @@ def _twins(
     return twins
 
 
-def _similar(made: Sequence[Signal], embeddings: Embeddings | None) -> Similar:
+def _similar(ranked: RankedItems) -> Similar:
     """Return what tells how alike items are, in [-1, 1] whatever the model's own similarity is."""
-    if embeddings is None:
-        return lambda a, b: made[0].block(np.array(a), np.array(b))
-    rows = centre(embeddings.vectors)
+    if ranked.embeddings is None:
+        return lambda a, b: ranked.signals[0].block(np.array(a), np.array(b))
+    rows = centre(ranked.embeddings.vectors)
     return lambda a, b: rows[a] @ rows[b].T
 
 
-def _kept(items: Sequence[Item], picks: list[list[Pick]], ranking: Ranking, path: Path, *, k: int) -> list[list[Pick]]:
+def _previous(path: Path) -> Mapping[str, Any]:
+    """Return the items of an earlier result; none where there is no such file.
+
+    Raises `SourceError` if the file is not a result of `recs related` as JSON.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        items: Mapping[str, Any] = document["items"]
+        entries = [entry for item in items.values() for entry in item["related"]]
+        if document["schema"] != SCHEMA or not all({"id", "score", "via"} <= set(entry) for entry in entries):
+            raise ValueError(f"expected lists of {SCHEMA}")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SourceError(f"{path}: not a result of recs related as JSON ({error}).") from error
+    return items
+
+
+def _kept(
+    items: Sequence[Item], picks: list[list[Pick]], ranking: Ranking, known: Mapping[str, Any], *, k: int
+) -> list[list[Pick]]:
     """Return the lists of an earlier run, changed where an item was edited or something better has come."""
-    known = _previous(path)
     row_of = {item.id: row for row, item in enumerate(items)}
     same = {item.id for item in items if known.get(item.id, {}).get("digest") == item_digest(item)}
     result = []
@@ -390,81 +416,33 @@ def _merged(old: Sequence[Pick], new: Sequence[Pick], scores: Mapping[int, float
     return kept
 
 
-def _changes(known: Mapping[str, Any], lists: Mapping[str, Sequence[Match]]) -> str:
+def _changes(items: Sequence[Item], picks: Sequence[Sequence[Pick]], known: Mapping[str, Any]) -> str:
     """Say how many lists differ from those of an earlier run."""
     before = {name: [entry["id"] for entry in item["related"]] for name, item in known.items()}
-    changed = sum(before.get(name) != [match.id for match in matches] for name, matches in lists.items())
-    return f"{changed} of {len(lists)} lists are new or changed; {len(set(before) - set(lists))} items are gone"
-
-
-def _previous(path: Path) -> Mapping[str, Any]:
-    """Return the items of an earlier result; none where there is no such file.
-
-    Raises
-    ------
-    SourceError
-        If the file is not a result of `recs related` as JSON.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        entries = [entry for item in document["items"].values() for entry in item["related"]]
-        if document["schema"] == SCHEMA and all({"id", "score", "via"} <= set(entry) for entry in entries):
-            items: Mapping[str, Any] = document["items"]
-            return items
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SourceError(f"{path}: not a result of recs related as JSON ({error}).") from error
-    raise SourceError(f"{path}: not a result of recs related as JSON.")
-
-
-def _match(
-    items: Sequence[Item],
-    row: int,
-    pick: Pick,
-    parts: Mapping[tuple[int, int], Float64Array],
-    explainer: Explainer | None,
-) -> Match:
-    why = None
-    if explainer is not None:
-        pair = parts.get((row, pick.row), np.zeros(len(explainer.signals)))
-        why = explainer.explain(row, pick.row, pick.score, pair)
-    return Match(items[pick.row].id, pick.score, pick.via, pick.reasons, why)
+    shown = {item.id: [items[pick.row].id for pick in picks[row]] for row, item in enumerate(items)}
+    changed = sum(before.get(name) != ids for name, ids in shown.items())
+    return f"{changed} of {len(shown)} lists are new or changed; {len(set(before) - set(shown))} items are gone"
 
 
 def _model(embeddings: Embeddings | None) -> Mapping[str, object] | None:
     if embeddings is None:
         return None
-    return {
-        "name": embeddings.model,
-        "fingerprint": embeddings.fingerprint,
-        "dim": embeddings.dim,
-        "similarity": embeddings.similarity,
-    }
+    named = {name: getattr(embeddings, name) for name in ("fingerprint", "dim", "similarity")}
+    return {"name": embeddings.model, **named}
 
 
 def _counts(
-    collection: Collection,
-    items: Sequence[Item],
-    embeddings: Embeddings | None,
-    lists: Mapping[str, tuple[Match, ...]],
-    k: int,
-) -> dict[str, Any]:
+    collection: Collection, embeddings: Embeddings | None, lists: Mapping[str, Sequence[Match]], k: int
+) -> dict[str, int]:
     counts = {
-        "items": len(items),
-        "closed": len(collection) - len(items),
+        "items": len(lists),
+        "closed": len(collection) - len(lists),
         "skipped": len(collection.skipped),
         "boilerplate_lines": len(collection.boilerplate),
-        "duplicates": len(items) - len({(item.title, item.text) for item in items}),
+        "duplicates": len(lists) - len({(item.title, item.text) for item in collection.public}),
         "short_lists": sum(len(matches) < k for matches in lists.values()),
     }
     if embeddings is not None and len(embeddings.tokens):
-        counts |= {
-            "chunks": len(embeddings.chunk_vectors),
-            "tokens": int(embeddings.tokens.sum()),
-            "tokens_lost": int(embeddings.tokens_lost.sum()),
-        }
+        counts |= {name: int(getattr(embeddings, name).sum()) for name in ("tokens", "tokens_lost")}
+        counts["chunks"] = len(embeddings.chunk_vectors)
     return counts
-
-
-__all__ = ["RelatedLists", "item_content", "item_digest", "related_items"]

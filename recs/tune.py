@@ -6,26 +6,20 @@ of its links, with a regularisation that was chosen without it too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from recs.cache import Cache
-from recs.embed import embed_items, open_cache
-from recs.embedder import Embedder, Progress
 from recs.embeddings import IntArray
 from recs.errors import MissingDependencyError, SourceError
 from recs.evaluate import DEPTH, FEW_SOURCES, Judgments, judged_sources, with_judgments
-from recs.fusion import Float64Array, Fused, fuse
+from recs.fusion import Float64Array
 from recs.items import Collection, Item
-from recs.languages import item_languages
 from recs.links import hide_links
 from recs.metrics import Estimate, bootstrap, ndcg
-from recs.related import CANDIDATES
-from recs.rules import NO_RULES
-from recs.signals import SIGNALS, TERM_SIGNALS, make_signals
+from recs.related import RankedItems, rank_items
 from recs.tuned import Tuned, inbound_feature, pair_features
 
 _FOLDS, _INNER_FOLDS, _REPEATS = 5, 3, 3
@@ -44,6 +38,8 @@ class Tuning:
         Of the difference, source by source.
     tuned
         Weights learned from all sources; None where the interval of the gain is not above 0.
+    notes
+        What a person should be told of the ranking, as in `recs.RelatedLists`.
     """
 
     sources: int
@@ -51,24 +47,18 @@ class Tuning:
     after: Estimate
     gain: Estimate
     tuned: Tuned | None
+    notes: tuple[str, ...] = ()
 
 
-def tune_related(
-    collection: Collection,
-    *,
-    embedder: Embedder | str | None = None,
-    judgments: Any = None,
-    cache: Cache | bool = True,
-    progress: Callable[[Progress], None] | None = None,
-) -> Tuning:
-    """Learn from the links between the public items of a collection, and from its pins, to rank as its author would.
+def tune_related(collection: Collection, *, judgments: Any = None, **options: Any) -> Tuning:
+    """Learn from the links between the public items of a collection to rank as its author would.
 
     Parameters
     ----------
-    embedder
-        None for a ranking by terms alone.
     judgments
         As in `recs.evaluate_related`.
+    options
+        As `recs.related_items` takes them: embedder, signals, cache, overflow, progress.
 
     Raises
     ------
@@ -91,122 +81,78 @@ def tune_related(
     judged, _ = judged_sources(items)
     if len(judged) < FEW_SOURCES:
         raise SourceError(f"{len(judged)} items link to others; recs tune needs {FEW_SOURCES} to learn from.")
-    hidden = hide_links(items, collection.boilerplate)
-    with open_cache(cache) as store:
-        languages = item_languages(hidden, store)
-        embeddings = embed_items(hidden, embedder, cache=store or False, progress=progress) if embedder else None
-    signals = make_signals(hidden, embeddings, SIGNALS if embeddings is not None else TERM_SIGNALS)
-    fused = fuse(signals, [item.id for item in items], CANDIDATES, mask=NO_RULES.mask(hidden, languages))
-    learner = _Learner(items, fused, [signal.name for signal in signals], judged)
+    ranked = rank_items(hide_links(items, collection.boilerplate), **options)
+    learner = _Learner(items, ranked, judged)
     before, after = learner.cross_validate()
     gain = bootstrap(after - before)
     tuned = None
     if gain.low > 0:
-        tuned = Tuned(
-            signals=tuple(signal.name for signal in signals),
-            fingerprint=embeddings.fingerprint if embeddings is not None else "",
-            **learner.learn(np.arange(len(learner.sources))).described(),
-            gain={
-                "before": _six(before.mean()),
-                "after": _six(after.mean()),
-                "interval": [_six(gain.low), _six(gain.high)],
-            },
-        )
-    return Tuning(len(judged), bootstrap(before), bootstrap(after), gain, tuned)
-
-
-@dataclass(frozen=True, slots=True)
-class _Model:
-    features: Sequence[str]
-    means: Float64Array
-    deviations: Float64Array
-    weights: Float64Array
-    intercept: float
-
-    def scores(self, X: Float64Array) -> Float64Array:
-        """Return logits for features of shape (…, f)."""
-        return np.asarray((X - self.means) / self.deviations @ self.weights + self.intercept)
-
-    def described(self) -> dict[str, Any]:
-        """Return the numbers by the name of their feature."""
-        columns = {"means": self.means, "deviations": self.deviations, "weights": self.weights}
-        named = {key: dict(zip(self.features, map(_six, values), strict=True)) for key, values in columns.items()}
-        return {**named, "intercept": _six(self.intercept)}
+        interval = [_six(gain.low), _six(gain.high)]
+        told = {"before": _six(before.mean()), "after": _six(after.mean()), "interval": interval}
+        tuned = replace(learner.learn(np.arange(len(judged))), gain=told)
+    return Tuning(len(judged), bootstrap(before), bootstrap(after), gain, tuned, tuple(ranked.notes))
 
 
 class _Learner:
-    """Sources with their candidates, and models learned from some of the sources."""
+    """Sources with their candidates, and weights learned from some of the sources."""
 
-    def __init__(self, items: Sequence[Item], fused: Fused, signals: Sequence[str], judged: Judgments) -> None:
-        self.items, self.fused = items, fused
+    def __init__(self, items: Sequence[Item], ranked: RankedItems, judged: Judgments) -> None:
+        self.items, self.ranked = items, ranked
         row_of = {item.id: row for row, item in enumerate(items)}
         self.sources = np.array(sorted(row_of[name] for name in judged))
-        self.relevant = [{str(row_of[name]) for name in judged[items[row].id]} for row in self.sources.tolist()]
-        self.columns = fused.indices[self.sources]
-        self.linked = np.array(
-            [
-                [str(column) in found for column in row]
-                for row, found in zip(self.columns.tolist(), self.relevant, strict=True)
-            ]
-        )
-        features = pair_features(items, fused, signals)
-        self.names = list(features)
-        self.static = np.stack([features[name][self.sources] for name in self.names], axis=2)
+        self.relevant = [{row_of[name] for name in judged[items[row].id]} for row in self.sources.tolist()]
+        self.columns = ranked.fused.indices[self.sources]
+        pairs = zip(self.columns, self.relevant, strict=True)
+        self.linked = np.array([np.isin(row, sorted(found)) for row, found in pairs])
+        features = pair_features(items, ranked.fused, ranked.used)
+        self.static = {name: values[self.sources] for name, values in features.items()}
 
-    def features(self, known: IntArray) -> Float64Array:
-        """Return features (sources, depth, f) in which only the links of the sources in `known` are counted."""
-        X = self.static.copy()
-        X[:, :, self.names.index("inbound")] = inbound_feature(self.items, self.fused, self.sources[known])[
-            self.sources
-        ]
-        return X
+    def features(self, known: IntArray) -> dict[str, Float64Array]:
+        """Return features (sources, depth) in which only the links of the sources in `known` are counted."""
+        inbound = inbound_feature(self.items, self.ranked.fused, self.sources[known])
+        return {**self.static, "inbound": inbound[self.sources]}
 
-    def learn(self, known: IntArray) -> _Model:
+    def learn(self, known: IntArray) -> Tuned:
         """Learn from some of the sources, with the regularisation that ranks best within them."""
-        generator = np.random.default_rng(0)
-        folds = np.array_split(generator.permutation(known), _INNER_FOLDS)
-        found: dict[float, list[float]] = {c: [] for c in _CS}
-        for fold in folds:
+        found = np.zeros(len(_CS))
+        for fold in np.array_split(np.random.default_rng(0).permutation(known), _INNER_FOLDS):
             rest = np.setdiff1d(known, fold)
-            X = self.features(rest)
-            for c in _CS:
-                found[c].append(float(self.ndcg(self._fit(X, rest, c).scores(X[fold]), fold).mean()))
-        best = max(_CS, key=lambda c: (np.mean(found[c]), -c))
-        return self._fit(self.features(known), known, best)
+            features = self.features(rest)
+            found += [self.ndcg(self._fit(features, rest, c), features, fold).mean() for c in _CS]
+        return self._fit(self.features(known), known, _CS[int(np.argmax(found))])
 
-    def _fit(self, X: Float64Array, known: IntArray, c: float) -> _Model:
+    def _fit(self, features: Mapping[str, Float64Array], known: IntArray, c: float) -> Tuned:
         from sklearn.linear_model import LogisticRegression
 
         real = self.columns[known] >= 0
-        pairs, linked = X[known][real], self.linked[known][real]
+        pairs = np.stack([values[known][real] for values in features.values()], axis=1)
         means, deviations = pairs.mean(axis=0), pairs.std(axis=0)
         deviations = np.where(deviations > 0, deviations, 1)
-        model = LogisticRegression(C=c, max_iter=1000).fit((pairs - means) / deviations, linked)
-        return _Model(self.names, means, deviations, model.coef_[0], float(model.intercept_[0]))
+        model = LogisticRegression(C=c, max_iter=1000).fit((pairs - means) / deviations, self.linked[known][real])
+        tables = {"means": means, "deviations": deviations, "weights": model.coef_[0]}
+        named: Any = {key: dict(zip(features, map(_six, row), strict=True)) for key, row in tables.items()}
+        of = (tuple(self.ranked.used), self.ranked.fingerprint)
+        return Tuned(*of, **named, intercept=_six(model.intercept_[0]), gain={})
 
-    def ndcg(self, scores: Float64Array, sources: IntArray) -> Float64Array:
-        """Return nDCG of some sources, their candidates ordered by scores (NaN for none), ties as they were."""
-        order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), axis=1, kind="stable")[:, :DEPTH]
-        ranked = np.take_along_axis(self.columns[sources], order, axis=1)
-        return np.array(
-            [
-                ndcg(list(map(str, row)), self.relevant[s], DEPTH)
-                for row, s in zip(ranked.tolist(), sources.tolist(), strict=True)
-            ]
-        )
+    def ndcg(self, tuned: Tuned | None, features: Mapping[str, Float64Array], sources: IntArray) -> Float64Array:
+        """Return nDCG of some sources, their candidates ordered by `tuned`, ties and with None all as they were."""
+        columns = self.columns[sources]
+        if tuned is not None:
+            scores = tuned.scores({name: values[sources] for name, values in features.items()})
+            order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), axis=1, kind="stable")
+            columns = np.take_along_axis(columns, order, axis=1)
+        pairs = zip(columns[:, :DEPTH].tolist(), sources.tolist(), strict=True)
+        return np.array([ndcg(row, self.relevant[source], DEPTH) for row, source in pairs])
 
     def cross_validate(self) -> tuple[Float64Array, Float64Array]:
         """Return nDCG of every source before, and after by weights that were learned without it."""
-        n = len(self.sources)
-        everyone = np.arange(n)
-        before = self.ndcg(-np.arange(self.columns.shape[1]) + np.zeros((n, 1)), everyone)
-        after = np.zeros(n)
+        everyone = np.arange(len(self.sources))
+        after = np.zeros(len(everyone))
         for repeat in range(_REPEATS):
-            for fold in np.array_split(np.random.default_rng(repeat).permutation(n), _FOLDS):
+            for fold in np.array_split(np.random.default_rng(repeat).permutation(len(everyone)), _FOLDS):
                 known = np.setdiff1d(everyone, fold)
-                model = self.learn(known)
-                after[fold] += self.ndcg(model.scores(self.features(known)[fold]), fold) / _REPEATS
-        return before, after
+                after[fold] += self.ndcg(self.learn(known), self.features(known), fold) / _REPEATS
+        return self.ndcg(None, {}, everyone), after
 
 
 def _six(value: float) -> float:

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from recs.embeddings import IntArray
 from recs.errors import OptionError, SourceError
 from recs.files import write_atomically
-from recs.fusion import Fused
+from recs.fusion import Float64Array, Fused
 from recs.items import Item
 from recs.readers.dates import parse_date
-
-Float64Array = npt.NDArray[np.float64]
 
 SCHEMA = "recs.tuned/1"
 PAIR_FEATURES = ("log_score", "days", "tags", "category", "series", "inbound")
@@ -66,32 +64,22 @@ class Tuned:
             )
 
     def save(self, path: Path) -> None:
-        """Write the file.
-
-        Raises
-        ------
-        OutputError
-        """
+        """Write the file; `OutputError` where that fails."""
         text = json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1, sort_keys=True, ensure_ascii=False)
         write_atomically(path, f"{text}\n".encode())
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        SourceError
-            If the file is missing, torn, not one of ours, or of a newer version.
-        """
+        """Read what `save` wrote; `SourceError` for a file that is missing, torn, not ours, or of a newer version."""
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             if found.pop("schema") != SCHEMA:
-                raise SourceError(f"{path}: not of the format {SCHEMA}; run recs tune again.")
+                raise ValueError(f"expected the format {SCHEMA}")
             tuned = cls(**{**found, "signals": tuple(found["signals"])})
             known = {*PAIR_FEATURES, *tuned.signals}
-            numbers = [tuned.intercept, *(t[name] for t in (tuned.means, tuned.deviations) for name in tuned.weights)]
-            if not set(tuned.weights) <= known or not np.isfinite([*numbers, *tuned.weights.values()]).all():
+            tables = (tuned.means, tuned.deviations, tuned.weights)
+            numbers = [tuned.intercept, *(table[name] for table in tables for name in tuned.weights)]
+            if not set(tuned.weights) <= known or not np.isfinite(numbers).all():
                 raise ValueError("features that are not known here, or numbers that are not finite")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SourceError(f"{path}: not a file that recs tune has written ({error}).") from error
@@ -120,7 +108,7 @@ def pair_features(items: Sequence[Item], fused: Fused, signals: Sequence[str]) -
     return features
 
 
-def inbound_feature(items: Sequence[Item], fused: Fused, among: npt.NDArray[np.int64]) -> Float64Array:
+def inbound_feature(items: Sequence[Item], fused: Fused, among: IntArray) -> Float64Array:
     """Return ln(1 + how many of the items in `among`, this one left out, link to the candidate), shape (n, depth)."""
     row_of = {item.id: row for row, item in enumerate(items)}
     links = {row: {row_of[link.target] for link in items[row].links if link.target in row_of} for row in among.tolist()}
@@ -131,7 +119,7 @@ def inbound_feature(items: Sequence[Item], fused: Fused, among: npt.NDArray[np.i
     return np.log1p(total)
 
 
-def _each(items: Sequence[Item], columns: npt.NDArray[np.int64], feature: Any) -> Float64Array:
+def _each(items: Sequence[Item], columns: IntArray, feature: Any) -> Float64Array:
     rows = zip(items, columns.tolist(), strict=True)
     found = [[feature(item, items[column]) for column in row] for item, row in rows]
     return np.array(found, dtype=np.float64).reshape(columns.shape)

@@ -9,10 +9,9 @@ from functools import cached_property
 from math import log
 
 import numpy as np
-import numpy.typing as npt
 
 from recs.embeddings import Embeddings
-from recs.fusion import Signal
+from recs.fusion import Fused, Signal
 from recs.items import Item, Span, Why
 from recs.lexical import tokenize
 from recs.signals import Passages
@@ -29,9 +28,11 @@ class Explainer:
     items: Sequence[Item]
     signals: Sequence[Signal]
     embeddings: Embeddings | None
+    fused: Fused
 
-    def explain(self, row: int, other: int, score: float, parts: npt.NDArray[np.float64]) -> Why:
-        """Return why `other` stands in the list of `row`; `parts` are what the signals add up to."""
+    def explain(self, row: int, other: int, score: float) -> Why:
+        """Return why `other` stands in the list of `row`: the parts of a pair that is no candidate are equal."""
+        parts = self.fused.parts[row, self.fused.indices[row] == other].sum(axis=0)
         shares = np.maximum(np.nan_to_num(parts), 0)
         shares = shares / shares.sum() if shares.sum() else np.full(len(parts), 1 / max(len(parts), 1))
         named = {signal.name: float(part) for signal, part in zip(self.signals, score * shares, strict=True)}

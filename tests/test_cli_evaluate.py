@@ -5,6 +5,7 @@ import logging
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from standins import make_records
 
@@ -145,3 +146,32 @@ def test_related_why_and_previous(run, site, tmp_path):
     (tmp_path / "old.json").write_text("{")
     done = run("related", site, "--previous", "old.json", "-q", code=1)
     assert "old.json: not a result of recs related" in done.stderr
+
+
+def test_evaluate_takes_its_table_beside_a_file(run, site, tmp_path):
+    done = run("evaluate", site, "-o", "out.json", "--format", "table", "-q")
+    assert done.stdout == run("evaluate", site, "-q").stdout
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["sources"] == 30
+
+
+def test_audit_prints_its_first_rows_and_writes_all(run, site, tmp_path):
+    done = run("audit", site, "-o", "out.json", "--format", "table", "-k", 1)
+    found = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert run("audit", site, "--format", "json", "-k", 1).stdout == (tmp_path / "out.json").read_text(encoding="utf-8")
+    assert "30 items, lists of 1\n" in done.stdout
+    assert f"\n{len(found['orphans'])} stand in no list" in done.stdout
+    assert len(found["orphans"]) > 10
+    assert f"\n  … and {len(found['orphans']) - 10} more\n" in done.stdout
+    assert "wrote out.json" in done.stderr
+
+
+def test_tune_writes_only_what_helps(run, site, tmp_path):
+    pytest.importorskip("sklearn", reason="scikit-learn is part of the extra 'classify'")
+    done = run("tune", site)
+    assert "30 items that link to others" in done.stderr
+    targets = np.random.default_rng(0).integers(0, 30, 30)
+    links = [{"src": f"p{row:03}", "dst": f"p{target:03}"} for row, target in enumerate(targets)]
+    (tmp_path / "links.json").write_text(json.dumps(links))
+    done = run("tune", site, "-o", "tuned.json", "--judgments", "links.json", "-q", code=1)
+    assert "tuned.json: not written: the gain cannot be told from none" in done.stderr
+    assert not (tmp_path / "tuned.json").exists()

@@ -10,6 +10,7 @@ from standins import make_embedder, make_records
 
 import recs
 from recs import Item, related_items
+from recs.fusion import Fused
 from recs.lexical import tokenize
 from recs.rules import Rules
 from recs.signals import make_signals
@@ -17,6 +18,12 @@ from recs.why import Explainer
 from recs.writers import render_related
 
 COPIED = " Copper kettle whistles over quiet harbour lights while gulls argue about yesterday bread."
+
+
+def explain(items, signals, score, parts):
+    """Return why the second item stands in the list of the first, where the signals add these parts to the score."""
+    fused = Fused(np.array([[1]]), np.array([[score]]), np.array([[parts]]), np.array([[parts]]))
+    return Explainer(items, make_signals(items, None, signals), None, fused).explain(0, 1, score)
 
 
 def explained(**options):
@@ -69,7 +76,7 @@ def test_why_phrases_stand_in_both_items_and_passages_in_their_texts():
 def test_why_phrases_are_rare_words_not_numbers_nor_parts_of_each_other():
     texts = ["the red fox runs at 2024", "the red fox sleeps at 2024", *(f"the w{i} at 2024" for i in range(30))]
     items = [Item(id=f"{row:02}", text=text) for row, text in enumerate(texts)]
-    why = Explainer(items, make_signals(items, None, ("terms",)), None).explain(0, 1, 0.5, np.array([0.5]))
+    why = explain(items, ("terms",), 0.5, [0.5])
     assert why.phrases == ("red fox",)
     assert why.passages is None
     assert why.parts == {"terms": 0.5}
@@ -81,9 +88,7 @@ def test_why_phrases_are_rare_words_not_numbers_nor_parts_of_each_other():
 )
 def test_why_parts_of_signals_that_speak_against_are_none(parts, expected):
     items = [Item(id=str(row), title=f"garlic {row}", text="garlic bed") for row in range(3)]
-    made = make_signals(items, None, ("terms", "mentions"))
-    found = Explainer(items, made, None).explain(0, 1, 0.8, np.array(parts)).parts
-    assert list(found.values()) == pytest.approx(expected)
+    assert list(explain(items, ("terms", "mentions"), 0.8, parts).parts.values()) == pytest.approx(expected)
 
 
 def test_why_in_json_agrees_with_the_schema_and_names_the_rules():

@@ -6,15 +6,9 @@ from typing import Any
 
 import click
 
-from recs.cli.options import (
-    cache_options,
-    model_options,
-    opened_cache,
-    read_source,
-    source_argument,
-    source_options,
-)
-from recs.cli.terminal import embedding_progress, emit, say
+from recs.cli.options import source_argument
+from recs.cli.session import collection_options, opened_collection
+from recs.cli.terminal import emit, say
 
 _FOLDER = click.option(
     "--cache", "cache_folder", metavar="DIR", help="The folder of the cache; the user's if left out."
@@ -44,29 +38,19 @@ def info(cache_folder: str | None) -> None:
 
 @command.command("prune")
 @source_argument
-@source_options
-@model_options
-@cache_options
+@collection_options
 def prune(source: str, **values: Any) -> None:
     """Remove everything that the public items of SOURCE do not need with this model."""
-    from recs.embed import embed_items, find_embedder
+    from recs.embed import embed_items
     from recs.errors import OptionError
     from recs.languages import item_languages
-    from recs.registry import DEFAULT_MODEL
 
-    items = read_source(source, values).public
-    with opened_cache(values) as cache, embedding_progress(quiet=False) as progress:
-        if cache is None:
-            raise OptionError("--no-cache leaves nothing to prune.")
-        embedder = find_embedder(
-            values["model"] or DEFAULT_MODEL,
-            cache,
-            device=values["device"],
-            precision=values["precision"],
-            offline=values["offline"],
-        )
+    if values["no_cache"]:
+        raise OptionError("--no-cache leaves nothing to prune.")
+    with opened_collection(source, {**values, "quiet": False, "signals": "dense"}) as (collection, options):
+        items, cache, _ = collection.public, options["cache"], options.pop("signals")
         item_languages(items, cache)
-        embed_items(items, embedder, cache=cache, overflow=values["overflow"], progress=progress)
+        embed_items(items, **options)
         say(f"removed {cache.prune():,} records; {len(items):,} items have all they need")
 
 

@@ -6,27 +6,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from recs.cli.options import (
-    cache_options,
-    find_options_embedder,
-    model_options,
-    opened_cache,
-    optional_embedder,
-    output_options,
-    read_rules,
-    read_source,
-    rule_options,
-    source_argument,
-    source_options,
-)
-from recs.cli.terminal import embedding_progress, emit, report_reading, report_related, sample_table, say
-
-if TYPE_CHECKING:
-    from recs.related import RelatedLists
+from recs.cli.options import output_options, read_rules, rule_options, source_argument
+from recs.cli.session import collection_options, opened_collection
+from recs.cli.terminal import emit, report_reading, report_related, sample_table, say
 
 _SAMPLES = 5
 
@@ -51,60 +37,24 @@ _SAMPLES = 5
 )
 @rule_options
 @output_options("json", "jsonl", "csv", "hugo", "table")
-@source_options
-@model_options
-@cache_options
-def command(
-    *,
-    source: str,
-    k: int,
-    signals: str,
-    tuned: Path | None,
-    why: bool,
-    previous: Path | None,
-    output: Path | None,
-    form: str | None,
-    quiet: bool,
-    **values: Any,
-) -> None:
+@collection_options
+def command(source: str, output: Path | None, form: str | None, quiet: bool, **values: Any) -> None:
     """Write the related list of every public item of SOURCE.
 
     Without -o: a few sample lists on a terminal, the whole result as JSON into a pipe.
     """
     from recs.related import related_items
+    from recs.writers import render_related, write_related
 
     if form == "table" and output:
         raise click.UsageError("a table is for the terminal; choose another --format with -o.")
-    collection = read_source(source, values)
+    own = {name: values[name] for name in ("k", "tuned", "why", "previous")}
     rules = read_rules(values)
-    with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
-        embedder = None
-        if not set(signals.split(",")) <= {"terms", "mentions"}:
-            embedder = (optional_embedder if signals == "auto" else find_options_embedder)(values, cache)
-            signals = signals if embedder else "terms,mentions"
-        lists = related_items(
-            collection,
-            k=k,
-            signals=signals,
-            rules=rules,
-            tuned=tuned,
-            why=why,
-            previous=previous,
-            embedder=embedder,
-            cache=cache or False,
-            overflow=values["overflow"],
-            progress=progress,
-        )
+    with opened_collection(source, {**values, "quiet": quiet}) as (collection, options):
+        lists = related_items(collection, rules=rules, **own, **options)
     if not quiet:
         report_reading(collection)
         report_related(lists)
-    _write(lists, output=output, form=form, quiet=quiet)
-
-
-def _write(lists: RelatedLists, *, output: Path | None, form: str | None, quiet: bool) -> None:
-    """Write the result where it belongs: a file, a table on a terminal, JSON into a pipe."""
-    from recs.writers import render_related, write_related
-
     if output:
         write_related(lists, output, format=form)
         if not quiet:

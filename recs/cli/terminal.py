@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-    from rich.progress import TaskID
-
-    from recs.embedder import Progress
+    from recs.embedder import Progress as EmbedderProgress
     from recs.items import Collection, Item, Match, Why
     from recs.metrics import Estimate
     from recs.related import RelatedLists
@@ -39,7 +37,7 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def embedding_progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+def embedding_progress(*, quiet: bool) -> Iterator[Callable[[EmbedderProgress], None] | None]:
     """Yield a callback that draws a bar with tokens a second and time left; None where no terminal watches."""
     if quiet or not sys.stderr.isatty():
         yield None
@@ -47,40 +45,34 @@ def embedding_progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    bar = Progress(
+    columns = (
         TextColumn("embedding"),
         BarColumn(),
         TextColumn("{task.fields[texts]} chunks  {task.fields[speed]} tokens/s"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
     )
-    task: list[TaskID] = []
-    with bar:
-        yield lambda progress: _draw(bar, task, progress)
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", visible=False, texts="", speed="…")
 
+        def draw(progress: EmbedderProgress) -> None:
+            speed = bar.tasks[task].speed
+            bar.update(
+                task,
+                visible=True,
+                total=progress.tokens,
+                completed=progress.tokens_done,
+                texts=f"{progress.texts_done:,}/{progress.texts:,}",
+                speed=f"{speed:,.0f}" if speed else "…",
+            )
 
-def _draw(bar: Bar, task: list[TaskID], progress: Progress) -> None:
-    if not task:
-        task.append(bar.add_task("", total=progress.tokens, texts="", speed="…"))
-    speed = bar.tasks[task[0]].speed
-    bar.update(
-        task[0],
-        completed=progress.tokens_done,
-        texts=f"{progress.texts_done:,}/{progress.texts:,}",
-        speed=f"{speed:,.0f}" if speed else "…",
-    )
+        yield draw
 
 
 def report_reading(collection: Collection) -> None:
     """Say what a source held that is not ranked: skipped rows, closed items, removed lines, fields without a place."""
-    closed: dict[str, int] = {}
-    for item in collection:
-        if not item.is_public:
-            closed[item.visibility] = closed.get(item.visibility, 0) + 1
+    closed = Counter(item.visibility for item in collection if not item.is_public)
     if closed:
         listed = ", ".join(f"{count} {name}" for name, count in sorted(closed.items()))
-        say(f"left out: {sum(closed.values())} items that are not public ({listed})")
+        say(f"left out: {closed.total()} items that are not public ({listed})")
     if collection.skipped:
         say(f"skipped: {len(collection.skipped)}")
         for skipped in collection.skipped[:_SKIPPED_SHOWN]:
@@ -98,8 +90,7 @@ def report_reading(collection: Collection) -> None:
 def report_related(lists: RelatedLists) -> None:
     """Say what was ranked and by what."""
     counts = lists.counts
-    by = f"{lists.model['name']}" if lists.model else "terms alone"
-    line = f"ranked: {counts['items']:,} items by {by}"
+    line = f"ranked: {counts['items']:,} items by {lists.model['name'] if lists.model else 'terms alone'}"
     if "chunks" in counts:
         line += f", {counts['chunks']:,} chunks, {counts['tokens']:,} tokens, {counts['tokens_lost']:,} lost"
     say(line)
@@ -118,7 +109,11 @@ def estimate(found: Estimate, *, sign: bool = False) -> str:
 
 def heading(item: Item) -> str:
     """Return what a person knows an item by: its title, or else how its text begins."""
-    return printable(item.title or shorten(item.text, _HEADING_WIDTH, placeholder="…"))
+    return printable(item.title or _short(item.text))
+
+
+def _short(text: str) -> str:
+    return shorten(text, _HEADING_WIDTH, placeholder="…")
 
 
 def _reasons(lists: RelatedLists, item_id: str, match: Match, why: Why) -> Iterator[str]:
@@ -126,17 +121,13 @@ def _reasons(lists: RelatedLists, item_id: str, match: Match, why: Why) -> Itera
     yield f"{' + '.join(parts)}; {', '.join((*why.phrases, *match.reasons))}"
     if why.passages is not None:
         spans = zip((item_id, match.id), why.passages, strict=True)
-        yield "  ~ ".join(
-            f"“{shorten(lists.items[n].text[a:b], _HEADING_WIDTH, placeholder='…')}”" for n, (a, b) in spans
-        )
+        yield "  ~ ".join(f"“{_short(lists.items[name].text[start:stop])}”" for name, (start, stop) in spans)
 
 
 def sample_table(lists: RelatedLists, *, samples: int) -> str:
     """Return the lists of a few items, spread over the collection, as text for a terminal."""
-    ids = list(lists)
-    step = max(len(ids) // samples, 1)
     blocks = []
-    for item_id in ids[::step][:samples]:
+    for item_id in list(lists)[:: max(len(lists) // samples, 1)][:samples]:
         rows = [heading(lists.items[item_id])]
         for match in lists[item_id]:
             mark = "" if match.via == "auto" else f"  ({match.via})"

@@ -7,17 +7,9 @@ from typing import Any
 
 import click
 
-from recs.cli.options import (
-    cache_options,
-    judgments_option,
-    model_options,
-    opened_cache,
-    optional_embedder,
-    read_source,
-    source_argument,
-    source_options,
-)
-from recs.cli.terminal import embedding_progress, estimate, say
+from recs.cli.options import judgments_option, source_argument
+from recs.cli.session import collection_options, opened_collection
+from recs.cli.terminal import estimate, say
 
 
 @click.command("tune")
@@ -25,10 +17,8 @@ from recs.cli.terminal import embedding_progress, estimate, say
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write what was learned to FILE.")
 @judgments_option
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
-@source_options
-@model_options
-@cache_options
-def command(*, source: str, output: Path | None, judgments: Path | None, quiet: bool, **values: Any) -> None:
+@collection_options
+def command(source: str, output: Path | None, judgments: Path | None, quiet: bool, **values: Any) -> None:
     """Learn from the links in SOURCE how its author relates items; recs related --tuned FILE then uses it.
 
     Tells the gain by cross-validation, and writes nothing where that cannot be told from none.
@@ -37,15 +27,10 @@ def command(*, source: str, output: Path | None, judgments: Path | None, quiet: 
     from recs.readers import read_records
     from recs.tune import tune_related
 
-    collection = read_source(source, values)
-    with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
-        tuning = tune_related(
-            collection,
-            embedder=optional_embedder(values, cache),
-            judgments=read_records(judgments) if judgments else None,
-            cache=cache or False,
-            progress=progress,
-        )
+    with opened_collection(source, {**values, "quiet": quiet}) as (collection, options):
+        tuning = tune_related(collection, judgments=read_records(judgments) if judgments else None, **options)
+    for note in tuning.notes:
+        say(f"note: {note}")
     if not quiet:
         say(f"{tuning.sources:,} items that link to others; nDCG@10, nested cross-validation:")
         say(f"  before {estimate(tuning.before)}")
@@ -63,8 +48,5 @@ def command(*, source: str, output: Path | None, judgments: Path | None, quiet: 
     if not quiet:
         for name, weight in sorted(tuning.tuned.weights.items(), key=lambda pair: -abs(pair[1])):
             say(f"  {weight:+7.3f}  {name}")
-        say(
-            f"wrote {output}"
-            if output
-            else f"to use it: recs tune {source} -o tuned.json; recs related … --tuned tuned.json"
-        )
+        hint = f"to use it: recs tune {source} -o tuned.json; recs related … --tuned tuned.json"
+        say(f"wrote {output}" if output else hint)

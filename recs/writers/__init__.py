@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from recs.errors import OptionError
 from recs.files import write_atomically
-from recs.writers import contract_json, hugo, json_lines, table_csv
+from recs.writers import contract_json, hugo, table_csv
 
 if TYPE_CHECKING:
     from recs.related import RelatedLists
 
 _WRITERS = {
     "json": contract_json.render,
-    "jsonl": json_lines.render,
+    "jsonl": contract_json.render_lines,
     "csv": table_csv.render,
     "hugo": hugo.render,
 }
@@ -29,15 +28,8 @@ FORMATS = tuple(_WRITERS)
 def render_related(lists: RelatedLists, *, format: str = "json") -> str:
     """Return related lists as text.
 
-    Parameters
-    ----------
-    format
-        "json" (the contract `recs.related/1`), "jsonl" (a line an item), "csv" (a line a match) or "hugo" (a data
-        file).
-
-    Raises
-    ------
-    OptionError
+    `format` is "json" (the contract `recs.related/1`), "jsonl" (a line an item), "csv" (a line a match) or "hugo" (a
+    data file); `OptionError` for another.
     """
     if format not in _WRITERS:
         raise OptionError(f"format is {format!r}, expected one of {', '.join(FORMATS)}.")
@@ -49,25 +41,15 @@ def render_related(lists: RelatedLists, *, format: str = "json") -> str:
 def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: str | None = None) -> None:
     """Write related lists to a file, replaced whole or not at all.
 
-    Parameters
-    ----------
-    format
-        As in `render_related`; by the suffix of `path` if left out, JSON where that says nothing.
-
-    Raises
-    ------
-    OptionError, OutputError
+    The format is as in `render_related`: by the suffix of `path` if left out, JSON where that says nothing. Raises
+    `OptionError` and `OutputError`.
     """
     path = Path(path)
     chosen = format or _SUFFIXES.get(path.suffix.lower(), "json")
     write_atomically(path, render_related(lists, format=chosen).encode("utf-8"))
 
 
-@cache
-def _schema_text() -> str:
-    return (Path(__file__).parent / "related.schema.json").read_text(encoding="utf-8")
-
-
 def related_schema() -> dict[str, Any]:
     """Return the JSON Schema of the contract `recs.related/1`."""
-    return cast(dict[str, Any], json.loads(_schema_text()))
+    schema: dict[str, Any] = json.loads(Path(__file__).with_name("related.schema.json").read_text(encoding="utf-8"))
+    return schema

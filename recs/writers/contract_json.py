@@ -31,30 +31,24 @@ def render(lists: RelatedLists) -> str:
     return "{\n" + ",\n".join(sorted(members)) + "\n}\n"
 
 
+def render_lines(lists: RelatedLists) -> str:
+    """Return JSON Lines: a line an item, sorted by id, its id beside what the document says of it."""
+    return "".join(f"{dumps({'id': name, **item(lists, name)})}\n" for name in sorted(lists.lists))
+
+
 def item(lists: RelatedLists, name: str) -> dict[str, Any]:
     """Return what the document says of one item."""
     source = lists.items[name]
-    return {
-        "digest": item_digest(source),
-        "excerpt": source.excerpt,
-        "image": source.image,
-        "lang": source.lang,
-        "related": [entry(lists, match) for match in lists.lists[name]],
-        "title": source.title,
-        "url": source.url,
-    }
+    said = {field: getattr(source, field) for field in ("excerpt", "image", "lang", "title", "url")}
+    related = [entry(lists, match) for match in lists.lists[name]]
+    return {**said, "digest": item_digest(source), "related": related}
 
 
 def entry(lists: RelatedLists, match: Match) -> dict[str, Any]:
     """Return one entry of a list."""
     target = lists.items[match.id]
-    found: dict[str, Any] = {
-        "id": match.id,
-        "score": score(match),
-        "title": target.title,
-        "url": target.url,
-        "via": match.via,
-    }
+    of_target = {"id": match.id, "title": target.title, "url": target.url}
+    found: dict[str, Any] = {**of_target, "score": score(match), "via": match.via}
     if match.why is not None:
         found["why"] = {
             "parts": {name: round(part, DECIMALS) + 0.0 for name, part in match.why.parts.items()},

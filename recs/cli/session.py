@@ -1,0 +1,58 @@
+"""What verbs over a collection share: their options, the items with what ranks them, and reports as JSON or text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from recs.cli.options import (
+    cache_options,
+    find_options_embedder,
+    model_options,
+    opened_cache,
+    optional_embedder,
+    read_source,
+    source_options,
+)
+from recs.cli.terminal import embedding_progress, emit, say
+
+if TYPE_CHECKING:
+    from recs.items import Collection
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def collection_options(function: _F) -> _F:
+    """How a source is read, by which model its items are embedded, and where vectors are kept."""
+    return source_options(model_options(cache_options(function)))
+
+
+@contextmanager
+def opened_collection(source: str, values: Mapping[str, Any]) -> Iterator[tuple[Collection, dict[str, Any]]]:
+    """Yield the items of SOURCE, and as options of `recs.related_items` what the command line says of ranking them.
+
+    Where no model is installed and none was asked for, that is a ranking by terms.
+    """
+    collection = read_source(source, values)
+    with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
+        signals, embedder = values.get("signals", "auto"), None
+        if not set(signals.split(",")) <= {"terms", "mentions"}:
+            embedder = (optional_embedder if signals == "auto" else find_options_embedder)(values, cache)
+            signals = signals if embedder else "terms,mentions"
+        ranking = {"signals": signals, "embedder": embedder, "overflow": values["overflow"]}
+        yield collection, {**ranking, "cache": cache or False, "progress": progress}
+
+
+def write_report(report: Mapping[str, Any], text: str, values: Mapping[str, Any]) -> None:
+    """Write a report as JSON to the file that -o names; without one, or for --format table, to stdout as text."""
+    from recs.files import write_atomically
+
+    document = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    if values["output"]:
+        write_atomically(values["output"], document.encode("utf-8", "replace"))
+        if not values["quiet"]:
+            say(f"wrote {values['output']}")
+    if not values["output"] or values["form"] == "table":
+        emit(document if values["form"] == "json" else text)
