@@ -28,16 +28,9 @@ class Suggestion:
 class Audit:
     """The account of a site.
 
-    Attributes
-    ----------
-    orphans
-        Items that no related list of k entries holds.
-    hubs
-        Items that stand in far more lists than the others, and in how many.
-    duplicates
-        Groups of items that have one text, or nearly.
-    unlinked
-        Items that no other links to, each with the items from which a link would fit best.
+    orphans are items that no related list of k entries holds; hubs items that stand in far more lists than the others,
+    and in how many; duplicates groups of items that have one text, or nearly; unlinked items that no other links to,
+    each with the items from which a link would fit best.
     """
 
     items: int
@@ -53,19 +46,10 @@ class Audit:
 
 
 def audit_related(collection: Collection, *, k: int = 5, **options: Any) -> Audit:
-    """Look for orphans, hubs, duplicates and items that nobody links to.
+    """Look for orphans, hubs, duplicates and items that nobody links to, by related lists of k entries.
 
-    Parameters
-    ----------
-    k
-        Entries in a related list.
-    options
-        As `recs.related_items` takes them, but for its rules.
-
-    Returns
-    -------
-    Audit
-        Ids sorted; suggestions best first. Cost: that of one ranking.
+    `options` are as `recs.related_items` takes them, but for its rules. Ids are sorted, suggestions best first. Cost:
+    that of one ranking.
     """
     ranking = related_items(collection, k=max(CANDIDATES, k), rules=NO_RULES, **options)
     shown = {
@@ -95,16 +79,8 @@ def audit_related(collection: Collection, *, k: int = 5, **options: Any) -> Audi
 
 def _groups(ranking: RelatedLists) -> tuple[tuple[str, ...], ...]:
     """Return the groups of items that near-duplicates connect, each sorted."""
-    groups: list[tuple[str, ...]] = []
-    seen: set[str] = set()
-    for name in sorted(ranking.twins):
-        group, ahead = set(), [name]
-        while ahead:
-            one = ahead.pop()
-            if one not in group:
-                group.add(one)
-                ahead += ranking.twins.get(one, ())
-        if name not in seen:
-            groups.append(tuple(sorted(group)))
-        seen |= group
-    return tuple(groups)
+    group_of: dict[str, set[str]] = {}
+    for name, twins in ranking.twins.items():
+        group = {name, *twins}.union(*(group_of.get(one, ()) for one in (name, *twins)))
+        group_of.update(dict.fromkeys(group, group))
+    return tuple(sorted({tuple(sorted(group)) for group in group_of.values()}))

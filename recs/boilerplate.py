@@ -12,15 +12,10 @@ _LEAST = 5
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """Texts without their boilerplate, and an account of what was taken out.
+    """Texts without their boilerplate, in the order given, and an account of what was taken out.
 
-    Attributes
-    ----------
-    texts
-        In the order given.
-    removed
-        Each line that was removed from some text, its white space folded, with the number of texts it was removed from;
-        the most frequent first, ties in the order of the lines.
+    removed: each line that was removed from some text, its white space folded, with the number of texts it was removed
+    from; the most frequent first, ties in the order of the lines.
     """
 
     texts: list[str]
@@ -28,25 +23,13 @@ class Cleaned:
 
 
 def remove_boilerplate(texts: Sequence[str], groups: Sequence[str | None]) -> Cleaned:
-    """Remove the lines that stand in at least half of the texts, or of the texts of one group.
+    """Remove the lines that stand in at least half of the n plain texts, or of those of one group (a series, a feed, or
+    None).
 
-    Parameters
-    ----------
-    texts : n strings
-        Plain text as `plain_text` gives it.
-    groups : n strings or None
-        The series or feed that each text belongs to, where it belongs to one.
-
-    Returns
-    -------
-    Cleaned
-        The order of the rows changes nothing but the order of the result.
-
-    Notes
-    -----
     A line counts once a text, and equal texts count once. It has to stand in five different texts at least, and to hold
     a letter or a digit. A text of which nothing would remain is kept whole. A section that loses its first line, its
-    heading, continues the section before it. Cost: linear in the characters.
+    heading, continues the section before it. The order of the rows changes nothing but the order of the result. Cost:
+    linear in the characters.
     """
     everywhere = _common_lines(texts)
     members: defaultdict[str, list[str]] = defaultdict(list)

@@ -66,12 +66,7 @@ class CacheInfo:
 
 
 class Cache:
-    """Vectors and chunk boundaries in a folder.
-
-    Parameters
-    ----------
-    folder
-        Made if it is missing; the user's cache folder if left out.
+    """Vectors and chunk boundaries in a folder, made if it is missing; the user's cache folder if left out.
 
     Raises
     ------
@@ -337,10 +332,7 @@ class Cache:
 def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
     """Remove the cache file in a folder, whatever is wrong with it; return the bytes that were freed.
 
-    Raises
-    ------
-    CacheError
-        If the file is there and cannot be removed, or is an SQLite file of something else.
+    Raises `CacheError` if the file is there and cannot be removed, or is an SQLite file of something else.
     """
     path = (Path(folder) if folder is not None else cache_folder()) / FILE_NAME
     if _is_foreign(path):

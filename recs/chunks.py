@@ -63,7 +63,7 @@ def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: boo
         Gives the span in characters of every token of a text, in order, special tokens left out: the offsets of a
         Hugging Face tokenizer.
     budget
-        Tokens a piece may have, 1 or more.
+        Tokens a piece may have; `ValueError` below 1.
     additive
         Whether the tokens of a text are those of its parts where it is cut at white space (true of WordPiece). Pieces
         cut there are then not tokenised again.
@@ -73,11 +73,6 @@ def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: boo
     list of Span
         They tile the text: in order, contiguous, none empty; white space belongs to the piece before it. Empty for "".
         No piece has more tokens than the budget, but for a single character that has.
-
-    Raises
-    ------
-    ValueError
-        If `budget` is below 1.
 
     Notes
     -----

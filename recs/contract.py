@@ -31,10 +31,7 @@ class RelatedFileWarning(UserWarning):
 def corpus_digest(pairs: Iterable[tuple[str, str]]) -> str:
     """Return the SHA-256 of a collection, in hexadecimal, whatever the order of its items.
 
-    Parameters
-    ----------
-    pairs
-        (id, content) of every public item; `recs related` takes title, a newline, and the body as it was read.
+    `pairs` are (id, content) of every public item; `recs related` takes title, a newline, and the body as it was read.
     """
     digest = hashlib.sha256()
     for item_id, content in sorted(pairs):
@@ -133,14 +130,11 @@ class RelatedFile(Mapping[str, list[Entry]]):
 
 
 def load_related(path: str | os.PathLike[str], *, corpus: str | None = None) -> RelatedFile:
-    """Return the related lists in a file that `recs related` wrote, without reading it yet. Never raises.
+    """Return the related lists in a file that `recs related` wrote (`recs.related/1`), without reading it yet. Never
+    raises.
 
-    Parameters
-    ----------
-    path
-        A file in the format `recs.related/1`.
-    corpus
-        `corpus_digest` of the collection as it is now: a file that was made from another state is then not used.
+    `corpus` is the `corpus_digest` of the collection as it is now: a file that was made from another state is then not
+    used.
     """
     return RelatedFile(path, corpus=corpus)
 

@@ -89,18 +89,14 @@ class Embeddings:
 
         Parameters
         ----------
-        ids : n strings
-            Unique.
+        ids : n unique strings
         X : array-like of shape (n, d)
             Finite; no zero rows where `similarity` is "cosine", for which the rows are brought to unit length.
         model
             The name of the model that made them. It is all that is known of the space, so it is the fingerprint: only
             vectors declared with the same name may meet.
 
-        Raises
-        ------
-        EmbeddingError
-            On NaN, infinite or zero rows, shapes that do not agree, or ids that are not unique.
+        Raises `EmbeddingError` on NaN, infinite or zero rows, shapes that do not agree, or ids that are not unique.
         """
         names = tuple(ids)
         if any(not isinstance(name, str) for name in names):
@@ -139,13 +135,7 @@ class Embeddings:
         return int(self.vectors.shape[1])
 
     def take(self, ids: Sequence[str]) -> Self:
-        """Return the embeddings of `ids`, in that order.
-
-        Raises
-        ------
-        EmbeddingError
-            If an id has no vector here.
-        """
+        """Return the embeddings of `ids`, in that order; `EmbeddingError` if one has no vector here."""
         row_of = {name: row for row, name in enumerate(self.ids)}
         missing = [name for name in ids if name not in row_of]
         if missing:
@@ -185,12 +175,7 @@ class Embeddings:
             )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one `.npz` file, replaced atomically: the arrays and a JSON manifest, no pickle.
-
-        Raises
-        ------
-        OutputError
-        """
+        """Write one `.npz` file, replaced atomically: the arrays and a JSON manifest, no pickle; `OutputError`."""
         manifest = {"format": _FORMAT, **{name: getattr(self, name) for name in _MANIFEST}}
         buffer = io.BytesIO()
         np.savez(
@@ -202,13 +187,7 @@ class Embeddings:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        SourceError
-            If the file is missing, torn, or not one of ours.
-        """
+        """Read what `save` wrote; `SourceError` if the file is missing, torn, or not one of ours."""
         try:
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 manifest = {"role": "document", "prompt": ""} | json.loads(archive["manifest"].tobytes())

@@ -39,17 +39,11 @@ Ranked = dict[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class RankingScore:
-    """How one ranking did.
+    """How one ranking did: means over the judged sources, with their intervals.
 
-    Attributes
-    ----------
-    name
-        "fused" is what `recs related` does; the others are there to be compared with.
-    metrics
-        Means over the judged sources, with their intervals.
-    behind
-        By how much the first ranking is better in each metric, source by source: an interval above 0 is a difference
-        that the sources can tell. None for the first ranking itself.
+    "fused" is what `recs related` does; the others are there to be compared with. behind says by how much the first
+    ranking is better in each metric, source by source (an interval above 0 is a difference that the sources can tell);
+    None for the first ranking itself.
     """
 
     name: str
@@ -61,20 +55,10 @@ class RankingScore:
 class ShownLists:
     """What visitors would see: all lists of k entries, with the rules.
 
-    Attributes
-    ----------
-    coverage
-        Share of the items that stand in some list.
-    gini
-        Of how often each item stands in a list: 0 where all do alike, near 1 where a few stand everywhere.
-    orphans
-        Items that no list reaches.
-    hub_skewness, largest_hub
-        Skewness of the same counts, and the largest.
-    empty
-        Share of the lists that are empty.
-    ndcg
-        Of the shown lists, against the same judgments.
+    coverage is the share of the items that stand in some list, orphans are items that no list reaches, empty is the
+    share of empty lists. gini is that of how often each item stands in a list (0 where all do alike, near 1 where a few
+    stand everywhere), hub_skewness and largest_hub the skewness and the largest of the same counts. ndcg is that of the
+    shown lists, against the same judgments.
     """
 
     k: int

@@ -21,11 +21,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Replace `path` by `data`, so that a reader sees the old file or the new one and never a part.
 
     The bytes go to a neighbour of `path`, are flushed to the disk and renamed over it. Where that fails, for want of
-    space or of permission, the old file is untouched and the neighbour is removed. A pipe or a device is written to.
-
-    Raises
-    ------
-    OutputError
+    space or of permission, the old file is untouched, the neighbour is removed and `OutputError` raised. A pipe or a
+    device is written to.
     """
     target = Path(os.path.realpath(path))
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")

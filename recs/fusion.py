@@ -34,15 +34,9 @@ _FLAT = 1e-6  # a deviation that is a smaller part of the values is rounding
 class Signal(Protocol):
     """A similarity between the n items of a collection.
 
-    Attributes
-    ----------
-    name
-    weight
-        In the sum of the standardised signals.
-    proposes
-        Whether it has a part in finding candidates; in a large collection what has none is asked for those alone.
-    symmetric
-        Whether the order of a pair makes no difference.
+    weight is that in the sum of the standardised signals; proposes says whether it has a part in finding candidates (in
+    a large collection what has none is asked for those alone), symmetric whether the order of a pair makes no
+    difference.
     """
 
     name: str
@@ -68,10 +62,8 @@ class Fused:
     scores : float64 array of shape (n, depth)
         Rounded; NaN where `indices` is -1. With one signal they are its similarities; with more, the mean of how many
         standard deviations the pair stands out among the pairs of either item.
-    parts : float64 array of shape (n, depth, s)
-        What each signal adds to the score; they sum to it but for rounding.
-    values : float64 array of shape (n, depth, s)
-        The similarities themselves.
+    parts, values : float64 arrays of shape (n, depth, s)
+        What each signal adds to the score (they sum to it but for rounding), and the similarities themselves.
     """
 
     indices: IntArray
@@ -81,19 +73,11 @@ class Fused:
 
 
 def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mask | None = None) -> Fused:
-    """Rank for each of n rows the others by the fused score.
+    """Rank for each of n rows the others by the fused score of at least one signal, of which the first proposes.
 
-    Parameters
-    ----------
-    signals
-        At least one; the first proposes.
-    ids : n strings
-        Of the rows. Their digests choose the sample, so that it changes little as the collection does.
-    mask
-        The pairs that may be listed, as `recs.neighbors.top_k` takes it.
+    `ids` are those of the rows; their digests choose the sample, so that it changes little as the collection does.
+    `mask` tells the pairs that may be listed, as `recs.neighbors.top_k` takes it.
 
-    Notes
-    -----
     Up to 2,048 rows all is computed. Beyond, the hundred best of each row by the signals that propose are candidates,
     those alone are scored by all signals, and means and deviations are taken over a sample of 2,048 rows. Time O(n² d)
     in blocks for the signals that propose; memory O(n (depth + s²)) and some 200 MB.

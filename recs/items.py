@@ -18,14 +18,8 @@ Span = tuple[int, int]
 class Link:
     """A link from one item to another.
 
-    Attributes
-    ----------
-    start, stop
-        The span of the link in the body, in characters, half open; 0, 0 where only its words are known.
-    anchor
-        The words that carry the link.
-    target
-        The id of the item it leads to.
+    start and stop are its span in the body, in characters, half open (0, 0 where only its words are known); anchor is
+    the words that carry it, target the id of the item it leads to.
     """
 
     start: int
@@ -40,8 +34,6 @@ class Item:
 
     Attributes
     ----------
-    id
-        Unique in its collection.
     text
         The plain text that is embedded and that every offset addresses: no markup, NFC, blocks separated by one blank
         line, sections (each begins with its heading) by two.
@@ -95,14 +87,8 @@ class Item:
 class Skipped:
     """Something that a source held and the collection does not.
 
-    Attributes
-    ----------
-    where
-        File and position, as a person would look it up: "posts.json: item 3", "notes.csv: line 17".
-    reason
-        Why, in a few words: "no text".
-    id
-        The id, if it was known.
+    where is file and position, as a person would look it up ("posts.json: item 3", "notes.csv: line 17"), reason is
+    why, in a few words ("no text"), and id the id, if it was known.
     """
 
     where: str
@@ -114,15 +100,9 @@ class Skipped:
 class Why:
     """Why a match stands in a list.
 
-    Attributes
-    ----------
-    parts
-        What each signal has of the score; they sum to it.
-    phrases
-        Words that both items use and few others do, the most telling first.
-    passages
-        The two passages that are most alike, as spans in the texts of the item and of the match; None where the texts
-        were not cut into passages.
+    parts is what each signal has of the score, to which they sum; phrases are words that both items use and few others
+    do, the most telling first; passages the two passages that are most alike, as spans in the texts of the item and of
+    the match, None where the texts were not cut into passages.
     """
 
     parts: Mapping[str, float]
@@ -134,18 +114,9 @@ class Why:
 class Match:
     """One entry of a list: an item, how well it scored, and where it came from.
 
-    Attributes
-    ----------
-    id
-        The item that matched.
-    score
-        Higher is better; what it measures is told by the list it stands in.
-    via
-        "auto" from the ranking, "pin" from an editor, "fallback" where it stands so that some list holds the item.
-    reasons
-        Why it stands where it does, where a rule put it there.
-    why
-        What makes the two related, where that was asked for.
+    score is higher for better; what it measures is told by the list it stands in. via is "auto" from the ranking, "pin"
+    from an editor, "fallback" where it stands so that some list holds the item. reasons say which rule put it there,
+    why what makes the two related, where that was asked for.
     """
 
     id: str
@@ -172,10 +143,7 @@ class Collection(Sequence[Item]):
     boilerplate
         Lines that stood in most items and were removed from `Item.text`, with the number of items that each stood in.
 
-    Raises
-    ------
-    SourceError
-        If two items share an id.
+    Raises `SourceError` if two items share an id.
     """
 
     items: tuple[Item, ...]
@@ -220,17 +188,12 @@ def public_items(items: Iterable[Item]) -> tuple[Item, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ScoreScale:
-    """What a score measures and the range it lies in.
+    """What a score measures and the range it lies in, None for no bound.
 
-    Attributes
-    ----------
-    kind
-        "p_linked" (how likely it is that the author links the two, estimated on other sites: within a factor of about
-        2.5 on a new one), "p_linked_here" (the same, learned from the site's own links by `recs tune`),
-        "centred_cosine" (cosine after the mean of the collection was taken out of every vector), "dot", "euclidean"
-        (minus the distance), "tfidf_cosine" or "share_of_title".
-    range
-        The lowest and the highest score possible; None where there is no bound.
+    Kinds: "p_linked" (how likely it is that the author links the two, estimated on other sites: within a factor of
+    about 2.5 on a new one), "p_linked_here" (the same, learned from the site's own links by `recs tune`),
+    "centred_cosine" (cosine after the mean of the collection was taken out of every vector), "dot", "euclidean" (minus
+    the distance), "tfidf_cosine" or "share_of_title".
     """
 
     kind: str

@@ -49,12 +49,8 @@ _RUNS = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 class TermVectors:
     """Weights of n documents over v terms.
 
-    Attributes
-    ----------
-    matrix : scipy.sparse.csr_array of float64, shape (n, v)
-        Rows of length 1, or zero where a document holds no term of the vocabulary; columns sorted within each row.
-    terms : tuple of str, length v
-        The term of each column, sorted.
+    matrix is a scipy.sparse.csr_array of float64, shape (n, v): rows of length 1, or zero where a document holds no
+    term of the vocabulary, columns sorted within each row. terms are those of the columns, sorted.
     """
 
     matrix: Any
@@ -65,24 +61,14 @@ class TermVectors:
 
 
 def tfidf_matrix(texts: Iterable[str]) -> TermVectors:
-    """Weigh the words of each text: (1 + ln tf) x (1 + ln((1 + n) / (1 + df))), rows then scaled to length 1.
+    """Weigh the words of n texts: (1 + ln tf) x (1 + ln((1 + n) / (1 + df))), rows then scaled to length 1.
 
-    Parameters
-    ----------
-    texts : n strings
-        Put a title before its text to have it counted.
+    Of the terms that stand in at least `MIN_DOCUMENTS` documents, in at most `MAX_SHARE` of them and in at most
+    `MAX_DOCUMENTS`; of all terms where there are fewer than `SMALL_COLLECTION` documents. Put a title before its text
+    to have it counted. The order of the texts changes the order of the rows and nothing else.
 
-    Returns
-    -------
-    TermVectors
-        Of the terms that stand in at least `MIN_DOCUMENTS` documents, in at most `MAX_SHARE` of them and in at most
-        `MAX_DOCUMENTS`; of all terms where there are fewer than `SMALL_COLLECTION` documents. The order of the texts
-        changes the order of the rows and nothing else.
-
-    Notes
-    -----
-    Equal texts count once in n and df, so that many copies of one text do not make its words common; a term
-    that only they hold connects them all the same. Time and memory are linear in the number of tokens.
+    Equal texts count once in n and df, so that many copies of one text do not make its words common; a term that only
+    they hold connects them all the same. Time and memory are linear in the number of tokens.
     """
     counts = _Counts(texts, tokenize)
     matrix, columns = counts.select(counts.connecting())
@@ -102,8 +88,7 @@ class ItemTerms:
         1 where an item holds a term of some title.
     titles : scipy.sparse.csr_array of float64, shape (n, w)
         What part each term is of its title, by idf: rows of sums below 1, the more so the shorter the title, since a
-        single word says little. How much of the title of j stands in i is the product of row i of `present` and row j
-        of `titles`.
+        single word says little. How much of the title of j stands in i is present[i] · titles[j].
     """
 
     weights: Any
@@ -174,13 +159,9 @@ def bm25_scores(texts: Sequence[str]) -> Callable[[int, int], npt.NDArray[np.flo
 class _Counts:
     """How often each term stands in each of n texts; equal texts are one row.
 
-    Attributes
-    ----------
-    matrix : csr_array of float64, shape (distinct, v)
-    rows : the row of each text
-    terms : the term of each column
-    documents, shared, idf : arrays of shape (v,)
-        Distinct texts with the term; whether two texts, equal ones too, hold it; ln((2 + distinct) / (1 + documents)).
+    matrix is a csr_array of float64, shape (distinct, v); rows the row of each text, terms the term of each column. Of
+    shape (v,): documents, distinct texts with the term; shared, whether two texts, equal ones too, hold it; idf, ln((2
+    + distinct) / (1 + documents)).
     """
 
     def __init__(self, texts: Iterable[str], analyze: Callable[[str], list[str]]) -> None:

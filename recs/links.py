@@ -55,11 +55,7 @@ def resolve_links(items: Sequence[Item]) -> list[Item]:
 
     Links that lead elsewhere, or to the item itself, are left out. An address is matched by its path, with or without
     host, suffix and slashes; a relative one against the address and the id of its item. Where items have no addresses,
-    an id, or the last part of one if no two share it, is enough.
-
-    Notes
-    -----
-    Time linear in the characters.
+    an id, or the last part of one if no two share it, is enough. Time linear in the characters.
     """
     found = [list(_written_links(item.body, item.markup)) for item in items]
     targets = _Targets(items, [link.target for links in found for link in links])

@@ -37,12 +37,8 @@ _UNIT_ROUNDOFF = 2.0**-24  # of float32
 class Neighbors:
     """The best columns for each of q rows, best first, ties in the order of columns.
 
-    Attributes
-    ----------
-    indices : int64 array of shape (q, k)
-        Columns; -1 where a row has fewer than k.
-    scores : float64 array of shape (q, k)
-        Higher is better; NaN where `indices` is -1.
+    indices, int64 of shape (q, k), are columns, -1 where a row has fewer than k; scores, float64 of the same shape, are
+    higher for better, NaN where there is none.
     """
 
     indices: IntArray

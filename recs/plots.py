@@ -18,10 +18,7 @@ BLUE, GREY = "#1f5fa8", "#8a8f98"
 def plot_evaluation(evaluation: RelatedEvaluation, metric: str = "ndcg@10") -> Figure:
     """Draw how well each ranking finds the author's links: mean and 95 % interval, the best on top.
 
-    Raises
-    ------
-    MissingDependencyError
-        If matplotlib is not installed.
+    Raises `MissingDependencyError` if matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
@@ -48,9 +45,7 @@ def plot_evaluation(evaluation: RelatedEvaluation, metric: str = "ndcg@10") -> F
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure to a file, in the format of its suffix, without a date, so that equal figures are equal bytes.
 
-    Raises
-    ------
-    OutputError
+    Raises `OutputError`.
     """
     import matplotlib as mpl
 

@@ -59,10 +59,8 @@ class RelatedLists:
 
     Attributes
     ----------
-    lists
-        By item id, sorted.
-    items
-        The items that the lists speak of, by id.
+    lists, items
+        By item id, sorted: the lists, and the items that they speak of.
     model
         Name, fingerprint, dim and similarity of the model; None where terms alone ranked.
     score
@@ -97,13 +95,7 @@ class RelatedLists:
         return len(self.lists)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a match: id, rank (from 1), related_id, title, url, score, via.
-
-        Raises
-        ------
-        MissingDependencyError
-            If pandas is not installed.
-        """
+        """Return one row a match: id, rank (from 1), related_id, title, url, score, via. Needs pandas."""
         try:
             import pandas as pd
         except ImportError as error:

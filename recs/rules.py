@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 import tomllib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
@@ -16,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from recs.embeddings import IntArray
 from recs.errors import OptionError, SourceError
 from recs.items import Item, Via
+from recs.neighbors import BoolArray, Float64Array, Mask
 
-Float64Array = npt.NDArray[np.float64]
 Similar = Callable[[Sequence[int], Sequence[int]], Float64Array]
 
 DEMOTION = 0.25
@@ -77,24 +78,18 @@ class Rules:
 
     def changed(self) -> dict[str, Any]:
         """Return the rules that are not at their defaults, as plain data; pins and excludes by their number."""
-        default, found = Rules(), {}
-        for known in fields(self):
-            value = getattr(self, known.name)
-            if value != getattr(default, known.name):
-                found[known.name] = len(value) if isinstance(value, Mapping | frozenset) else value
-        return found
+        default, names = Rules(), [known.name for known in fields(self)]
+        changed = {name: getattr(self, name) for name in names if getattr(self, name) != getattr(default, name)}
+        return {name: len(v) if isinstance(v, Mapping | frozenset) else v for name, v in changed.items()}
 
-    def mask(
-        self, items: Sequence[Item], languages: Sequence[str | None]
-    ) -> Callable[[int, int], npt.NDArray[np.bool_]]:
+    def mask(self, items: Sequence[Item], languages: Sequence[str | None]) -> Mask:
         """Return which pairs may be listed, for blocks of rows; see `recs.neighbors.top_k`."""
         row_of = {item.id: row for row, item in enumerate(items)}
         codes = {code: number for number, code in enumerate(sorted({code for code in languages if code}), 1)}
         language = np.array([codes.get(code or "", 0) for code in languages], dtype=np.int64)
-        first: dict[str, int] = {}
-        text = np.array([first.setdefault(f"{item.title}\n{item.text}", row) for row, item in enumerate(items)])
+        text = _firsts(items)
         listed = np.array([item.recommend and item.id not in self.no_recommend for item in items], dtype=np.bool_)
-        if self.collapse and len(items):
+        if self.collapse:
             listed &= text == np.arange(len(items))
         excluded = {
             row: [row_of[name] for name in (*item.excludes, *self.excludes.get(item.id, ())) if name in row_of]
@@ -102,7 +97,7 @@ class Rules:
             if item.excludes or item.id in self.excludes
         }
 
-        def allowed(start: int, stop: int) -> npt.NDArray[np.bool_]:
+        def allowed(start: int, stop: int) -> BoolArray:
             block = np.tile(listed, (stop - start, 1))
             if self.same_language and len(codes) > 1:
                 rows = language[start:stop, None]
@@ -116,6 +111,12 @@ class Rules:
         return allowed
 
 
+def _firsts(items: Sequence[Item]) -> IntArray:
+    """Return for each item the first row that has its title and text."""
+    first: dict[tuple[str, str], int] = {}
+    return np.array([first.setdefault((item.title, item.text), row) for row, item in enumerate(items)], np.int64)
+
+
 NO_RULES = Rules(demote=False, collapse=False)
 """The bare ranking, languages kept apart: what an evaluation judges."""
 
@@ -123,12 +124,8 @@ NO_RULES = Rules(demote=False, collapse=False)
 def load_rules(path: Path) -> Rules:
     """Read rules from a TOML file: the attributes of `Rules` by name, `pins` and `excludes` as tables of lists.
 
-    Raises
-    ------
-    SourceError
-        If the file cannot be read.
-    OptionError
-        If it has a name that is none of the rules, or a value of another type.
+    Raises `SourceError` if the file cannot be read, `OptionError` for a name that is none of the rules, or a value of
+    another type.
     """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -173,16 +170,9 @@ def arrange(
 ) -> list[list[Pick]]:
     """Choose for each of n items what is shown of its candidates: at most k picks, pins first.
 
-    Parameters
-    ----------
-    twins
-        For each row, the rows that are near-duplicates or translations of it.
-    similar
-        Similarities, shape (a, b), in [-1, 1], of some rows with some others: for `Rules.diversity`.
-
-    Notes
-    -----
-    Time linear in the candidates; with `diversity`, times k.
+    `twins` are for each row the rows that are near-duplicates or translations of it; `similar` gives similarities,
+    shape (a, b), in [-1, 1], of some rows with some others, for `Rules.diversity`. Time linear in the candidates; with
+    `diversity`, times k.
     """
     chooser = _Chooser(items, ranking, twins, k, rules, similar)
     lists = [chooser.choose(row) for row in range(len(items))]
@@ -191,7 +181,7 @@ def arrange(
     return lists
 
 
-@dataclass(slots=True)
+@dataclass
 class _Chooser:
     items: Sequence[Item]
     ranking: Ranking
@@ -199,24 +189,20 @@ class _Chooser:
     k: int
     rules: Rules
     similar: Similar
-    row_of: dict[str, int] = field(init=False)
-    series: dict[str, list[int]] = field(init=False)
-    beside: dict[int, set[int]] = field(init=False)
-    copies: set[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.row_of = {item.id: row for row, item in enumerate(self.items)}
-        first: dict[tuple[str, str], int] = {}
-        firsts = [first.setdefault((item.title, item.text), row) for row, item in enumerate(self.items)]
-        self.copies = {row for row, one in enumerate(firsts) if self.rules.collapse and one != row}
-        self.series, self.beside = {}, {}
-        for row, item in enumerate(self.items):
-            if item.series:
-                self.series.setdefault(item.series, []).append(row)
-        dated = sorted((item.published, row) for row, item in enumerate(self.items) if item.published)
+        items = self.items
+        self.row_of = {item.id: row for row, item in enumerate(items)}
+        copies = np.flatnonzero(_firsts(items) != np.arange(len(items))).tolist()
+        self.copies = set(copies) if self.rules.collapse else set()
+        self.series: defaultdict[str | None, list[int]] = defaultdict(list)
+        for row, item in enumerate(items):
+            self.series[item.series or None].append(row)
+        self.beside: defaultdict[int, list[int]] = defaultdict(list)
+        dated = sorted((item.published, row) for row, item in enumerate(items) if item.published)
         for (_, earlier), (_, later) in pairwise(dated):
-            self.beside.setdefault(earlier, set()).add(later)
-            self.beside.setdefault(later, set()).add(earlier)
+            self.beside[earlier].append(later)
+            self.beside[later].append(earlier)
 
     def choose(self, row: int) -> list[Pick]:
         """Return the list of one item."""
@@ -255,8 +241,8 @@ class _Chooser:
 
     def _met_anyway(self, item: Item, row: int) -> dict[int, str]:
         """Return what the reader of an item meets without its list, and where."""
-        met = dict.fromkeys(self.beside.get(row, ()), "demoted: published just before or after")
-        met |= dict.fromkeys(self.series.get(item.series or "", ()), "demoted: of the same series")
+        met = dict.fromkeys(self.beside[row], "demoted: published just before or after")
+        met |= dict.fromkeys(self.series[item.series] if item.series else (), "demoted: of the same series")
         linked = (self.row_of[link.target] for link in item.links if link.target in self.row_of)
         return met | dict.fromkeys(linked, "demoted: linked in the text")
 
@@ -291,19 +277,13 @@ class _Reach:
 
     def fill(self) -> None:
         """Change the lists in place, the cheapest places first."""
+        ranking, may = self.chooser.ranking, self.chooser.may
         few = {row for row in range(len(self.lists)) if self.inbound[row] < self.least}
-        pairs = {
-            (row, host): score for host, found in enumerate(self.chooser.ranking) for row, score in found if row in few
-        }
+        pairs = {(row, host): score for host, found in enumerate(ranking) for row, score in found if row in few}
         for row in sorted(few - {row for row, _ in pairs}):  # in nobody's candidates: those of its own may hold it
-            pairs.update(
-                {(row, host): score for host, score in self.chooser.ranking[row] if self.chooser.may(row, host)}
-            )
-        queue = [
-            (cost, row, host, score)
-            for (row, host), score in pairs.items()
-            if (cost := self._cost(host, score)) is not None
-        ]
+            pairs |= {(row, host): score for host, score in ranking[row] if may(row, host)}
+        costs = ((self._cost(host, score), row, host, score) for (row, host), score in pairs.items())
+        queue = [(cost, row, host, score) for cost, row, host, score in costs if cost is not None]
         heapq.heapify(queue)
         while queue:
             cost, row, host, score = heapq.heappop(queue)

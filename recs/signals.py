@@ -26,11 +26,8 @@ _BLOCK_PAIRS = 1 << 22
 def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Sequence[str]) -> list[Signal]:
     """Return the named signals of n items, in the order of `SIGNALS`.
 
-    Parameters
-    ----------
-    embeddings
-        Of the same items in the same order; without it only what needs no model can be asked for, and without chunk
-        vectors no passages.
+    `embeddings` are of the same items in the same order; without them only what needs no model can be asked for, and
+    without chunk vectors no passages.
     """
     made: list[Signal] = []
     if "terms" in names or "mentions" in names:

@@ -24,24 +24,10 @@ _MOST_MARKS = 30
 
 
 def plain_text(body: str, markup: Markup) -> str:
-    """Return the plain text of a body.
+    """Return the plain text of a body as the head of this module describes it; "" where there are no words.
 
-    Parameters
-    ----------
-    body
-        The source as it was read.
-    markup
-        What it is written in. "text" is only normalised: a tab becomes four spaces, three and more newlines become
-        two blank lines.
-
-    Returns
-    -------
-    str
-        As the head of this module describes; "" where there are no words.
-
-    Notes
-    -----
-    Cost: linear in the length of the body, whatever it holds.
+    With the markup "text" it is only normalised: a tab becomes four spaces, three and more newlines become two blank
+    lines. Cost: linear in the length of the body, whatever it holds.
     """
     if markup == "text":
         return _normalise(body)
@@ -86,8 +72,6 @@ _LONE = frozenset({"br", "hr", "img", "p", "li"})
 def detect_markup(body: str) -> Markup:
     """Tell whether a body of unknown markup is "html" or "text".
 
-    Notes
-    -----
     HTML is what begins with a block-level element, or holds two elements around words outside of code, so that a text
     that mentions `<div>` or `Vec<T>` stays a text. Never "markdown": any text is Markdown too, so a reader has to know.
     """

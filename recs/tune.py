@@ -30,16 +30,9 @@ _CS = (0.003, 0.03, 0.3)  # inverse regularisation to choose from
 class Tuning:
     """What was learned, and whether it helps.
 
-    Attributes
-    ----------
-    before, after
-        Mean nDCG@10 of the fused ranking, and of the tuned one, cross-validated.
-    gain
-        Of the difference, source by source.
-    tuned
-        Weights learned from all sources; None where the interval of the gain is not above 0.
-    notes
-        What a person should be told of the ranking, as in `recs.RelatedLists`.
+    before and after are mean nDCG@10 of the fused ranking and of the tuned one, cross-validated, gain that of the
+    difference, source by source. tuned holds weights learned from all sources, or None where the interval of the gain
+    is not above 0. notes are what a person should be told of the ranking, as in `recs.RelatedLists`.
     """
 
     sources: int

@@ -28,16 +28,10 @@ PAIR_FEATURES = ("log_score", "days", "tags", "category", "series", "inbound")
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """Weights of a logistic regression on features of (item, candidate).
+    """Weights of a logistic regression on features of (item, candidate): means, deviations and weights by feature.
 
-    Attributes
-    ----------
-    signals, fingerprint
-        What the ranking was made of: another one needs another tuning. The fingerprint is "" without a model.
-    means, deviations, weights
-        By feature.
-    gain
-        What cross-validation promises: nDCG@10 before and after, and the interval of the difference.
+    signals and fingerprint ("" without a model) are what the ranking was made of: another one needs another tuning.
+    gain is what cross-validation promises: nDCG@10 before and after, and the interval of the difference.
     """
 
     signals: tuple[str, ...]

@@ -63,7 +63,7 @@ def read_items(
     markup
         What the bodies are written in; "auto" asks the source's format, the field's name and then the body itself.
     boilerplate
-        "remove" takes lines that stand in most items, or in most of one series, out of `Item.text`.
+        "remove" takes lines that stand in most items, or in most of one series, out of `Item.text`; "keep" does not.
     now
         The moment that decides what is still scheduled; the present if left out.
 
@@ -111,12 +111,7 @@ def read_items(
 
 
 def read_records(path: Path) -> Iterator[object]:
-    """Yield the records of a JSON, JSON Lines, CSV or Parquet file as they are: links, judgments.
-
-    Raises
-    ------
-    SourceError
-    """
+    """Yield the records of a JSON, JSON Lines, CSV or Parquet file as they are: links, judgments; `SourceError`."""
     yield from (record for _, record in _open_path(path, None)[2])
 
 

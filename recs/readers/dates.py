@@ -36,12 +36,7 @@ def parse_date(value: object) -> datetime | None:
 
 
 def parse_now(value: str | date | datetime | None) -> datetime:
-    """Return the moment that `now` stands for: the present for None.
-
-    Raises
-    ------
-    OptionError
-    """
+    """Return the moment that `now` stands for: the present for None; `OptionError` for what is no date."""
     if value is None:
         return datetime.now(UTC)
     moment = parse_date(value)

@@ -77,14 +77,9 @@ _TAG = re.compile(r"<[^<>]{0,500}>")
 class RecordReader:
     """Turns records into items, as one set of options says, and keeps count of fields without a place.
 
-    Attributes
-    ----------
-    fields
-        The user's own mapping: what a field means → its name in the source. It goes before every alias.
-    markup
-        What bodies are written in; "auto" asks the name of the field, then the body.
-    now
-        What is dated later is scheduled.
+    What is dated later than `now` is scheduled. `fields` is the user's own mapping, what a field means → its name in
+    the source, and goes before every alias; `markup` is what bodies are written in, where "auto" asks the name of the
+    field, then the body.
     """
 
     now: datetime
@@ -103,14 +98,8 @@ class RecordReader:
     ) -> Item | Skipped:
         """Return the item that a record describes, or why there is none.
 
-        Parameters
-        ----------
-        where
-            File and position, for messages.
-        default_id
-            The id of a record that has none.
-        markup
-            What the source's format says its bodies are written in.
+        `where` is file and position, for messages, `default_id` the id of a record that has none, `markup` what the
+        source's format says its bodies are written in.
         """
         record = {str(name): plain(value) for name, value in record.items()}
         self.seen.update(record)

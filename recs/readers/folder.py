@@ -37,12 +37,7 @@ def folder_records(folder: Path, source: str) -> Iterator[tuple[str, Mapping[str
 
     The id is the path from the folder without suffix, with "/" between its parts; "a/index.md" is "a". A Jekyll name
     "2020-01-02-slug" gives the date where the front matter has none. Hidden folders and links that lead out are passed
-    over.
-
-    Raises
-    ------
-    SourceError
-        If there is no Markdown at all.
+    over. Raises `SourceError` if there is no Markdown at all.
     """
     root = folder.resolve()
     unread: list[OSError] = []
@@ -119,12 +114,8 @@ def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
     """Return the front matter of a file (YAML, TOML, JSON, or lines of "Name: value") and its body.
 
     Blank lines and comments may stand before it. Values of YAML are the strings that stand there, and None for null: no
-    "no" that becomes False, no id that loses its zeros.
-
-    Raises
-    ------
-    SourceError
-        Also for a first line that looks like a fence and is none: what it may hide stays closed.
+    "no" that becomes False, no id that loses its zeros. Raises `SourceError`, also for a first line that looks like a
+    fence and is none: what it may hide stays closed.
     """
     start = re.match(_LEAD, text).end()  # type: ignore[union-attr]  # (matches the empty string too)
     fenced = _FENCE.match(text, start)

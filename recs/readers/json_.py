@@ -15,10 +15,8 @@ _LISTS = ("items", "posts", "entries", "articles", "episodes", "documents")
 def read_text(data: bytes, source: str) -> str:
     """Return the text of a file: UTF-8, or UTF-16 or UTF-32 with a byte order mark.
 
-    Raises
-    ------
-    SourceError
-        With line and byte of what is no UTF-8. No other encoding is tried: a wrong guess is a silent wrong answer.
+    Raises `SourceError` with line and byte of what is no UTF-8. No other encoding is tried: a wrong guess is a silent
+    wrong answer.
     """
     marked = data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
     encoding = "utf-32" if marked else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
@@ -36,12 +34,7 @@ def read_text(data: bytes, source: str) -> str:
 
 
 def json_records(text: str, source: str) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of a JSON document: a list, or an object that holds one.
-
-    Raises
-    ------
-    SourceError
-    """
+    """Yield (position, record) of a JSON document: a list, or an object that holds one. Raises `SourceError`."""
     try:
         document = loads(text)
     except ValueError as error:
@@ -55,13 +48,7 @@ def json_records(text: str, source: str) -> Iterator[tuple[str, object]]:
 
 
 def json_line_records(text: str, source: str) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of JSON Lines; blank lines are passed over.
-
-    Raises
-    ------
-    SourceError
-        With the line that is no JSON.
-    """
+    """Yield (position, record) of JSON Lines, blank lines passed over; `SourceError` with the line that is no JSON."""
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:

@@ -15,14 +15,10 @@ _LARGEST_CELL = 1 << 30
 
 
 def csv_records(text: str, source: str, *, delimiter: str | None = None) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of CSV with a header; every value is the string that stands there.
+    """Yield (position, record) of CSV with a header; every value is the string that stands there. Raises `SourceError`.
 
     The delimiter is a comma, a semicolon or a tab: the one that the header has most of, if it is not given. A row with
     fewer cells than columns is skipped: what was torn off may have been its status.
-
-    Raises
-    ------
-    SourceError
     """
     header = text.partition("\n")[0]
     delimiter = delimiter or max(",;\t", key=header.count)
@@ -59,14 +55,7 @@ def _without_empty_end(cells: list[str], least: int) -> list[str]:
 
 
 def parquet_records(path: Path, source: str) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of a Parquet file.
-
-    Raises
-    ------
-    MissingDependencyError
-        If pyarrow is not installed.
-    SourceError
-    """
+    """Yield (position, record) of a Parquet file; `MissingDependencyError` without pyarrow, or `SourceError`."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -86,13 +75,7 @@ def is_pandas(source: object) -> bool:
 
 
 def frame_records(frame: Any) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of a data frame; its index is not read.
-
-    Raises
-    ------
-    SourceError
-        If it is something else of pandas.
-    """
+    """Yield (position, record) of a data frame, without its index; `SourceError` for something else of pandas."""
     if not hasattr(frame, "itertuples"):
         raise SourceError(
             f"a {type(frame).__name__} of pandas is no source; expected a data frame, or a list (.tolist())."

@@ -57,21 +57,11 @@ _ORDER: tuple[Visibility, ...] = ("unknown", "private", "draft", "scheduled", "u
 
 
 def visibility(fields: Iterable[tuple[str, object]], published: object, now: datetime) -> Visibility:
-    """Return the visibility of an item.
+    """Return the visibility of an item: "public" where no field says anything else, the most closed of what they say.
 
-    Parameters
-    ----------
-    fields
-        Its fields as (name folded by `fold`, value); a name may come more than once.
-    published
-        The value of its date field, as found; None where it has none.
-    now
-        What is dated later is scheduled.
-
-    Returns
-    -------
-    "public" where no field says anything else; the most closed of what they say; "unknown" for a value, or a date, that
-    is there and is not understood.
+    `fields` are (name folded by `fold`, value), of which a name may come more than once; `published` is the value of
+    the date field as found, None where there is none; what is dated later than `now` is scheduled. A value, or a date,
+    that is there and is not understood makes the item "unknown".
     """
     found = [_said(name.removeprefix("is"), value, now) for name, value in fields if not is_missing(value)]
     if not is_missing(published):

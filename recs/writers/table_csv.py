@@ -18,8 +18,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def render(lists: RelatedLists) -> str:
     """Return a header and one line for each match, sorted by id and rank.
 
-    A title or url that a spreadsheet would take for a formula gets an apostrophe before it; ids are written as they
-    are.
+    A title or url that a spreadsheet would take for a formula gets an apostrophe before it; ids are as they are.
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
