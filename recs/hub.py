@@ -1,13 +1,15 @@
-"""Fetching the files of a model from its hub: weights as safetensors and small text files, never code."""
+"""Fetching the files of a model from its hub, never code; safetensors of weights that are published without."""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
 import os
+import zipfile
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from recs.errors import ModelError, ModelNotFoundError
+from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OutputError, WeightsError
 from recs.registry import missing_model_message, registry_row
 
 _log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ def download_model(name: str) -> None:
     ModelNotFoundError
         If the hub cannot be reached or has no such model.
     ModelError
-        If the model has no safetensors.
+        If a part of the model has no safetensors.
     """
     import huggingface_hub
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -44,9 +46,14 @@ def download_model(name: str) -> None:
                 files, allow_patterns=_WANTED, ignore_patterns=_UNWANTED, key=lambda file: file.rfilename
             )
         )
-        if not any(file.rfilename.endswith(".safetensors") for file in kept):
+        names = [PurePosixPath(file.rfilename) for file in files]
+        safe = {name.parent for name in names if name.suffix == ".safetensors"}
+        pickled = [name for name in names if name.match("pytorch_model*.bin") and name.parent not in safe]
+        if pickled or not safe:
             raise ModelError(
-                f"{hub_id}: its hub has no safetensors weights; other formats may hold code and are not loaded."
+                f"{hub_id}: its hub has no safetensors weights{f' but {pickled[0]}' if pickled else ''}; other formats "
+                f"may hold code and are not loaded. Where you trust who made them: hf download {hub_id} --local-dir D;"
+                f" recs models convert D; the model is then {f'{known}=D' if row else 'D'}"
             )
         size = sum(file.size or 0 for file in kept) / 1e6
         _log.warning("downloading %s: %.0f MB to %s", hub_id, size, HF_HUB_CACHE)
@@ -57,3 +64,60 @@ def download_model(name: str) -> None:
         raise ModelNotFoundError(
             f"{missing_model_message(known)}; its hub could not be asked ({type(error).__name__})."
         ) from error
+
+
+def convert_weights(folder: Path) -> list[Path]:
+    """Write `model.safetensors` beside the `pytorch_model*.bin` of each part of a model that has none.
+
+    The files are pickles, so this is a step for a person who trusts who made them, never one of loading a model. They
+    are read by torch's restricted loader, which builds tensors and calls nothing else.
+
+    Returns
+    -------
+    list of the files that were written
+
+    Raises
+    ------
+    MissingDependencyError
+    ModelError
+        If there is nothing to convert.
+    WeightsError
+        If a file is torn, or holds anything but tensors.
+    OutputError
+    """
+    try:
+        import torch
+        from safetensors.torch import save_file
+    except ImportError as error:
+        raise MissingDependencyError("converting weights", "torch and safetensors", "models") from error
+    written = []
+    for home in sorted({path.parent for path in folder.rglob("pytorch_model*.bin")}):
+        if any(home.glob("*.safetensors")):
+            continue
+        tensors: dict[str, Any] = {}
+        for path in sorted(home.glob("pytorch_model*.bin")):
+            try:
+                mapped = zipfile.is_zipfile(path)  # the format of old can only be read whole
+                tensors |= torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+            except Exception as error:  # whatever a file that somebody else made can make the loader raise
+                raise WeightsError(
+                    f"{path}: torn, or holds more than tensors ({str(error)[:100]}); left as it is."
+                ) from error
+        if wrong := [name for name, tensor in tensors.items() if not isinstance(tensor, torch.Tensor)]:
+            raise WeightsError(f"{home}: {wrong[0]} is no tensor; only weights alone can be converted.")
+        seen: set[int] = set()  # tensors that share their memory are written one by one
+        for name, tensor in tensors.items():
+            memory = tensor.untyped_storage().data_ptr()
+            tensors[name] = tensor.contiguous().clone() if memory in seen else tensor.contiguous()
+            seen.add(memory)
+        target, partial = home / "model.safetensors", home / ".model.safetensors.partial"
+        try:
+            save_file(tensors, partial, metadata={"format": "pt"})
+            partial.replace(target)
+        except Exception as error:  # the library raises its own bare type
+            partial.unlink(missing_ok=True)
+            raise OutputError(f"{target}: cannot be written ({error}).") from error
+        written.append(target)
+    if not written:
+        raise ModelError(f"{folder}: no pytorch_model.bin without safetensors beside it; there is nothing to convert.")
+    return written

@@ -72,6 +72,8 @@ class LibraryEncoder:
         _log.info("loading %s from %s", spec.name, spec.folder)
         self._spec = spec
         self._modules = _load(spec, self.device)
+        if spec.pooling == "pooler" and getattr(self._modules[0].auto_model, "pooler", None) is None:
+            raise ModelError(f"{spec.folder}: pooling is 'pooler', but {spec.architecture} has none.")
         homes = _homes(spec.folder, len(self._modules))
         for position, (module, home) in enumerate(zip(self._modules, homes, strict=True)):
             _check_weights(module if position else module.auto_model, home, pooler=spec.pooling == "pooler")
@@ -211,7 +213,7 @@ def _homes(folder: Path, count: int) -> list[Path]:
 
 
 def _check_tokenizer(theirs: Any, ours: ModelTokenizer, spec: ModelSpec) -> None:
-    expected = list(theirs(_PROBE.lower() if spec.lowercase else _PROBE)["input_ids"])
+    expected = list(theirs(_PROBE.lower() if spec.lowercase else _PROBE, verbose=False)["input_ids"])
     found = ours.ids([_PROBE])[0]
     if expected != found:
         raise ModelError(
