@@ -13,12 +13,10 @@ import os
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -36,6 +34,7 @@ _BUSY_SECONDS = 60.0
 _KEYS_PER_QUERY = 500
 _FORGOTTEN = ("name", "fingerprint", "folder")
 
+_SPACE = "(SELECT id FROM spaces WHERE space = ?)"
 _TABLES = """
 CREATE TABLE spaces (id INTEGER PRIMARY KEY, space TEXT NOT NULL UNIQUE, model TEXT NOT NULL, spec TEXT NOT NULL);
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, space INTEGER NOT NULL REFERENCES spaces (id), key BLOB NOT NULL,
@@ -65,7 +64,7 @@ class CacheInfo:
     spaces: tuple[SpaceInfo, ...]
 
 
-class Cache:
+class Cache(AbstractContextManager["Cache"]):
     """Vectors and chunk boundaries in a folder, made if it is missing; the user's cache folder if left out.
 
     Raises
@@ -88,12 +87,7 @@ class Cache:
         self._lock = threading.RLock()
         self._connection = self._open()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -136,18 +130,12 @@ class Cache:
             self._check_ours(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with _transaction(connection):
             if not _tables(connection):
                 connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
                 for statement in _TABLES.split(";"):
                     connection.execute(statement)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
 
     def _check_ours(self, connection: sqlite3.Connection) -> None:
         if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
@@ -159,9 +147,12 @@ class Cache:
                 "choose another folder."
             )
         if missing := {"spaces", "vectors", "chunks"} - _tables(connection):
-            raise CacheError(
-                f"{self.path}: damaged (no table {min(missing)}); remove it (recs cache clear) and run again."
-            )
+            raise self._damaged(f"no table {min(missing)}")
+
+    def _damaged(self, how: object) -> CacheError:
+        return CacheError(
+            f"{self.path}: damaged, or not a vector cache ({how}); remove it (recs cache clear) and run again."
+        )
 
     @contextmanager
     def _guard(self, *, writing: bool = False) -> Iterator[None]:
@@ -175,9 +166,7 @@ class Cache:
                 raise
             raise CacheError(f"{self.path}: cannot be used ({error}); choose another folder with --cache.") from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise CacheError(
-                f"{self.path}: damaged, or not a vector cache ({error}); remove it (recs cache clear) and run again."
-            ) from error
+            raise self._damaged(error) from error
 
     def _give_up(self, reason: Exception) -> None:
         if self.problem is None:
@@ -188,52 +177,35 @@ class Cache:
 
     def get_chunks(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the records of chunk boundaries that are known, by key."""
-        query = "SELECT key, value, checksum FROM chunks WHERE key IN ({})"
-        return self._read(query, (), keys)
+        return self._read("SELECT key, value, checksum FROM chunks WHERE key IN ({})", (), keys)
 
     def put_chunks(self, records: Mapping[bytes, bytes]) -> None:
         """Keep records of chunk boundaries."""
-        self._used.update(records)
         rows = [(key, value, zlib.crc32(value)) for key, value in sorted(records.items())]
-        self._write(
-            lambda: self._connection.executemany(
-                "INSERT OR IGNORE INTO chunks (key, value, checksum) VALUES (?, ?, ?)", rows
-            )
-        )
+        self._write(records, ("INSERT OR IGNORE INTO chunks (key, value, checksum) VALUES (?, ?, ?)", rows))
 
     def get_vectors(self, space: str, keys: Sequence[bytes], dim: int) -> dict[bytes, FloatArray]:
         """Return the vectors of a space that are known, by key; each has shape (dim,)."""
-        query = (
-            "SELECT key, value, checksum FROM vectors "
-            "WHERE space = (SELECT id FROM spaces WHERE space = ?) AND key IN ({})"
-        )
+        query = f"SELECT key, value, checksum FROM vectors WHERE space = {_SPACE} AND key IN ({{}})"
         found = self._read(query, (space,), keys)
         for value in found.values():
             if len(value) != 4 * dim:
-                raise CacheError(
-                    f"{self.path}: a vector of {len(value) // 4} dimensions where the model has {dim}; remove the file "
-                    "(recs cache clear) and run again."
-                )
+                raise self._damaged(f"a vector of {len(value) // 4} dimensions where the model has {dim}")
         return {key: np.frombuffer(value, dtype="<f4") for key, value in found.items()}
 
     def put_vectors(self, space: str, vectors: Mapping[bytes, FloatArray], spec: ModelSpec) -> None:
         """Keep vectors of a space, in one transaction: all of them or, if the process is killed, none."""
         values = {entry.name: getattr(spec, entry.name) for entry in fields(spec) if entry.name not in _FORGOTTEN}
-        described = json.dumps(values, default=dict)
-        self._used.update(vectors)
+        described = (space, spec.name, json.dumps(values, default=dict))
         blobs = [(key, np.ascontiguousarray(vector, dtype="<f4").tobytes()) for key, vector in sorted(vectors.items())]
-
-        def write() -> None:
-            self._connection.execute(
-                "INSERT OR IGNORE INTO spaces (space, model, spec) VALUES (?, ?, ?)", (space, spec.name, described)
-            )
-            number = self._connection.execute("SELECT id FROM spaces WHERE space = ?", (space,)).fetchone()[0]
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO vectors (space, key, value, checksum) VALUES (?, ?, ?, ?)",
-                [(number, key, blob, zlib.crc32(blob)) for key, blob in blobs],
-            )
-
-        self._write(write)
+        self._write(
+            vectors,
+            ("INSERT OR IGNORE INTO spaces (space, model, spec) VALUES (?, ?, ?)", [described]),
+            (
+                f"INSERT OR IGNORE INTO vectors (space, key, value, checksum) VALUES ({_SPACE}, ?, ?, ?)",
+                [(space, key, blob, zlib.crc32(blob)) for key, blob in blobs],
+            ),
+        )
 
     def _read(self, query: str, before: tuple[str, ...], keys: Sequence[bytes]) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
@@ -244,26 +216,18 @@ class Cache:
                 marks = ",".join("?" * len(part))
                 for key, value, checksum in self._connection.execute(query.format(marks), (*before, *part)):
                     if zlib.crc32(value) != checksum:
-                        raise CacheError(
-                            f"{self.path}: damaged (a record does not match its checksum); remove it "
-                            "(recs cache clear) and run again."
-                        )
+                        raise self._damaged("a record does not match its checksum")
                     found[key] = value
         return found
 
-    def _write(self, action: Callable[[], object]) -> None:
+    def _write(self, keys: Iterable[bytes], *statements: tuple[str, Sequence[tuple[object, ...]]]) -> None:
+        self._used.update(keys)
         if self.problem is not None:
             return
         try:
-            with self._lock, self._guard(writing=True):
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    action()
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                    raise
+            with self._lock, self._guard(writing=True), _transaction(self._connection):
+                for statement, rows in statements:
+                    self._connection.executemany(statement, rows)
         except sqlite3.OperationalError as error:
             self._give_up(error)
 
@@ -311,19 +275,14 @@ class Cache:
             raise CacheError(self.problem)
         connection = self._connection
         with self._lock, self._guard():
-            connection.execute("CREATE TEMP TABLE used (key BLOB PRIMARY KEY)")
-            try:
+            with _transaction(connection):
+                connection.execute("CREATE TEMP TABLE used (key BLOB PRIMARY KEY)")
                 connection.executemany("INSERT OR IGNORE INTO used VALUES (?)", [(key,) for key in self._used])
-                connection.execute("BEGIN IMMEDIATE")
                 gone = sum(
                     connection.execute(f"DELETE FROM {table} WHERE key NOT IN (SELECT key FROM used)").rowcount
                     for table in ("vectors", "chunks")
                 )
                 connection.execute("DELETE FROM spaces WHERE id NOT IN (SELECT space FROM vectors)")
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
                 connection.execute("DROP TABLE used")
             connection.execute("VACUUM")
         return gone
@@ -349,6 +308,18 @@ def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
         except OSError as error:
             raise CacheError(f"{part}: cannot be removed ({error.strerror}).") from error
     return freed
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

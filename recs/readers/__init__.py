@@ -32,10 +32,8 @@ Records: TypeAlias = Iterator[tuple[str, object]]
 FORMATS: tuple[Format, ...] = ("json", "jsonl", "csv", "parquet", "folder")
 # A name that ends in .json may hold JSON Lines all the same.
 _SUFFIXES: Mapping[str, Format] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".tsv": "csv",
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    **dict.fromkeys((".csv", ".tsv"), "csv"),
     ".parquet": "parquet",
 }
 
@@ -120,8 +118,7 @@ def _read(
 ) -> Item | Skipped:
     if isinstance(record, Item | Skipped):
         return record
-    if isinstance(record, str):
-        return reader.read({"text": record}, where=where, default_id=default_id, markup=markup)
+    record = {"text": record} if isinstance(record, str) else record
     if isinstance(record, Mapping):
         return reader.read(record, where=where, default_id=default_id, markup=markup)
     return Skipped(where, f"a {type(record).__name__}, expected an object or a string")

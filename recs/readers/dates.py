@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -53,15 +53,18 @@ def format_date(moment: datetime | None) -> str | None:
 def _parse(text: str) -> datetime | None:
     if _NUMBER.fullmatch(text):
         return _since_1970(float(text))
-    for parse in _PARSERS:
-        try:
+    parsers: list[Callable[[str], datetime]] = [
+        _iso,
+        parsedate_to_datetime,
+        *(partial(_by_format, form) for form in _FORMATS),
+    ]
+    for parse in parsers:
+        with suppress(ValueError, TypeError, IndexError, OverflowError):
             return _utc(parse(text))
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
     return None
 
 
-def _by_format(text: str, *, form: str) -> datetime:
+def _by_format(form: str, text: str) -> datetime:
     return datetime.strptime(text, form).replace(tzinfo=UTC)
 
 
@@ -83,16 +86,6 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _since_1970(seconds: float) -> datetime | None:
-    if not math.isfinite(seconds):
-        return None
-    try:
+    with suppress(ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= _MILLISECONDS_FROM else seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-_PARSERS: tuple[Callable[[str], datetime], ...] = (
-    _iso,
-    parsedate_to_datetime,
-    *(partial(_by_format, form=form) for form in _FORMATS),
-)
+    return None

@@ -21,54 +21,32 @@ from recs.text import detect_markup, plain_text
 MarkupOption = Literal["auto", "text", "html", "markdown"]
 
 # Field names by what they mean, folded (see `visible.fold`), the better first.
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "guid", "slug", "postid", "identifier", "uuid"),
-    "text": (
-        "contenthtml",
-        "html",
-        "content",
-        "contenttext",
-        "text",
-        "body",
-        "plaintext",
-        "markdown",
-        "transcript",
-        "contentencoded",
-        "description",
-        "summary",
-    ),
-    "title": ("title", "name", "headline"),
-    "url": ("url", "link", "permalink", "externalurl", "canonicalurl"),
-    "lang": ("lang", "language", "locale"),
-    "published": (
-        "date",
-        "datepublished",
-        "published",
-        "publishedat",
-        "pubdate",
-        "publishdate",
-        "createdat",
-        "created",
-    ),
-    "updated": ("updated", "modified", "datemodified", "updatedat", "lastmod"),
-    "tags": ("tags", "keywords", "categories", "labels"),
-    "category": ("category", "section"),
-    "series": ("series",),
-    "group": ("group",),
-    "image": ("image", "featureimage", "bannerimage", "cover", "thumbnail"),
-    "excerpt": ("excerpt", "customexcerpt", "teaser"),
-    "pins": ("pins", "related"),
-    "excludes": ("excludes", "exclude"),
-    "no_recommend": ("norecommend",),
-    "links": ("links", "internallinks"),
-    "visibility": (),  # only where the user maps it: `visible.NAMES` are many
+_ALIASES = {
+    "id": "id guid slug postid identifier uuid",
+    "text": "contenthtml html content contenttext text body plaintext markdown transcript contentencoded description"
+    " summary",
+    "title": "title name headline",
+    "url": "url link permalink externalurl canonicalurl",
+    "lang": "lang language locale",
+    "published": "date datepublished published publishedat pubdate publishdate createdat created",
+    "updated": "updated modified datemodified updatedat lastmod",
+    "tags": "tags keywords categories labels",
+    "category": "category section",
+    "series": "series",
+    "group": "group",
+    "image": "image featureimage bannerimage cover thumbnail",
+    "excerpt": "excerpt customexcerpt teaser",
+    "pins": "pins related",
+    "excludes": "excludes exclude",
+    "no_recommend": "norecommend",
+    "links": "links internallinks",
+    "visibility": "",  # only where the user maps it: `visible.NAMES` are many
 }
+ALIASES = {meaning: names.split() for meaning, names in _ALIASES.items()}
 KNOWN_NAMES = visible.NAMES.union(*ALIASES.values())
 _MARKUP_BY_NAME: Mapping[str, Markup] = {
-    "contenthtml": "html",
-    "html": "html",
+    **dict.fromkeys(("contenthtml", "html", "contentencoded"), "html"),
     "markdown": "markdown",
-    "contentencoded": "html",
 }
 _TAG = re.compile(r"<[^<>]{0,500}>")
 
@@ -126,25 +104,20 @@ class RecordReader:
             said = [(name, value) for name, value in said if name not in visible.PUBLISHED_DATES]
         said.append(("status", values["visibility"]))
         shown = visible.visibility(said, _as_date(published), self.now)
+        as_told: dict[str, Any] = {name: _scalar(values[name]) or None for name in ("url", "lang", "image")}
+        as_told |= {name: _word(values[name]) for name in ("category", "series", "group")}
+        as_told |= {name: _words(values[name]) for name in ("tags", "pins", "excludes")}
         return Item(
+            **as_told,
             id=item_id,
             text=text,
             title=_title(values["title"]),
             body=body,
             markup=chosen,
-            url=_scalar(values["url"]) or None,
-            lang=_scalar(values["lang"]) or None,
             published=format_date(parse_date(_as_date(published))),
             updated=format_date(parse_date(values["updated"])),
-            tags=_words(values["tags"]),
-            category=next(iter(_words(values["category"], split=False)), None),
-            series=next(iter(_words(values["series"], split=False)), None),
-            group=next(iter(_words(values["group"], split=False)), None),
-            image=_scalar(values["image"]) or None,
             excerpt=_title(values["excerpt"]) or None,
             visibility=shown,
-            pins=_words(values["pins"]),
-            excludes=_words(values["excludes"]),
             recommend=visible.is_missing(values["no_recommend"]) or visible.switch(values["no_recommend"]) is False,
             links=tuple(_links(values["links"])),
             meta={name: value for name, value in record.items() if name not in used},
@@ -154,9 +127,8 @@ class RecordReader:
         """Raise `OptionError` if the user mapped a field that no record has."""
         for meaning, name in self.fields.items():
             if name not in self.seen and self.seen:
-                raise OptionError(
-                    f"{source}: no record has the field {name!r} for {meaning}; found {_listed(self.seen)}."
-                )
+                found = ", ".join(repr(name) for name in sorted(self.seen)[:20])
+                raise OptionError(f"{source}: no record has the field {name!r} for {meaning}; found {found}.")
 
     def _find(self, meaning: str, record: Mapping[str, object], folded: Mapping[str, str], used: set[str]) -> object:
         """Return the first value under any name of a field that is not missing."""
@@ -218,18 +190,14 @@ def _scalar(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return _clean(str(value)) if isinstance(value, str | int | float) else ""
-
-
-def _clean(text: str) -> str:
-    """Replace lone surrogates, which JSON may hold and UTF-8 cannot."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    # A lone surrogate, which JSON may hold and UTF-8 cannot, is replaced.
+    return str(value).encode("utf-8", "replace").decode("utf-8") if isinstance(value, str | int | float) else ""
 
 
 def _title(value: object) -> str:
     """Return one line of plain text."""
-    text = html.unescape(_TAG.sub("", _scalar(value)) if "</" in _scalar(value) else _scalar(value))
-    return " ".join(plain_text(text, "text").split())
+    text = _scalar(value)
+    return " ".join(plain_text(html.unescape(_TAG.sub("", text) if "</" in text else text), "text").split())
 
 
 def _links(value: object) -> Iterator[Link]:
@@ -243,21 +211,19 @@ def _links(value: object) -> Iterator[Link]:
 
 def _as_date(value: object) -> object:
     """Return a value that should be a date; None for the yes or no of a field like "published"."""
-    return (
-        None if (visible.is_switch(value) and not isinstance(value, int | float)) or isinstance(value, bool) else value
-    )
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number or visible.switch(value) is None else None
 
 
-def _words(value: object, *, split: bool = True) -> tuple[str, ...]:
+def _word(value: object) -> str | None:
+    """Return the first name of a value, a string being one name whatever commas it holds."""
+    return next(iter(_words([value] if isinstance(value, str) else value)), None)
+
+
+def _words(value: object) -> tuple[str, ...]:
     """Return tags: of a list of strings or of objects with a name, or of a string with commas."""
-    if isinstance(value, str):
-        parts: list[object] = list(value.split(",")) if split else [value]
-    else:
-        parts = list(value) if isinstance(value, list | tuple | set) else [value]
+    listed = value.split(",") if isinstance(value, str) else value
+    parts: list[object] = list(listed) if isinstance(listed, list | tuple | set) else [listed]
     names = [part.get("name") or part.get("slug") if isinstance(part, Mapping) else part for part in parts]
     cleaned = [_scalar(name).strip() for name in names]
     return tuple(dict.fromkeys(name for name in cleaned if name))
-
-
-def _listed(names: set[str]) -> str:
-    return ", ".join(repr(name) for name in sorted(names)[:20])

@@ -74,11 +74,6 @@ def fold(name: str) -> str:
     return "".join(char for char in name.casefold() if char not in "_- ")
 
 
-def is_switch(value: object) -> bool:
-    """Whether a value is yes or no rather than a date: the field "published" is written both ways."""
-    return switch(value) is not None
-
-
 def is_missing(value: object) -> bool:
     """Whether a value says nothing: None, NaN, or a blank string."""
     if isinstance(value, str):
@@ -110,11 +105,9 @@ def _status(value: object) -> Visibility:
 
 
 def _published(value: object, now: datetime) -> Visibility:
-    if is_switch(value):
-        return "public" if switch(value) else "draft"
-    if isinstance(value, str) and value.strip().casefold() in _WORDS:
-        return _WORDS[value.strip().casefold()]
-    return _dated(value, now)
+    if switch(value) is None and not (isinstance(value, str) and value.strip().casefold() in _WORDS):
+        return _dated(value, now)
+    return _status(value)
 
 
 def _closed(value: object, meaning: Visibility, now: datetime) -> Visibility:
