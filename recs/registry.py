@@ -43,6 +43,7 @@ class ModelRow:
     package_folder: str = ""
     weights_sha256: Mapping[str, str] = field(default_factory=dict)
     onnx_sha256: tuple[str, ...] = ()
+    golden: str = ""
     scores: tuple[tuple[str, float, str], ...] = ()
     note: str = ""
 
@@ -87,6 +88,11 @@ def split_dim(name: str) -> tuple[str, int | None]:
     if not base or not dim.isdecimal() or Path(name.rpartition("=")[2]).is_dir():
         return name, None
     return base, int(dim)
+
+
+def is_service(name: str) -> bool:
+    """Whether a model is named by the address of a service: `URL#MODEL`."""
+    return name.startswith(("http://", "https://"))
 
 
 def find_model(name: str) -> Path | None:

