@@ -38,23 +38,24 @@ def write_truss(
     """Write a Truss, whole or not at all; the same arguments on the same installation give the same bytes.
 
     `options` are those of `load_embedder`, `resources` those of config.yaml. A model of the registry is fetched where
-    the Truss runs; any other, and NAME=FOLDER, has to be on this machine and is carried in data/. `force` replaces a
-    folder that holds more than a Truss that was written here.
+    the Truss runs; any other, NAME=FOLDER and all for engine onnx are on this machine and travel in data/. `force`
+    replaces a folder that holds more than a Truss that was written here.
 
     Raises
     ------
     ModelNotFoundError, ModelError, OptionError, OutputError
     MissingDependencyError
-        If the extra `models` is not installed: its versions are those that the Truss requires.
+        If the extra `models` (`onnx`) is not installed: its versions are those that the Truss requires.
     """
     import yaml
 
     name, row = registry_row(model)
     dim = split_dim(model)[1] or options.get("dim")
     source = find_model(model)
-    if source is None and row is None:
+    onnx = options.get("engine") == "onnx"  # then neither the hub's client nor packages of models, which want torch
+    if source is None and (row is None or onnx):
         raise ModelNotFoundError(missing_model_message(model))
-    carried = source if row is None or "=" in model else None
+    carried = source if row is None or "=" in model or onnx else None
     package = row.package if row and not carried else None
     spec = load_embedder(model, **{**options, "offline": True}).spec if source else None
     settings = {
@@ -66,7 +67,7 @@ def write_truss(
     config = {
         "model_name": Path(name).name,
         "python_version": f"py{sys.version_info.major}{sys.version_info.minor}",
-        "requirements": _requirements("onnx" if options.get("engine") == "onnx" else "models", package),
+        "requirements": _requirements("onnx" if onnx else "models", package),
         "resources": resources,
         "runtime": {"predict_concurrency": 1},
         "environment_variables": {"OMP_NUM_THREADS": resources["cpu"]},  # torch would take all cores of the host

