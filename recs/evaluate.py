@@ -134,7 +134,6 @@ def evaluate_related(
     items = collection.public
     judged, round_ups = judged_sources(items, since=since, round_up=round_up)
     hidden = Collection(tuple(hide_links(items, collection.boilerplate)), collection.source)
-    few = [f"only {len(judged)} items are judged: too few to tell rankings apart"]
     with open_cache(cache) as store:
         options["cache"] = store or False
         fused = related_items(hidden, k=DEPTH, rules=NO_RULES, **options)
@@ -142,9 +141,8 @@ def evaluate_related(
         if fused.model:
             dense = {**options, "signals": "dense"}
             ranked["dense"] = _ids(related_items(hidden, k=DEPTH, rules=NO_RULES, **dense))
-            ranked["naive dense"] = _naive(
-                hidden.items, **{name: value for name, value in options.items() if name not in ("signals", "overflow")}
-            )
+            plain = {name: options[name] for name in ("embedder", "cache", "progress") if name in options}
+            ranked["naive dense"] = _naive(hidden.items, **plain)
         shown = related_items(hidden, k=k, rules=rules, **options)
     texts = [f"{item.title}\n{item.text}" for item in hidden.items]
     terms = tfidf_matrix(texts).matrix
@@ -158,7 +156,8 @@ def evaluate_related(
     rankings = _scores(ranked, judged)
     lists = {"with rules": _shown(shown, judged, k), "without rules": _shown(fused, judged, k)}
     links = sum(map(len, judged.values()))
-    notes = (*(few if len(judged) < FEW_SOURCES else ()), *fused.notes)
+    few = (f"only {len(judged)} items are judged: too few to tell rankings apart",)
+    notes = (*few, *fused.notes) if len(judged) < FEW_SOURCES else fused.notes
     return RelatedEvaluation(len(items), len(judged), links, round_ups, rankings, lists, notes)
 
 
@@ -178,7 +177,7 @@ def judged_sources(
     judged = {name: found for name, found in links.items() if 0 < len(found) < round_up}
     if not judged:
         raise SourceError(
-            "no item links to another, so nothing says which belong together; bring links: --judgments FILE."
+            "no item links to another: nothing says which belong together; bring links: --judgments FILE."
         )
     return judged, sum(len(found) >= round_up for found in links.values())
 
@@ -190,9 +189,8 @@ def with_judgments(collection: Collection, judgments: Iterable[Any]) -> Collecti
     for number, record in enumerate(judgments, 1):
         pair = [str(record.get(name)) for name in ("src", "dst")] if isinstance(record, Mapping) else []
         if len(pair) != 2 or not set(pair) <= ids:
-            raise SourceError(
-                f"judgments: record {number} names no two items: {str(record)[:80]}; expected src and dst."
-            )
+            said = str(record)[:80]
+            raise SourceError(f"judgments: record {number} names no two items: {said}; expected src and dst.")
         links.setdefault(pair[0], []).append(Link(0, 0, str(record.get("anchor") or ""), pair[1]))
     items = []
     for item in collection:
@@ -254,8 +252,8 @@ def _tag_scores(items: Sequence[Item]) -> Block:
 def _random_scores(items: Sequence[Item]) -> Block:
     """Score by a digest of the two ids: the same for the same items, whatever their order."""
 
-    def score(source: Item, target: Item) -> int:
-        return int.from_bytes(hashlib.blake2b(f"{source.id}\n{target.id}".encode(), digest_size=6).digest())
+    def score(*pair: Item) -> int:
+        return int.from_bytes(hashlib.blake2b("\n".join(item.id for item in pair).encode(), digest_size=6).digest())
 
     return lambda start, stop: np.array([[score(a, b) for b in items] for a in items[start:stop]], dtype=np.float64)
 

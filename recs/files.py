@@ -43,6 +43,5 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"{target}: cannot be written: {error.strerror or error}. What was there before is untouched."
-        ) from error
+        why = error.strerror or error
+        raise OutputError(f"{target}: cannot be written: {why}. What was there before is untouched.") from error

@@ -16,12 +16,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from recs.embeddings import IntArray
-from recs.neighbors import Mask
-
-Float64Array = npt.NDArray[np.float64]
+from recs.neighbors import BoolArray, Float64Array, Mask
 
 DECIMALS = 4
 _CANDIDATES = 100  # of each row
@@ -46,9 +43,6 @@ class Signal(Protocol):
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
         """Return the similarities of some rows with some columns, or with all."""
-
-    def pairs(self, row: int, columns: IntArray) -> Float64Array:
-        """Return the similarities of one row with some columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,12 +78,8 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
     """
     n = len(ids)
     depth = min(depth, max(n - 1, 0))
-    fused = Fused(
-        np.full((n, depth), -1, np.int64),
-        np.full((n, depth), np.nan),
-        np.full((n, depth, len(signals)), np.nan),
-        np.full((n, depth, len(signals)), np.nan),
-    )
+    parts = np.full((n, depth, len(signals)), np.nan)
+    fused = Fused(np.full((n, depth), -1, np.int64), np.full((n, depth), np.nan), parts, parts.copy())
     if not depth:
         return fused
     if n <= _SAMPLE:
@@ -109,29 +99,27 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
             columns = np.flatnonzero(wanted[place])
             values = np.empty((len(columns), len(signals)))
             for k, signal in enumerate(signals):
-                values[:, k] = blocks[k][place, columns] if k in blocks else signal.pairs(row, columns)
-            parts = scale.parts(row, columns, values)
-            scores = np.round(parts.sum(axis=1), DECIMALS) + 0.0
+                values[:, k] = blocks[k][place, columns] if k in blocks else signal.block(rows[[place]], columns)[0]
+            of_row = scale.parts(row, columns, values)
+            scores = np.round(of_row.sum(axis=1), DECIMALS) + 0.0
             best = np.argsort(-scores, kind="stable")[:depth]
             fused.indices[row, : len(best)] = columns[best]
             fused.scores[row, : len(best)] = scores[best]
-            fused.parts[row, : len(best)] = parts[best]
+            fused.parts[row, : len(best)] = of_row[best]
             fused.values[row, : len(best)] = values[best]
     return fused
 
 
-def _best(scores: Float64Array, k: int) -> npt.NDArray[np.bool_]:
+def _best(scores: Float64Array, k: int) -> BoolArray:
     """Return which columns hold the k best scores of a row, equals of the last in the order of columns; never -inf."""
     n = scores.shape[1]
     allowed = scores > -np.inf
     if n <= k:
         return allowed
     kth = np.partition(scores, n - k, axis=1)[:, n - k, None]
-    above = scores > kth
+    above, equal = scores > kth, scores == kth
     room = k - above.sum(axis=1, keepdims=True)
-    equal = scores == kth
-    best: npt.NDArray[np.bool_] = (above | (equal & (np.cumsum(equal, axis=1) <= room))) & allowed
-    return best
+    return np.asarray((above | (equal & (np.cumsum(equal, axis=1) <= room))) & allowed)
 
 
 class _Held:
@@ -145,9 +133,6 @@ class _Held:
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
         return np.asarray(self._matrix[rows] if columns is None else self._matrix[np.ix_(rows, columns)])
-
-    def pairs(self, row: int, columns: IntArray) -> Float64Array:
-        return np.asarray(self._matrix[row, columns])
 
 
 class _Scale:
@@ -170,9 +155,9 @@ class _Scale:
 
     def _deviation(self, moments: tuple[Float64Array, Float64Array], kept: Sequence[int] | None = None) -> Float64Array:
         """Return the deviation of the weighted sum of some signals, or of all, for each item."""
-        weights = (
-            self._weights if kept is None else np.where(np.isin(np.arange(len(self._weights)), kept), self._weights, 0)
-        )
+        weights = self._weights.copy()
+        if kept is not None:
+            weights[np.setdiff1d(np.arange(len(weights)), kept)] = 0
         variances = np.einsum("k,ikl,l->i", weights, moments[1], weights)
         variances = (len(variances) * variances + _PRIOR * variances.mean()) / (len(variances) + _PRIOR)
         return np.sqrt(np.where(variances > 0, variances, 1))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, overload
+from typing import Any, Literal
 
 from recs.errors import SourceError
 
@@ -168,22 +168,13 @@ class Collection(Sequence[Item]):
     def __iter__(self) -> Iterator[Item]:
         return iter(self.items)
 
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Item]: ...
-    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+    def __getitem__(self, index: Any) -> Any:
         return self.items[index]
 
     @property
     def public(self) -> tuple[Item, ...]:
         """The items that may be shown, sorted by id: the canonical order of every computation."""
-        return public_items(self.items)
-
-
-def public_items(items: Iterable[Item]) -> tuple[Item, ...]:
-    """Return the items that may be shown, sorted by id."""
-    return tuple(sorted((item for item in items if item.is_public), key=lambda item: item.id))
+        return tuple(sorted((item for item in self.items if item.is_public), key=lambda item: item.id))
 
 
 @dataclass(frozen=True, slots=True)

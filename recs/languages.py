@@ -6,10 +6,11 @@ import hashlib
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
+from recs.cache import Cache
 from recs.items import Item
 
 _log = logging.getLogger(__name__)
@@ -38,13 +39,6 @@ zh zho chi chinese mandarin cn,zu
 _CODES = {name: names.split()[0] for names in _LANGUAGES.split(",") for name in names.split()}
 
 
-class RecordStore(Protocol):
-    """Where guesses are kept between runs; `recs.Cache` is one."""
-
-    def get_chunks(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes]: ...
-    def put_chunks(self, records: Mapping[bytes, bytes]) -> None: ...
-
-
 def primary_language(code: str | None) -> str | None:
     """Return the ISO 639-1 code of a language code or English name: "pt" for "pt-BR", "por" and "Portuguese".
 
@@ -54,7 +48,7 @@ def primary_language(code: str | None) -> str | None:
     return _CODES.get(found[0]) if found else None
 
 
-def item_languages(items: Sequence[Item], store: RecordStore | None = None) -> list[str | None]:
+def item_languages(items: Sequence[Item], store: Cache | None = None) -> list[str | None]:
     """Return the language of each item: declared, or guessed where the guess is sure; None where it is not.
 
     Cost: about a millisecond an item without a declared language and not in `store`, and a second to load the guesser.
@@ -62,10 +56,8 @@ def item_languages(items: Sequence[Item], store: RecordStore | None = None) -> l
     languages = [primary_language(item.lang) for item in items]
     unknown = [i for i, language in enumerate(languages) if language is None and len(items[i].text) >= _SHORTEST]
     samples = {i: items[i].text[:_LONGEST] for i in unknown}
-    keys = {
-        i: hashlib.sha256(f"{_VERSION}\n{sample}".encode("utf-8", "replace")).digest()[:20]
-        for i, sample in samples.items()
-    }
+    texts = {i: f"{_VERSION}\n{sample}".encode("utf-8", "replace") for i, sample in samples.items()}
+    keys = {i: hashlib.sha256(text).digest()[:20] for i, text in texts.items()}
     known = dict(store.get_chunks(list(keys.values()))) if store is not None else {}
     made: dict[bytes, bytes] = {}
     for i, sample in samples.items():
@@ -86,13 +78,10 @@ def uncovered_note(languages: Iterable[str | None], covered: Sequence[str], mode
     foreign = Counter(language for language in languages if language and language not in covered)
     if not covered or not foreign:
         return None
-    listed = ", ".join(
-        f"{count} in {language!r}" for language, count in sorted(foreign.items(), key=lambda p: (-p[1], p[0]))
-    )
-    return (
-        f"{model} was trained for {', '.join(covered)}; of the items {listed}. Their lists will be poor: "
-        "choose a multilingual model with --model."
-    )
+    most = sorted(foreign.items(), key=lambda pair: (-pair[1], pair[0]))
+    listed = ", ".join(f"{count} in {language!r}" for language, count in most)
+    advice = "Their lists will be poor: choose a multilingual model with --model."
+    return f"{model} was trained for {', '.join(covered)}; of the items {listed}. {advice}"
 
 
 def _guess(sample: str) -> str:

@@ -165,10 +165,9 @@ class DenseScores:
             raise OptionError(f"similarity is {similarity!r}, expected one of {', '.join(SIMILARITIES)}.")
         self._keys = np.asarray(vectors)
         self._queries = self._keys if queries is None else np.asarray(queries)
-        if self._keys.ndim != 2 or self._queries.ndim != 2 or self._keys.shape[1] != self._queries.shape[1]:
-            raise EmbeddingError(
-                f"vectors of shape {self._keys.shape}, queries of shape {self._queries.shape}; expected (n, d), (q, d)."
-            )
+        of_keys, of_queries = self._keys.shape, self._queries.shape
+        if len(of_keys) != 2 or len(of_queries) != 2 or of_keys[1] != of_queries[1]:
+            raise EmbeddingError(f"vectors of shape {of_keys}, queries of shape {of_queries}; expected (n, d), (q, d).")
         self.shape = (len(self._queries), len(self._keys))
         self._similarity, self._decimals = similarity, decimals
         euclidean = similarity == "euclidean"
@@ -261,7 +260,7 @@ class _Blocks:
 
     def __init__(self, scores: DenseScores, width: int, device: str | None) -> None:
         q, self._n = scores.shape
-        self._width, self._xp, self._device = width, _torch(device), device
+        self._width, self._xp, self._device = width, _torch(device) if device is not None else np, device
         self.rows = max(1, min(q, _block_rows(self._n)))
         if device is not None:
             scores.error += 1.5 * self._product_error(scores.keys32.shape[1])  # of both lengths
@@ -304,10 +303,7 @@ class _Blocks:
         return 2.0**-6
 
 
-def _torch(device: str | None) -> Any:
-    """Return the module that computes on a device: numpy without one."""
-    if device is None:
-        return np
+def _torch(device: str) -> Any:
     try:
         import torch
     except ImportError:

@@ -18,9 +18,10 @@ from recs.embed import embed_items, open_cache
 from recs.embedder import Embedder, Overflow, Progress
 from recs.embeddings import Embeddings
 from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError, SourceError
-from recs.fusion import Float64Array, Fused, Signal, fuse
+from recs.fusion import Fused, Signal, fuse
 from recs.items import Collection, Item, Match, ScoreScale
 from recs.languages import item_languages, uncovered_note
+from recs.neighbors import Float64Array
 from recs.readers import Source, read_items
 from recs.registry import registry_row
 from recs.rules import DEMOTION, NO_RULES, Pick, Ranking, Rules, Similar, arrange
@@ -186,15 +187,18 @@ def related_items(
         picks = _kept(items, picks, candidates, known, k=k)
         notes.append(_changes(items, picks, known))
     explainer = Explainer(items, ranked.signals, ranked.embeddings, ranked.fused) if why else None
-    lists: dict[str, tuple[Match, ...]] = {}
-    for row, item in enumerate(items):
-        whys = [explainer.explain(row, pick.row, pick.score) if explainer else None for pick in picks[row]]
-        pairs = zip(picks[row], whys, strict=True)
-        lists[item.id] = tuple(Match(items[p.row].id, p.score, p.via, p.reasons, reason) for p, reason in pairs)
+    explain = explainer.explain if explainer else lambda *_: None
+    lists = {
+        item.id: tuple(
+            Match(items[pick.row].id, pick.score, pick.via, pick.reasons, explain(row, pick.row, pick.score))
+            for pick in picks[row]
+        )
+        for row, item in enumerate(items)
+    }
     return RelatedLists(
         lists=lists,
         items={item.id: item for item in items},
-        model=_model(ranked.embeddings),
+        model=ranked.model,
         score=_TUNED_SCALE if learned is not None else ranked.scale,
         config={"k": k, "signals": ranked.used, "overflow": overflow, **rules.changed()},
         counts=_counts(collection, ranked.embeddings, lists, k),
@@ -230,6 +234,13 @@ class RankedItems:
     def used(self) -> list[str]:
         """The names of the signals."""
         return [signal.name for signal in self.signals]
+
+    @property
+    def model(self) -> dict[str, object] | None:
+        """Name, fingerprint, dim and similarity of the model."""
+        found = self.embeddings
+        names = ("fingerprint", "dim", "similarity")
+        return {"name": found.model, **{name: getattr(found, name) for name in names}} if found is not None else None
 
     @property
     def fingerprint(self) -> str:
@@ -276,7 +287,9 @@ def rank_items(
     if not set(names) & {"dense", "passages"}:
         embeddings = None
     if embeddings is not None:
-        notes += _language_notes(languages, embeddings.model, options.get("embedder"))
+        embedder, row = options.get("embedder"), registry_row(embeddings.model)[1]
+        covered = embedder.spec.languages if isinstance(embedder, Embedder) else row.languages if row else ()
+        notes += filter(None, [uncovered_note(languages, covered, embeddings.model)])
     fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items, languages))
     return RankedItems(made, fused, languages, embeddings, notes)
 
@@ -287,14 +300,6 @@ def _signal_names(signals: str | Sequence[str]) -> tuple[str, ...]:
     if not names or not set(asked) <= {*SIGNALS, "auto"}:
         raise OptionError(f"signals is {signals!r}, expected auto, or some of {', '.join(SIGNALS)}.")
     return names
-
-
-def _language_notes(languages: Sequence[str | None], model: str, embedder: Embedder | str | None) -> list[str]:
-    """Say which languages the model was not trained for."""
-    row = registry_row(model)[1]
-    covered = embedder.spec.languages if isinstance(embedder, Embedder) else row.languages if row else ()
-    note = uncovered_note(languages, covered, model)
-    return [note] if note else []
 
 
 def _probability(scores: Float64Array) -> Float64Array:
@@ -414,13 +419,6 @@ def _changes(items: Sequence[Item], picks: Sequence[Sequence[Pick]], known: Mapp
     shown = {item.id: [items[pick.row].id for pick in picks[row]] for row, item in enumerate(items)}
     changed = sum(before.get(name) != ids for name, ids in shown.items())
     return f"{changed} of {len(shown)} lists are new or changed; {len(set(before) - set(shown))} items are gone"
-
-
-def _model(embeddings: Embeddings | None) -> Mapping[str, object] | None:
-    if embeddings is None:
-        return None
-    named = {name: getattr(embeddings, name) for name in ("fingerprint", "dim", "similarity")}
-    return {"name": embeddings.model, **named}
 
 
 def _counts(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from recs.embeddings import Embeddings, FloatArray, IntArray, Similarity, unit_rows
-from recs.fusion import Float64Array, Signal
+from recs.fusion import Signal
 from recs.items import Item
 from recs.lexical import item_terms
+from recs.neighbors import Float64Array
 
 TERM_SIGNALS = ("terms", "mentions")
 """The signals that need no model, by name."""
@@ -66,9 +67,6 @@ class _Products:
         right = self._columns if columns is None else self._right[columns].T.tocsr()
         return np.asarray((self._left[rows] @ right).toarray())
 
-    def pairs(self, row: int, columns: IntArray) -> Float64Array:
-        return np.asarray((self._left[[row]] @ self._right[columns].T).toarray()[0])
-
 
 class _Dense:
     """The model's own similarity of the items' vectors; for cosine after the mean of the collection was taken out."""
@@ -86,9 +84,6 @@ class _Dense:
             products = -np.sqrt(np.maximum(self._squares[rows, None] + self._squares[others] - 2 * products, 0))
         return np.asarray(products)
 
-    def pairs(self, row: int, columns: IntArray) -> Float64Array:
-        return np.asarray(self.block(np.array([row]), columns)[0])
-
 
 class Passages:
     """The similarity of the two chunks, one of each item, that are most alike."""
@@ -97,9 +92,8 @@ class Passages:
 
     def __init__(self, vectors: FloatArray, rows: IntArray, similarity: Similarity) -> None:
         self._chunks = _Dense(vectors, similarity)
-        counts = np.bincount(rows)
-        self._starts = np.cumsum(counts) - counts
-        self._counts = counts
+        self._counts = np.bincount(rows)
+        self._starts = np.cumsum(self._counts) - self._counts
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
         columns = np.arange(len(self._counts)) if columns is None else columns
@@ -116,9 +110,6 @@ class Passages:
             best[start:stop] = np.maximum.reduceat(pairs, our_starts[start:stop] - our_starts[start], axis=0)
             start = stop
         return best
-
-    def pairs(self, row: int, columns: IntArray) -> Float64Array:
-        return np.asarray(self.block(np.array([row]), columns)[0])
 
     def best_pair(self, row: int, column: int) -> tuple[int, int]:
         """Return the two chunks, one of each item, that are most alike."""

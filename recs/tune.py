@@ -15,10 +15,10 @@ import numpy as np
 from recs.embeddings import IntArray
 from recs.errors import MissingDependencyError, SourceError
 from recs.evaluate import DEPTH, FEW_SOURCES, Judgments, judged_sources, with_judgments
-from recs.fusion import Float64Array
 from recs.items import Collection, Item
 from recs.links import hide_links
 from recs.metrics import Estimate, bootstrap, ndcg
+from recs.neighbors import Float64Array
 from recs.related import RankedItems, rank_items
 from recs.tuned import Tuned, inbound_feature, pair_features
 

@@ -17,8 +17,9 @@ import numpy as np
 from recs.embeddings import IntArray
 from recs.errors import OptionError, SourceError
 from recs.files import write_atomically
-from recs.fusion import Float64Array, Fused
+from recs.fusion import Fused
 from recs.items import Item
+from recs.neighbors import Float64Array
 from recs.readers.dates import parse_date
 
 SCHEMA = "recs.tuned/1"

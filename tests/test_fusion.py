@@ -27,9 +27,6 @@ class Table:
     def block(self, rows, columns):
         return self.matrix[rows] if columns is None else self.matrix[np.ix_(rows, columns)]
 
-    def pairs(self, row, columns):
-        return self.matrix[row, columns]
-
 
 def random_signals(seed, n, *, symmetric=(True, False, True)):
     generator = np.random.default_rng(seed)

@@ -432,7 +432,7 @@ def test_read_items_skips_and_reports_what_has_no_text():
         ("p.json", " \n ", "empty"),
         ("p.json", '[{"id": "a", "text": "b"}, {"id"', r"p\.json: ends in the middle of JSON at line 1.* truncated"),
         ("p.json", '[\n{"id": a}]', r"p\.json: not JSON at line 2, column 8"),
-        ("p.json", "7", "holds a JSON number, expected a list"),
+        ("p.json", "7", "holds JSON of type int, expected a list"),
         ("p.json", '{"meta": 1}', "an object with 'meta'; expected a list"),
         ("p.json", "[" * 100_000, "p.json: "),
         ("p.json", b'["caf\xe9"]', r"p\.json: line 1, byte 5 \(0xe9\) is not UTF-8"),

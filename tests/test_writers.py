@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import random
+from importlib.resources import files
 
 import pytest
 from standins import make_embedder, make_records
@@ -10,8 +11,9 @@ from standins import make_embedder, make_records
 from recs import Item, Match, RelatedLists, load_related, related_items
 from recs.errors import OptionError
 from recs.items import ScoreScale
-from recs.writers import FORMATS, related_schema, render_related, write_related
+from recs.writers import FORMATS, render_related, write_related
 
+SCHEMA = json.loads((files("recs") / "writers" / "related.schema.json").read_text(encoding="utf-8"))
 NAMES = ["a/b", "quote\"'", "new\nline", "émoji 🚲", "\u2028", "עברית", "0", "=1+1"]
 
 
@@ -42,7 +44,7 @@ def real():
 
 def _valid(document):
     jsonschema = pytest.importorskip("jsonschema")
-    return jsonschema.Draft202012Validator(related_schema()).is_valid(document)
+    return jsonschema.Draft202012Validator(SCHEMA).is_valid(document)
 
 
 @pytest.mark.parametrize("signals", ["dense", "terms"])
@@ -54,7 +56,7 @@ def test_render_json_is_valid_under_the_schema(signals):
 
 def test_schema_is_itself_valid():
     jsonschema = pytest.importorskip("jsonschema")
-    jsonschema.Draft202012Validator.check_schema(related_schema())
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
 @pytest.mark.parametrize(

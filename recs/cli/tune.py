@@ -38,9 +38,7 @@ def command(source: str, output: Path | None, judgments: Path | None, quiet: boo
         say(f"  gain   {estimate(tuning.gain, sign=True)}")
     if tuning.tuned is None:
         if output:
-            raise OutputError(
-                f"{output}: not written: the gain cannot be told from none, and the ranking is good as it is."
-            )
+            raise OutputError(f"{output}: not written: the gain cannot be told from none; keep the ranking as it is.")
         say("no gain that could be told from none: keep the ranking as it is")
         return
     if output:

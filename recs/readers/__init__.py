@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
@@ -99,13 +98,11 @@ def read_items(
     removed: Mapping[str, int] = {}
     if boilerplate == "remove":
         cleaned = remove_boilerplate([item.text for item in items], [item.series for item in items])
-        pairs = zip(items, cleaned.texts, strict=True)
-        items = [item if item.text == text else replace(item, text=text) for item, text in pairs]
+        items = [replace(item, text=text) for item, text in zip(items, cleaned.texts, strict=True)]
         removed = cleaned.removed
     elif boilerplate != "keep":
         raise OptionError(f"boilerplate is {boilerplate!r}, expected remove or keep.")
-    items = resolve_links(items)
-    return Collection(tuple(items), name, tuple(skipped), dict(Counter(reader.ignored)), removed)
+    return Collection(tuple(resolve_links(items)), name, tuple(skipped), dict(reader.ignored), removed)
 
 
 def read_records(path: Path) -> Iterator[object]:
@@ -175,9 +172,8 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
         raise SourceError(f"{source}: cannot be read as {format}; give the path of a {format}.")
     text = read_text(data, source)
     if "\0" in text:
-        raise SourceError(
-            f"{source}: line {text.count(chr(10), 0, text.index(chr(0))) + 1} holds a NUL byte; not a text file."
-        )
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise SourceError(f"{source}: line {line} holds a NUL byte; not a text file.")
     if format is None and text.lstrip().startswith("<"):
         raise SourceError(f"{source}: XML or HTML, which is not read yet; expected JSON, CSV, Parquet or Markdown.")
     if format is None and Path(source).suffix.lower() in MARKDOWN_SUFFIXES:

@@ -120,16 +120,26 @@ def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
     start = re.match(_LEAD, text).end()  # type: ignore[union-attr]  # (matches the empty string too)
     fenced = _FENCE.match(text, start)
     if fenced:
-        parse = _yaml if fenced["fence"] == "---" else _toml
-        matter, body = parse(fenced["matter"], where), text[fenced.end() :]
+        kind, stop = "YAML" if fenced["fence"] == "---" else "TOML", fenced.end()
     elif _JSON.match(text, start):
-        matter, body = _json(text[start:], where)
+        kind = "JSON"
     elif other := _OTHER_FENCE.match(text, start):
         raise SourceError(
             f"{where}: its front matter, from {other[0].strip()[:40]!r}, has no end; expected two lines --- or +++."
         )
     else:
         return _named(text, start)
+    matter: Any
+    try:
+        if fenced:
+            matter = (
+                _yaml(fenced["matter"]) if kind == "YAML" else tomllib.loads(fenced["matter"].replace("\r\n", "\n"))
+            )
+        else:
+            matter, stop = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{where}: its front matter is not {kind} ({error}).") from error
+    body = text[stop:]
     if matter is None:
         return {}, body
     if not isinstance(matter, Mapping):
@@ -148,22 +158,21 @@ def _named(text: str, start: int) -> tuple[Mapping[str, Any], str]:
     return (matter, text[end:]) if known else ({}, text)
 
 
-def _yaml(text: str, where: str) -> Any:
+def _yaml(text: str) -> Any:
+    """Return what a YAML text holds; `ValueError` for what is none."""
     import yaml
 
+    depth = 0
     try:
-        depth = 0
         for event in yaml.parse(text, Loader=_yaml_loader()):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:  # the parser written in C overruns its stack
                 raise ValueError("nested too deeply")
         return yaml.load(text, Loader=_yaml_loader())  # noqa: S506  (makes strings, lists and dicts only)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 2}" if mark else ""
-        raise SourceError(
-            f"{where}: its front matter is not YAML{line} ({getattr(error, 'problem', None) or error})."
-        ) from error
+        line = f"line {mark.line + 2}: " if mark else ""
+        raise ValueError(f"{line}{getattr(error, 'problem', None) or error}") from error
 
 
 @cache
@@ -187,18 +196,3 @@ def _yaml_loader() -> Any:
             return mapping
 
     return Loader
-
-
-def _toml(text: str, where: str) -> Any:
-    try:
-        return tomllib.loads(text.replace("\r\n", "\n"))
-    except (ValueError, RecursionError) as error:
-        raise SourceError(f"{where}: its front matter is not TOML ({error}).") from error
-
-
-def _json(text: str, where: str) -> tuple[Any, str]:
-    try:
-        matter, stop = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError) as error:
-        raise SourceError(f"{where}: its front matter is not JSON ({error}).") from error
-    return matter, text[stop:]

@@ -24,10 +24,8 @@ def read_text(data: bytes, source: str) -> str:
         text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SourceError(
-            f"{source}: line {line}, byte {error.start} (0x{data[error.start]:02x}) is not {encoding.upper()}; "
-            "convert the file to UTF-8."
-        ) from error
+        place = f"line {line}, byte {error.start} (0x{data[error.start]:02x})"
+        raise SourceError(f"{source}: {place} is not {encoding.upper()}; convert the file to UTF-8.") from error
     if not text.strip():
         raise SourceError(f"{source}: empty; expected items.")
     return text
@@ -42,7 +40,7 @@ def json_records(text: str, source: str) -> Iterator[tuple[str, object]]:
     if isinstance(document, Mapping):
         document = _list_in(document, source)
     if not isinstance(document, list):
-        raise SourceError(f"{source}: holds a JSON {_kind(document)}, expected a list of items.")
+        raise SourceError(f"{source}: holds JSON of type {type(document).__name__}, expected a list of items.")
     for number, record in enumerate(document, 1):
         yield f"{source}: item {number}", record
 
@@ -88,18 +86,13 @@ def _problem(error: ValueError, text: str, *, one_line: bool = False) -> str:
 
 
 def _list_in(document: Mapping[str, Any], source: str) -> list[object]:
-    folded = {name.casefold(): name for name in document}
+    folded = {name.casefold(): value for name, value in document.items()}
     for name in _LISTS:
-        if isinstance(document.get(folded.get(name, "")), list):
-            found: list[object] = document[folded[name]]
+        if isinstance(folded.get(name), list):
+            found: list[object] = folded[name]
             return found
     keys = ", ".join(repr(name) for name in list(document)[:8]) or "no keys"
     raise SourceError(
         f"{source}: an object with {keys}; expected a list, or its posts under 'items' or 'posts'"
         " (one line of JSON Lines is read with --input-format jsonl)."
     )
-
-
-def _kind(value: object) -> str:
-    kinds = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
-    return kinds.get(type(value), "value")

@@ -48,10 +48,9 @@ def csv_records(text: str, source: str, *, delimiter: str | None = None) -> Iter
 
 def _without_empty_end(cells: list[str], least: int) -> list[str]:
     """Return cells without the empty ones at their end, but at least so many: spreadsheets write commas too many."""
-    stop = len(cells)
-    while stop > least and not cells[stop - 1]:
-        stop -= 1
-    return cells[:stop]
+    while len(cells) > least and not cells[-1]:
+        cells = cells[:-1]
+    return cells
 
 
 def parquet_records(path: Path, source: str) -> Iterator[tuple[str, object]]:
@@ -77,9 +76,7 @@ def is_pandas(source: object) -> bool:
 def frame_records(frame: Any) -> Iterator[tuple[str, object]]:
     """Yield (position, record) of a data frame, without its index; `SourceError` for something else of pandas."""
     if not hasattr(frame, "itertuples"):
-        raise SourceError(
-            f"a {type(frame).__name__} of pandas is no source; expected a data frame, or a list (.tolist())."
-        )
+        raise SourceError(f"a {type(frame).__name__} of pandas is no source; expected a data frame or a list.")
     names = [str(name) for name in frame.columns]
     for number, row in enumerate(frame.itertuples(index=False, name=None), 1):
         yield f"data frame: row {number}", dict(zip(names, row, strict=True))

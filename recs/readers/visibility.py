@@ -14,19 +14,11 @@ from recs.readers.dates import parse_date
 _STATUS = ("status", "visibility", "poststatus", "state", "access", "privacy")
 _OPEN_IF_TRUE = ("published", "publish", "public", "live", "visible")
 _CLOSED_IF_TRUE: Mapping[str, Visibility] = {
-    "draft": "draft",
-    "unpublished": "draft",
-    "private": "private",
-    "unlisted": "unlisted",
-    "headless": "unlisted",
-    "hidden": "unlisted",
-    "passwordprotected": "private",
-    "expired": "private",
-    "deleted": "private",
-    "deletedat": "private",
-    "trashed": "private",
-    "trashedat": "private",
-    "archived": "unlisted",
+    **dict.fromkeys(("draft", "unpublished"), "draft"),
+    **dict.fromkeys(
+        ("private", "passwordprotected", "expired", "deleted", "deletedat", "trashed", "trashedat"), "private"
+    ),
+    **dict.fromkeys(("unlisted", "headless", "hidden", "archived"), "unlisted"),
     "scheduled": "scheduled",
 }
 _PASSWORDS = ("password", "postpassword")
@@ -37,9 +29,8 @@ _EXPIRY = ("expirydate", "expires", "expiresat", "unpublishdate")
 _WORDS: Mapping[str, Visibility] = {
     **dict.fromkeys(("public", "publish", "published", "live", "open", "visible", "active", "sent"), "public"),
     **dict.fromkeys(("draft", "pending", "auto-draft", "inherit", "unpublished", "in review", "review"), "draft"),
-    **dict.fromkeys(
-        ("private", "trash", "trashed", "deleted", "password", "members", "paid", "tiers", "internal"), "private"
-    ),
+    **dict.fromkeys(("private", "trash", "trashed", "deleted", "password", "internal"), "private"),
+    **dict.fromkeys(("members", "paid", "tiers"), "private"),
     **dict.fromkeys(("scheduled", "future"), "scheduled"),
     **dict.fromkeys(("unlisted", "hidden", "archived"), "unlisted"),
 }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recs.errors import OptionError
 from recs.files import write_atomically
@@ -47,9 +46,3 @@ def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: 
     path = Path(path)
     chosen = format or _SUFFIXES.get(path.suffix.lower(), "json")
     write_atomically(path, render_related(lists, format=chosen).encode("utf-8"))
-
-
-def related_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the contract `recs.related/1`."""
-    schema: dict[str, Any] = json.loads(Path(__file__).with_name("related.schema.json").read_text(encoding="utf-8"))
-    return schema
