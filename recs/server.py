@@ -6,13 +6,15 @@ import asyncio
 import base64
 import json
 import re
+import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,11 +32,12 @@ try:
     from fastapi.responses import FileResponse
     from starlette.exceptions import HTTPException
     from starlette.requests import ClientDisconnect
+    from uvicorn import Config, Server
 except ImportError as error:
     raise MissingDependencyError("the server", "fastapi, uvicorn and prometheus-client", "serve") from error
 
-_T = TypeVar("_T")
 _HALF = re.compile("[\ud800-\udfff]")
+_OPTIONS = {"role", "instruction", "overflow", "dimensions"}
 # Larger bodies and replies are parsed and written on another thread, so that other clients are heard meanwhile.
 _INLINE_BYTES, _INLINE_NUMBERS = 16_384, 16_384
 # How long a refused client may go on sending: closing at once would reset the connection and lose our reply.
@@ -84,23 +87,32 @@ def create_app(
         ("/metrics", service.metrics, "GET"),
     ):
         app.add_route(path, service.measured(path, endpoint), methods=[method])
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(HTTPException, _failed)
+    app.add_exception_handler(Exception, _failed)
     return app
+
+
+def run_app(app: FastAPI, bound: socket.socket, *, log_requests: bool) -> None:
+    """Serve at a bound socket until SIGTERM or SIGINT, then finish what is at work, for at most 30 seconds."""
+    options: dict[str, Any] = {"timeout_keep_alive": 65, "timeout_graceful_shutdown": 30, "ws": "none"}
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them once more when it has stopped
+        signal.signal(number, lambda *_: None)
+    Server(Config(app, log_config=None, access_log=log_requests, **options)).run(sockets=[bound])
 
 
 class _Error(Exception):
     """A reply that is an error, in OpenAI's form; `unread` where the client may still be sending."""
 
+    unread, retry_after = False, 1
+
     def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
-        self.status, self.unread, self.retry_after = status, False, 0
-        kind = "server_error" if status >= 500 else "invalid_request_error"
-        kind = "rate_limit_error" if status == 429 else kind
+        self.status = status
+        kind = {429: "rate_limit_error", 500: "server_error", 503: "server_error"}.get(status, "invalid_request_error")
         self.content = {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
     def response(self) -> Response:
-        headers = {"retry-after": str(self.retry_after)} if self.retry_after else None
+        headers = {"retry-after": str(self.retry_after)} if self.status == 429 else None
         return (_Lingering if self.unread else Response)(_dump(self.content), self.status, headers, "application/json")
 
 
@@ -147,8 +159,6 @@ class _Service:
         self.tokens = prometheus.Counter("recs_tokens", "Tokens embedded.", **shared)
         buckets = [1, 2, 4, 8, 16, 32, 64, 128, 256]
         self.jobs = prometheus.Histogram("recs_round_jobs", "Jobs embedded together.", buckets=buckets, **shared)
-        at_work = prometheus.Gauge("recs_requests_at_work", "Requests not answered yet.", **shared)
-        at_work.set_function(lambda: self.at_work)
         waiting = prometheus.Gauge("recs_waiting_tokens", "Tokens in the queue.", **shared)
         waiting.set_function(lambda: self.batcher.waiting)
 
@@ -188,7 +198,8 @@ class _Service:
             body = await self._body(request)
             asked = await _in_thread(len(body) > _INLINE_BYTES, lambda: ask(body))
             result = await self._embed(request, asked)
-            return await _in_thread(result.vectors.size > _INLINE_NUMBERS, lambda: write(asked, result))
+            response: Response = await _in_thread(result.vectors.size > _INLINE_NUMBERS, lambda: write(asked, result))
+            return response
         except ClientDisconnect as error:
             raise _Error(499, "the client went away.") from error
         finally:
@@ -201,31 +212,26 @@ class _Service:
             _need(
                 self.at_work <= self.limits.queue, f"{self.limits.queue} requests are at work; try again.", status=429
             )
-            if size <= limit:
-                size = 0
-                async with asyncio.timeout(self.limits.body_seconds):
-                    async for chunk in request.stream():
-                        size += len(chunk)
-                        if size > limit:
-                            break
-                        chunks.append(chunk)
-            _need(size <= limit, f"the body has {size:,} bytes or more; the limit is {limit:,}: send less.", status=413)
-        except TimeoutError as error:
-            raise _Error(408, f"the body was not here within {self.limits.body_seconds} seconds.") from error
-        except _Error as error:
-            error.unread = True
-            raise
+            _need(size <= limit, f"the body has {size:,} bytes; the limit is {limit:,}: send less.", status=413)
+            size = 0
+            async with asyncio.timeout(self.limits.body_seconds):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    _need(size <= limit, f"{size:,} bytes came; the limit is {limit:,}: send less.", status=413)
+                    chunks.append(chunk)
+        except (_Error, TimeoutError) as error:
+            refused = error if isinstance(error, _Error) else _Error(408, "the body was not here in time.")
+            refused.unread = True
+            raise refused from error
         return b"".join(chunks)
 
     async def _embed(self, request: Request, asked: _Asked) -> Embedded:
         try:
             futures = self.batcher.submit(asked.texts, asked.titles, asked.counts, asked.options)
-        except QueueFullError as error:
-            full = _Error(429, str(error))
-            full.retry_after = error.retry_after
-            raise full from error
         except RecsError as error:
-            raise _Error(503, str(error)) from error
+            refused = _Error(429 if isinstance(error, QueueFullError) else 503, str(error))
+            refused.retry_after = getattr(error, "retry_after", 1)
+            raise refused from error
         gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnected(request))
         done = asyncio.gather(*map(asyncio.wrap_future, futures))
         try:
@@ -239,19 +245,17 @@ class _Service:
             gone.cancel()
             done.cancel()
         vectors = np.concatenate([part.vectors for part in parts] or [np.zeros((0, asked.spec.dim), np.float32)])
-        return Embedded(vectors, *(list(chain.from_iterable(p[i] for p in parts)) for i in (1, 2)))
+        return Embedded(vectors, *(list(chain.from_iterable(part[i] for part in parts)) for i in (1, 2)))
 
     def _ask_openai(self, body: bytes) -> _Asked:
         asked = _parse(body)
         _need(isinstance(asked, dict), f"the body is {_kind(asked)}, expected an object with input and model.")
         model, given, form = asked.get("model"), asked.get("input"), asked.get("encoding_format") or "float"
-        _need(isinstance(model, str), f"model is {_kind(model)}, expected {self.id!r}.", "model")
-        self._check_model(model)
-        _need(form in ("float", "base64"), f"encoding_format is {_kind(form)}, not float or base64.", "encoding_format")
         texts = [given] if isinstance(given, str) else given
-        _need(
-            isinstance(texts, list) and texts, f"input is {_kind(given)}, expected a string or some strings.", "input"
-        )
+        _check(asked, "model", isinstance(model, str), repr(self.id))
+        self._check_model(model)
+        _check(asked, "encoding_format", form in ("float", "base64"), "float or base64")
+        _check(asked, "input", isinstance(texts, list) and texts, "a string or a list of strings")
         ids = all(isinstance(text, int | list) for text in texts)
         advice = "send the text itself, as strings (LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))."
         _need(not ids, f"input is token ids, and nothing says of which tokenizer; {advice}", "input")
@@ -260,9 +264,8 @@ class _Service:
 
     def _ask_truss(self, body: bytes) -> _Asked:
         given = _parse(body)
-        names = given.keys() & {"input", "texts", "items"} if isinstance(given, dict) else set()
-        asked = given if len(names) == 1 else {"input": given}
-        known = names if len(names) == 1 else {"input"}
+        known = given.keys() & {"input", "texts", "items"} if isinstance(given, dict) else set()
+        asked, known = (given, known) if len(known) == 1 else ({"input": given}, {"input"})
         content = asked[next(iter(known))]
         texts = content if isinstance(content, list) else [content]
         titles = [""] * len(texts)
@@ -279,21 +282,21 @@ class _Service:
         self, texts: list[str], titles: list[str], asked: dict[str, Any], known: set[str], *, binary: bool
     ) -> _Asked:
         """Check texts and options, and count the tokens."""
-        limits, own = self.limits, self.embedder.spec
-        came = len(texts)
+        limits, own, came = self.limits, self.embedder.spec, len(texts)
         _need(
             came <= limits.items, f"{came:,} texts came; the limit is {limits.items:,} a request.", "input", status=413
         )
         for number, (text, title) in enumerate(zip(texts, titles, strict=True)):
             if not isinstance(text, str) or not (text.strip() or title.strip()) or _HALF.search(text + title):
-                what = f"input {number} is {_kind(text)}"
-                raise _Error(400, f"{what}, expected text: not empty, no half of a surrogate pair.", "input")
-        role, instruction, overflow, dim = map(asked.get, ("role", "instruction", "overflow", "dimensions"))
-        for name, value in (("role", role), ("instruction", instruction), ("overflow", overflow)):
-            _need(isinstance(value or "", str), f"{name} is {_kind(value)}, expected a string.", name)
-        role, overflow, dim = role or "document", overflow or self.overflow, own.dim if dim is None else dim
-        _need(overflow in OVERFLOWS, f"overflow is {_kind(overflow)}, not one of {', '.join(OVERFLOWS)}.", "overflow")
-        _need(type(dim) is int, f"dimensions is {_kind(dim)}, expected an integer.", "dimensions")
+                message = f"input {number} is {_kind(text)}, expected text: not empty, no half of a surrogate pair."
+                raise _Error(400, message, "input")
+        role, overflow = asked.get("role") or "document", asked.get("overflow") or self.overflow
+        instruction, dim = asked.get("instruction"), asked.get("dimensions")
+        dim = own.dim if dim is None else dim
+        _check(asked, "role", isinstance(role, str), "a string")
+        _check(asked, "instruction", isinstance(instruction, str | None), "a string")
+        _check(asked, "overflow", overflow in OVERFLOWS, f"one of {', '.join(OVERFLOWS)}")
+        _check(asked, "dimensions", type(dim) is int, "an integer")
         spec, prompt = cut_model(own, dim), self.embedder.prompt(role, instruction)
         headings = (prompt + title + "\n\n" if title else prompt for title in titles)
         counts = self.embedder.count_tokens([heading + text for heading, text in zip(headings, texts, strict=True)])
@@ -305,58 +308,53 @@ class _Service:
             status=413,
         )
         if overflow == "error":
-            longest = max(range(len(texts)), key=counts.__getitem__, default=None)
-            if longest is not None and counts[longest] > spec.max_tokens:
-                raise _Error(
-                    400,
-                    f"input {longest} has {counts[longest]:,} tokens and {spec.max_tokens:,} fit the context window of "
-                    f'{self.id}; send less, or "overflow": "chunk" (the mean of its chunks) or "truncate".',
-                    "input",
-                    "context_length_exceeded",
-                )
+            number, longest = max(enumerate(counts), key=lambda pair: pair[1], default=(0, 0))
+            _need(
+                longest <= own.max_tokens,
+                f"input {number} has {longest:,} tokens and {own.max_tokens:,} fit the context window of {self.id}; "
+                'send less, or "overflow": "chunk" (the mean of its chunks) or "truncate".',
+                "input",
+                code="context_length_exceeded",
+            )
             overflow = "chunk"  # they all fit: one call can embed them with those of others that need chunks
-        ignored = sorted(asked.keys() - known - {"role", "instruction", "overflow", "dimensions"})
+        ignored = sorted(asked.keys() - known - _OPTIONS)
         report = {"fingerprint": spec.fingerprint, "role": role, "ignored": ignored}
-        options = Options(role, instruction, cast(Overflow, overflow), None if spec is own else dim)
+        options = Options(role, instruction, overflow, None if spec is own else dim)
         return _Asked(texts, titles, counts, options, spec, report, binary)
 
     def _openai(self, asked: _Asked, result: Embedded) -> Response:
-        tokens = sum(asked.counts)
         if asked.binary:
             rows = [f'"{base64.b64encode(row.tobytes()).decode()}"' for row in result.vectors.astype("<f4")]
         else:
             rows = _decimal(result.vectors)
         data = [f'{{"object":"embedding","index":{i},"embedding":{row}}}' for i, row in enumerate(rows)]
-        rest = {
-            "model": self.id,
-            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-            "recs": asked.report | {"chunks": result.chunks, "tokens_lost": result.lost},
-        }
-        return _reply(f'{{"object":"list","data":[{",".join(data)}],{_dump(rest)[1:]}')
+        usage = {"prompt_tokens": sum(asked.counts), "total_tokens": sum(asked.counts)}
+        report = asked.report | {"chunks": result.chunks, "tokens_lost": result.lost}
+        rest = _dump({"model": self.id, "usage": usage, "recs": report})
+        return _reply(f'{{"object":"list","data":[{",".join(data)}],{rest[1:]}')
 
     def _truss(self, asked: _Asked, result: Embedded) -> Response:
         report = asked.report | {"chunks": sum(result.chunks), "tokens_lost": sum(result.lost)}
-        return _reply(f"[{','.join(_decimal(result.vectors))}]", {"recs-report": _dump(report)})
+        return _reply(f"[{','.join(_decimal(result.vectors))}]", headers={"recs-report": _dump(report)})
 
     # Everything else.
 
     def _check_model(self, name: str) -> None:
-        known = name.lower() in self.names
         message = f"no model {name[:200]!r} here; this server has {self.id!r}."
-        _need(known, message, "model", status=404, code="model_not_found")
+        _need(name.lower() in self.names, message, "model", status=404, code="model_not_found")
 
     async def models(self, request: Request) -> Response:
         one = request.path_params.get("model")
         if one is not None:
             self._check_model(one)
-        described = asdict(self.embedder.spec)
+        spec = self.embedder.spec
+        described = asdict(spec)
         for name in ("name", "folder", "loader", "transformer"):
             del described[name]
-        described |= {"roles": sorted({*ROLES, *self.embedder.spec.prompts}), "overflow": self.overflow}
-        described |= {"precision": self.embedder.precision, "limits": asdict(self.limits)}
-        described["tokenizer"] = self.embedder.spec.folder is not None
+        described |= {"roles": sorted({*ROLES, *spec.prompts}), "precision": self.embedder.precision}
+        described |= {"overflow": self.overflow, "limits": asdict(self.limits), "tokenizer": spec.folder is not None}
         model = {"id": self.id, "object": "model", "created": 0, "owned_by": "recs", "recs": described}
-        return _reply(_dump({"object": "list", "data": [model]} if one is None else model))
+        return _reply({"object": "list", "data": [model]} if one is None else model)
 
     async def tokenizer(self, _: Request) -> Response:
         spec = self.embedder.spec
@@ -365,16 +363,16 @@ class _Service:
         return FileResponse(spec.folder / spec.transformer / "tokenizer.json")
 
     async def related_to(self, request: Request) -> Response:
-        item = request.path_params.get("id") or request.query_params.get("id")
-        if self.related is None:
+        item: str = request.path_params.get("id") or request.query_params.get("id") or ""
+        lists = self.related
+        if lists is None:
             raise _Error(404, "no related lists are loaded; start the server with --related FILE.")
         _need(item, "say of which item: /related?id=ID or /related/ID.", "id")
-        _need(item in self.related, f"no list for the id {item!r:.200}.", "id", status=404)
-        found = {"id": item, "related": self.related[str(item)]}
-        return _reply(_dump(found | {"score": self.related.score, "model": self.related.model}))
+        _need(item in lists, f"no list for the id {item!r:.200}.", "id", status=404)
+        return _reply({"id": item, "related": lists[item], "score": lists.score, "model": lists.model})
 
     async def health(self, _: Request) -> Response:
-        return _reply(_dump({"status": "ok", "model": self.id, "fingerprint": self.embedder.spec.fingerprint}))
+        return _reply({"status": "ok", "model": self.id, "fingerprint": self.embedder.spec.fingerprint})
 
     async def metrics(self, _: Request) -> Response:
         return Response(prometheus.generate_latest(self.registry), media_type=prometheus.CONTENT_TYPE_LATEST)
@@ -385,7 +383,11 @@ def _need(held: object, message: str, param: str | None = None, *, status: int =
         raise _Error(status, message, param, code)
 
 
-async def _in_thread(large: bool, function: Callable[[], _T]) -> _T:
+def _check(asked: dict[str, Any], name: str, held: object, expected: str) -> None:
+    _need(held, f"{name} is {_kind(asked.get(name))}, expected {expected}.", name)
+
+
+async def _in_thread(large: bool, function: Callable[[], Any]) -> Any:
     try:
         return await asyncio.to_thread(function) if large else function()
     except RecsError as error:
@@ -421,13 +423,11 @@ def _dump(content: Any) -> str:
     return json.dumps(content, separators=(",", ":"), default=dict)
 
 
-def _reply(content: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(content, headers=headers, media_type="application/json")
+def _reply(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    text = content if isinstance(content, str) else _dump(content)
+    return Response(text, status, headers, "application/json")
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
-    return _Error(getattr(error, "status_code", 500), str(getattr(error, "detail", error))).response()
-
-
-async def _unforeseen(_: Request, error: Exception) -> Response:
-    return _Error(500, f"the server failed ({type(error).__name__}); its log says more.").response()
+async def _failed(_: Request, error: Exception) -> Response:
+    message = getattr(error, "detail", f"the server failed ({type(error).__name__}); its log says more.")
+    return _Error(getattr(error, "status_code", 500), message).response()
