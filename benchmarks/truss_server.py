@@ -1,6 +1,6 @@
 """A Truss that `recs truss` wrote, checked by the truss package and answered by its real server, without a container.
 
-    python benchmarks/truss_server.py
+    python benchmarks/truss_server.py [OPTION ...]     options of `recs truss` and `recs embed` both: --engine onnx
 
 Makes two environments under build/truss: one with the truss package, one with exactly what a container of this Truss
 would install. Writes a Truss of the default model; has truss validate it, predict with it and lay out the build
@@ -34,6 +34,8 @@ BUILD = ROOT / "build" / "truss"
 TRUSS, CONTEXT, SERVED = BUILD / "folder", BUILD / "context", BUILD / "served"
 TOLERANCE = 1e-6
 CLIENTS = 8
+OPTIONS = sys.argv[1:]
+SERVER = "-".join(["server", *(option.strip("-") for option in OPTIONS)])
 START_LIMIT_S = 300
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONPATH"
@@ -65,10 +67,10 @@ failed: list[str] = []
 def main() -> int:
     """Install, write, validate, serve, compare."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    tool, server = environment("tool"), environment("server")
+    tool, server = environment("tool"), environment(SERVER)
     run(tool / "python", "-m", "pip", "install", "-qq", "truss")
     shutil.rmtree(TRUSS, ignore_errors=True)
-    run(sys.executable, "-m", "recs", "truss", TRUSS)
+    run(sys.executable, "-m", "recs", "truss", TRUSS, *OPTIONS)
     config = yaml.safe_load((TRUSS / "config.yaml").read_text(encoding="utf-8"))
     threads = config["environment_variables"]
 
@@ -90,7 +92,7 @@ def main() -> int:
         "items": embed("-f", items_file(), **threads),
     }
     # The tool's own versions come first on the path: some of them differ from the server's.
-    (site,) = (BUILD / "server").rglob("site-packages")
+    (site,) = (BUILD / SERVER).rglob("site-packages")
     (own,) = (BUILD / "tool").rglob("site-packages")
     (own / "server.pth").write_text(f"{site}\n", encoding="utf-8")
     said = run(tool / "python", "-c", PREDICT, TRUSS, json.dumps(TEXTS), **threads).splitlines()[-1]
@@ -177,7 +179,7 @@ def ask(port: int, path: str, content: Any = None) -> tuple[int, Any]:
 
 def embed(*arguments: str | Path, **variables: str) -> Any:
     """Return the vectors that `recs embed` writes."""
-    return json.loads(run(sys.executable, "-m", "recs", "embed", *arguments, "--no-cache", "-q", **variables))
+    return json.loads(run(sys.executable, "-m", "recs", "embed", *arguments, *OPTIONS, "--no-cache", "-q", **variables))
 
 
 def items_file() -> Path:
