@@ -41,15 +41,10 @@ def remove_boilerplate(texts: Sequence[str], groups: Sequence[str | None]) -> Cl
     cleaned = []
     for text, group in zip(texts, groups, strict=True):
         lines = everywhere if group is None else common[group]
-        result, gone = _without(text, lines) if lines else (text, set())
+        result, gone = without_lines(text, lines)
         counts.update(gone)
         cleaned.append(result)
     return Cleaned(cleaned, dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))))
-
-
-def without_lines(text: str, lines: set[str]) -> str:
-    """Return a text without the given lines (white space folded); the text itself where nothing else is in it."""
-    return _without(text, lines)[0] if lines else text
 
 
 def _common_lines(texts: Iterable[str]) -> set[str]:
@@ -67,10 +62,12 @@ def _fold(line: str) -> str:
     return " ".join(line.split())
 
 
-def _without(text: str, common: set[str]) -> tuple[str, set[str]]:
-    """Return the text without the common lines, and those that it held; the text itself where nothing else is in it."""
+def without_lines(text: str, common: set[str]) -> tuple[str, set[str]]:
+    """Return a text without these lines (white space folded), whole where it is nothing else, and those it has lost."""
     gone: set[str] = set()
     kept: list[str] = []
+    if not common:
+        return text, gone
     for section in text.split("\n\n\n"):
         blocks = []
         lost_heading = False

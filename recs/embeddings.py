@@ -30,10 +30,6 @@ IntArray = npt.NDArray[np.int64]
 _FORMAT = "recs.embeddings/1"
 
 
-def _no_rows() -> IntArray:
-    return np.zeros(0, np.int64)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
     """Vectors of n items in d dimensions.
@@ -73,10 +69,10 @@ class Embeddings:
     role: str = "document"
     prompt: str = ""
     chunk_vectors: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    chunk_rows: IntArray = field(default_factory=_no_rows)
+    chunk_rows: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     chunk_spans: IntArray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
-    tokens: IntArray = field(default_factory=_no_rows)
-    tokens_lost: IntArray = field(default_factory=_no_rows)
+    tokens: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    tokens_lost: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
         check_vectors(self.vectors, self.ids, self.similarity)
@@ -147,16 +143,9 @@ class Embeddings:
         new_row[rows] = np.arange(len(rows))
         order = np.flatnonzero(new_row[self.chunk_rows] >= 0)
         order = order[np.argsort(new_row[self.chunk_rows[order]], kind="stable")]
-        return replace(
-            self,
-            ids=tuple(ids),
-            vectors=self.vectors[rows],
-            chunk_vectors=self.chunk_vectors[order],
-            chunk_rows=new_row[self.chunk_rows[order]],
-            chunk_spans=self.chunk_spans[order] if len(self.chunk_spans) else self.chunk_spans,
-            tokens=self.tokens[rows] if len(self.tokens) else self.tokens,
-            tokens_lost=self.tokens_lost[rows] if len(self.tokens_lost) else self.tokens_lost,
-        )
+        places = {"vectors": rows, "tokens": rows, "tokens_lost": rows, "chunk_vectors": order, "chunk_spans": order}
+        taken: Any = {name: getattr(self, name)[at] for name, at in places.items() if len(getattr(self, name))}
+        return replace(self, ids=tuple(ids), chunk_rows=new_row[self.chunk_rows[order]], **taken)
 
     def check_comparable(self, other: Embeddings) -> None:
         """Raise unless vectors of `self` and `other` live in one space and their roles may meet.
@@ -166,7 +155,11 @@ class Embeddings:
         FingerprintMismatchError
             If they are of two models, or were made with two prompts that were not trained to meet.
         """
-        check_same_space(self.model, self.fingerprint, other.model, other.fingerprint)
+        ours, theirs = (f"{one.model or 'an unnamed model'} ({one.fingerprint[:24]})" for one in (self, other))
+        if self.fingerprint != other.fingerprint:
+            raise FingerprintMismatchError(
+                f"vectors of {ours} cannot be compared with vectors of {theirs}; embed both with one model."
+            )
         roles = frozenset((self.role, other.role))
         if self.prompt != other.prompt and roles not in meeting_roles():
             raise FingerprintMismatchError(
@@ -203,15 +196,6 @@ _MANIFEST = ("ids", "fingerprint", "similarity", "model", "role", "prompt")
 _ARRAYS = ("vectors", "chunk_vectors", "chunk_rows", "chunk_spans", "tokens", "tokens_lost")
 
 
-def check_same_space(model: str, fingerprint: str, other_model: str, other_fingerprint: str) -> None:
-    """Raise `FingerprintMismatchError` unless the two fingerprints are equal."""
-    if fingerprint != other_fingerprint:
-        raise FingerprintMismatchError(
-            f"vectors of {model or 'an unnamed model'} ({fingerprint[:24]}) cannot be compared with vectors of "
-            f"{other_model or 'an unnamed model'} ({other_fingerprint[:24]}); embed both with one model."
-        )
-
-
 def unit_rows(X: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return X with its rows scaled to unit length; a zero row stays zero. X has shape (n, d)."""
     largest = np.abs(X).max(axis=1, keepdims=True, initial=0.0)
@@ -244,6 +228,3 @@ def check_vectors(X: npt.NDArray[Any], ids: Sequence[str], similarity: str, *, u
                 f"the vector of {ids[row]!r} has length {float(squares[row]) ** 0.5:.4f}; cosine vectors are kept at "
                 "length 1 (Embeddings.from_array brings them there)."
             )
-
-
-__all__ = ["SIMILARITIES", "Embeddings", "Similarity", "check_same_space", "check_vectors", "unit_rows"]

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from recs.boilerplate import without_lines
 from recs.items import Item, Link, Markup
@@ -84,7 +84,7 @@ def _without_links(item: Item, lines: set[str]) -> Item:
         starts = [0, *(stop for _, stop in spans)]
         stops = [*(start for start, _ in spans), len(item.body)]
         body = " ".join(item.body[start:stop] for start, stop in zip(starts, stops, strict=True))
-        text = without_lines(plain_text(body, item.markup), lines)
+        text = without_lines(plain_text(body, item.markup), lines)[0]
     words = [link.anchor for link in item.links if link.stop <= link.start and link.anchor.strip()]
     for anchor in sorted(words, key=lambda words: (-len(words), words)):
         text = re.sub(rf"(?<!\w){re.escape(anchor)}(?!\w)", " ", text, count=1)
@@ -131,7 +131,7 @@ class _Targets:
     def __init__(self, items: Sequence[Item], urls: Sequence[str]) -> None:
         self._paths: dict[str, str] = {}
         self._slugs: dict[str, str | None] = {}
-        addresses = {item.id: urlsplit(_safe(item.url or "")) for item in items}
+        addresses = {item.id: split_url(item.url) for item in items}
         for item in sorted(items, key=lambda item: item.id):
             path = _path_key(addresses[item.id].path)
             if path:
@@ -148,13 +148,13 @@ class _Targets:
         """Return the id of the item that a link in `source` leads to."""
         if url in self._ids:
             return url
-        address = urlsplit(_safe(_unwrap(url)))
+        address = split_url(_unwrap(url))
         if address.scheme not in ("", "http", "https") or (address.netloc and _host(address.netloc) not in self._hosts):
             return None
         path = unquote(address.path)
         if not path.strip("/"):
             return None
-        bases = [] if address.netloc else [urlsplit(_safe(source.url or "")).path, f"{source.id}/", source.id]
+        bases = [] if address.netloc else [split_url(source.url).path, f"{source.id}/", source.id]
         for candidate in (path, *(posixpath.normpath(posixpath.join("/", base, path)) for base in bases)):
             found = self._paths.get(_path_key(candidate))
             if found is not None:
@@ -166,7 +166,7 @@ class _Targets:
         hits: Counter[str] = Counter()
         total: Counter[str] = Counter()
         for url in set(urls):
-            address = urlsplit(_safe(url))
+            address = split_url(url)
             if address.netloc:
                 key = _path_key(address.path)
                 total[_host(address.netloc)] += 1
@@ -184,13 +184,12 @@ def _unwrap(url: str) -> str:
     return quoted[1] if quoted else words[-1] if words else ""
 
 
-def _safe(url: str) -> str:
-    """Return an address that can be split, or nothing."""
+def split_url(url: str | None) -> SplitResult:
+    """Return the parts of an address, all empty where it cannot be split."""
     try:
-        urlsplit(url)
+        return urlsplit(url or "")
     except ValueError:
-        return ""
-    return url
+        return urlsplit("")
 
 
 def _path_key(path: str) -> str:

@@ -10,12 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from recs.boilerplate import Cleaned, remove_boilerplate
 from recs.html import INVISIBLE, html_text, is_block, is_element
 from recs.items import Markup
 from recs.markdown import markdown_html
-
-__all__ = ["CODE", "Cleaned", "detect_markup", "plain_text", "remove_boilerplate"]
 
 _NEWLINES = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recs.text import plain_text, remove_boilerplate
+from recs.boilerplate import remove_boilerplate
+from recs.text import plain_text
 
 
 def posts(n: int, *, line: str = "Subscribe to our newsletter", every: int = 1) -> list[str]:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
+from recs.boilerplate import remove_boilerplate
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item, Markup, Skipped
 from recs.links import resolve_links
@@ -17,7 +18,6 @@ from recs.readers.fields import MarkupOption, RecordReader
 from recs.readers.folder import MARKDOWN_SUFFIXES, folder_records
 from recs.readers.json_ import json_line_records, json_records, looks_like_lines, read_text
 from recs.readers.tabular import csv_records, frame_records, is_pandas, parquet_records
-from recs.text import remove_boilerplate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ A page of Hugo knows its own file and its own address. So an item read from a fo
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from recs.links import split_url
 from recs.writers.contract_json import dumps, entry
 
 if TYPE_CHECKING:
@@ -21,16 +21,9 @@ def render(lists: RelatedLists) -> str:
     pages: dict[str, Any] = {}
     for name in sorted(lists.lists):
         related = [entry(lists, match) for match in lists.lists[name]]
-        path = _path(lists.items[name].url)
+        path = split_url(lists.items[name].url).path
         if path:
             pages.setdefault(path, related)
         pages[name] = related  # an id wins over the path of another item's url
     lines = [f"{dumps(key)}:{dumps(pages[key])}" for key in sorted(pages)]
     return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def _path(url: str | None) -> str | None:
-    try:
-        return urlsplit(url).path if url else None
-    except ValueError:
-        return None
