@@ -70,8 +70,8 @@ def diagnose(
         yield Finding("model", "ok", f"{spec.name} in {spec.folder}")
         for line in describe_files(spec):
             yield Finding("file", "ok", line)
-        says = f"{spec.architecture}, loader {spec.loader}, pooling {spec.pooling}, normalized {spec.normalize}"
-        says += f", {spec.similarity}, {spec.dim} dimensions, context window {spec.max_tokens:,} tokens"
+        says = f"{spec.architecture}, loader {spec.loader}, pooling {spec.pooling}, normalized {spec.normalize}, "
+        says += f"{spec.similarity}, {spec.dim} dimensions, context window {spec.max_tokens:,} tokens"
         yield Finding("says", "ok", says)
         yield Finding("fingerprint", "ok", spec.fingerprint)
         if spec.needs_instruction and options.get("instruction") is None and "document" not in spec.prompts:
@@ -90,12 +90,12 @@ def describe_files(spec: ModelSpec) -> list[str]:
     """Return of each file of weights its name, size and SHA-256, and whether the registry has that."""
     row, folder = registry_row(spec.name)[1], Path(str(spec.folder))
     known = {*row.weights_sha256.values(), *row.onnx_sha256} if row else set()
-    found = {path: file_digest(path) for path in sorted([*folder.rglob("*.safetensors"), *folder.glob(ONNX_FILE)])}
     said = {True: "the registry's", False: "not the registry's" if known else "the registry has none"}
-    return [
-        f"{path.relative_to(folder)}, {path.stat().st_size / 1e6:,.1f} MB, SHA-256 {digest}: {said[digest in known]}"
-        for path, digest in found.items()
-    ]
+    lines = []
+    for path in sorted([*folder.rglob("*.safetensors"), *folder.glob(ONNX_FILE)]):
+        name, size, digest = path.relative_to(folder), path.stat().st_size / 1e6, file_digest(path)
+        lines.append(f"{name}, {size:,.1f} MB, SHA-256 {digest}: {said[digest in known]}")
+    return lines
 
 
 def _environment() -> Iterator[Finding]:
@@ -167,8 +167,7 @@ def _self_test(embedder: Embedder) -> Iterator[Finding]:
     yield Finding("weights", "ok", f"loaded and checked in {time.perf_counter() - started:.1f} s")
     lengths = np.linalg.norm(encoder.encode([prompt + text for text in _TEXTS[:3]], prompt=prompt), axis=1)
     wrong = spec.normalize and bool(np.abs(lengths - 1).max() > 0.02)
-    said = f"{lengths.min():.4f} to {lengths.max():.4f} as vectors leave the model"
-    yield Finding("length", "fail" if wrong else "ok", said)
+    yield Finding("length", "fail" if wrong else "ok", f"{lengths.min():.4f} to {lengths.max():.4f} at the model's end")
     together = embedder.embed(_TEXTS).chunk_vectors
     alone = np.concatenate([embedder.embed([text]).chunk_vectors for text in _TEXTS])
     yield _agreement("batches", "alone and beside others", together, alone, _BOUNDS[precision])

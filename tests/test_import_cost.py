@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import recs
+from recs.cli import _VERBS
 
 PUBLIC = {
     "Cache": "recs.cache",
@@ -84,7 +85,7 @@ def test_every_public_name_is_loaded_without_the_slow_packages() -> None:
     assert packages(modules) & SLOW == set()
 
 
-@pytest.mark.parametrize("verb", ["", "audit", "cache", "embed", "evaluate", "related", "serve", "truss", "tune"])
+@pytest.mark.parametrize("verb", ["", *_VERBS])
 def test_help_imports_no_numpy(verb: str) -> None:
     arguments = ["recs", *verb.split(), "--help"]
     modules = loaded_modules(
