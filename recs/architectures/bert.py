@@ -84,7 +84,8 @@ class BertEncoder:
         self._config = config = BertConfig(folder, spec.architecture)
         pooler = config.pooler_shapes()
         needed = config.shapes() | (pooler if spec.pooling == "pooler" else {})
-        tensors = read_weights(folder, needed, spare=pooler, prefix=config.prefix, kind=spec.architecture)
+        weights = read_weights(folder, needed, spare=pooler, prefix=config.prefix, kind=spec.architecture)
+        tensors = {name: torch.from_numpy(weight) for name, weight in weights.items()}
         zero = torch.zeros(1, config.hidden)
         kind = tensors.get("embeddings.token_type_embeddings.weight", zero)[0]
         places = tensors.get("embeddings.position_embeddings.weight", zero)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recs.architectures.bert_config import BertConfig
-from recs.architectures.static import read_tensors
-from recs.errors import ModelError, ModelNotFoundError, WeightsError
+from recs.architectures.weights import read_weights
+from recs.errors import ModelError, ModelNotFoundError
 from recs.models import ModelSpec
 from recs.registry import missing_model_message
 
@@ -43,7 +42,10 @@ def bert_graph(spec: ModelSpec) -> bytes:
         raise ModelNotFoundError(missing_model_message(spec.name))
     folder = spec.folder / spec.transformer
     config = BertConfig(folder, spec.architecture)
-    graph = _Graph(_weights(folder, config, pooler=spec.pooling == "pooler"), config)
+    pooler = config.pooler_shapes()
+    needed = config.shapes() | (pooler if spec.pooling == "pooler" else {})
+    weights = read_weights(folder, needed, spare=pooler, prefix=config.prefix, kind=spec.architecture)
+    graph = _Graph(weights, config)
     hidden = graph.embed()
     mask = graph.mask(spec.max_tokens)
     for i in range(config.layers):
@@ -58,22 +60,6 @@ def bert_graph(spec: ModelSpec) -> bytes:
     if sum(map(len, buffers)) > _LIMIT:
         raise ModelError(f"{folder}: past 2 GB, the most that a file of ONNX holds; use engine torch.")
     return b"".join(buffers)
-
-
-def _weights(folder: Path, config: BertConfig, *, pooler: bool) -> dict[str, _Array]:
-    """Return the tensors by name, all that config.json asks for and no other."""
-    needed, spare = config.shapes(), config.pooler_shapes()
-    found = {name.removeprefix(config.prefix): tensor for name, tensor in read_tensors(folder).items()}
-    tensors = {name: found[name] for name in found if not name.endswith("position_ids")}
-    if pooler or spare.keys() & tensors.keys():
-        needed |= spare
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    if wrong := sorted(name for name in needed.keys() | shapes.keys() if needed.get(name) != shapes.get(name)):
-        raise WeightsError(
-            f"{folder}: {len(wrong)} weights are missing, left over or of another shape than config.json makes them "
-            f"(the first is {wrong[0]}); these files are of another architecture."
-        )
-    return tensors
 
 
 class _Graph:

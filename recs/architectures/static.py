@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from recs.architectures.weights import read_tensors
 from recs.embeddings import FloatArray, unit_rows
 from recs.errors import EmbeddingError, ModelNotFoundError, WeightsError
-from recs.models import ModelSpec, read_header
+from recs.models import ModelSpec
 from recs.registry import missing_model_message
 from recs.tokenizer import ModelTokenizer
 
 _TABLES = ("embeddings", "embedding.weight")  # as model2vec and as sentence-transformers name it
-# By the names that safetensors has for them; the upper half of a float32 is read as an integer.
-_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1"}
 
 
 class StaticEncoder:
@@ -66,22 +63,3 @@ class StaticEncoder:
         first = np.cumsum(lengths) - lengths
         means = np.add.reduceat(weighted, first, axis=0) / lengths[:, None]
         return (unit_rows(means) if self._normalize else means).astype(np.float32)
-
-
-def read_tensors(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the tensors of a folder by name, mapped from its files; bfloat16, which numpy lacks, as float32."""
-    tables: dict[str, np.ndarray[Any, Any]] = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        try:
-            header, begin = read_header(path)
-            content = np.memmap(path, np.uint8, "r")
-            for name, entry in header.items():
-                start, stop = (begin + offset for offset in entry["data_offsets"])
-                kind = _DTYPES[entry["dtype"]]
-                values = content[start:stop].view(kind).reshape(entry["shape"])
-                if entry["dtype"] == "BF16":
-                    values = (values.astype(np.uint32) << 16).view(np.float32)
-                tables[name] = values
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise WeightsError(f"{path}: not a whole safetensors file of numbers ({error}).") from error
-    return tables

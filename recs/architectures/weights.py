@@ -1,6 +1,7 @@
 """Weights from safetensors files, strictly: every tensor that an architecture needs, in its shape, and no other.
 
-Libraries initialise what they cannot place and log a line; the vectors then look fine and mean nothing.
+Libraries initialise what they cannot place and log a line; the vectors then look fine and mean nothing. Neither torch
+nor the safetensors package is needed.
 """
 
 from __future__ import annotations
@@ -9,12 +10,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recs.errors import WeightsError
+from recs.models import read_header
 
 Shapes = Mapping[str, tuple[int, ...]]
+Tensors = dict[str, np.ndarray[Any, Any]]
+
+# By the names that safetensors has for them; the upper half of a float32 is read as an integer.
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1"}
 
 
-def read_weights(folder: Path, needed: Shapes, *, spare: Shapes, prefix: str, kind: str) -> dict[str, Any]:
+def read_weights(folder: Path, needed: Shapes, *, spare: Shapes, prefix: str, kind: str) -> Tensors:
     """Read the weights of one network.
 
     Parameters
@@ -32,7 +40,7 @@ def read_weights(folder: Path, needed: Shapes, *, spare: Shapes, prefix: str, ki
 
     Returns
     -------
-    dict of str to float32 tensor
+    dict of str to float32 array
         Those of `needed`, and of `spare` where the files have them. What is float32 in the file is mapped from it, not
         copied, and read when it is used.
 
@@ -41,10 +49,14 @@ def read_weights(folder: Path, needed: Shapes, *, spare: Shapes, prefix: str, ki
     WeightsError
         If a tensor is missing, left over, there twice or of another shape, or a file is torn.
     """
-    files, names = _index(folder, prefix)
-    wanted = {**needed, **spare} if spare.keys() & files.keys() else needed
-    missing = sorted(wanted.keys() - files.keys())
-    unexpected = sorted(name for name in files.keys() - wanted.keys() if not name.endswith("position_ids"))
+    stored = read_tensors(folder)
+    names = {name.removeprefix(prefix): name for name in stored}
+    if len(names) < len(stored):
+        twice = min(stored.keys() - set(names.values()))
+        raise WeightsError(f"{folder}: {twice} is there twice; these files are of more than one model.")
+    wanted = {**needed, **spare} if spare.keys() & names.keys() else needed
+    missing = sorted(wanted.keys() - names.keys())
+    unexpected = sorted(name for name in names.keys() - wanted.keys() if not name.endswith("position_ids"))
     if missing or unexpected:
         raise WeightsError(
             f"{folder}: {len(missing)} weights that {kind} needs are missing"
@@ -53,31 +65,31 @@ def read_weights(folder: Path, needed: Shapes, *, spare: Shapes, prefix: str, ki
         )
     tensors = {}
     for name, shape in wanted.items():
-        tensor = files[name].get_tensor(names[name])
-        if tuple(tensor.shape) != shape or not tensor.is_floating_point():
+        tensor = stored[names[name]]
+        if tensor.shape != shape or tensor.dtype.kind != "f":
             raise WeightsError(
-                f"{folder}: {names[name]} is a {tensor.dtype} of shape {tuple(tensor.shape)}, but config.json makes it"
+                f"{folder}: {names[name]} is a {tensor.dtype} of shape {tensor.shape}, but config.json makes it"
                 f" a float of shape {shape}; these files are not of one model."
             )
-        tensors[name] = tensor.float()
+        tensors[name] = np.require(tensor, np.float32, "A")
     return tensors
 
 
-def _index(folder: Path, prefix: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the open file that holds each tensor and its name there, by its name without the prefix."""
-    from safetensors import safe_open
-
-    files: dict[str, Any] = {}
-    names: dict[str, str] = {}
+def read_tensors(folder: Path) -> Tensors:
+    """Return the tensors of a folder by name, mapped from its files; bfloat16, which numpy lacks, as float32."""
+    tensors: Tensors = {}
     for path in sorted(folder.glob("*.safetensors")):
         try:
-            file = safe_open(path, "pt")
-            stored = list(file.keys())  # type: ignore[no-untyped-call]
-        except Exception as error:  # the library raises its own bare type
-            raise WeightsError(f"{path}: not a whole safetensors file ({error}).") from error
-        for name in stored:
-            short = name.removeprefix(prefix)
-            if short in files:
-                raise WeightsError(f"{path}: {name} is there twice; these files are of more than one model.")
-            files[short], names[short] = file, name
-    return files, names
+            header, begin = read_header(path)
+            content = np.memmap(path, np.uint8, "c")  # torch wants what it may write to; the file stays as it is
+            for name, entry in header.items():
+                start, stop = (begin + offset for offset in entry["data_offsets"])
+                values = content[start:stop].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+                if entry["dtype"] == "BF16":
+                    values = (values.astype(np.uint32) << 16).view(np.float32)
+                if name in tensors:
+                    raise WeightsError(f"{path}: {name} is there twice; these files are of more than one model.")
+                tensors[name] = np.asarray(values)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise WeightsError(f"{path}: not a whole safetensors file of numbers ({error}).") from error
+    return tensors
