@@ -131,12 +131,11 @@ def read_model(name: str, *, dim: int | None = None, pooling: str | None = None,
         raise OptionError(f"pooling is {pooling!r}, expected one of {', '.join(POOLINGS)}.")
     try:
         spec = _read_folder(known, folder, row, pooling, onnx)
-    except OptionError:
+    except OptionError:  # a ValueError too
         raise
     except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{folder}: its files hold what no model's do ({type(error).__name__}: {error}); download it again."
-        ) from error
+        what = f"its files hold what no model's do ({type(error).__name__}: {error})"
+        raise ModelError(f"{folder}: {what}; download it again.") from error
     return spec if dim is None else cut_model(spec, dim)
 
 
@@ -170,21 +169,22 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
     settings = _json(folder / "config_sentence_transformers.json", optional=True)
     has_onnx, has_weights = (folder / ONNX_FILE).is_file() and not static, any(home.glob("*.safetensors"))
     weights = {} if has_onnx and not has_weights else _weights(home, folder)
-    architecture = "static" if static else _architecture(config)
-    described, normalize, dim = _described(folder, modules[1:], _table_dim(home) if static else _hidden_size(config))
+    kind = str(config.get("model_type") or "")
+    is_jina = kind == "bert" and config.get("position_embedding_type") == "alibi"  # which calls itself a BERT
+    architecture = "static" if static else "jina_bert" if is_jina else kind
+    width = next((key for key in ("d_model", "dim", "n_embd") if key in config), "hidden_size")
+    described, normalize, dim = _described(folder, modules[1:], _table_dim(home) if static else int(config[width]))
     kinds = {entry[0] for entry in described}
     if static and kinds - {"Normalize"}:
         raise ModelError(f"{folder}: {', '.join(sorted(kinds))} after a table of vectors, which recs cannot run.")
     if static:
         found, normalize = "mean", normalize or bool(config.get("normalize", False))
     else:
-        found, inserted = _pooling(folder, described, limits, row, pooling)
-        if inserted:
-            described.insert(0, ["Pooling", found, True])
-        if row and not (folder / "modules.json").is_file():
-            normalize = normalize or bool(row.normalize)
-    if normalize and "Normalize" not in kinds and not static:
-        described.append(["Normalize"])
+        of_row = row if not (folder / "modules.json").is_file() else None
+        found = _pooling(folder, described, limits, of_row, pooling)
+        normalize = normalize or bool(of_row and of_row.normalize)
+        described[:0] = [] if "Pooling" in kinds else [["Pooling", found, True]]
+        described += [["Normalize"]] if normalize and "Normalize" not in kinds else []
     # Instructor is a T5 encoder with a Dense layer; its files do not say that it needs an instruction, nor that the
     # instruction stays out of the mean.
     instructed = row.instruction if row else architecture == "t5" and "Dense" in kinds
@@ -221,7 +221,8 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
         needs_instruction=instructed,
         instruction_template=row.instruction_template if row else "{instruction}",
     )
-    _check_row(spec, weights, row)
+    if row:
+        _check_row(spec, weights, row)
     space = {
         "recs": 1,
         "weights": sorted(weights.values()),
@@ -240,17 +241,14 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
 
 def _pooling(
     folder: Path, described: list[list[Any]], limits: Mapping[str, Any], row: ModelRow | None, asked: str | None
-) -> tuple[str, bool]:
-    """Return how token vectors become one, and whether that is told by something else than a module of pooling."""
-    found = next((entry[1] for entry in described if entry[0] == "Pooling"), None)
-    inserted = found is None
+) -> str:
+    """Return how token vectors become one: as the files say, else the registry, else the caller."""
+    found = next((str(entry[1]) for entry in described if entry[0] == "Pooling"), row.pooling if row else None)
     if limits.get("module_output_name") == "sentence_embedding":  # as sentence-transformers writes LEALLA and LaBSE
         output = limits["modality_config"]["text"]["method_output_name"]
         if output != "pooler_output" or found:
             raise ModelError(f"{folder}: its transformer gives {output!r} as the vector, expected 'pooler_output'.")
         found = "pooler"
-    elif row and not (folder / "modules.json").is_file():
-        found = row.pooling
     if found and asked and found != asked:
         raise OptionError(f"pooling is {asked!r}, but {folder} has {found!r}.")
     if not (found := found or asked):
@@ -258,17 +256,7 @@ def _pooling(
             f"{folder}: its files do not say how token vectors become one (no Pooling in modules.json); state it: "
             f"pooling= or --pooling, one of {', '.join(POOLINGS)}."
         )
-    return found, inserted
-
-
-def _architecture(config: Mapping[str, Any]) -> str:
-    """Return what the transformer is; JinaBERT calls itself "bert" and is told by its position embeddings."""
-    kind = str(config.get("model_type") or "")
-    return "jina_bert" if kind == "bert" and config.get("position_embedding_type") == "alibi" else kind
-
-
-def _hidden_size(config: Mapping[str, Any]) -> int:
-    return int(config[next((key for key in ("d_model", "dim", "n_embd") if key in config), "hidden_size")])
+    return found
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], int]:
@@ -296,7 +284,10 @@ def _described(folder: Path, modules: list[tuple[str, str]], dim: int) -> tuple[
         details = _json(folder / path / "config.json", optional=True)
         if kind == "Pooling":
             # Its own dimension is not read: that of instructor-large is wrong on its hub, and no library uses it.
-            modes = _pooling_modes(details, folder / path)
+            stated = details.get("pooling_mode") or [name for flag, name in _POOLING_FLAGS.items() if details.get(flag)]
+            modes = [stated] if isinstance(stated, str) else list(stated)
+            if not modes:
+                raise ModelError(f"{folder / path}: its config.json names no pooling.")
             dim *= len(modes)
             described.append(["Pooling", "+".join(modes), details.get("include_prompt", True)])
         elif kind == "Normalize":
@@ -325,14 +316,6 @@ def _modules(folder: Path) -> list[tuple[str, str]]:
     return modules
 
 
-def _pooling_modes(details: Mapping[str, Any], where: Path) -> list[str]:
-    if mode := details.get("pooling_mode"):
-        return [mode] if isinstance(mode, str) else list(mode)
-    if modes := [name for flag, name in _POOLING_FLAGS.items() if details.get(flag)]:
-        return modes
-    raise ModelError(f"{where}: its config.json names no pooling.")
-
-
 def _max_tokens(home: Path, config: Mapping[str, Any], limits: Mapping[str, Any], architecture: str) -> int:
     tokenizer = _json(home / "tokenizer_config.json", optional=True)
     own, positions = limits.get("max_seq_length"), config.get("max_position_embeddings")
@@ -358,14 +341,11 @@ def _tokenizer_digest(transformer: Path) -> str:
 def _weights(home: Path, folder: Path, *, optional: bool = False) -> dict[str, str]:
     """Return the SHA-256 of each safetensors file of a module."""
     files = sorted(home.glob("*.safetensors"))
-    pickled = sorted(path.name for path in home.glob("pytorch_model*.bin"))
-    if not files and pickled:
-        raise ModelError(
-            f"{home}: no safetensors weights but {pickled[0]}, which may hold code and is not loaded; where you trust "
-            f"who made it: recs models convert {folder}"
-        )
-    if not files and not optional:
-        raise ModelError(f"{home}: no safetensors weights.")
+    pickled = next((path.name for path in sorted(home.glob("pytorch_model*.bin"))), None)
+    if not files and (pickled or not optional):
+        command = f"where you trust who made it: recs models convert {folder}"
+        but = f" but {pickled}, which may hold code and is not loaded; {command}" if pickled else "."
+        raise ModelError(f"{home}: no safetensors weights{but}")
     return {path.name: file_digest(path) for path in files}
 
 
@@ -385,28 +365,22 @@ def _onnx_weights(folder: Path) -> dict[str, str]:
     weights = {str(name): str(value) for name, value in record["weights"].items()}
     known = {value for row in registry().values() if row.onnx_sha256 for value in row.weights_sha256.values()}
     if record["sha256"] != digest or known & set(weights.values()):
-        raise WeightsError(
-            f"{folder / ONNX_FILE}: its SHA-256 {digest[:16]}… is not what {ONNX_RECORD} or the registry says; export "
-            "it again."
-        )
+        said = f"is not what {ONNX_RECORD} or the registry says; export it again."
+        raise WeightsError(f"{folder / ONNX_FILE}: its SHA-256 {digest[:16]}… {said}")
     return weights
 
 
-def _check_row(spec: ModelSpec, weights: Mapping[str, str], row: ModelRow | None) -> None:
-    if row is None:
-        return
+def _check_row(spec: ModelSpec, weights: Mapping[str, str], row: ModelRow) -> None:
     for name in ("architecture", "dim", "max_tokens", "pooling", "normalize", "similarity"):
         expected = getattr(row, name)
         if expected is not None and getattr(spec, name) != expected:
-            raise WeightsError(
-                f"{spec.folder}: {name} is {getattr(spec, name)!r}, but {spec.name} has {expected!r}; these "
-                "are not its files."
-            )
+            found = f"{name} is {getattr(spec, name)!r}, but {spec.name} has {expected!r}"
+            raise WeightsError(f"{spec.folder}: {found}; these are not its files.")
     for name, digest in row.weights_sha256.items():
         if weights.get(name) != digest:
+            found = f"{name} has the SHA-256 {weights.get(name, 'of no file')[:16]}…"
             raise WeightsError(
-                f"{spec.folder}: {name} has the SHA-256 {weights.get(name, 'of no file')[:16]}…, but {spec.name} has "
-                f"{digest[:16]}…; these are not its weights."
+                f"{spec.folder}: {found}, but {spec.name} has {digest[:16]}…; these are not its weights."
             )
 
 

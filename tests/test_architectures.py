@@ -253,6 +253,24 @@ def test_pooling_of_two_kinds_is_twice_as_wide(tmp_path):
         np.testing.assert_allclose(ref.unit(row[48:]), vector(folder, "", text)[48:], atol=2e-6)
 
 
+def test_row_that_promises_length_one_has_it_where_the_folder_names_no_module_for_it(tmp_path, monkeypatch):
+    folder = distilbert(tmp_path / "model")
+    row = replace(registry()["LEALLA-small"], architecture="distilbert", dim=48, max_tokens=128, pooling="mean")
+    for normalize in (True, None):
+        made = replace(row, normalize=normalize, similarity="dot")
+        monkeypatch.setattr("recs.registry.registry", lambda made=made: {"mine": made})
+        vectors = load(f"mine={folder}").embed(make.TEXTS).vectors
+        assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6) == bool(normalize)
+
+
+def test_module_that_normalizes_before_another_makes_no_vectors_of_length_one(tmp_path):
+    layouts.bert(tmp_path, 48, positions=128)
+    make.sentence_transformers(tmp_path, "Pooling", "Normalize", "Dense", dim=48, dense=[(48, 32, True)])
+    assert not read_model(str(tmp_path)).normalize
+    make.sentence_transformers(tmp_path, "Pooling", "Dense", "Normalize", dim=48, dense=[(48, 32, True)])
+    assert read_model(str(tmp_path)).normalize
+
+
 def test_xlm_roberta_with_a_dense_layer_equals_the_reference(tmp_path):
     layouts.bert(tmp_path / "model", 48, positions=130, kind="xlm-roberta")
     folder = tmp_path / "model"

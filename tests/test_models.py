@@ -265,7 +265,7 @@ def test_load_with_a_renamed_tensor_refuses(copied):
         lambda t: t.__setitem__("encoder.layer.0.output.dence.weight", t.pop("encoder.layer.0.output.dense.weight")),
     )
     with pytest.raises(
-        WeightsError, match=r"1 weights that BertModel needs are missing .*output\.dense\.weight.* and 1 are not"
+        WeightsError, match=r"1 weights that bert needs are missing .*output\.dense\.weight.* and 1 are not"
     ):
         recs.load_embedder(str(copied)).embed(["text"])
 
@@ -306,9 +306,9 @@ def test_load_writes_nothing_to_the_terminal(capfd):
 
 
 def test_embed_without_torch_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'recs-toolkit\[models\]'"):
-        recs.load_embedder().embed(["text"])
+        recs.load_embedder(engine="torch").embed(["text"])
 
 
 # The hub, which is never asked in tests: a stand-in answers.
