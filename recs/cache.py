@@ -300,9 +300,8 @@ def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
         part = path.with_name(name)
         try:
-            size = part.stat().st_size
+            freed += part.stat().st_size
             part.unlink()
-            freed += size
         except FileNotFoundError:
             continue
         except OSError as error:

@@ -143,12 +143,10 @@ def _cut(text: str, spans: Sequence[tuple[int, int]], budget: int) -> list[_Cut]
                 lowest, at = cost, i
         best[j] = lowest + cuts[j].cost
         came[j] = at
-    chosen = []
-    j = came[-1]
-    while j:
-        chosen.append(cuts[j])
-        j = came[j]
-    return chosen[::-1]
+    chosen = [came[-1]]
+    while chosen[-1]:
+        chosen.append(came[chosen[-1]])
+    return [cuts[j] for j in reversed(chosen[:-1])]
 
 
 def _middle(text: str, tokens: int) -> list[_Cut]:

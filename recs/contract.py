@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 SCHEMA = "recs.related/1"
 _FAMILY = "recs.related/"
 
+# One entry of a list: "id", "title", "url" (or None), "score", "via"; other keys may follow.
 Entry = dict[str, Any]
-"""One entry of a list: "id", "title", "url" (or None), "score", "via"; other keys may follow."""
 
 
 class RelatedFileWarning(UserWarning):

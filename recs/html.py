@@ -188,10 +188,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.parts: list[str] = []
-        self.pending = _NONE
-        self.space = False
-        self.mark = ""
-        self.is_held = False
+        self.pending, self.space, self.mark, self.is_held = _NONE, False, "", False
 
     def separate(self, newlines: int) -> None:
         if not self.is_held:

@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-CANDIDATES = 50
-"""How many of its best each item has rules and `recs tune` choose from."""
-
+CANDIDATES = 50  # of each item, for rules and `recs tune` to choose from
 _ODDS = 600.0  # see _probability
 _TWIN = {"terms": 0.8, "dense": 0.95}  # a similarity from which two items are one text
 _TRANSLATION = 0.85  # of vectors, for items in two languages

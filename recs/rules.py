@@ -25,8 +25,8 @@ from recs.neighbors import BoolArray, Float64Array, Mask
 
 Similar = Callable[[Sequence[int], Sequence[int]], Float64Array]
 
+# What the score of a demoted item is multiplied with where the order is decided; a negative score is divided by it.
 DEMOTION = 0.25
-"""What the score of a demoted item is multiplied with where the order is decided; a negative score is divided by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,8 @@ def _firsts(items: Sequence[Item]) -> IntArray:
     return np.array([first.setdefault((item.title, item.text), row) for row, item in enumerate(items)], np.int64)
 
 
+# The bare ranking, languages kept apart: what an evaluation judges.
 NO_RULES = Rules(demote=False, collapse=False)
-"""The bare ranking, languages kept apart: what an evaluation judges."""
 
 
 def load_rules(path: Path) -> Rules:
@@ -131,7 +131,7 @@ def load_rules(path: Path) -> Rules:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"{path}: not TOML ({error}).") from error
     defaults = {known.name: getattr(Rules(), known.name) for known in fields(Rules)}
     return Rules(**{name: _value(path, name, value, defaults) for name, value in found.items()})
@@ -161,8 +161,7 @@ class Pick:
     reasons: tuple[str, ...] = ()
 
 
-Ranking = Sequence[Sequence[tuple[int, float]]]
-"""For each row its candidates and their scores, best first."""
+Ranking = Sequence[Sequence[tuple[int, float]]]  # for each row its candidates and their scores, best first
 
 
 def arrange(

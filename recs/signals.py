@@ -13,9 +13,7 @@ from recs.items import Item
 from recs.lexical import item_terms
 from recs.neighbors import Float64Array
 
-TERM_SIGNALS = ("terms", "mentions")
-"""The signals that need no model, by name."""
-
+TERM_SIGNALS = ("terms", "mentions")  # these need no model
 SIGNALS = (*TERM_SIGNALS, "dense", "passages")
 
 # The mean of a small corpus is mostly its own few items: it is taken out by n / (n + this) only, so that two items that

@@ -23,8 +23,7 @@ from recs.neighbors import Float64Array
 from recs.readers.dates import parse_date
 
 SCHEMA = "recs.tuned/1"
-PAIR_FEATURES = ("log_score", "days", "tags", "category", "series", "inbound")
-"""Beside what each signal adds to the fused score."""
+PAIR_FEATURES = ("log_score", "days", "tags", "category", "series", "inbound")  # beside the parts of the score
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def pair_features(items: Sequence[Item], fused: Fused, signals: Sequence[str]) -
     features |= {
         "log_score": np.log(np.maximum(np.nan_to_num(fused.scores), 0.1)),
         "days": np.nan_to_num(closeness, nan=usual),
-        "tags": _each(items, columns, lambda a, b: _overlap(a.tags, b.tags)),
+        "tags": _each(items, columns, lambda a, b: _overlap(set(a.tags), set(b.tags))),
         "category": _each(items, columns, lambda a, b: float(bool(a.category) and a.category == b.category)),
         "series": _each(items, columns, lambda a, b: float(bool(a.series) and a.series == b.series)),
         "inbound": inbound_feature(items, fused, np.arange(n)),
@@ -120,7 +119,6 @@ def _each(items: Sequence[Item], columns: IntArray, feature: Any) -> Float64Arra
     return np.array(found, dtype=np.float64).reshape(columns.shape)
 
 
-def _overlap(a: Sequence[str], b: Sequence[str]) -> float:
+def _overlap(ours: set[str], theirs: set[str]) -> float:
     """Return the Jaccard index of two sets of tags; 0 for none."""
-    ours, theirs = set(a), set(b)
     return len(ours & theirs) / len(ours | theirs) if ours | theirs else 0.0
