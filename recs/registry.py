@@ -106,6 +106,8 @@ def find_model(name: str) -> Path | None:
     ModelNotFoundError
         If `name` is written as a path and nothing is there.
     """
+    if is_service(name):
+        raise ModelNotFoundError(f"{name}: a service, whose model has no files here; recs embed asks it for vectors.")
     name, _ = split_dim(name)
     path = _expanded(name)
     if path.is_dir():

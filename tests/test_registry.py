@@ -108,6 +108,7 @@ def test_find_model_takes_the_folder_of_a_name(tmp_path):
         ("./no-such", "no such folder"),
         ("~nobody-at-all/model", "no such folder"),
         ("/no/such/folder@64", "no such folder"),
+        ("https://example.org/v1#model", "a service, whose model has no files here"),
     ],
 )
 def test_find_model_of_a_folder_that_is_not_there_says_so(tmp_path, name, said):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def show(name: str, form: str) -> None:
     from recs.registry import registry_row
 
     known, row = registry_row(name)
-    report: dict[str, Any] = {"name": known, "registry": asdict(row) if row else None}
+    report: dict[str, Any] = {"name": known, "registry": asdict(replace(row, golden="")) if row else None}
     try:
         spec = read_model(name)
         report["here"] = asdict(spec) | {"folder": str(spec.folder), "files": describe_files(spec)}
@@ -65,9 +65,8 @@ def show(name: str, form: str) -> None:
         steps = [f"agree to the terms at https://huggingface.co/{row.hub_id}", "hf auth login", *steps]
     report["to get and check it"] = [*steps, f"recs doctor {name}"]
     document = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    if form == "table":
-        document = yaml.safe_dump(json.loads(document), sort_keys=False, allow_unicode=True, width=120)
-    emit(document)
+    options: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 120}
+    emit(document if form == "json" else yaml.safe_dump(json.loads(document), **options))
 
 
 @command.command("convert")
