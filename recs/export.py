@@ -8,13 +8,13 @@ from pathlib import Path
 
 from recs.architectures.onnx_graph import bert_graph
 from recs.digests import file_digest
-from recs.errors import ModelError
+from recs.errors import ModelError, OutputError
 from recs.files import write_atomically
 from recs.models import ONNX_FILE, ONNX_RECORD, ModelSpec, read_model
 
 
 def export_model(name: str, folder: Path, *, pooling: str | None = None) -> ModelSpec:
-    """Write a model of the BERT family to a folder that `load_embedder` runs without torch.
+    """Write a model of the BERT family to a new folder that `load_embedder` runs without torch.
 
     Needs neither torch nor onnxruntime. The same files give the same bytes, and vectors of the same fingerprint.
 
@@ -23,7 +23,7 @@ def export_model(name: str, folder: Path, *, pooling: str | None = None) -> Mode
     name, pooling
         As `load_embedder` takes them.
     folder
-        Made where it is not there; files of the same names are replaced.
+        Empty, or not there.
 
     Returns
     -------
@@ -35,21 +35,19 @@ def export_model(name: str, folder: Path, *, pooling: str | None = None) -> Mode
     ModelNotFoundError, ModelError, WeightsError
         If the model is not here, or of another family, or its weights are not what they should be.
     OutputError
-        If the folder cannot be written.
+        If the folder holds something, or cannot be written.
     """
     spec = read_model(name, pooling=pooling)
     if spec.loader != "bert" or spec.folder is None:
         raise ModelError(f"{spec.folder}: recs exports the BERT family from its weights, not {spec.architecture!r}.")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputError(f"{folder}: holds something; give a folder that is empty or not there.")
     content = bert_graph(spec)
-    for path in sorted({*spec.folder.glob("*.json"), *spec.folder.glob("*/*.json")}):
-        relative = path.relative_to(spec.folder)
-        if relative.parts[0] != "onnx":
-            write_atomically(folder / relative, path.read_bytes())
     weights = sorted((spec.folder / spec.transformer).glob("*.safetensors"))
-    record = {
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "weights": {path.name: file_digest(path) for path in weights},
-    }
+    digests = {path.name: file_digest(path) for path in weights}
+    record = {"sha256": hashlib.sha256(content).hexdigest(), "weights": digests}
+    for path in sorted({*spec.folder.glob("*.json"), *spec.folder.glob("*/*.json")}):
+        write_atomically(folder / path.relative_to(spec.folder), path.read_bytes())
     write_atomically(folder / ONNX_FILE, content)
-    write_atomically(folder / ONNX_RECORD, json.dumps(record, indent=1, sort_keys=True).encode() + b"\n")
+    write_atomically(folder / ONNX_RECORD, json.dumps(record, indent=1).encode() + b"\n")
     return spec
