@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from recs.audit import audit_related as audit_related
     from recs.cache import Cache as Cache
+    from recs.cluster import cluster_items as cluster_items
+    from recs.clustering import Clustering as Clustering
+    from recs.clustering import topics_over_time as topics_over_time
     from recs.contract import corpus_digest as corpus_digest
     from recs.contract import load_related as load_related
     from recs.embed import embed_items as embed_items
@@ -35,6 +38,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Cache": "recs.cache",
+    "Clustering": "recs.clustering",
     "Collection": "recs.items",
     "Embedder": "recs.embedder",
     "Embeddings": "recs.embeddings",
@@ -46,6 +50,7 @@ _HOME = {
     "Rules": "recs.rules",
     "Skipped": "recs.items",
     "audit_related": "recs.audit",
+    "cluster_items": "recs.cluster",
     "corpus_digest": "recs.contract",
     "embed_items": "recs.embed",
     "evaluate_related": "recs.evaluate",
@@ -53,6 +58,7 @@ _HOME = {
     "load_related": "recs.contract",
     "read_items": "recs.readers",
     "related_items": "recs.related",
+    "topics_over_time": "recs.clustering",
     "tune_related": "recs.tune",
     "write_related": "recs.writers",
 }

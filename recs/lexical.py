@@ -229,7 +229,7 @@ def tokenize(text: str) -> list[str]:
     ...), and in Hangul, each run of it gives its pairs of neighbouring characters.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    words: list[str] = _word_pattern().findall(folded.replace("’", "'"))
+    words: list[str] = word_pattern().findall(folded.replace("’", "'"))
     if not _UNSPACED_CHARACTER.search(folded):
         return words
     return [term for word in words for run in _RUNS.findall(word) for term in _bigrams(run)]
@@ -242,7 +242,7 @@ def _bigrams(run: str) -> list[str]:
 
 
 @functools.cache
-def _word_pattern() -> re.Pattern[str]:
+def word_pattern() -> re.Pattern[str]:
     """Words with the combining marks that `\\w` leaves out, without which Indic and vocalised words would break."""
     marks = "".join(char for char in map(chr, range(0x300, 0xAC00)) if unicodedata.category(char).startswith("M"))
     return re.compile(rf"[\w{marks}]+(?:'[\w{marks}]+)*")

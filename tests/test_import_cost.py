@@ -18,6 +18,7 @@ from recs.cli import _VERBS
 
 PUBLIC = {
     "Cache": "recs.cache",
+    "Clustering": "recs.clustering",
     "Collection": "recs.items",
     "Embedder": "recs.embedder",
     "Embeddings": "recs.embeddings",
@@ -28,7 +29,9 @@ PUBLIC = {
     "RelatedLists": "recs.related",
     "Rules": "recs.rules",
     "Skipped": "recs.items",
+    "cluster_items": "recs.cluster",
     "corpus_digest": "recs.contract",
+    "topics_over_time": "recs.clustering",
     "embed_items": "recs.embed",
     "load_embedder": "recs.embedder",
     "load_related": "recs.contract",
