@@ -6,12 +6,12 @@ import asyncio
 import base64
 import json
 import re
-import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,11 +28,11 @@ from recs.registry import registry_row
 
 try:
     import prometheus_client as prometheus
+    import uvicorn  # noqa: F401  (what recs serve runs this with)
     from fastapi import FastAPI, Request, Response
     from fastapi.responses import FileResponse
     from starlette.exceptions import HTTPException
     from starlette.requests import ClientDisconnect
-    from uvicorn import Config, Server
 except ImportError as error:
     raise MissingDependencyError("the server", "fastapi, uvicorn and prometheus-client", "serve") from error
 
@@ -40,8 +40,6 @@ _HALF = re.compile("[\ud800-\udfff]")
 _OPTIONS = {"role", "instruction", "overflow", "dimensions"}
 # Larger bodies and replies are parsed and written on another thread, so that other clients are heard meanwhile.
 _INLINE_BYTES, _INLINE_NUMBERS = 16_384, 16_384
-# How long a refused client may go on sending: closing at once would reset the connection and lose our reply.
-_LINGER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +74,8 @@ def create_app(
 
     app = FastAPI(title="recs", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     for path, endpoint, method in (
-        ("/v1/embeddings", service.embeddings, "POST"),
-        ("/v1/models/model:predict", service.predict, "POST"),
+        ("/v1/embeddings", partial(service.answer, ask=service.ask_openai, write=service.openai), "POST"),
+        ("/v1/models/model:predict", partial(service.answer, ask=service.ask_truss, write=service.truss), "POST"),
         ("/v1/models", service.models, "GET"),
         ("/v1/models/{model:path}", service.models, "GET"),
         ("/v1/tokenizer", service.tokenizer, "GET"),
@@ -92,18 +90,10 @@ def create_app(
     return app
 
 
-def run_app(app: FastAPI, bound: socket.socket, *, log_requests: bool) -> None:
-    """Serve at a bound socket until SIGTERM or SIGINT, then finish what is at work, for at most 30 seconds."""
-    options: dict[str, Any] = {"timeout_keep_alive": 65, "timeout_graceful_shutdown": 30, "ws": "none"}
-    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them once more when it has stopped
-        signal.signal(number, lambda *_: None)
-    Server(Config(app, log_config=None, access_log=log_requests, **options)).run(sockets=[bound])
-
-
 class _Error(Exception):
-    """A reply that is an error, in OpenAI's form; `unread` where the client may still be sending."""
+    """A reply that is an error, in OpenAI's form."""
 
-    unread, retry_after = False, 1
+    retry_after = 1
 
     def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -113,20 +103,7 @@ class _Error(Exception):
 
     def response(self) -> Response:
         headers = {"retry-after": str(self.retry_after)} if self.status == 429 else None
-        return (_Lingering if self.unread else Response)(_dump(self.content), self.status, headers, "application/json")
-
-
-class _Lingering(Response):
-    """Answers at once, then reads what the client still sends for a while, and keeps none of it."""
-
-    async def __call__(self, _: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_SECONDS):
-                while (await receive()).get("more_body", False):
-                    pass
-        await send({"type": "http.response.body", "body": b""})
+        return _reply(self.content, self.status, headers)
 
 
 class _Asked(NamedTuple):
@@ -157,10 +134,10 @@ class _Service:
         prometheus.ProcessCollector(**shared)
         self.seconds = prometheus.Histogram("recs_request_seconds", "Until the reply.", ["route", "status"], **shared)
         self.tokens = prometheus.Counter("recs_tokens", "Tokens embedded.", **shared)
-        buckets = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+        buckets = [2**i for i in range(9)]
         self.jobs = prometheus.Histogram("recs_round_jobs", "Jobs embedded together.", buckets=buckets, **shared)
-        waiting = prometheus.Gauge("recs_waiting_tokens", "Tokens in the queue.", **shared)
-        waiting.set_function(lambda: self.batcher.waiting)
+        gauge = prometheus.Gauge("recs_waiting_tokens", "Tokens in the queue.", **shared)
+        gauge.set_function(lambda: self.batcher.waiting)
 
     def _observe(self, jobs: int, tokens: int) -> None:
         self.jobs.observe(jobs)
@@ -184,13 +161,7 @@ class _Service:
 
     # Vectors.
 
-    async def embeddings(self, request: Request) -> Response:
-        return await self._answer(request, self._ask_openai, self._openai)
-
-    async def predict(self, request: Request) -> Response:
-        return await self._answer(request, self._ask_truss, self._truss)
-
-    async def _answer(
+    async def answer(
         self, request: Request, ask: Callable[[bytes], _Asked], write: Callable[[_Asked, Embedded], Response]
     ) -> Response:
         self.at_work += 1
@@ -206,23 +177,18 @@ class _Service:
             self.at_work -= 1
 
     async def _body(self, request: Request) -> bytes:
-        chunks, limit = [], self.limits.bytes
-        size = int(request.headers.get("content-length") or 0)
+        """Return the body, or refuse what is too large before it is read; uvicorn then drops what still comes."""
+        _need(self.at_work <= self.limits.queue, f"{self.limits.queue} requests are at work; try again.", status=429)
+        _limit(int(request.headers.get("content-length") or 0), self.limits.bytes, "bytes")
+        chunks, size = [], 0
         try:
-            _need(
-                self.at_work <= self.limits.queue, f"{self.limits.queue} requests are at work; try again.", status=429
-            )
-            _need(size <= limit, f"the body has {size:,} bytes; the limit is {limit:,}: send less.", status=413)
-            size = 0
             async with asyncio.timeout(self.limits.body_seconds):
                 async for chunk in request.stream():
                     size += len(chunk)
-                    _need(size <= limit, f"{size:,} bytes came; the limit is {limit:,}: send less.", status=413)
+                    _limit(size, self.limits.bytes, "bytes")
                     chunks.append(chunk)
-        except (_Error, TimeoutError) as error:
-            refused = error if isinstance(error, _Error) else _Error(408, "the body was not here in time.")
-            refused.unread = True
-            raise refused from error
+        except TimeoutError as error:
+            raise _Error(408, "the body was not here in time.") from error
         return b"".join(chunks)
 
     async def _embed(self, request: Request, asked: _Asked) -> Embedded:
@@ -233,7 +199,7 @@ class _Service:
             refused.retry_after = getattr(error, "retry_after", 1)
             raise refused from error
         gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnected(request))
-        done = asyncio.gather(*map(asyncio.wrap_future, futures))
+        done = asyncio.ensure_future(_all(futures))
         try:
             await asyncio.wait([gone, done], return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
@@ -247,7 +213,7 @@ class _Service:
         vectors = np.concatenate([part.vectors for part in parts] or [np.zeros((0, asked.spec.dim), np.float32)])
         return Embedded(vectors, *(list(chain.from_iterable(part[i] for part in parts)) for i in (1, 2)))
 
-    def _ask_openai(self, body: bytes) -> _Asked:
+    def ask_openai(self, body: bytes) -> _Asked:
         asked = _parse(body)
         _need(isinstance(asked, dict), f"the body is {_kind(asked)}, expected an object with input and model.")
         model, given, form = asked.get("model"), asked.get("input"), asked.get("encoding_format") or "float"
@@ -262,7 +228,7 @@ class _Service:
         known = {"input", "model", "encoding_format", "user"}
         return self._asked(texts, [""] * len(texts), asked, known, binary=form == "base64")
 
-    def _ask_truss(self, body: bytes) -> _Asked:
+    def ask_truss(self, body: bytes) -> _Asked:
         given = _parse(body)
         known = given.keys() & {"input", "texts", "items"} if isinstance(given, dict) else set()
         asked, known = (given, known) if len(known) == 1 else ({"input": given}, {"input"})
@@ -282,10 +248,8 @@ class _Service:
         self, texts: list[str], titles: list[str], asked: dict[str, Any], known: set[str], *, binary: bool
     ) -> _Asked:
         """Check texts and options, and count the tokens."""
-        limits, own, came = self.limits, self.embedder.spec, len(texts)
-        _need(
-            came <= limits.items, f"{came:,} texts came; the limit is {limits.items:,} a request.", "input", status=413
-        )
+        own = self.embedder.spec
+        _limit(len(texts), self.limits.items, "texts")
         for number, (text, title) in enumerate(zip(texts, titles, strict=True)):
             if not isinstance(text, str) or not (text.strip() or title.strip()) or _HALF.search(text + title):
                 message = f"input {number} is {_kind(text)}, expected text: not empty, no half of a surrogate pair."
@@ -300,13 +264,7 @@ class _Service:
         spec, prompt = cut_model(own, dim), self.embedder.prompt(role, instruction)
         headings = (prompt + title + "\n\n" if title else prompt for title in titles)
         counts = self.embedder.count_tokens([heading + text for heading, text in zip(headings, texts, strict=True)])
-        came = sum(counts)
-        _need(
-            came <= limits.tokens,
-            f"{came:,} tokens came; the limit is {limits.tokens:,} a request.",
-            "input",
-            status=413,
-        )
+        _limit(sum(counts), self.limits.tokens, "tokens")
         if overflow == "error":
             number, longest = max(enumerate(counts), key=lambda pair: pair[1], default=(0, 0))
             _need(
@@ -322,7 +280,7 @@ class _Service:
         options = Options(role, instruction, overflow, None if spec is own else dim)
         return _Asked(texts, titles, counts, options, spec, report, binary)
 
-    def _openai(self, asked: _Asked, result: Embedded) -> Response:
+    def openai(self, asked: _Asked, result: Embedded) -> Response:
         if asked.binary:
             rows = [f'"{base64.b64encode(row.tobytes()).decode()}"' for row in result.vectors.astype("<f4")]
         else:
@@ -333,7 +291,7 @@ class _Service:
         rest = _dump({"model": self.id, "usage": usage, "recs": report})
         return _reply(f'{{"object":"list","data":[{",".join(data)}],{rest[1:]}')
 
-    def _truss(self, asked: _Asked, result: Embedded) -> Response:
+    def truss(self, asked: _Asked, result: Embedded) -> Response:
         report = asked.report | {"chunks": sum(result.chunks), "tokens_lost": sum(result.lost)}
         return _reply(f"[{','.join(_decimal(result.vectors))}]", headers={"recs-report": _dump(report)})
 
@@ -363,8 +321,7 @@ class _Service:
         return FileResponse(spec.folder / spec.transformer / "tokenizer.json")
 
     async def related_to(self, request: Request) -> Response:
-        item: str = request.path_params.get("id") or request.query_params.get("id") or ""
-        lists = self.related
+        item, lists = str(request.path_params.get("id") or request.query_params.get("id") or ""), self.related
         if lists is None:
             raise _Error(404, "no related lists are loaded; start the server with --related FILE.")
         _need(item, "say of which item: /related?id=ID or /related/ID.", "id")
@@ -383,6 +340,10 @@ def _need(held: object, message: str, param: str | None = None, *, status: int =
         raise _Error(status, message, param, code)
 
 
+def _limit(came: int, limit: int, what: str) -> None:
+    _need(came <= limit, f"{came:,} {what} came; the limit is {limit:,} a request: send less at once.", status=413)
+
+
 def _check(asked: dict[str, Any], name: str, held: object, expected: str) -> None:
     _need(held, f"{name} is {_kind(asked.get(name))}, expected {expected}.", name)
 
@@ -392,6 +353,10 @@ async def _in_thread(large: bool, function: Callable[[], Any]) -> Any:
         return await asyncio.to_thread(function) if large else function()
     except RecsError as error:
         raise _Error(400, str(error)) from error
+
+
+async def _all(futures: list[Future[Embedded]]) -> list[Embedded]:
+    return await asyncio.gather(*map(asyncio.wrap_future, futures))
 
 
 async def _disconnected(request: Request) -> None:

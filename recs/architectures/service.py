@@ -51,15 +51,15 @@ class ByteTokenizer:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return the bytes of each text."""
-        return [len(text.encode("utf-8", "replace")) for text in texts]
+        return [len(text.encode("utf-8", "surrogatepass")) for text in texts]
 
     def spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return for each byte of each text the character that it is of."""
-        return [[(i, i + 1) for i, char in enumerate(text) for _ in char.encode("utf-8", "replace")] for text in texts]
+        return [[(i, i + 1) for i, char in enumerate(text) for _ in char.encode("utf-8", "surrogatepass")] for text in texts]
 
     def tokens(self, text: str) -> list[str]:
         """Return the bytes of a text, in hexadecimal."""
-        return [f"{byte:02x}" for byte in text.encode("utf-8", "replace")]
+        return [f"{byte:02x}" for byte in text.encode("utf-8", "surrogatepass")]
 
 
 class ServiceEncoder:
@@ -115,6 +115,7 @@ class ServiceEncoder:
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
         """Return the vectors of one batch, as `Encoder.encode` says."""
         options: dict[str, Any] = {"encoding_format": "float"}
+        texts = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
         if self._ours:  # it puts the prompt before the text itself, and may have to know it for the pooling
             texts = [text.removeprefix(prompt) for text in texts]
             options = {"encoding_format": "base64", "overflow": "error", **self._prompted(prompt)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 import warnings
@@ -45,7 +46,7 @@ def command(
     """
     from recs.contract import load_related
     from recs.errors import SourceError
-    from recs.server import Limits, create_app, run_app
+    from recs.server import Limits, create_app
 
     bound = click.get_current_context().with_resource(_bind(host, port))
     with warnings.catch_warnings(record=True, action="always") as caught:
@@ -57,21 +58,32 @@ def command(
     embedder.embed(["the first text loads the weights"], instruction="")
     limits = Limits(items=max_items, tokens=max_tokens, bytes=max_bytes, queue=queue)
     app = create_app(embedder, related=lists, limits=limits, overflow=values["overflow"])
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.getLogger("uvicorn").addHandler(handler)
-    logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     bound.listen(2048)
     address, actual = bound.getsockname()[:2]
     say(f"serving {embedder.spec.name} at http://{f'[{address}]' if ':' in address else address}:{actual}/v1")
     if not (address.startswith("127.") or address == "::1"):
         say("note: whoever reaches this address can use it; there are no keys and no encryption")
-    run_app(app, bound, log_requests=not quiet)
+    run(app, bound, log_requests=not quiet)
     say("stopped")
 
 
 # Elsewhere a long text is embedded in chunks; here that is for the request to say.
 next(option for option in command.params if option.name == "overflow").default = "error"
+
+
+def run(app: Any, bound: socket.socket, *, log_requests: bool) -> None:
+    """Serve at a bound socket until SIGTERM or SIGINT, then finish what is at work, for at most 30 seconds."""
+    import uvicorn
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger("uvicorn").addHandler(handler)
+    logging.getLogger("uvicorn.access").setLevel(logging.INFO)
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them once more when it has stopped
+        signal.signal(number, lambda *_: None)
+    options: dict[str, Any] = {"timeout_keep_alive": 65, "timeout_graceful_shutdown": 30, "ws": "none"}
+    config = uvicorn.Config(app, log_config=None, access_log=log_requests, **options)
+    uvicorn.Server(config).run(sockets=[bound])
 
 
 def _bind(host: str, port: int) -> socket.socket:
