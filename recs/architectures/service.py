@@ -55,7 +55,9 @@ class ByteTokenizer:
 
     def spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return for each byte of each text the character that it is of."""
-        return [[(i, i + 1) for i, char in enumerate(text) for _ in char.encode("utf-8", "surrogatepass")] for text in texts]
+        return [
+            [(i, i + 1) for i, char in enumerate(text) for _ in char.encode("utf-8", "surrogatepass")] for text in texts
+        ]
 
     def tokens(self, text: str) -> list[str]:
         """Return the bytes of a text, in hexadecimal."""
@@ -63,18 +65,11 @@ class ByteTokenizer:
 
 
 class ServiceEncoder:
-    """A model behind an address; threads may share it.
+    """A model behind an address, named as the module says; threads may share it.
 
-    Parameters
-    ----------
-    name
-        As the module says. The key comes from RECS_API_KEY, else from OPENAI_API_KEY.
-
-    Attributes
-    ----------
-    spec, tokenizer, precision
-        Of `recs serve`: those of its model, so that served vectors and local ones may meet. Of any other service: a
-        fingerprint declared by model and dimension, prompts and window of the registry where it has the model, bytes.
+    `spec`, `tokenizer` and `precision` are those of the model where the service is `recs serve`, so that served vectors
+    and local ones may meet. Elsewhere the fingerprint is declared by model and dimension, prompts and window are those
+    of the registry where it has the model, and tokens are bytes. The key is RECS_API_KEY, else OPENAI_API_KEY.
 
     Raises
     ------
