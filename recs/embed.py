@@ -12,7 +12,7 @@ from recs.embedder import Embedder, Overflow, Progress, load_embedder
 from recs.embeddings import Embeddings
 from recs.errors import ModelNotFoundError, OptionError
 from recs.items import Item
-from recs.registry import DEFAULT_MODEL, registry_row, split_dim
+from recs.registry import DEFAULT_MODEL, is_service, registry_row, split_dim
 
 
 def embed_items(
@@ -88,7 +88,7 @@ def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
     try:
         return load_embedder(name, **options)
     except ModelNotFoundError:
-        base, named = split_dim(name)
+        base, named = split_dim(name.partition("#")[2].partition("?")[0] if is_service(name) else name)
         known, dim, pooling = registry_row(base)[0], options.get("dim") or named, options.get("pooling")
         spec = None
         if cache is not None:

@@ -19,8 +19,8 @@ from recs.errors import EmbeddingError, ModelError, ModelNotFoundError, OptionEr
 from recs.hardware import Engine, Precision, resolve_device, resolve_engine, resolve_precision
 from recs.hub import can_download, download_model
 from recs.models import ModelSpec, cut_model, read_model
-from recs.registry import DEFAULT_MODEL, find_model, missing_model_message, registry_row
-from recs.tokenizer import ModelTokenizer
+from recs.registry import DEFAULT_MODEL, find_model, is_service, missing_model_message, registry_row
+from recs.tokenizer import ModelTokenizer, Spans
 
 if TYPE_CHECKING:
     from recs.architectures import Encoder
@@ -37,6 +37,8 @@ _TITLE_SHARE = 0.25
 # Batches between two writes to the store: what a killed run loses.
 _BATCHES_PER_WRITE = 8
 _TITLE_END = "\n\n"
+# Texts tokenized at once, on all cores.
+_TEXTS_PER_TOKENIZATION = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,14 +288,22 @@ class Embedder:
         overflow: Overflow,
         store: Cache | None,
     ) -> list[_Document]:
-        policy = json.dumps([_CHUNKING, self.spec.fingerprint, prompt, overflow == "chunk"])
+        # The fingerprint of a model that is known by its name alone does not say where its texts are cut.
+        window = [self.spec.max_tokens] if self.spec.loader == "bytes" else []
+        policy = json.dumps([_CHUNKING, self.spec.fingerprint, prompt, overflow == "chunk", *window])
         keys = [_key(policy, title, text) for title, text in zip(titles, texts, strict=True)]
         known = dict(store.get_chunks(keys)) if store is not None else {}
         made: dict[bytes, bytes] = {}
+        missing = [i for i, key in enumerate(keys) if key not in known]
+        for start in range(0, len(missing), _TEXTS_PER_TOKENIZATION):
+            group = missing[start : start + _TEXTS_PER_TOKENIZATION]
+            spans = self.tokenizer.spans([texts[i] for i in group])
+            for i, tokens in zip(group, spans, strict=True):
+                known[keys[i]] = made[keys[i]] = self._cut(
+                    texts[i], tokens, titles[i], prompt=prompt, split=overflow == "chunk"
+                )
         documents = []
         for name, key, text, title in zip(names, keys, texts, titles, strict=True):
-            if key not in known:
-                known[key] = made[key] = self._cut(text, title, prompt=prompt, split=overflow == "chunk")
             document = _render(known[key], text, title, prompt)
             if overflow == "error" and document.lost:
                 raise TextTooLongError(
@@ -305,43 +315,47 @@ class Embedder:
             store.put_chunks(made)
         return documents
 
-    def _cut(self, text: str, title: str, *, prompt: str, split: bool) -> bytes:
+    def _cut(self, text: str, spans: Spans, title: str, *, prompt: str, split: bool) -> bytes:
         """Return a record of where a text (and a title too long to be a prefix) is cut: see `_render`."""
-        room = self.spec.max_tokens - self.tokenizer.special_tokens - self.tokenizer.count([prompt])[0]
+        room = self.spec.max_tokens - self._around(prompt)
         if room < 2:
             raise ModelError(f"{self.spec.name}: its context window of {self.spec.max_tokens} has no room for text.")
-        text_tokens, title_tokens = self.tokenizer.count([text, title])
+        title_spans = self.tokenizer.spans([title])[0] if title else []
+        text_tokens, title_tokens = len(spans), len(title_spans)
         prefix = title + _TITLE_END if title and text and title_tokens <= room * _TITLE_SHARE else ""
         budget = room - (title_tokens if prefix else 0)
-        parts = [[*part, 0] for part in self._fit(text, prompt + prefix, budget, split=split)] if text else []
+        parts = [[*part, 0] for part in self._fit(text, spans, prompt + prefix, budget, split=split)] if text else []
         if title and not prefix:
-            parts = [[*part, 1] for part in self._fit(title, prompt, room, split=split)] + parts
+            parts = [[*part, 1] for part in self._fit(title, title_spans, prompt, room, split=split)] + parts
             text_tokens += title_tokens
         parts = parts if split else parts[:1]
         lost = 0 if split else max(text_tokens - parts[0][2], 0)
         return json.dumps({"prefix": bool(prefix), "parts": parts, "tokens": text_tokens, "lost": lost}).encode()
 
-    def _fit(self, text: str, before: str, room: int, *, split: bool) -> list[tuple[int, int, int, int]]:
+    def _around(self, before: str) -> int:
+        """Return the tokens of what goes before a text, and of what the model adds."""
+        return self.count_tokens([before])[0] if before else self.tokenizer.special_tokens
+
+    def _fit(self, text: str, spans: Spans, before: str, room: int, *, split: bool) -> list[tuple[int, int, int, int]]:
         """Cut a text to pieces of at most `room` tokens: (start, stop, tokens, length with all that goes around)."""
+
+        def token_spans(piece: str) -> Spans:
+            return spans if piece is text else self.tokenizer.spans([piece])[0]
+
         additive = self.tokenizer.is_additive
-        around = self.count_tokens([before])[0]
+        around = self._around(before)
         while True:
-            spans = [self._head(text, room)]
+            pieces = [Span(0, spans[room - 1][1] if len(spans) > room else len(text), min(len(spans), room))]
             if split:
-                spans = split_text(text, token_spans=self.tokenizer.spans, budget=room, additive=additive)
+                pieces = split_text(text, token_spans=token_spans, budget=room, additive=additive)
             if additive:
-                lengths = [span.tokens + around for span in spans]
+                lengths = [piece.tokens + around for piece in pieces]
             else:
-                lengths = self.count_tokens([before + text[span.start : span.stop] for span in spans])
+                lengths = self.count_tokens([before + text[piece.start : piece.stop] for piece in pieces])
             excess = max(lengths) - self.spec.max_tokens
             if excess <= 0 or room == 1:
-                return [(*span, length) for span, length in zip(spans, lengths, strict=True)]
+                return [(*piece, length) for piece, length in zip(pieces, lengths, strict=True)]
             room = max(room - excess, 1)
-
-    def _head(self, text: str, budget: int) -> Span:
-        spans = self.tokenizer.spans(text)
-        stop = len(text) if len(spans) <= budget else spans[budget - 1][1]
-        return Span(0, stop, min(len(spans), budget))
 
     # Pieces to vectors.
 
@@ -450,7 +464,7 @@ def load_embedder(
     ----------
     name
         "all-MiniLM-L6-v2", "organisation/model", the path of a folder, or "NAME=FOLDER" for a model of the registry
-        whose files are in a folder.
+        whose files are in a folder. Or "URL#MODEL": a service that speaks OpenAI's API (`architectures/service.py`).
     dim
         Keep the first `dim` dimensions of every vector, brought back to unit length where the similarity is cosine.
     pooling
@@ -481,6 +495,17 @@ def load_embedder(
     Reads small files and the digest of the weights (remembered between runs); torch is imported and the weights are
     loaded and checked when the first vector has to be computed.
     """
+    if is_service(name):
+        if offline:
+            raise ModelNotFoundError(f"{name}: not asked, since the network is not to be used.")
+        if pooling or device or (precision, engine) != ("auto", "auto"):
+            raise OptionError(f"{name}: pooling, device, precision and engine are the service's own; leave them out.")
+        from recs.architectures.service import ServiceEncoder
+
+        service = ServiceEncoder(name)
+        parts: dict[str, Any] = {"tokenizer": service.tokenizer, "encoder": service, "precision": service.precision}
+        whole = Embedder(service.spec, device="cpu", engine="torch", instruction=instruction, **parts)
+        return whole if dim is None else whole.with_dim(dim)
     if not offline and find_model(name) is None and can_download():
         download_model(name)
     spec = read_model(name, dim=dim, pooling=pooling, onnx=resolve_engine(engine, precision) == "onnx")

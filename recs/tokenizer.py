@@ -10,6 +10,8 @@ from typing import Any
 
 from recs.errors import ModelError
 
+Spans = Sequence[tuple[int, int]]
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -71,9 +73,10 @@ class ModelTokenizer:
         """Return the tokens of a text as written in the vocabulary, special tokens included."""
         return list(self._tokenizer.encode(self._prepare(text), add_special_tokens=self._special).tokens)
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
-        """Return the span in characters, half open, of each token of a text, special tokens left out."""
-        return list(self._tokenizer.encode(self._prepare(text), add_special_tokens=False).offsets)
+    def spans(self, texts: Sequence[str]) -> list[Spans]:
+        """Return for each text the span in characters, half open, of each of its tokens, special tokens left out."""
+        encodings = self._tokenizer.encode_batch([self._prepare(text) for text in texts], add_special_tokens=False)
+        return [encoding.offsets for encoding in encodings]
 
     def _prepare(self, text: str) -> str:
         if not text.isascii():

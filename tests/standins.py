@@ -30,8 +30,8 @@ class WordTokenizer:
     def tokens(self, text: str) -> list[str]:
         return ["[", *text.split(), "]"]
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
-        return [match.span() for match in re.finditer(r"\S+", text)]
+    def spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        return [[match.span() for match in re.finditer(r"\S+", text)] for text in texts]
 
     @staticmethod
     def _id(word: str) -> int:

@@ -57,6 +57,10 @@ def load_encoder(
         return OnnxEncoder(spec, tokenizer, device=device)
     if spec.loader == "onnx":
         raise ModelError(f"{spec.folder}: no safetensors weights but an ONNX file, which engine torch cannot run.")
+    if spec.loader == "bert":
+        from recs.architectures.bert import BertEncoder
+
+        return BertEncoder(spec, tokenizer, device=device, precision=precision)
     from recs.architectures.library import LibraryEncoder
 
     return LibraryEncoder(spec, tokenizer, device=device, precision=precision)

@@ -27,7 +27,7 @@ from recs.tokenizer import ModelTokenizer
 _log = logging.getLogger(__name__)
 
 # Tokens computed at once, and in a batch. What a processor computes should stay in its caches; a GPU wants work.
-_CPU_TOKENS, _CPU_BATCH_TOKENS = 2048, 8192
+_CPU_TOKENS, _CPU_BATCH_TOKENS = 2048, {"float32": 4096, "bfloat16": 16384}
 _GPU_TOKENS = 32768
 # Attention that is biased by distance takes so many scores at a time, which bounds the memory of a long text.
 _BLOCK = 1 << 24
@@ -78,7 +78,7 @@ class BertEncoder:
         on_cpu = self.device == "cpu"
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._tokens = _CPU_TOKENS if on_cpu else _GPU_TOKENS
-        self.batch_tokens = _CPU_BATCH_TOKENS if on_cpu else _GPU_TOKENS
+        self.batch_tokens = _CPU_BATCH_TOKENS[precision] if on_cpu else _GPU_TOKENS
         # oneDNN takes longer to make a bfloat16 kernel for a number of tokens that is new to it than to run it.
         self._few_shapes = on_cpu and precision == "bfloat16"
         self._config = config = BertConfig(folder, spec.architecture)
@@ -240,9 +240,10 @@ def _norm(
 
 
 def _few(count: int) -> int:
-    """Return a number not below `count` of which there are four from each power of two to the next, and 16 at least."""
-    step = max(16, 1 << max((count - 1).bit_length() - 3, 0))
-    return -(-count // step) * step
+    """Return one of few numbers, `count` or more: up to 512 a power of two, then a multiple of 512, of 1,024, …"""
+    power = 1 << (max(count, 16) - 1).bit_length()
+    step = max(power // 8, 512)
+    return power if power <= 512 else -(-count // step) * step
 
 
 def available_device(device: str) -> str:
