@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import recs
-from recs.architectures import load_encoder, onnx, onnx_graph
+from recs.architectures import onnx, onnx_graph
 from recs.architectures.bert_config import BertConfig
 from recs.cache import Cache
 from recs.cli.export import export
@@ -92,12 +92,14 @@ def test_vectors_of_a_row_equal_the_reference(tmp_path, name):
 
 @pytest.mark.parametrize("kind", ["mpnet", "jina_bert"])
 def test_attention_that_is_biased_by_distance_equals_that_of_torch(tmp_path, kind):
+    from recs.architectures.bert import BertEncoder
+
     pytest.importorskip("torch")
     spec = read_model(str(biased(tmp_path, kind)))
     tokenizer = ModelTokenizer(tmp_path)
     texts = [*make.TEXTS, "seed . " * 50, "soil " * 120]
     found = onnx.OnnxEncoder(spec, tokenizer, device="cpu").encode(texts)
-    expected = load_encoder(spec, tokenizer, device="cpu", precision="float32").encode(texts)
+    expected = BertEncoder(spec, tokenizer, device="cpu", precision="float32").encode(texts)
     assert spec.loader == "bert"
     assert cosines(found, expected).min() > 0.999999
 

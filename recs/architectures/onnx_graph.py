@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recs.architectures.bert_config import BertConfig
 from recs.architectures.weights import read_weights
-from recs.errors import ModelError, ModelNotFoundError
+from recs.errors import ModelError
 from recs.models import ModelSpec
-from recs.registry import missing_model_message
 
-_Buffers = list[bytes | memoryview]
+_Buffers = list[bytes]
 _Array = np.ndarray[Any, Any]
 
 _OPSET, _IR = 20, 9
@@ -36,18 +36,15 @@ def bert_graph(spec: ModelSpec) -> bytes:
 
     Raises
     ------
-    ModelNotFoundError, ModelError, WeightsError
+    ModelError, WeightsError
     """
-    if spec.folder is None:
-        raise ModelNotFoundError(missing_model_message(spec.name))
-    folder = spec.folder / spec.transformer
+    folder = Path(str(spec.folder), spec.transformer)
     config = BertConfig(folder, spec.architecture)
     pooler = config.pooler_shapes()
     needed = config.shapes() | (pooler if spec.pooling == "pooler" else {})
     weights = read_weights(folder, needed, spare=pooler, prefix=config.prefix, kind=spec.architecture)
     graph = _Graph(weights, config)
-    hidden = graph.embed()
-    mask = graph.mask(spec.max_tokens)
+    hidden, mask = graph.embed(), graph.mask(spec.max_tokens)
     for i in range(config.layers):
         hidden = graph.layer(hidden, mask, f"encoder.layer.{i}.")
     shape: list[int | str] = ["batch", "tokens", config.hidden]
@@ -80,7 +77,7 @@ class _Graph:
         array = np.asarray(values)
         kind, array = (_INT64, array.astype("<i8")) if array.dtype.kind == "i" else (_FLOAT, array.astype("<f4"))
         name = f"constant_{len(self._constants)}"
-        data = memoryview(np.ascontiguousarray(array).tobytes())
+        data = np.ascontiguousarray(array).tobytes()
         self._constants.append(_message(*((1, size) for size in array.shape), (2, kind), (8, name), (9, data)))
         return name
 
