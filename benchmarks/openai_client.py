@@ -38,7 +38,7 @@ found["query"] = make(model=model, input="soil " * 999, extra_body={"overflow": 
 found["models"] = [client.models.list().data[0].id, client.models.retrieve(model).id]
 found["errors"] = []
 long = "soil " * 999
-for options in ({"input": ""}, {"input": long}, {"input": [1]}, {"input": "a", "model": "gpt"}, {"input": ["a"] * 2049}):
+for options in ({"input": ""}, {"input": long}, {"input": [1]}, {"input": "a", "model": "b"}, {"input": ["a"] * 2049}):
     try:
         make(**{"model": model, **options})
     except openai.APIStatusError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from recs.embeddings import Embeddings
 from recs.errors import ModelNotFoundError, OptionError
 from recs.items import Item
 from recs.registry import DEFAULT_MODEL, is_service, registry_row, split_dim
+
+_log = logging.getLogger(__name__)
 
 
 def embed_items(
@@ -87,7 +90,7 @@ def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
     """
     try:
         return load_embedder(name, **options)
-    except ModelNotFoundError:
+    except ModelNotFoundError as error:
         base, named = split_dim(name.partition("#")[2].partition("?")[0] if is_service(name) else name)
         known, dim, pooling = registry_row(base)[0], options.get("dim") or named, options.get("pooling")
         spec = None
@@ -95,6 +98,8 @@ def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
             spec = (cache.known_model(f"{known}@{dim}") if dim else None) or cache.known_model(known)
         if cache is None or spec is None or dim not in (None, spec.dim) or pooling not in (None, spec.pooling):
             raise
+        if is_service(name):
+            _log.warning("%s Only vectors that the cache holds can be had.", error)
         kept = {key: options.get(key) for key in ("device", "instruction")}
         precision, engine = options.get("precision", "auto"), options.get("engine", "auto")
         known_precision, _, known_engine = (cache.known_precision(spec.fingerprint) or "auto").partition("/")

@@ -35,6 +35,7 @@ class Foreign:
         self.answers: deque[tuple[int, dict[str, str], Any]] = deque()
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.models: Any = None
         self.largest = 10**9
         self.url = ""
 
@@ -58,7 +59,7 @@ def running() -> Iterator[Foreign]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             foreign.keys.append(self.headers["Authorization"])
-            self.send(404, {}, {"error": "no such route"})
+            self.send(404 if foreign.models is None else 200, {}, foreign.models)
 
         def do_POST(self) -> None:
             foreign.keys.append(self.headers["Authorization"])
@@ -212,7 +213,7 @@ def test_foreign_model_of_the_registry_has_its_window_and_prompts(foreign):
         embedder.embed(["a"])
 
 
-def test_foreign_second_run_asks_for_no_vector_and_needs_no_service(tmp_path):
+def test_foreign_second_run_asks_for_no_vector_and_needs_no_service(tmp_path, caplog):
     with Cache(tmp_path) as cache:
         with running() as foreign:
             name = f"{foreign.url}#some-model"
@@ -220,7 +221,9 @@ def test_foreign_second_run_asks_for_no_vector_and_needs_no_service(tmp_path):
             asked = len(foreign.asked)
             find_embedder(name, cache).embed([LONG, "b"], store=cache)
             assert len(foreign.asked) == asked + 1  # which dimension it has
+        assert caplog.records == []
         again = find_embedder(name, cache).embed([LONG, "b"], store=cache)
+        assert "no answer" in caplog.text
         np.testing.assert_array_equal(again.vectors, first.vectors)
         with pytest.raises(ModelNotFoundError):
             find_embedder(name, cache).embed(["new"], store=cache)
@@ -349,6 +352,25 @@ def test_key_that_no_header_can_hold_is_not_repeated(monkeypatch):
 def test_name_that_cannot_be_read_is_an_error_that_shows_a_right_one(name):
     with pytest.raises(OptionError, match="#MODEL"):
         recs.load_embedder(name)
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ({"data": [{"id": "a"}, {"id": "b"}]}, r"#MODEL, MODEL one of \['a', 'b'\]"),
+        ({"data": []}, "#MODEL"),
+        ([], "#MODEL"),
+        ({"data": "x"}, "#MODEL"),
+        ({"data": [{"id": "a", "recs": {"dim": 3}}]}, "describes its model as no recs does"),
+        ({"data": [{"id": "a", "recs": {"dim": "3", "languages": 1, "prompts": {}}}]}, "as no recs does"),
+    ],
+)
+def test_address_alone_is_enough_only_where_there_is_one_model(foreign, models, said):
+    foreign.models = models
+    with pytest.raises(ModelError, match=said):
+        recs.load_embedder(foreign.url)
+    foreign.models = {"data": [{"id": "only"}]}
+    assert recs.load_embedder(foreign.url).spec.name == "only"
 
 
 @pytest.mark.parametrize("option", [{"device": "cuda"}, {"precision": "float32"}, {"pooling": "cls"}])

@@ -159,16 +159,16 @@ class ServiceEncoder:
             if not self._model or error.status not in (404, 405, 501):
                 raise
             return {}
-        listed = [answer] if self._model else answer.get("data")
+        listed = [answer] if self._model else answer.get("data") if isinstance(answer, dict) else None
         if not isinstance(listed, list) or len(listed) != 1 or not isinstance(listed[0], dict):
-            names = [entry.get("id") for entry in listed or [] if isinstance(entry, dict)]
+            names = [entry.get("id") for entry in listed or () if isinstance(entry, dict)]
             raise ModelError(f"{self._url}: say which model: {self._url}#MODEL, MODEL one of {names[:9]}.")
         self._model = str(listed[0].get("id") or self._model)
         return listed[0]
 
     def _served(self, told: dict[str, Any]) -> ModelSpec:
         values = {entry.name: told[entry.name] for entry in fields(ModelSpec) if entry.name in told}
-        values |= {"full_dim": told["dim"], "languages": tuple(told["languages"]), "prompts": dict(told["prompts"])}
+        values |= {"full_dim": told["dim"], "languages": tuple(told["languages"]), "prompts": {**told["prompts"]}}
         loader = "service" if told["tokenizer"] else "bytes"
         spec = ModelSpec(**values, name=self._model, loader=loader)
         self.precision = told["precision"]
