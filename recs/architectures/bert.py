@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from recs.architectures.bert_config import BertConfig
-from recs.architectures.kernels import Linear
+from recs.architectures.kernels import Linear, workers
 from recs.architectures.packing import Sheet, pack
 from recs.architectures.weights import read_weights
 from recs.embeddings import FloatArray, unit_rows
@@ -27,8 +28,10 @@ from recs.tokenizer import ModelTokenizer
 _log = logging.getLogger(__name__)
 
 # Tokens computed at once, and in a batch. What a processor computes should stay in its caches; a GPU wants work.
-_CPU_TOKENS, _CPU_BATCH_TOKENS = 2048, {"float32": 4096, "bfloat16": 16384}
+_CPU_TOKENS, _CPU_BATCH_TOKENS = 2048, {"float32": 8192, "bfloat16": 32768}
 _GPU_TOKENS = 32768
+# oneDNN takes longer to make a bfloat16 kernel for a number of tokens that is new to it than to run it.
+_COUNTS = (16, 32, 64, 128, 256, 512, 1024, 1536, 1920, 2048)
 # Attention that is biased by distance takes so many scores at a time, which bounds the memory of a long text.
 _BLOCK = 1 << 24
 
@@ -79,7 +82,6 @@ class BertEncoder:
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._tokens = _CPU_TOKENS if on_cpu else _GPU_TOKENS
         self.batch_tokens = _CPU_BATCH_TOKENS[precision] if on_cpu else _GPU_TOKENS
-        # oneDNN takes longer to make a bfloat16 kernel for a number of tokens that is new to it than to run it.
         self._few_shapes = on_cpu and precision == "bfloat16"
         self._config = config = BertConfig(folder, spec.architecture)
         pooler = config.pooler_shapes()
@@ -114,11 +116,18 @@ class BertEncoder:
         skipped = 0
         if prompt and not self._spec.pool_prompt:
             skipped = len(self._tokenizer.ids([prompt])[0]) - 1  # all but the token that closes a text
+        sheets = list(pack(ids, tokens=self._tokens))
+        threads = self._torch.get_num_threads() if self.device == "cpu" and len(sheets) > 1 else 1
+        compute = workers(threads).map if threads > 1 else map
         vectors = np.empty((len(ids), self._config.hidden), np.float32)
-        with self._torch.inference_mode():
-            for sheet in pack(ids, tokens=self._tokens):
-                vectors[sheet.texts] = self._pool(self._run(sheet), sheet, skipped).cpu().numpy()
+        for sheet, found in zip(sheets, compute(partial(self._vectors, skipped=skipped), sheets), strict=True):
+            vectors[sheet.texts] = found
         return unit_rows(vectors).astype(np.float32) if self._spec.normalize else vectors
+
+    def _vectors(self, sheet: Sheet, *, skipped: int) -> FloatArray:
+        with self._torch.inference_mode():
+            vectors: FloatArray = self._pool(self._run(sheet), sheet, skipped).cpu().numpy()
+            return vectors
 
     def _run(self, sheet: Sheet) -> Any:
         """Return the last hidden states of a sheet: float32, (rows * width, hidden)."""
@@ -240,10 +249,8 @@ def _norm(
 
 
 def _few(count: int) -> int:
-    """Return one of few numbers, `count` or more: up to 512 a power of two, then a multiple of 512, of 1,024, …"""
-    power = 1 << (max(count, 16) - 1).bit_length()
-    step = max(power // 8, 512)
-    return power if power <= 512 else -(-count // step) * step
+    """Return one of few numbers, `count` or more."""
+    return next((number for number in _COUNTS if number >= count), -(-count // 1024) * 1024)
 
 
 def available_device(device: str) -> str:
