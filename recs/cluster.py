@@ -20,8 +20,16 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from recs.clustering import Assign, Clustering, Layer, SweepRow, renumber
-from recs.density import Discriminant, Reduction, Selection, density_cores
-from recs.embeddings import Embeddings, FloatArray, IntArray
+from recs.density import (
+    Discriminant,
+    Reduction,
+    Selection,
+    cluster_means,
+    core_thresholds,
+    density_cores,
+    scatter_matrix,
+)
+from recs.embeddings import Embeddings, FloatArray, IntArray, unit_rows
 from recs.errors import OptionError, SourceError
 from recs.graph import Float64Array, grow, merge_clusters, move_rows, neighbor_graph
 from recs.items import Collection, Item
@@ -35,6 +43,7 @@ _RESOLUTIONS = tuple(2.0 ** (step / 2) for step in range(-4, 7))  # from 1/4 to 
 _RUNS, _SHARE = 4, 0.7  # how often items are left out to see what comes back, and what share stays in
 _FOUND = 0.6  # stability that noise does not reach: it has .2 to .5, and collections of writing have .7 and more
 _LAYERS, _STEP = 3, 1.5  # so many on either side of the default, each with so many times fewer or more topics
+_USUAL = 0.75  # binary logarithm of the resolution that is preferred where stability hardly differs
 
 
 def cluster_items(
@@ -177,6 +186,7 @@ class _Space:
             neighbors = min(_NEIGHBORS, max(5, len(first) // 8))
             self.graph = neighbor_graph(self.vectors, neighbors, similarity=embeddings.similarity)
             self.core, self.strengths = density_cores(self.vectors, self.graph, min_cluster_size=size, **options)
+        self.scatter = scatter_matrix(self.vectors)
         self.grown = grow(self.graph, self.core) if self.graph is not None else self.core
 
 
@@ -197,7 +207,7 @@ class _Cut:
     @property
     def score(self) -> float:
         """Return stability, less where items are left over, far from the usual resolution, and below five topics."""
-        far = math.log2(self.resolution) - 0.5
+        far = math.log2(self.resolution) - _USUAL
         few = math.log2(5 / len(self.ids)) if 0 < len(self.ids) < 5 else 0.0
         return self.stability * self.coverage - 0.01 * far**2 - 0.05 * few
 
@@ -212,7 +222,7 @@ def _sweep(space: _Space, n_topics: int | None) -> list[_Cut]:
     for resolution in _RESOLUTIONS:
         count = tree.merges.count(resolution)
         known = by_count.get(count)
-        if count > 1 and (known is None or abs(math.log2(resolution) - 0.5) < abs(math.log2(known) - 0.5)):
+        if count > 1 and (known is None or abs(math.log2(resolution) - _USUAL) < abs(math.log2(known) - _USUAL)):
             by_count[count] = resolution
     if n_topics is not None:
         by_count[n_topics] = tree.merges.resolution(n_topics)
@@ -264,8 +274,11 @@ def _judged(space: _Space, cut: _Cut) -> _Cut:
     from sklearn.metrics import adjusted_mutual_info_score
 
     alike = [adjusted_mutual_info_score(cut.labels[rows], labels[rows]) for rows, labels in cut.runs]
-    rule = Discriminant.fit(space.vectors, cut.labels, space.core >= 0)
-    coverage = float((rule.assign(space.vectors)[space.twin_of] >= 0).mean())
+    centroids = np.vstack([unit_rows(cluster_means(space.vectors, cut.labels)), np.zeros(space.vectors.shape[1])])
+    cosines = np.einsum("ij,ij->i", space.vectors, centroids[cut.labels].astype(np.float32)).astype(np.float64)
+    thresholds = core_thresholds(cut.labels, cosines, space.core >= 0, len(cut.ids))
+    close = cosines >= np.append(thresholds, np.inf)[cut.labels]
+    coverage = float(close[space.twin_of].mean())  # nearly what the rule of the layer will have
     return replace(cut, stability=round(float(np.mean(alike)), 6), coverage=round(coverage, 6))
 
 
@@ -367,18 +380,21 @@ class _Given:
     ids: tuple[int, ...]
     rule: Discriminant
     assigned: IntArray
+    cosines: Float64Array
 
     @classmethod
     def fit(cls, space: _Space, cut: _Cut) -> _Given:
         """Fit the rule; a cluster to which it gives nothing is left out."""
         while True:
-            rule = Discriminant.fit(space.vectors, cut.labels, space.core >= 0)
-            assigned = rule.assign(space.vectors, everything=space.everything)
+            rule = Discriminant.fit(space.vectors, cut.labels, space.scatter)
+            best, cosines = rule.scores(space.vectors)
+            rule = rule.with_thresholds(best, cosines, space.core >= 0)
+            assigned = best if space.everything else rule.close(best, cosines)
             counts = np.bincount(assigned[assigned >= 0], minlength=len(cut.ids))
             if counts.all():
-                return cls(cut, cut.ids, rule, assigned)
-            empty = counts == 0
-            cut = _packed(replace(cut, labels=np.where(np.append(empty, False)[cut.labels], -1, cut.labels)))
+                return cls(cut, cut.ids, rule, assigned, cosines)
+            empty = np.append(counts == 0, False)
+            cut = _packed(replace(cut, labels=np.where(empty[cut.labels], -1, cut.labels)))
 
 
 def _layers(
@@ -430,9 +446,8 @@ def _layers(
 
 def _exemplars(space: _Space, given: _Given, public: Sequence[Item]) -> list[list[Item]]:
     """Return the items of each topic that are nearest to its middle, texts of the dense core first."""
-    best, cosines = given.rule.scores(space.vectors)
-    first = np.unique(space.twin_of, return_index=True)[1]
-    ranked = np.lexsort((-cosines, space.core < 0))
+    best, first = given.assigned, np.unique(space.twin_of, return_index=True)[1]
+    ranked = np.lexsort((-given.cosines, space.core < 0))
     return [
         [public[first[row]] for row in ranked[best[ranked] == place][:EXEMPLARS]] for place in range(len(given.ids))
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -18,7 +18,7 @@ Selection = Literal["eom", "leaf"]
 
 _DIMS = 12  # of the spectral coordinates, in which a component of the graph is searched (docs/clusters.md)
 _OTHER_DIMS = {"pca": 20, "umap": 5}
-_QUANTILE = 0.01  # of a topic's core may be as far out as what is left unassigned
+_QUANTILE = 0.005  # of a topic's core may be as far out as what is left unassigned
 _SHRINKAGE = 0.5  # of the covariance within topics towards equal variances
 _BLOCK = 512  # rows that are scored at a time, always as many: the result of a row depends on no other
 
@@ -117,28 +117,22 @@ class Discriminant:
     thresholds: Float64Array
 
     @classmethod
-    def fit(cls, vectors: FloatArray, labels: IntArray, core: BoolArray) -> Self:
-        """Learn from rows whose labels are 0 to t - 1, or -1; the thresholds from those in a core, `core` (n,)."""
-        topics, d = int(labels.max(initial=-1)) + 1, vectors.shape[1]
-        sizes = np.bincount(labels[labels >= 0], minlength=topics)
-        means, scatter = np.zeros((topics, d)), np.zeros((d, d))
-        for start in range(0, len(vectors), 8 * _BLOCK):
-            rows, ours = vectors[start : start + 8 * _BLOCK].astype(np.float64), labels[start : start + 8 * _BLOCK]
-            rows, ours = rows[ours >= 0], ours[ours >= 0]
-            scatter += rows.T @ rows
-            np.add.at(means, ours, rows)
-        means /= sizes[:, None]
+    def fit(cls, vectors: FloatArray, labels: IntArray, scatter: Float64Array) -> Self:
+        """Learn from rows whose labels are 0 to t - 1, or -1; `scatter` is the product of all rows with themselves.
+
+        The thresholds are left open: see `with_thresholds`.
+        """
+        d, means = vectors.shape[1], cluster_means(vectors, labels)
+        sizes = np.bincount(labels[labels >= 0], minlength=len(means))
         within = (scatter - (means.T * sizes) @ means) / max(len(vectors), 1)
         ridge = _SHRINKAGE * max(np.trace(within), 1e-6) / max(d, 1)
-        weights = np.linalg.solve(within + ridge * np.eye(d), means.T).T if topics else means
+        weights = np.linalg.solve(within + ridge * np.eye(d), means.T).T if len(means) else means
         offsets = -np.einsum("ij,ij->i", weights, means) / 2
-        rule = cls(weights, offsets, unit_rows(means), np.full(topics, -np.inf))
-        best, cosines = rule.scores(vectors)
-        for topic in range(topics):
-            own = cosines[(best == topic) & core] if (core & (best == topic)).any() else cosines[best == topic]
-            if len(own):
-                rule.thresholds[topic] = np.quantile(own, _QUANTILE, method="lower")
-        return rule
+        return cls(weights, offsets, unit_rows(means), np.full(len(means), -np.inf))
+
+    def with_thresholds(self, best: IntArray, cosines: Float64Array, core: BoolArray) -> Self:
+        """Return the rule with thresholds that the cores of its topics set, by what `scores` says of the rows."""
+        return replace(self, thresholds=core_thresholds(best, cosines, core, len(self.offsets)))
 
     def scores(self, vectors: FloatArray) -> tuple[IntArray, Float64Array]:
         """Return the best topic of each row and the cosine with its centroid, whatever rows stand beside it."""
@@ -161,6 +155,39 @@ class Discriminant:
     def assign(self, vectors: FloatArray, *, everything: bool = False) -> IntArray:
         """Return the topic of each row, -1 where it is too far out for any; with `everything`, the best."""
         best, cosines = self.scores(vectors)
-        if everything or not len(best):
-            return best
-        return np.where(cosines >= self.thresholds[best], best, -1) if len(self.offsets) else best
+        return best if everything else self.close(best, cosines)
+
+    def close(self, best: IntArray, cosines: Float64Array) -> IntArray:
+        """Return what `scores` says without rows that are farther out than the thresholds."""
+        return np.where(cosines >= np.append(self.thresholds, np.inf)[best], best, -1)
+
+
+def cluster_means(vectors: FloatArray, labels: IntArray) -> Float64Array:
+    """Return the mean vector of each cluster, shape (c, d)."""
+    order = np.argsort(labels, kind="stable")[int((labels < 0).sum()) :]
+    sizes = np.bincount(labels[order])
+    means = np.zeros((len(sizes), vectors.shape[1]))
+    stops = np.cumsum(sizes)
+    for cluster, (size, stop) in enumerate(zip(sizes.tolist(), stops.tolist(), strict=True)):
+        means[cluster] = vectors[order[stop - size : stop]].mean(axis=0, dtype=np.float64)
+    return means
+
+
+def core_thresholds(labels: IntArray, cosines: Float64Array, core: BoolArray, topics: int) -> Float64Array:
+    """Return for each topic a cosine that nearly all rows of its core reach; of all its rows, where none is core."""
+    thresholds = np.full(topics, np.inf)
+    for topic in range(topics):
+        rows = np.flatnonzero(labels == topic)
+        own = cosines[rows[core[rows]]] if core[rows].any() else cosines[rows]
+        if len(own):
+            thresholds[topic] = np.quantile(own, _QUANTILE, method="lower")
+    return thresholds
+
+
+def scatter_matrix(vectors: FloatArray) -> Float64Array:
+    """Return the product of all rows with themselves, shape (d, d), a block at a time."""
+    scatter = np.zeros((vectors.shape[1],) * 2)
+    for start in range(0, len(vectors), 8 * _BLOCK):
+        rows = vectors[start : start + 8 * _BLOCK].astype(np.float64)
+        scatter += rows.T @ rows
+    return scatter

@@ -157,7 +157,7 @@ def merge_clusters(graph: Any, labels: IntArray) -> Merges:
 
 
 def move_rows(graph: Any, labels: IntArray, resolution: float) -> IntArray:
-    """Move single rows to the neighbouring cluster that raises modularity most, until none moves.
+    """Move single rows to the neighbouring cluster that raises modularity most, until few move.
 
     Notes
     -----
@@ -168,6 +168,7 @@ def move_rows(graph: Any, labels: IntArray, resolution: float) -> IntArray:
     degrees = np.asarray(graph.sum(axis=1)).ravel()
     total = degrees.sum()
     active = np.ones(len(labels), np.bool_)
+    recent: list[int] = []
     for turn in range(2 * _SWEEPS):
         rows = np.flatnonzero(active[turn % 2 :: 2]) * 2 + turn % 2
         active[rows] = False
@@ -184,7 +185,8 @@ def move_rows(graph: Any, labels: IntArray, resolution: float) -> IntArray:
         moved = rows[places[better]]
         labels[moved] = best[better]
         active[graph[moved].indices] = True
-        if not active.any():
+        recent = [*recent[-1:], len(moved)]
+        if turn and sum(recent) <= len(labels) * 1e-3:
             break
     return np.unique(labels, return_inverse=True)[1]
 

@@ -27,7 +27,7 @@ MAX_SHARE, MAX_DOCUMENTS = 0.3, 1000
 
 # A line of so many words in so many different texts comes from a template: its terms are nobody's subject.
 _LINE_WORDS, _LINE_TEXTS = 5, 3
-_STEM = 6  # letters that stand for a word: "watering" meets "watered"
+STEM = 6  # letters that stand for a word: "watering" meets "watered"
 _K1, _B = 1.2, 0.75  # Robertson and Zaragoza, The probabilistic relevance framework, doi:10.1561/1500000019
 _QUERY_TERMS = 40
 
@@ -219,7 +219,7 @@ def _weigh(counts: Any, idf: npt.NDArray[np.float64]) -> Any:
 
 def _stems_and_pairs(text: str) -> list[str]:
     words = tokenize(text)
-    return [word[:_STEM] for word in words] + [f"{left} {right}" for left, right in pairwise(words)]
+    return [word[:STEM] for word in words] + [f"{left} {right}" for left, right in pairwise(words)]
 
 
 def tokenize(text: str) -> list[str]:

@@ -5,6 +5,7 @@ There is no stop list: a word of the whole collection says nothing about a topic
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,16 +17,18 @@ import numpy as np
 from recs.embeddings import IntArray
 from recs.graph import Float64Array
 from recs.items import Item
-from recs.lexical import tokenize, word_pattern
+from recs.lexical import STEM, tokenize, word_pattern
 
 PHRASES = 5
 EXEMPLARS = 5
 
-_WORDS = 3_000_000  # of all items together that are read for phrases: at least _LEAST of each item, title first
+_WORDS = 1_500_000  # of all items together that are read for phrases: at least _LEAST of each item, title first
 _LEAST = 30
 _MIN_DOCUMENTS = 3
 _CANDIDATES = 40  # phrases of a topic that are compared with each other, and with its vectors
 _RARE = 5.0  # documents at which a phrase is believed half
+_LONGER = 0.7  # a phrase takes the place of its part if its score is so much of the part's
+_END = 0.2  # NPMI that the first and the last word of a phrase need: of "the Django", "Django" is left
 _BALANCE = 0.3  # exponent of the share of a topic's items that a phrase stands in
 
 
@@ -86,7 +89,7 @@ class PhraseIndex:
                 tokens.append(-1)  # no phrase runs over the end of a title
                 owners.extend([row] * (len(words) + 1))
         self._words = [min(forms, key=lambda form: (-forms[form], form)) for forms in surfaces]
-        self.documents = len(items)
+        self._stems = [folded[:STEM] for folded in column]
         self._phrases: list[tuple[int, ...]] = []
         pairs = [_pairs(np.array(tokens, np.int64), np.array(owners, np.int64), length) for length in (1, 2, 3)]
         rows, columns = [], []
@@ -94,6 +97,7 @@ class PhraseIndex:
             rows.append(owner)
             columns.append(phrase + len(self._phrases))
             self._phrases.extend(map(tuple, found.tolist()))
+        self._single = {words[0]: place for place, words in enumerate(self._phrases) if len(words) == 1}
         self._rows, self._columns = np.concatenate(rows), np.concatenate(columns)
 
     def text(self, phrase: int) -> str:
@@ -119,22 +123,28 @@ class PhraseIndex:
         joint = joint.reshape(topics, phrases)
         alone, sizes = joint.sum(axis=0), np.bincount(labels[labels >= 0], minlength=topics)
         result = []
-        for topic in range(topics):
-            count = joint[topic]
-            known = np.flatnonzero(count >= min(_MIN_DOCUMENTS, max(sizes[topic] // 3, 1)))
-            both, phrase = count[known] / n, alone[known] / n
-            with np.errstate(divide="ignore", invalid="ignore"):
-                npmi = np.log(both / (phrase * (sizes[topic] / n))) / -np.log(both)
-            npmi = np.nan_to_num(npmi, nan=0.0, posinf=1.0)
-            share = (count[known] / sizes[topic]) ** _BALANCE if sizes[topic] else count[known]
-            scores = npmi * share * (count[known] / (count[known] + _RARE))
+        for topic, size in enumerate(sizes.tolist()):
+            known = np.flatnonzero(joint[topic] >= min(_MIN_DOCUMENTS, max(size // 3, 1)))
+            count = joint[topic][known]
+            npmi = np.log(count * n / (alone[known] * size)) / np.log(np.maximum(n / count, 1 + 1e-9))
+            if topics == 1:  # nothing to tell it from
+                npmi = np.ones(len(known))
+            scores = npmi * (count / size) ** _BALANCE * (count / (count + _RARE))
+            by_phrase = dict(zip(known.tolist(), npmi.tolist(), strict=True))
+            least = min(_END, npmi.max(initial=0.0) / 2)
+            scores *= [self._ends(phrase, by_phrase, least) for phrase in known.tolist()]
             best = sorted(zip((-scores).tolist(), known.tolist(), strict=True))[:_CANDIDATES]
             result.append([(-score, phrase) for score, phrase in best if score < 0])
         return result
 
-    def words(self, phrase: int) -> frozenset[int]:
-        """Return the words of a phrase."""
-        return frozenset(self._phrases[phrase])
+    def _ends(self, phrase: int, npmi: Mapping[int, float], least: float) -> bool:
+        """Return whether the first and the last word of a phrase tell of the topic by themselves."""
+        words = self._phrases[phrase]
+        return all(npmi.get(self._single.get(word, -1), 0.0) >= least for word in (words[0], words[-1]))
+
+    def words(self, phrase: int) -> frozenset[str]:
+        """Return the words of a phrase, cut so that forms of one word meet."""
+        return frozenset(self._stems[word] for word in self._phrases[phrase])
 
 
 def topic_phrases(
@@ -159,11 +169,13 @@ def topic_phrases(
             scored = [(score * float(c), phrase) for (score, phrase), c in zip(found, near, strict=True)]
             scored.sort(key=lambda pair: (-pair[0], pair[1]))
         chosen: list[int] = []
+        score_of = {phrase: score for score, phrase in scored}
         for score, phrase in scored:
             words = index.words(phrase)
-            longer = [other for other in chosen if index.words(other) < words]
-            if len(longer) == 1 and score >= 0.7 * {p: s for s, p in scored}[longer[0]]:
-                chosen[chosen.index(longer[0])] = phrase
+            parts = [other for other in chosen if index.words(other) < words]
+            if parts and score >= _LONGER * score_of[parts[0]]:
+                chosen[chosen.index(parts[0])] = phrase
+                chosen = [other for other in chosen if other not in parts]
             elif len(chosen) < PHRASES and not any(words & index.words(other) for other in chosen):
                 chosen.append(phrase)
         result.append(tuple(index.text(phrase) for phrase in chosen))
@@ -192,11 +204,16 @@ def _words(text: str, limit: int) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for match in word_pattern().finditer(unicodedata.normalize("NFKC", text).replace("’", "'")):
         word = match.group()
-        folded = tokenize(word)
-        found += [(word, folded[0])] if len(folded) == 1 else [(part, part) for part in folded]
+        found += _terms(word)
         if len(found) >= limit:
             break
     return [(word, folded) for word, folded in found[:limit] if not folded.isdigit()]
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _terms(word: str) -> tuple[tuple[str, str], ...]:
+    folded = tokenize(word)
+    return ((word, folded[0]),) if len(folded) == 1 else tuple((part, part) for part in folded)
 
 
 def _pairs(tokens: IntArray, owners: IntArray, length: int) -> tuple[IntArray, IntArray, Any]:
