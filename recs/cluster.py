@@ -29,7 +29,7 @@ from recs.density import (
     density_cores,
     scatter_matrix,
 )
-from recs.embeddings import Embeddings, FloatArray, IntArray, unit_rows
+from recs.embeddings import Embeddings, FloatArray, IntArray, Similarity, unit_rows
 from recs.errors import OptionError, SourceError
 from recs.graph import Float64Array, grow, merge_clusters, move_rows, neighbor_graph
 from recs.items import Collection, Item
@@ -42,6 +42,7 @@ _NEIGHBORS = 25
 _RESOLUTIONS = tuple(2.0 ** (step / 2) for step in range(-4, 7))  # from 1/4 to 8
 _RUNS, _SHARE = 4, 0.7  # how often items are left out to see what comes back, and what share stays in
 _FOUND = 0.6  # stability that noise does not reach: it has .2 to .5, and collections of writing have .7 and more
+_FEW, _SHUFFLES, _FOUND_FEW, _MARGIN = 300, 3, 0.5, 0.1  # fewer rows vary more: what noise reaches is measured
 _LAYERS, _STEP = 3, 1.5  # so many on either side of the default, each with so many times fewer or more topics
 _USUAL = 0.75  # binary logarithm of the resolution that is preferred where stability hardly differs
 
@@ -69,7 +70,7 @@ def cluster_items(
     embeddings
         Vectors of at least the public items.
     min_cluster_size
-        The fewest items of a dense core, 2 or more; "auto" takes 5, and fewer where there are fewer than 50 items.
+        The fewest items of a dense core, 2 or more; "auto" takes 5, and 3 or 4 where there are fewer than 80 items.
     min_samples
         How many neighbours make a region dense: HDBSCAN's own, 1 or more.
     reduction
@@ -105,14 +106,22 @@ def cluster_items(
     embeddings = embeddings.take([item.id for item in public])
     if previous is not None:
         previous.check_comparable(embeddings)
-    size = max(2, min(5, len(public) // 10)) if min_cluster_size == "auto" else min_cluster_size
+    size = max(3, min(5, len(public) // 16)) if min_cluster_size == "auto" else min_cluster_size
     options = {"reduction": reduction, "min_samples": min_samples, "method": cluster_selection_method, "seed": seed}
-    space = _Space(public, embeddings, size, everything=assign == "all", options=options)
+    twin_of, first = _distinct(public, embeddings)
+    space = _Space(
+        embeddings.vectors[first],
+        twin_of,
+        size,
+        similarity=embeddings.similarity,
+        everything=assign == "all",
+        options=options,
+    )
     cuts = _sweep(space, n_topics)
     notes: list[str] = []
     chosen = source = _choose(space, cuts, n_topics, notes)
     if previous is not None and previous.topics and space.graph is not None:
-        chosen = _continued(space, chosen, previous)
+        chosen = _continued(space, chosen, previous, [public[row].id for row in first])
     names: Mapping[int, str] = {}
     if edits is not None:
         chosen, names = _edited(chosen, Path(edits), notes)
@@ -163,31 +172,54 @@ class _Space:
     """
 
     def __init__(
-        self, public: Sequence[Item], embeddings: Embeddings, size: int, *, everything: bool, options: Mapping[str, Any]
+        self,
+        vectors: FloatArray,
+        twin_of: IntArray,
+        size: int,
+        *,
+        similarity: Similarity,
+        everything: bool,
+        options: Any,
     ) -> None:
-        by_text: dict[Any, int] = {}
-        by_vector: dict[bytes, int] = {}
-        first: list[int] = []
-        places = []
-        for row, item in enumerate(public):
-            text = (item.title, item.text) if item.title or item.text else row
-            vector = embeddings.vectors[by_text.setdefault(text, row)].tobytes()
-            if vector not in by_vector:
-                by_vector[vector] = len(first)
-                first.append(row)
-            places.append(by_vector[vector])
-        self.twin_of = np.array(places, np.int64)
-        self.ids = [public[row].id for row in first]
-        self.vectors: FloatArray = embeddings.vectors[first]
-        self.size, self.everything = size, everything
-        self.core, self.strengths = np.full(len(first), -1), np.zeros(len(first))
+        self.vectors, self.twin_of, self.size, self.everything = vectors, twin_of, size, everything
+        self.core, self.strengths = np.full(len(vectors), -1), np.zeros(len(vectors))
+        self.scatter = scatter_matrix(vectors)
         self.graph: Any = None
-        if len(first) >= 2 * size:
-            neighbors = min(_NEIGHBORS, max(5, len(first) // 8))
-            self.graph = neighbor_graph(self.vectors, neighbors, similarity=embeddings.similarity)
-            self.core, self.strengths = density_cores(self.vectors, self.graph, min_cluster_size=size, **options)
-        self.scatter = scatter_matrix(self.vectors)
+        if len(vectors) >= 2 * size:
+            neighbors = min(_NEIGHBORS, max(5, len(vectors) // 8))
+            self.graph = neighbor_graph(vectors, neighbors, similarity=similarity)
+            self.core, self.strengths = density_cores(vectors, self.graph, min_cluster_size=size, **options)
         self.grown = grow(self.graph, self.core) if self.graph is not None else self.core
+        self._options = {"similarity": similarity, "everything": everything, "options": options}
+
+    def least_stability(self) -> float:
+        """Return what stability has to reach: for few rows, more than the same numbers shuffled within each column."""
+        if len(self.vectors) > _FEW:
+            return _FOUND
+        random = np.random.default_rng(0)
+        found = []
+        for _ in range(_SHUFFLES):
+            shuffled = _Space(
+                random.permuted(self.vectors, axis=0), np.arange(len(self.vectors)), self.size, **self._options
+            )
+            found += [cut.stability for cut in _sweep(shuffled, None)]
+        return min(max(_FOUND_FEW, max(found, default=0.0) + _MARGIN), 0.9)
+
+
+def _distinct(public: Sequence[Item], embeddings: Embeddings) -> tuple[IntArray, list[int]]:
+    """Return the place of each item among the distinct ones, and the rows of those: one for each text and vector."""
+    by_text: dict[Any, int] = {}
+    by_vector: dict[bytes, int] = {}
+    first: list[int] = []
+    places = []
+    for row, item in enumerate(public):
+        text = (item.title, item.text) if item.title or item.text else row
+        vector = embeddings.vectors[by_text.setdefault(text, row)].tobytes()
+        if vector not in by_vector:
+            by_vector[vector] = len(first)
+            first.append(row)
+        places.append(by_vector[vector])
+    return np.array(places, np.int64), first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,7 +280,8 @@ class _Tree:
         self.rows, self._n, self._size = rows, len(space.vectors), space.size
         self._graph = space.graph[rows][:, rows]
         self._cores = np.unique(space.grown[rows], return_inverse=True)[1]
-        self.merges = merge_clusters(self._graph, self._cores)
+        middles = unit_rows(cluster_means(space.vectors[rows], self._cores))
+        self.merges = merge_clusters(self._graph, self._cores, 1.001 + middles @ middles.T)
 
     def labels(self, resolution: float) -> IntArray:
         """Return the cluster of each row of the space at a resolution; -1 outside the tree, and where it is small."""
@@ -289,10 +322,11 @@ def _choose(space: _Space, cuts: Sequence[_Cut], n_topics: int | None, notes: li
         if len(best.ids) != n_topics:
             notes.append(f"{n_topics} topics were asked for, {len(best.ids)} is the nearest that was found.")
         return best
-    found = [cut for cut in cuts if cut.stability >= _FOUND]
+    least = space.least_stability() if cuts else 1.0
+    found = [cut for cut in cuts if cut.stability >= least]
     if found:
         return max(found, key=lambda cut: cut.score)
-    copies = np.bincount(space.twin_of, minlength=len(space.vectors)) >= max(space.size, 2)
+    copies = np.bincount(space.twin_of, minlength=len(space.vectors)) >= max(min(space.size, len(space.twin_of)), 2)
     labels = _by_size(np.where(copies, np.cumsum(copies) - 1, -1))
     space.core, space.strengths = labels, (labels >= 0).astype(np.float64)
     why = "nothing comes back when some of the items are left out" if cuts else "no part is denser than the rest"
@@ -313,7 +347,7 @@ def _offered(cuts: Sequence[_Cut], chosen: _Cut) -> list[_Cut]:
             factors = [(len(cut.ids) / last if finer else last / len(cut.ids), cut) for cut in cuts]
             step = [cut for factor, cut in factors if _STEP <= factor < _STEP**2]
             step = step or [cut for factor, cut in factors if factor >= _STEP][:: -1 if not finer else 1][:1]
-            step = [cut for cut in step if cut.stability >= _FOUND]
+            step = [cut for cut in step if cut.stability >= _FOUND_FEW]
             if not step:
                 break
             offered.append(max(step, key=lambda cut: cut.stability))
@@ -321,11 +355,11 @@ def _offered(cuts: Sequence[_Cut], chosen: _Cut) -> list[_Cut]:
     return offered
 
 
-def _continued(space: _Space, chosen: _Cut, previous: Clustering) -> _Cut:
+def _continued(space: _Space, chosen: _Cut, previous: Clustering, names: Sequence[str]) -> _Cut:
     """Return the topics of an earlier run, grown to what is new, beside those of `chosen` that are mostly new."""
     place = {topic.id: place for place, topic in enumerate(previous.topics)}
     topic_of = dict(zip(previous.ids, previous.assigned.tolist(), strict=True))
-    before = np.array([place.get(topic_of.get(name, -1), -1) for name in space.ids], np.int64)
+    before = np.array([place.get(topic_of.get(name, -1), -1) for name in names], np.int64)
     start, ids = before.copy(), [topic.id for topic in previous.topics]
     next_id = previous.parameters["next_id"]
     for cluster in range(len(chosen.ids)):

@@ -19,6 +19,7 @@ Selection = Literal["eom", "leaf"]
 _DIMS = 12  # of the spectral coordinates, in which a component of the graph is searched (docs/clusters.md)
 _OTHER_DIMS = {"pca": 20, "umap": 5}
 _QUANTILE = 0.005  # of a topic's core may be as far out as what is left unassigned
+_FENCE = 8.0  # nor may it be so many times as far from the core's median as the quartile is: 5.4 deviations
 _SHRINKAGE = 0.5  # of the covariance within topics towards equal variances
 _BLOCK = 512  # rows that are scored at a time, always as many: the result of a row depends on no other
 
@@ -87,7 +88,7 @@ def _hdbscan(X: Float64Array, *, min_cluster_size: int, min_samples: int, method
         raise MissingDependencyError("clustering", "hdbscan", "cluster") from error
     model = HDBSCAN(
         min_cluster_size=min_cluster_size,
-        min_samples=max(1, min(min_samples, len(X) - 1)),
+        min_samples=max(1, min(min_samples, min_cluster_size)),
         cluster_selection_method=method,
         core_dist_n_jobs=1,
     ).fit(X)
@@ -180,7 +181,9 @@ def core_thresholds(labels: IntArray, cosines: Float64Array, core: BoolArray, to
         rows = np.flatnonzero(labels == topic)
         own = cosines[rows[core[rows]]] if core[rows].any() else cosines[rows]
         if len(own):
-            thresholds[topic] = np.quantile(own, _QUANTILE, method="lower")
+            middle, quarter = np.quantile(own, (0.5, 0.25), method="lower")
+            least = np.quantile(own, _QUANTILE, method="lower")
+            thresholds[topic] = max(least, middle - _FENCE * (middle - quarter))
     return thresholds
 
 

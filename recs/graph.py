@@ -20,6 +20,7 @@ Float64Array = npt.NDArray[np.float64]
 
 _DECIMALS = 7  # of spectral coordinates: what is left of them is the same on every machine
 _SWEEPS = 30
+_AFFINITY = 1e-9  # far below any resolution
 
 
 def neighbor_graph(vectors: FloatArray, k: int, *, similarity: Similarity = "cosine") -> Any:
@@ -100,7 +101,7 @@ class Merges:
     clusters: int
 
     def cut(self, count: int) -> IntArray:
-        """Return which of `count` clusters each belongs to; there are more where the graph has more parts."""
+        """Return which of `count` clusters each belongs to; 0 to `count` - 1."""
         into = np.arange(self.clusters)
         for low, high in self.pairs[: max(self.clusters - count, 0)].tolist():
             into[into == high] = low
@@ -118,8 +119,13 @@ class Merges:
         return float(np.exp(np.log(around).mean()) * beyond) if len(around) else 1.0
 
 
-def merge_clusters(graph: Any, labels: IntArray) -> Merges:
-    """Merge the pair of clusters that most exceeds chance until none has an edge to another.
+def merge_clusters(graph: Any, labels: IntArray, affinity: Float64Array) -> Merges:
+    """Merge the pair of clusters that most exceeds chance until one is left.
+
+    Parameters
+    ----------
+    affinity : float64 array of shape (c, c)
+        Above 0: what decides where no edge leads from one cluster to another.
 
     Notes
     -----
@@ -130,6 +136,7 @@ def merge_clusters(graph: Any, labels: IntArray) -> Merges:
     weights = _between(graph, labels, clusters)
     volumes = weights.sum(axis=1)
     total = volumes.sum()
+    weights += _AFFINITY * affinity * np.outer(volumes, volumes) / total
     np.fill_diagonal(weights, 0)
     excess = weights * (total / np.outer(volumes, volumes))
     pairs, resolutions = [], []

@@ -39,7 +39,7 @@ def map_layout(vectors: FloatArray, *, similarity: Similarity = "cosine") -> Flo
         force += _sum(rows, _push(gaps), n)
         places += (1 - epoch / epochs) * np.clip(force, -_STEP, _STEP) * 0.5
     places -= (places.max(axis=0) + places.min(axis=0)) / 2
-    return (places / np.abs(places).max()).astype(np.float32)[place_of.ravel()]
+    return np.asarray((places / np.abs(places).max())[place_of.ravel()], np.float32)
 
 
 def _principal(vectors: FloatArray) -> Float64Array:
