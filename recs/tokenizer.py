@@ -30,7 +30,7 @@ class ModelTokenizer:
     Raises
     ------
     ModelError
-        If the file is missing or is not a tokenizer.
+        If the file is missing, is not a tokenizer, or does not agree with tokenizer_config.json.
     """
 
     def __init__(self, folder: Path, *, lowercase: bool = False, special_tokens: bool = True) -> None:
@@ -44,6 +44,8 @@ class ModelTokenizer:
             raise ModelError(f"{path}: cannot be read: {error.strerror}.") from error
         except Exception as error:  # the library raises bare Exception
             raise ModelError(f"{path}: not a tokenizer ({error}).") from error
+        if special_tokens:
+            _check_normalizer(folder, self._tokenizer.normalizer)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._lowercase = lowercase
@@ -88,3 +90,23 @@ class ModelTokenizer:
             return lowered
         # A few capitals have a lower case of two characters; they are kept, so that offsets stay those of the text.
         return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+
+
+def _check_normalizer(folder: Path, normalizer: Any) -> None:
+    """Compare the normalizer of a BERT with tokenizer_config.json, which the library that made the files goes by."""
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if type(normalizer).__name__ != "BertNormalizer" or str(config.get("tokenizer_class")).startswith("PreTrained"):
+        return
+    lowercase, strip_accents = normalizer.lowercase, normalizer.strip_accents
+    found = {
+        "do_lower_case": lowercase,
+        "strip_accents": lowercase if strip_accents is None else strip_accents,
+        "tokenize_chinese_chars": normalizer.handle_chinese_chars,
+    }
+    for key, value in found.items():
+        if config.get(key) not in (None, value):
+            raise ModelError(
+                f"{folder}: {key} is {config[key]} in tokenizer_config.json and {value} in tokenizer.json; the files of"
+                " this model do not agree with each other."
+            )

@@ -438,6 +438,31 @@ def test_config_that_asks_for_what_is_not_implemented_is_refused(tmp_path, kind,
         encoder(checkpoint(tmp_path, kind, **config))
 
 
+def test_tokenizer_of_another_model_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"tokenizer has 59 tokens, its model 50"):
+        encoder(
+            checkpoint(
+                tmp_path,
+                "bert",
+                vocab_size=50,
+                change=lambda tensors: tensors.update({"embeddings.word_embeddings.weight": torch.zeros(50, HIDDEN)}),
+            )
+        )
+
+
+@pytest.mark.parametrize("kind", ["BertTokenizer", "PreTrainedTokenizerFast"])
+def test_tokenizer_whose_files_disagree_is_refused_where_the_other_file_would_win(tmp_path, kind):
+    folder = checkpoint(tmp_path, "bert")
+    config = {"tokenizer_class": kind, "do_lower_case": False}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    if kind == "BertTokenizer":
+        with pytest.raises(ModelError, match=r"do_lower_case is False in tokenizer_config.json and True in"):
+            ModelTokenizer(folder)
+        config["do_lower_case"] = True
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    assert ModelTokenizer(folder).ids(["SOIL"]) == ModelTokenizer(folder).ids(["soil"])
+
+
 def test_device_that_no_torch_has_is_an_error_and_one_that_is_absent_the_processor():
     with pytest.raises(OptionError, match="expected cpu, cuda"):
         bert.available_device("tpu")

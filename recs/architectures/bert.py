@@ -19,7 +19,7 @@ from recs.architectures.kernels import Linear, workers
 from recs.architectures.packing import Sheet, pack
 from recs.architectures.weights import read_weights
 from recs.embeddings import FloatArray, unit_rows
-from recs.errors import EmbeddingError, MissingDependencyError, ModelNotFoundError, OptionError
+from recs.errors import EmbeddingError, MissingDependencyError, ModelError, ModelNotFoundError, OptionError
 from recs.hardware import Precision
 from recs.models import ModelSpec
 from recs.registry import missing_model_message
@@ -84,6 +84,11 @@ class BertEncoder:
         self.batch_tokens = _CPU_BATCH_TOKENS[precision] if on_cpu else _GPU_TOKENS
         self._few_shapes = on_cpu and precision == "bfloat16"
         self._config = config = BertConfig(folder, spec.architecture)
+        if tokenizer.vocabulary_size > config.words:
+            raise ModelError(
+                f"{folder}: its tokenizer has {tokenizer.vocabulary_size} tokens, its model {config.words}; the files"
+                " of this model do not agree with each other."
+            )
         pooler = config.pooler_shapes()
         needed = config.shapes() | (pooler if spec.pooling == "pooler" else {})
         weights = read_weights(folder, needed, spare=pooler, prefix=config.prefix, kind=spec.architecture)
@@ -182,12 +187,11 @@ class BertEncoder:
         if step in (0, width):
             result = attention(query, key, value, attn_mask=mask)
         else:
-            parts = []
+            result = self._torch.empty_like(query)
             for start in range(0, width, step):
                 stop = min(start + step, width)
                 bias = self._biased(mask, start, stop, width)
-                parts.append(attention(query[:, :, start:stop], key, value, attn_mask=bias))
-            result = self._torch.cat(parts, 2)
+                result[:, :, start:stop] = attention(query[:, :, start:stop], key, value, attn_mask=bias)
         return result.transpose(1, 2).reshape(len(packed), -1)
 
     def _pool(self, hidden: Any, sheet: Sheet, skipped: int) -> Any:
