@@ -16,7 +16,7 @@ from recs import __version__
 from recs.cli.terminal import printable, say
 from recs.errors import RecsError
 
-_VERBS = ("audit", "cache", "doctor", "embed", "evaluate", "models", "related", "serve", "truss", "tune")
+_VERBS = ("audit", "cache", "cluster", "doctor", "embed", "evaluate", "models", "related", "serve", "truss", "tune")
 
 
 class _Verbs(click.Group):

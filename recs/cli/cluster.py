@@ -1,0 +1,110 @@
+"""`recs cluster`: the topics of a collection."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recs.cli.options import find_options_embedder, opened_cache, output_options, read_source, source_argument
+from recs.cli.session import collection_options, write_report
+from recs.cli.terminal import embedding_progress, heading, report_reading, say
+
+if TYPE_CHECKING:
+    from recs.clustering import Clustering
+    from recs.items import Collection
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("cluster")
+@source_argument
+@click.option("--topics", "n_topics", type=click.IntRange(min=1), metavar="N", help="About how many topics.")
+@click.option("--min-cluster-size", type=click.IntRange(min=2), metavar="N", help="Fewest items of a dense core.")
+@click.option(
+    "--assign", type=click.Choice(["close", "all"]), default="close", show_default=True, help="Leave outliers."
+)
+@click.option("--previous", type=_PATH, metavar="FILE", help="What --save wrote: topics keep their ids.")
+@click.option("--edits", type=_PATH, metavar="FILE", help="JSON with your names and merges, by topic id.")
+@click.option("--save", type=_PATH, metavar="FILE", help="Keep the clustering, for --previous and for recs.Clustering.")
+@output_options("json", "table")
+@collection_options
+def command(source: str, **values: Any) -> None:
+    """Tell what SOURCE is about: topics with names, key phrases and exemplars, from coarse to fine.
+
+    Without -o: the topics as text. With -o, or --format json: all, with the topic of every item.
+    """
+    from recs.cluster import cluster_items
+    from recs.clustering import Clustering
+    from recs.embed import embed_items
+
+    collection = read_source(source, values)
+    if not values["quiet"]:
+        report_reading(collection)
+    with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
+        embedder = find_options_embedder(values, cache)
+        options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
+        embeddings = embed_items(collection.public, embedder, role="clustering", **options)
+        clustering = cluster_items(
+            collection,
+            embeddings,
+            min_cluster_size=values["min_cluster_size"] or "auto",
+            n_topics=values["n_topics"],
+            assign=values["assign"],
+            previous=Clustering.load(values["previous"]) if values["previous"] else None,
+            edits=values["edits"],
+            embedder=embedder,
+        )
+    if values["save"]:
+        clustering.save(values["save"])
+    if not values["quiet"]:
+        for note in clustering.notes:
+            say(f"note: {note}")
+    write_report(_report(clustering), _text(clustering, collection), values)
+
+
+def _report(clustering: Clustering) -> dict[str, Any]:
+    """Return all that is known, as JSON: topics and items of the default layer, then the other layers and the sweep."""
+    rows = zip(
+        clustering.ids, clustering.labels.tolist(), clustering.assigned.tolist(), clustering.strengths, strict=True
+    )
+    return {
+        "schema": "recs.topics/1",
+        "model": clustering.model,
+        "parameters": dict(clustering.parameters),
+        "metrics": dict(clustering.metrics),
+        "notes": list(clustering.notes),
+        "topics": [asdict(topic) for topic in clustering.topics],
+        "items": {
+            name: {"topic": topic, "core": core >= 0, "strength": round(float(strength), 4)}
+            for name, core, topic, strength in rows
+        },
+        "layers": [
+            {
+                "topics": [asdict(topic) for topic in layer.topics],
+                "items": dict(zip(clustering.ids, layer.assigned.tolist(), strict=True)),
+            }
+            for layer in clustering.layers
+        ],
+        "sweep": [asdict(row) for row in clustering.sweep],
+    }
+
+
+def _text(clustering: Clustering, collection: Collection) -> str:
+    items = {item.id: item for item in collection}
+    metrics = clustering.metrics
+    lines = [
+        f"{len(clustering):,} items, {len(clustering.topics)} topics, {metrics['coverage']:.0%} of the items in one"
+    ]
+    for topic in sorted(clustering.topics, key=lambda topic: (-topic.size, topic.id)):
+        lines += ["", f"{topic.size:5}  {topic.name}  [{topic.id}]", f"       {', '.join(topic.phrases)}"]
+        lines += [f"         {heading(items[name])}" for name in topic.exemplars[:3]]
+    if clustering.sweep:
+        lines += ["", "granularity  topics  stability  coverage"]
+        lines += [
+            f"{row.resolution:11.2f}  {row.topics:6}  {row.stability:9.2f}  {row.coverage:8.0%}{'  *' * row.chosen}"
+            for row in clustering.sweep
+        ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,55 @@
+"""`recs cluster` as its user runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from recs.cli import cli
+from recs.clustering import Clustering
+
+POSTS = str(Path(__file__).parent.parent / "datasets" / "posts.json")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cluster")
+
+    def call(*arguments):
+        done = CliRunner().invoke(cli, ["cluster", *arguments, "--now", "2026-11-01", "--cache", str(folder), "-q"])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    return call
+
+
+@pytest.mark.model
+def test_cluster_sample_posts_gives_every_public_post_a_place(run, tmp_path):
+    report = json.loads(run(POSTS, "--format", "json", "--save", str(tmp_path / "topics.npz")))
+    names = [topic["name"] for topic in report["topics"]]
+    assert 3 <= len(names) == len(set(names)) <= 12
+    assert len(report["items"]) == report["metrics"]["items"] == 76
+    assert {entry["topic"] for entry in report["items"].values()} <= {-1, *(topic["id"] for topic in report["topics"])}
+    assert "a-letter-never-sent" not in report["items"]
+    kept = Clustering.load(tmp_path / "topics.npz")
+    assert list(kept.ids) == list(report["items"])
+    again = json.loads(run(POSTS, "--format", "json", "--previous", str(tmp_path / "topics.npz")))
+    assert [entry["topic"] for entry in again["items"].values()] == kept.assigned.tolist()
+
+
+@pytest.mark.model
+def test_cluster_as_text_names_topics_and_marks_the_granularity_chosen(run):
+    text = run(POSTS, "--format", "table")
+    assert "topics" in text.splitlines()[0]
+    assert sum(line.endswith("*") for line in text.splitlines()) == 1
+
+
+@pytest.mark.model
+def test_cluster_two_items_finds_none_and_says_so(run, tmp_path):
+    source = tmp_path / "two.json"
+    source.write_text(json.dumps([{"id": "a", "text": "Planting garlic"}, {"id": "b", "text": "A squeaking chain"}]))
+    report = json.loads(run(str(source), "--format", "json"))
+    assert report["topics"] == []
+    assert [entry["topic"] for entry in report["items"].values()] == [-1, -1]
+    assert report["notes"]
