@@ -70,7 +70,8 @@ def spectral_coordinates(graph: Any, dims: int) -> Float64Array:
     if n <= 4 * dims + 8:
         values, vectors = np.linalg.eigh(matrix.toarray())
     else:
-        values, vectors = eigsh(matrix, k=dims, which="LA", v0=roots)
+        start = np.random.default_rng(0).random(n)
+        values, vectors = eigsh(matrix, k=dims, which="LA", v0=start, tol=1e-7)
     vectors = vectors[:, np.argsort(-values, kind="stable")[:dims]]
     vectors *= np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(dims)])
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]

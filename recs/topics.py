@@ -130,17 +130,19 @@ class PhraseIndex:
             if topics == 1:  # nothing to tell it from
                 npmi = np.ones(len(known))
             scores = npmi * (count / size) ** _BALANCE * (count / (count + _RARE))
-            by_phrase = dict(zip(known.tolist(), npmi.tolist(), strict=True))
+            alone_npmi = np.zeros(phrases + 1)
+            alone_npmi[known] = npmi
             least = min(_END, npmi.max(initial=0.0) / 2)
-            scores *= [self._ends(phrase, by_phrase, least) for phrase in known.tolist()]
-            best = sorted(zip((-scores).tolist(), known.tolist(), strict=True))[:_CANDIDATES]
-            result.append([(-score, phrase) for score, phrase in best if score < 0])
+            best: list[tuple[float, int]] = []
+            for place in np.argsort(-scores, kind="stable").tolist():
+                phrase = int(known[place])
+                if scores[place] <= 0 or len(best) == _CANDIDATES:
+                    break
+                ends = (self._single.get(self._phrases[phrase][end], -1) for end in (0, -1))
+                if all(alone_npmi[end] >= least for end in ends):  # both ends tell of the topic by themselves
+                    best.append((float(scores[place]), phrase))
+            result.append(best)
         return result
-
-    def _ends(self, phrase: int, npmi: Mapping[int, float], least: float) -> bool:
-        """Return whether the first and the last word of a phrase tell of the topic by themselves."""
-        words = self._phrases[phrase]
-        return all(npmi.get(self._single.get(word, -1), 0.0) >= least for word in (words[0], words[-1]))
 
     def words(self, phrase: int) -> frozenset[str]:
         """Return the words of a phrase, cut so that forms of one word meet."""
