@@ -62,7 +62,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_wheel_holds_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
-    suffixes = {".py", ".toml", ".json", ".typed"}
+    suffixes = {".py", ".toml", ".json", ".html", ".typed"}
     files = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "recs").rglob("*")
