@@ -241,7 +241,7 @@ class _Cut:
         """Return stability, less where items are left over, far from the usual resolution, and below five topics."""
         far = math.log2(self.resolution) - _USUAL
         few = math.log2(5 / len(self.ids)) if 0 < len(self.ids) < 5 else 0.0
-        return self.stability * self.coverage - 0.01 * far**2 - 0.05 * few
+        return self.stability * (1 + self.coverage) / 2 - 0.015 * far**2 - 0.1 * few
 
 
 def _sweep(space: _Space, n_topics: int | None) -> list[_Cut]:

@@ -20,7 +20,7 @@ _DIMS = 12  # of the spectral coordinates, in which a component of the graph is 
 _OTHER_DIMS = {"pca": 20, "umap": 5}
 _QUANTILE = 0.005  # of a topic's core may be as far out as what is left unassigned
 _FENCE = 8.0  # nor may it be so many times as far from the core's median as the quartile is: 5.4 deviations
-_SHRINKAGE = 0.5  # of the covariance within topics towards equal variances
+_SHRINKAGE = 0.2  # of the covariance within topics towards equal variances
 _BLOCK = 512  # rows that are scored at a time, always as many: the result of a row depends on no other
 
 

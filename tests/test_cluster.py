@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from recs.items import Item
 from recs.layout import map_layout
 
 hdbscan = pytest.importorskip("hdbscan")
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 
 def collection(n=60, **changes):
@@ -390,3 +393,24 @@ def test_map_layout_keeps_blobs_together_and_is_the_same_twice():
     np.fill_diagonal(gaps, np.inf)
     nearest = np.argsort(gaps, axis=1)[:, :5]
     assert (truth[nearest] == truth[:, None]).mean() >= 0.98
+
+
+# --- real collections ---
+
+
+@pytest.mark.data
+@pytest.mark.model
+@pytest.mark.slow
+def test_topics_of_real_titles_match_their_tags_and_say_their_names(data_dir):
+    from cluster_quality import named, read  # benchmarks/
+
+    rows = read(data_dir, "stc_stackoverflow")[::5]
+    items = [Item(id=row["id"], text=row["text"]) for row in rows]
+    label = {row["id"]: row["label"] for row in rows}
+    found = cluster_items(items, recs.embed_items(items, recs.load_embedder()))
+    truth = np.array([label[name] for name in found.ids])
+    assert 13 <= len(found.topics) <= 30
+    assert (found.assigned >= 0).mean() >= 0.85
+    assert named(found, truth) >= 0.8
+    metrics = pytest.importorskip("sklearn.metrics")
+    assert metrics.adjusted_mutual_info_score(truth, found.assigned) >= 0.70
