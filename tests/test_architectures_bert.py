@@ -240,6 +240,12 @@ def test_encode_in_blocks_of_queries_equals_the_whole(tmp_path, monkeypatch, kin
     np.testing.assert_allclose(made.encode(TEXTS), whole, atol=2e-6)
 
 
+def test_encode_with_the_gelu_that_the_config_names(tmp_path):
+    exact = encoder(checkpoint(tmp_path / "a", "bert")).encode(TEXTS)
+    approximate = encoder(checkpoint(tmp_path / "b", "bert", hidden_act="gelu_new")).encode(TEXTS)
+    assert 1e-5 < np.abs(exact - approximate).max() < 1e-2
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_encode_without_fused_kernels_is_the_same_within_rounding(tmp_path, monkeypatch, precision):
     folder = checkpoint(tmp_path, "jina_bert")
@@ -250,15 +256,23 @@ def test_encode_without_fused_kernels_is_the_same_within_rounding(tmp_path, monk
 
 
 def test_fused_kernels_that_give_something_else_are_not_used(monkeypatch):
-    class Wrong:
-        _reorder_linear_weight = staticmethod(lambda weight: weight)
-        _linear_pointwise = staticmethod(lambda x, weight, bias, *rest: torch.nn.functional.linear(x, weight))
+    class Operators:
+        def __init__(self, factor):
+            self.factor = factor
+            self._linear_pointwise = self
+            self.binary = lambda x, other, weight, bias, _: self(x, weight, bias, "none") + other
+
+        def _reorder_linear_weight(self, weight):
+            return weight
+
+        def __call__(self, x, weight, bias, attribute, *rest):
+            product = self.factor * torch.nn.functional.linear(x, weight, bias)
+            return torch.nn.functional.gelu(product) if attribute == "gelu" else product
 
     check = kernels.has_fused_linear.__wrapped__
-    monkeypatch.setattr(torch.ops, "mkldnn", Wrong)
-    assert not check(torch.float32)
-    monkeypatch.setattr(torch.ops, "mkldnn", object())
-    assert not check(torch.float32)
+    for operators, expected in ((Operators(1), True), (Operators(1.0001), False), (object(), False)):
+        monkeypatch.setattr(torch.ops, "mkldnn", operators)
+        assert check(torch.float32) == expected
 
 
 @pytest.mark.parametrize("kind", ["bert", "jina_bert"])

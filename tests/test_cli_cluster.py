@@ -26,7 +26,9 @@ def run(tmp_path_factory):
 
 @pytest.mark.model
 def test_cluster_sample_posts_gives_every_public_post_a_place(run, tmp_path):
-    report = json.loads(run(POSTS, "--format", "json", "--save", str(tmp_path / "topics.npz")))
+    page = tmp_path / "map.html"
+    report = json.loads(run(POSTS, "--format", "json", "--save", str(tmp_path / "topics.npz"), "--map", str(page)))
+    assert all(topic["name"] in page.read_text(encoding="utf-8") for topic in report["topics"])
     names = [topic["name"] for topic in report["topics"]]
     assert 3 <= len(names) == len(set(names)) <= 12
     assert len(report["items"]) == report["metrics"]["items"] == 76

@@ -29,6 +29,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--previous", type=_PATH, metavar="FILE", help="What --save wrote: topics keep their ids.")
 @click.option("--edits", type=_PATH, metavar="FILE", help="JSON with your names and merges, by topic id.")
 @click.option("--save", type=_PATH, metavar="FILE", help="Keep the clustering, for --previous and for recs.Clustering.")
+@click.option("--map", type=_PATH, metavar="FILE", help="Write a map of the topics, one HTML page.")
 @output_options("json", "table")
 @collection_options
 def command(source: str, **values: Any) -> None:
@@ -57,6 +58,13 @@ def command(source: str, **values: Any) -> None:
             edits=values["edits"],
             embedder=embedder,
         )
+    if values["map"]:
+        from recs.files import write_atomically
+        from recs.layout import map_layout
+        from recs.topicmap import topic_map
+
+        page = topic_map(clustering, list(collection.public), map_layout(embeddings.vectors))
+        write_atomically(values["map"], page.encode("utf-8", "replace"))
     if values["save"]:
         clustering.save(values["save"])
     if not values["quiet"]:
