@@ -17,7 +17,7 @@ from recs.density import Discriminant
 from recs.embeddings import Embeddings, IntArray
 from recs.errors import FingerprintMismatchError, OptionError, SourceError
 from recs.files import write_atomically
-from recs.graph import Float64Array
+from recs.graph import Float64Array, renumber
 from recs.items import Item
 from recs.topics import Topic
 
@@ -213,11 +213,6 @@ def _topics(rows: Sequence[Mapping[str, Any]]) -> tuple[Topic, ...]:
     return tuple(
         Topic(**{**row, "phrases": tuple(row["phrases"]), "exemplars": tuple(row["exemplars"])}) for row in rows
     )
-
-
-def renumber(labels: IntArray, ids: Sequence[int]) -> IntArray:
-    """Return labels with each number from 0 replaced by the id in that place; -1 stays."""
-    return np.array([*ids, -1], np.int64)[labels]
 
 
 PERIODS = {"year": 4, "month": 7, "day": 10}

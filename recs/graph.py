@@ -7,6 +7,7 @@ module knows rows, not items.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -197,6 +198,11 @@ def move_rows(graph: Any, labels: IntArray, resolution: float) -> IntArray:
         if turn and sum(recent) <= len(labels) * 1e-3:
             break
     return np.unique(labels, return_inverse=True)[1]
+
+
+def renumber(labels: IntArray, ids: Sequence[int]) -> IntArray:
+    """Return labels with each number from 0 replaced by the id in that place; -1 stays."""
+    return np.array([*ids, -1], np.int64)[labels]
 
 
 def _to_clusters(part: Any, labels: IntArray) -> Any:
