@@ -15,7 +15,7 @@ import recs
 from recs.cluster import cluster_items
 from recs.clustering import topics_over_time
 from recs.embeddings import Embeddings
-from recs.errors import FingerprintMismatchError, OptionError, SourceError
+from recs.errors import FingerprintMismatchError, MissingDependencyError, OptionError, SourceError
 from recs.graph import components, grow, merge_clusters, move_rows, neighbor_graph, spectral_coordinates
 from recs.items import Item
 from recs.layout import map_layout
@@ -370,6 +370,14 @@ def test_cluster_items_bad_options_are_errors(options):
     items, embeddings, _ = blobs([20, 20])
     with pytest.raises(OptionError, match=f"{next(iter(options))} is"):
         cluster_items(items, embeddings, **options)
+
+
+@pytest.mark.parametrize(("module", "extra"), [("umap", "umap"), ("hdbscan", "cluster")])
+def test_cluster_items_without_an_optional_package_says_what_to_install(monkeypatch, module, extra):
+    monkeypatch.setitem(sys.modules, module, None)
+    items, embeddings, _ = blobs([20, 20])
+    with pytest.raises(MissingDependencyError, match=rf"pip install 'recs-toolkit\[{extra}\]'"):
+        cluster_items(items, embeddings, reduction="umap" if module == "umap" else "spectral")
 
 
 # --- the map ---
