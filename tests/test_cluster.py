@@ -213,6 +213,15 @@ def test_cluster_items_noise_is_not_given_topics(n):
         assert found.predict(Embeddings.from_array(["new"], np.ones((1, 50)), model="noise")).tolist() == [-1]
 
 
+@pytest.mark.parametrize(("n", "dim"), [(100, 10), (400, 50)])
+def test_cluster_items_cloud_that_is_cut_anyhow_is_not_given_topics(n, dim):
+    X = np.random.default_rng(0).standard_normal((n, dim))
+    items = [Item(id=f"{row:03}", text=f"word{row}") for row in range(n)]
+    found = cluster_items(items, Embeddings.from_array([item.id for item in items], X, model="noise"))
+    assert found.sweep, "the cloud has cores, so stability has to tell"
+    assert found.topics == ()
+
+
 @pytest.mark.parametrize("n", [2, 3, 10, 100])
 def test_cluster_items_identical_texts_are_one_topic(n):
     items = [Item(id=f"{row:03}", text="The same words") for row in range(n)]
