@@ -160,7 +160,7 @@ class Batcher:
                 overflow=options.overflow,
             )
             self._round_tokens = max(_ROUND_TOKENS, 2 * whole.batch_tokens)
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is the callers' to hear, and the thread goes on
             if len(jobs) > 1:  # one of them is at fault, and the others must not suffer for it
                 for job in jobs:
                     self._embed(options, [job])

@@ -7,20 +7,20 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from recs.batches import plan_missing
-from recs.chunks import Span, split_text
 from recs.embeddings import Embeddings, FloatArray, unit_rows
-from recs.errors import EmbeddingError, ModelError, ModelNotFoundError, OptionError, TextTooLongError
+from recs.errors import EmbeddingError, ModelNotFoundError, OptionError, TextTooLongError
 from recs.hardware import Engine, Precision, resolve_device, resolve_engine, resolve_precision
 from recs.hub import can_download, download_model
 from recs.models import ModelSpec, cut_model, read_model
+from recs.pieces import CHUNKING, Cutter, Document, render
 from recs.registry import DEFAULT_MODEL, find_model, is_service, missing_model_message, registry_row
-from recs.tokenizer import ModelTokenizer, Spans
+from recs.tokenizer import ModelTokenizer
 
 if TYPE_CHECKING:
     from recs.architectures import Encoder
@@ -30,13 +30,8 @@ Overflow = Literal["chunk", "truncate", "error"]
 OVERFLOWS: tuple[Overflow, ...] = ("chunk", "truncate", "error")
 ROLES = ("document", "query", "clustering", "classification")
 
-# A change in how texts are cut or titles are put before them must not find the boundaries of an older version.
-_CHUNKING = "chunks/1"
-# A title is put before every chunk; one that takes more than this share of the window gets chunks of its own instead.
-_TITLE_SHARE = 0.25
 # Batches between two writes to the store: what a killed run loses.
 _BATCHES_PER_WRITE = 8
-_TITLE_END = "\n\n"
 # Texts tokenized at once, on all cores.
 _TEXTS_PER_TOKENIZATION = 64
 
@@ -49,23 +44,6 @@ class Progress:
     texts: int
     tokens_done: int
     tokens: int
-
-
-class _Piece(NamedTuple):
-    """What is embedded: tokens with all that goes around them, weight in the mean, characters in the item's text."""
-
-    text: str
-    length: int
-    weight: int
-    span: tuple[int, int]
-
-
-class _Document(NamedTuple):
-    """One text cut to the window, its tokens, and how many of them are in no piece."""
-
-    pieces: list[_Piece]
-    tokens: int
-    lost: int
 
 
 class Embedder:
@@ -287,10 +265,10 @@ class Embedder:
         prompt: str,
         overflow: Overflow,
         store: Cache | None,
-    ) -> list[_Document]:
+    ) -> list[Document]:
         # The fingerprint of a model that is known by its name alone does not say where its texts are cut.
         window = [self.spec.max_tokens] if self.spec.loader == "bytes" else []
-        policy = json.dumps([_CHUNKING, self.spec.fingerprint, prompt, overflow == "chunk", *window])
+        policy = json.dumps([CHUNKING, self.spec.fingerprint, prompt, overflow == "chunk", *window])
         keys = [_key(policy, title, text) for title, text in zip(titles, texts, strict=True)]
         known = dict(store.get_chunks(keys)) if store is not None else {}
         made: dict[bytes, bytes] = {}
@@ -298,13 +276,12 @@ class Embedder:
         for start in range(0, len(missing), _TEXTS_PER_TOKENIZATION):
             group = missing[start : start + _TEXTS_PER_TOKENIZATION]
             spans = self.tokenizer.spans([texts[i] for i in group])
+            cutter = Cutter(self.spec, self.tokenizer, prompt=prompt, split=overflow == "chunk")
             for i, tokens in zip(group, spans, strict=True):
-                known[keys[i]] = made[keys[i]] = self._cut(
-                    texts[i], tokens, titles[i], prompt=prompt, split=overflow == "chunk"
-                )
+                known[keys[i]] = made[keys[i]] = cutter.cut(texts[i], tokens, titles[i])
         documents = []
         for name, key, text, title in zip(names, keys, texts, titles, strict=True):
-            document = _render(known[key], text, title, prompt)
+            document = render(known[key], text, title, prompt)
             if overflow == "error" and document.lost:
                 raise TextTooLongError(
                     f"the text of {name!r} has {document.tokens} tokens and {document.tokens - document.lost} fit the "
@@ -315,53 +292,11 @@ class Embedder:
             store.put_chunks(made)
         return documents
 
-    def _cut(self, text: str, spans: Spans, title: str, *, prompt: str, split: bool) -> bytes:
-        """Return a record of where a text (and a title too long to be a prefix) is cut: see `_render`."""
-        room = self.spec.max_tokens - self._around(prompt)
-        if room < 2:
-            raise ModelError(f"{self.spec.name}: its context window of {self.spec.max_tokens} has no room for text.")
-        title_spans = self.tokenizer.spans([title])[0] if title else []
-        text_tokens, title_tokens = len(spans), len(title_spans)
-        prefix = title + _TITLE_END if title and text and title_tokens <= room * _TITLE_SHARE else ""
-        budget = room - (title_tokens if prefix else 0)
-        parts = [[*part, 0] for part in self._fit(text, spans, prompt + prefix, budget, split=split)] if text else []
-        if title and not prefix:
-            parts = [[*part, 1] for part in self._fit(title, title_spans, prompt, room, split=split)] + parts
-            text_tokens += title_tokens
-        parts = parts if split else parts[:1]
-        lost = 0 if split else max(text_tokens - parts[0][2], 0)
-        return json.dumps({"prefix": bool(prefix), "parts": parts, "tokens": text_tokens, "lost": lost}).encode()
-
-    def _around(self, before: str) -> int:
-        """Return the tokens of what goes before a text, and of what the model adds."""
-        return self.count_tokens([before])[0] if before else self.tokenizer.special_tokens
-
-    def _fit(self, text: str, spans: Spans, before: str, room: int, *, split: bool) -> list[tuple[int, int, int, int]]:
-        """Cut a text to pieces of at most `room` tokens: (start, stop, tokens, length with all that goes around)."""
-
-        def token_spans(piece: str) -> Spans:
-            return spans if piece is text else self.tokenizer.spans([piece])[0]
-
-        additive = self.tokenizer.is_additive
-        around = self._around(before)
-        while True:
-            pieces = [Span(0, spans[room - 1][1] if len(spans) > room else len(text), min(len(spans), room))]
-            if split:
-                pieces = split_text(text, token_spans=token_spans, budget=room, additive=additive)
-            if additive:
-                lengths = [piece.tokens + around for piece in pieces]
-            else:
-                lengths = self.count_tokens([before + text[piece.start : piece.stop] for piece in pieces])
-            excess = max(lengths) - self.spec.max_tokens
-            if excess <= 0 or room == 1:
-                return [(*piece, length) for piece, length in zip(pieces, lengths, strict=True)]
-            room = max(room - excess, 1)
-
     # Pieces to vectors.
 
     def _vectors(
         self,
-        documents: Sequence[_Document],
+        documents: Sequence[Document],
         *,
         prompt: str,
         store: Cache | None,
@@ -416,7 +351,7 @@ class Embedder:
         return json.dumps([self.spec.fingerprint, prompt, arithmetic])
 
     def _pool(
-        self, names: tuple[str, ...], documents: Sequence[_Document], vectors: Mapping[str, FloatArray]
+        self, names: tuple[str, ...], documents: Sequence[Document], vectors: Mapping[str, FloatArray]
     ) -> Embeddings:
         pieces = [piece for document in documents for piece in document.pieces]
         chunk_vectors = np.array([vectors[piece.text] for piece in pieces], np.float32).reshape(-1, self.spec.dim)
@@ -510,19 +445,6 @@ def load_embedder(
         download_model(name)
     spec = read_model(name, dim=dim, pooling=pooling, onnx=resolve_engine(engine, precision) == "onnx")
     return Embedder(spec, device=device, precision=precision, engine=engine, instruction=instruction)
-
-
-def _render(record: bytes, text: str, title: str, prompt: str) -> _Document:
-    """Put prompt and title around the pieces that a record of `Embedder._cut` describes."""
-    content: dict[str, Any] = json.loads(record)
-    before = prompt + (title + _TITLE_END if content["prefix"] else "")
-    pieces = [
-        _Piece(prompt + title[start:stop], length, max(tokens, 1), (0, 0))
-        if of_title
-        else _Piece(before + text[start:stop], length, max(tokens, 1), (start, stop))
-        for start, stop, tokens, length, of_title in content["parts"]
-    ]
-    return _Document(pieces, content["tokens"], content["lost"])
 
 
 def _strings(texts: Sequence[str]) -> Sequence[str]:

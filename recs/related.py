@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recs.cache import Cache
-from recs.contract import SCHEMA, corpus_digest
+from recs.contract import corpus_digest
 from recs.embed import embed_items, open_cache
 from recs.embedder import Embedder, Overflow, Progress
 from recs.embeddings import Embeddings
-from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError, SourceError
+from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
 from recs.fusion import Fused, Signal, fuse
 from recs.items import Collection, Item, Match, ScoreScale
+from recs.kept import count_changes, earlier_lists, item_content, keep_lists
 from recs.languages import item_languages, uncovered_note
 from recs.neighbors import Float64Array
 from recs.readers import Source, read_items
 from recs.registry import registry_row
-from recs.rules import DEMOTION, NO_RULES, Pick, Ranking, Rules, Similar, arrange
+from recs.rules import NO_RULES, Rules, Similar, arrange
 from recs.signals import SIGNALS, TERM_SIGNALS, centre, make_signals
 from recs.tuned import Tuned, pair_features
 from recs.why import Explainer
@@ -38,8 +38,6 @@ CANDIDATES = 50  # of each item, for rules and `recs tune` to choose from
 _ODDS = 600.0  # see _probability
 _TWIN = {"terms": 0.8, "dense": 0.95}  # a similarity from which two items are one text
 _TRANSLATION = 0.85  # of vectors, for items in two languages
-# Scores this far from those of an earlier run are drift; a newcomer this much better replaces an old match.
-_DRIFT, _BETTER = 0.05, 0.01
 
 _SCALES = {
     "cosine": ScoreScale("centred_cosine", (-1.0, 1.0)),
@@ -181,9 +179,9 @@ def related_items(
     picks = arrange(items, candidates, twins, k, rules=rules, similar=_similar(ranked))
     notes = list(ranked.notes)
     if previous is not None:
-        known = _previous(Path(previous))
-        picks = _kept(items, picks, candidates, known, k=k)
-        notes.append(_changes(items, picks, known))
+        known = earlier_lists(Path(previous))
+        picks = keep_lists(items, picks, candidates, known, k=k)
+        notes.append(count_changes(items, picks, known))
     explainer = Explainer(items, ranked.signals, ranked.embeddings, ranked.fused) if why else None
     explain = explainer.explain if explainer else lambda *_: None
     lists = {
@@ -206,16 +204,6 @@ def related_items(
             items[row].id: tuple(items[one].id for one in sorted(found)) for row, found in enumerate(twins) if found
         },
     )
-
-
-def item_content(item: Item) -> str:
-    """Return what a digest of an item is taken of: whatever an author may edit."""
-    return f"{item.title}\n{item.body or item.text}"
-
-
-def item_digest(item: Item) -> str:
-    """Return 16 hexadecimal digits that change when the item is edited."""
-    return corpus_digest([(item.id, item_content(item))])[:16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -355,68 +343,6 @@ def _similar(ranked: RankedItems) -> Similar:
         return lambda a, b: ranked.signals[0].block(np.array(a), np.array(b))
     rows = centre(ranked.embeddings.vectors)
     return lambda a, b: rows[a] @ rows[b].T
-
-
-def _previous(path: Path) -> Mapping[str, Any]:
-    """Return the items of an earlier result; none where there is no such file.
-
-    Raises `SourceError` if the file is not a result of `recs related` as JSON.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        items: Mapping[str, Any] = document["items"]
-        entries = [entry for item in items.values() for entry in item["related"]]
-        if document["schema"] != SCHEMA or not all({"id", "score", "via"} <= set(entry) for entry in entries):
-            raise ValueError(f"expected lists of {SCHEMA}")
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise SourceError(f"{path}: not a result of recs related as JSON ({error}).") from error
-    return items
-
-
-def _kept(
-    items: Sequence[Item], picks: list[list[Pick]], ranking: Ranking, known: Mapping[str, Any], *, k: int
-) -> list[list[Pick]]:
-    """Return the lists of an earlier run, changed where an item was edited or something better has come."""
-    row_of = {item.id: row for row, item in enumerate(items)}
-    same = {item.id for item in items if known.get(item.id, {}).get("digest") == item_digest(item)}
-    result = []
-    for row, item in enumerate(items):
-        old = known.get(item.id, {}).get("related", ())
-        kept = [Pick(row_of[e["id"]], float(e["score"]), e["via"]) for e in old if e["id"] in same]
-        result.append(_merged(kept, picks[row], dict(ranking[row]), k) if item.id in same else picks[row])
-    return result
-
-
-def _merged(old: Sequence[Pick], new: Sequence[Pick], scores: Mapping[int, float], k: int) -> list[Pick]:
-    """Return the old list with what is better of the new one; the new one where editors or drift have moved it."""
-    pinned = [pick.row for pick in new if pick.via == "pin"]
-    if pinned != [pick.row for pick in old if pick.via == "pin"] or len(old) > k:
-        return list(new)
-    if any(abs(scores.get(pick.row, -1.0) - pick.score) > _DRIFT for pick in old if pick.via == "auto"):
-        return list(new)
-    kept = list(old)
-    for pick in new:
-        score = pick.score * DEMOTION if pick.reasons and pick.via == "auto" else pick.score
-        if any(pick.row == one.row for one in kept):
-            continue
-        weakest = min((one for one in kept if one.via == "auto"), key=lambda one: one.score, default=None)
-        if len(kept) >= k:
-            if weakest is None or score <= weakest.score + _BETTER:
-                continue
-            kept.remove(weakest)
-        place = next((i for i, one in enumerate(kept) if one.via != "pin" and one.score < score), len(kept))
-        kept.insert(place, pick)
-    return kept
-
-
-def _changes(items: Sequence[Item], picks: Sequence[Sequence[Pick]], known: Mapping[str, Any]) -> str:
-    """Say how many lists differ from those of an earlier run."""
-    before = {name: [entry["id"] for entry in item["related"]] for name, item in known.items()}
-    shown = {item.id: [items[pick.row].id for pick in picks[row]] for row, item in enumerate(items)}
-    changed = sum(before.get(name) != ids for name, ids in shown.items())
-    return f"{changed} of {len(shown)} lists are new or changed; {len(set(before) - set(shown))} items are gone"
 
 
 def _counts(

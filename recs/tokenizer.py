@@ -66,6 +66,17 @@ class ModelTokenizer:
         encodings = self._tokenizer.encode_batch_fast(prepared, add_special_tokens=self._special)
         return [encoding.ids for encoding in encodings]
 
+    def prompt_lengths(self, prompt: str, ids: Sequence[Sequence[int]]) -> list[int]:
+        """Return how many tokens of each text, which begins with the prompt, are the prompt's; `ids` are of `ids()`.
+
+        What the prompt ends with, a closing token or a blank that a text's first word absorbs, is not part of it.
+        """
+        alone = self.ids([prompt])[0]
+        return [
+            next((n for n, (a, b) in enumerate(zip(alone, text, strict=False)) if a != b), min(len(alone), len(text)))
+            for text in ids
+        ]
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has, special tokens left out."""
         encodings = self._tokenizer.encode_batch_fast([self._prepare(t) for t in texts], add_special_tokens=False)

@@ -6,16 +6,35 @@ import base64
 import json
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+
+import numpy as np
 
 from recs.clustering import Clustering
+from recs.embeddings import FloatArray
 from recs.items import Item
 
 
-def topic_map(clustering: Clustering, items: Sequence[Item], coordinates: Any) -> str:
-    """Return the page; `items` and `coordinates` (n, 2) are in the order of `clustering.ids`."""
-    import numpy as np
+def topic_map(clustering: Clustering, items: Sequence[Item], coordinates: FloatArray) -> str:
+    """Return the page: pan, zoom, search, a filter by topic, titles and dates under the pointer, a click opens the url.
 
+    Parameters
+    ----------
+    items : the n items of `clustering.ids`, in that order
+    coordinates : array of shape (n, 2)
+        Where each stands; any range.
+
+    Raises
+    ------
+    ValueError
+        If the three are not of one length.
+
+    Notes
+    -----
+    Titles are cut at 200 characters; only http and https addresses are kept.
+    """
+    if not len(clustering.assigned) == len(items) == len(coordinates):
+        lengths = f"{len(clustering.assigned)} topics, {len(items)} items and {len(coordinates)} places"
+        raise ValueError(f"{lengths}; expected one of each an item.")
     xy = np.asarray(coordinates, dtype=np.float64).reshape(-1, 2)
     if len(xy):
         xy = (xy - xy.min(axis=0)) / np.maximum(np.ptp(xy, axis=0), 1e-12)

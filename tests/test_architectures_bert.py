@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import erf
 
-from recs.architectures import bert, kernels
+from recs.architectures import available_device, bert, kernels
 from recs.architectures.packing import pack
 from recs.errors import EmbeddingError, ModelError, OptionError, WeightsError
 from recs.models import read_model
@@ -479,9 +479,9 @@ def test_tokenizer_whose_files_disagree_is_refused_where_the_other_file_would_wi
 
 def test_device_that_no_torch_has_is_an_error_and_one_that_is_absent_the_processor():
     with pytest.raises(OptionError, match="expected cpu, cuda"):
-        bert.available_device("tpu")
+        available_device("tpu")
     if not torch.cuda.is_available():
-        assert bert.available_device("cuda:1") == "cpu"
+        assert available_device("cuda:1") == "cpu"
 
 
 # Packing.

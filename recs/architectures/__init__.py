@@ -8,16 +8,19 @@ it made of the weights.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from recs.errors import ModelError
+from recs.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     from recs.embeddings import FloatArray
     from recs.hardware import Engine, Precision
     from recs.models import ModelSpec
     from recs.tokenizer import ModelTokenizer
+
+_log = logging.getLogger(__name__)
 
 
 class Encoder(Protocol):
@@ -64,3 +67,18 @@ def load_encoder(
     from recs.architectures.library import LibraryEncoder
 
     return LibraryEncoder(spec, tokenizer, device=device, precision=precision)
+
+
+def available_device(device: str) -> str:
+    """Return `device`, or "cpu" where the system has it but this build of torch does not."""
+    import torch
+
+    kind = device.partition(":")[0]
+    backends: dict[str, Any] = {"cuda": torch.cuda, "mps": torch.backends.mps}
+    if kind != "cpu" and kind not in backends:
+        raise OptionError(f"device is {device!r}, expected cpu, cuda, cuda:N or mps.")
+    if kind != "cpu" and backends[kind].is_available():
+        return device
+    if kind != "cpu":
+        _log.warning("torch %s cannot use the device %s; computing on the processor.", torch.__version__, device)
+    return "cpu"

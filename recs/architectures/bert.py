@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from recs.architectures import available_device
 from recs.architectures.bert_config import BertConfig
 from recs.architectures.kernels import Linear, workers
 from recs.architectures.packing import Sheet, pack
 from recs.architectures.weights import read_weights
-from recs.embeddings import FloatArray, unit_rows
-from recs.errors import EmbeddingError, MissingDependencyError, ModelError, ModelNotFoundError, OptionError
+from recs.embeddings import FloatArray, IntArray, unit_rows
+from recs.errors import EmbeddingError, MissingDependencyError, ModelError, ModelNotFoundError
 from recs.hardware import Precision
 from recs.models import ModelSpec
 from recs.registry import missing_model_message
@@ -118,9 +119,9 @@ class BertEncoder:
             raise EmbeddingError(
                 f"a text of {longest} tokens, but {self._spec.name} takes {self._longest}; cut it or chunk it."
             )
-        skipped = 0
+        skipped = np.zeros(len(ids), np.int64)
         if prompt and not self._spec.pool_prompt:
-            skipped = len(self._tokenizer.ids([prompt])[0]) - 1  # all but the token that closes a text
+            skipped = np.array(self._tokenizer.prompt_lengths(prompt, ids))
         sheets = list(pack(ids, tokens=self._tokens))
         threads = self._torch.get_num_threads() if self.device == "cpu" and len(sheets) > 1 else 1
         compute = workers(threads).map if threads > 1 else map
@@ -129,9 +130,9 @@ class BertEncoder:
             vectors[sheet.texts] = found
         return unit_rows(vectors).astype(np.float32) if self._spec.normalize else vectors
 
-    def _vectors(self, sheet: Sheet, *, skipped: int) -> FloatArray:
+    def _vectors(self, sheet: Sheet, *, skipped: IntArray) -> FloatArray:
         with self._torch.inference_mode():
-            vectors: FloatArray = self._pool(self._run(sheet), sheet, skipped).cpu().numpy()
+            vectors: FloatArray = self._pool(self._run(sheet), sheet, skipped[sheet.texts]).cpu().numpy()
             return vectors
 
     def _run(self, sheet: Sheet) -> Any:
@@ -194,8 +195,8 @@ class BertEncoder:
                 result[:, :, start:stop] = attention(query[:, :, start:stop], key, value, attn_mask=bias)
         return result.transpose(1, 2).reshape(len(packed), -1)
 
-    def _pool(self, hidden: Any, sheet: Sheet, skipped: int) -> Any:
-        """Return the float32 vector of each text of the sheet; the first `skipped` tokens of each do not count."""
+    def _pool(self, hidden: Any, sheet: Sheet, skipped: IntArray) -> Any:
+        """Return the float32 vector of each text of the sheet; the first `skipped` (m,) tokens of each do not count."""
         torch = self._torch
         pooling = self._spec.pooling
         starts, stops = sheet.starts + skipped, sheet.starts + sheet.lengths
@@ -255,18 +256,3 @@ def _norm(
 def _few(count: int) -> int:
     """Return one of few numbers, `count` or more."""
     return next((number for number in _COUNTS if number >= count), -(-count // 1024) * 1024)
-
-
-def available_device(device: str) -> str:
-    """Return `device`, or "cpu" where the system has it but this build of torch does not."""
-    import torch
-
-    kind = device.partition(":")[0]
-    backends: dict[str, Any] = {"cuda": torch.cuda, "mps": torch.backends.mps}
-    if kind != "cpu" and kind not in backends:
-        raise OptionError(f"device is {device!r}, expected cpu, cuda, cuda:N or mps.")
-    if kind != "cpu" and backends[kind].is_available():
-        return device
-    if kind != "cpu":
-        _log.warning("torch %s cannot use the device %s; computing on the processor.", torch.__version__, device)
-    return "cpu"

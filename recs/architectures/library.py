@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from recs.embeddings import FloatArray, IntArray
-from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError, WeightsError
+from recs.architectures import available_device
+from recs.architectures.packing import pad_right
+from recs.embeddings import FloatArray
+from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, WeightsError
 from recs.hardware import Precision
 from recs.models import ModelSpec
 from recs.registry import missing_model_message
@@ -59,7 +60,7 @@ class LibraryEncoder:
 
     def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision) -> None:
         try:
-            import sentence_transformers  # noqa: F401
+            import sentence_transformers  # noqa: F401  (asked for here, so that a missing one is told by its name)
             import torch
         except ImportError as error:
             raise MissingDependencyError("computing vectors", "torch and sentence-transformers", "models") from error
@@ -67,7 +68,7 @@ class LibraryEncoder:
             raise ModelNotFoundError(missing_model_message(spec.name))
         self._torch = torch
         self._tokenizer = tokenizer
-        self.device = _available(torch, device)
+        self.device = available_device(device)
         self.batch_tokens = _CPU_BATCH_TOKENS if self.device == "cpu" else _GPU_BATCH_TOKENS
         _log.info("loading %s from %s", spec.name, spec.folder)
         self._spec = spec
@@ -87,11 +88,7 @@ class LibraryEncoder:
         """Return the vectors of one batch, as `Encoder.encode` says."""
         torch = self._torch
         ids = self._tokenizer.ids(texts)
-        lengths = np.array([len(sequence) for sequence in ids])
-        places = np.arange(lengths.max())
-        mask = places < lengths[:, None]
-        padded = np.full(mask.shape, self._pad, dtype=np.int64)
-        padded[mask] = np.concatenate(ids)
+        padded, mask = pad_right(ids, self._pad)
         features: dict[str, Any] = {
             "input_ids": torch.from_numpy(padded).to(self.device),
             "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
@@ -103,33 +100,11 @@ class LibraryEncoder:
                     made = module.module_output_name
                     features[made] = features[made].float()
                     if prompt and not self._spec.pool_prompt:
-                        mask &= places >= self._prompt_lengths(prompt, ids)[:, None]
+                        skipped = self._tokenizer.prompt_lengths(prompt, ids)
+                        mask &= np.arange(mask.shape[1]) >= np.array(skipped)[:, None]
                         features["attention_mask"] = torch.from_numpy(mask.astype(np.int64)).to(self.device)
             vectors: FloatArray = features["sentence_embedding"].float().cpu().numpy()
         return vectors
-
-    def _prompt_lengths(self, prompt: str, ids: Sequence[Sequence[int]]) -> IntArray:
-        """Return how many tokens of each text, which begins with the prompt, are the prompt's."""
-        alone = self._tokenizer.ids([prompt])[0]
-        # What the prompt ends with, a closing token or a blank that the text's first word absorbs, is not part of it.
-        return np.array([sum(1 for _ in takewhile(_equal, zip(alone, sequence, strict=False))) for sequence in ids])
-
-
-def _equal(pair: tuple[int, int]) -> bool:
-    return pair[0] == pair[1]
-
-
-def _available(torch: Any, device: str) -> str:
-    """Return `device`, or "cpu" where the system has it but this build of torch does not."""
-    kind = device.partition(":")[0]
-    backends = {"cuda": torch.cuda, "mps": torch.backends.mps}
-    if kind != "cpu" and kind not in backends:
-        raise OptionError(f"device is {device!r}, expected cpu, cuda, cuda:N or mps.")
-    if kind != "cpu" and backends[kind].is_available():
-        return device
-    if kind != "cpu":
-        _log.warning("torch %s cannot use the device %s; computing on the processor.", torch.__version__, device)
-    return "cpu"
 
 
 def _load(spec: ModelSpec, device: str) -> list[Any]:

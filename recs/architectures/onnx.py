@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recs.architectures.onnx_graph import bert_graph
+from recs.architectures.packing import pad_right
 from recs.embeddings import FloatArray, unit_rows
 from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError
 from recs.models import ONNX_FILE, ModelSpec
@@ -80,17 +81,14 @@ class OnnxEncoder:
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
         """Return the vectors of one batch, as `Encoder.encode` says."""
         ids = self._tokenizer.ids(texts)
-        lengths = np.array([len(sequence) for sequence in ids])
-        mask = np.arange(lengths.max()) < lengths[:, None]
-        padded = np.full(mask.shape, self._pad, dtype=np.int64)
-        padded[mask] = np.concatenate(ids)
+        padded, mask = pad_right(ids, self._pad)
         feed = {"input_ids": padded, "attention_mask": mask.astype(np.int64), "token_type_ids": np.zeros_like(padded)}
         try:
             found = self._session.run([self._output], {name: feed[name] for name in self._inputs})[0]
-        except Exception as error:
+        except Exception as error:  # the same classes
             raise ModelError(f"{self._spec.folder}: onnxruntime cannot run it: {error}") from error
         if prompt and not self._spec.pool_prompt:
-            mask[:, : len(self._tokenizer.ids([prompt])[0]) - 1] = False  # all but the token that closes a text
+            mask &= np.arange(mask.shape[1]) >= np.array(self._tokenizer.prompt_lengths(prompt, ids))[:, None]
         vectors = _pool(found.astype(np.float32, copy=False), mask, self._spec.pooling)
         return unit_rows(vectors).astype(np.float32) if self._spec.normalize else vectors
 

@@ -102,3 +102,12 @@ def _sheet(
     sheet.positions[cells] = within
     sheet.owners[cells] = np.repeat(np.arange(1, len(texts) + 1), lengths)
     return sheet
+
+
+def pad_right(ids: Sequence[Sequence[int]], pad: int) -> tuple[Indices, npt.NDArray[np.bool_]]:
+    """Return the ids of n texts as an array (n, longest) with `pad` behind them, and where it holds ids."""
+    lengths = np.array([len(sequence) for sequence in ids])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    padded = np.full(mask.shape, pad, np.int64)
+    padded[mask] = np.concatenate(ids)
+    return padded, mask

@@ -188,7 +188,7 @@ class ServiceEncoder:
             max_tokens=window or (row.max_tokens if row else _WINDOW),
             pooling="",
             normalize=True,
-            similarity=row.similarity if row else "cosine",  # type: ignore[arg-type]
+            similarity=row.similarity if row else "cosine",  # type: ignore[arg-type]  # (a row's is one)
             prompts=row.prompts if row else {},
             languages=row.languages if row else (),
             loader="bytes",

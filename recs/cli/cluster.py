@@ -24,7 +24,11 @@ _PATH = click.Path(path_type=Path)
 @click.option("--topics", "n_topics", type=click.IntRange(min=1), metavar="N", help="About how many topics.")
 @click.option("--min-cluster-size", type=click.IntRange(min=2), metavar="N", help="Fewest items of a dense core.")
 @click.option(
-    "--assign", type=click.Choice(["close", "all"]), default="close", show_default=True, help="Leave outliers."
+    "--assign",
+    type=click.Choice(["close", "all"]),
+    default="close",
+    show_default=True,
+    help="Outliers stay out, or not.",
 )
 @click.option("--previous", type=_PATH, metavar="FILE", help="What --save wrote: topics keep their ids.")
 @click.option("--edits", type=_PATH, metavar="FILE", help="JSON with your names and merges, by topic id.")
@@ -63,7 +67,8 @@ def command(source: str, **values: Any) -> None:
         from recs.layout import map_layout
         from recs.topicmap import topic_map
 
-        page = topic_map(clustering, list(collection.public), map_layout(embeddings.vectors))
+        places = map_layout(embeddings.vectors, similarity=embeddings.similarity)
+        page = topic_map(clustering, collection.public, places)
         write_atomically(values["map"], page.encode("utf-8", "replace"))
     if values["save"]:
         clustering.save(values["save"])

@@ -93,9 +93,8 @@ def _bind(host: str, port: int) -> socket.socket:
     bound = None
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        bound = socket.socket(
-            *found[:3]
-        )  # with its protocol named, asyncio sends at once; else a reply takes 40 ms more
+        # With its protocol named, asyncio sends at once; else a reply takes 40 ms more.
+        bound = socket.socket(*found[:3])
         if os.name == "posix":  # elsewhere it would let two servers have one port
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(found[4])

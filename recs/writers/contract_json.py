@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from recs.contract import SCHEMA
-from recs.related import item_digest
+from recs.kept import item_digest
 
 if TYPE_CHECKING:
     from recs.items import Match
