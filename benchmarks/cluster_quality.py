@@ -1,7 +1,7 @@
 """How well topics match labels that people gave, and how many there are: recs, k-means told the true number, BERTopic.
 
-    python benchmarks/cluster_quality.py shared/data --save /tmp/vectors      # recs and k-means; embeds with MiniLM
-    python benchmarks/cluster_quality.py --peers /tmp/vectors                 # BERTopic, where that is installed
+    python benchmarks/cluster_quality.py FOLDER --save VECTORS  # recs and k-means; embeds with MiniLM
+    python benchmarks/cluster_quality.py --peers VECTORS        # BERTopic, where that is installed
 
 All see the same vectors and run with their defaults. AMI counts every item: unassigned ones are one more topic. A
 "sample" is a thousand items drawn with a fixed seed: the number of topics should not hang on how many items there are.
