@@ -95,6 +95,13 @@ class ModelSpec:
     needs_instruction: bool = False
     instruction_template: str = "{instruction}"
 
+    @property
+    def home(self) -> Path:
+        """The folder of the transformer; `ModelNotFoundError` where no files of the model are here."""
+        if self.folder is None:
+            raise ModelNotFoundError(missing_model_message(self.name))
+        return self.folder / self.transformer
+
 
 def read_model(name: str, *, dim: int | None = None, pooling: str | None = None, onnx: bool = False) -> ModelSpec:
     """Find the files of a model and read what they say.

@@ -18,12 +18,11 @@ from recs.architectures import available_device
 from recs.architectures.bert_config import BertConfig
 from recs.architectures.kernels import Linear, workers
 from recs.architectures.packing import Sheet, pack
-from recs.architectures.weights import read_weights
+from recs.architectures.weights import POOLER
 from recs.embeddings import FloatArray, IntArray, unit_rows
-from recs.errors import EmbeddingError, MissingDependencyError, ModelError, ModelNotFoundError
+from recs.errors import EmbeddingError, MissingDependencyError, ModelError
 from recs.hardware import Precision
 from recs.models import ModelSpec
-from recs.registry import missing_model_message
 from recs.tokenizer import ModelTokenizer
 
 _log = logging.getLogger(__name__)
@@ -38,30 +37,12 @@ _BLOCK = 1 << 24
 
 
 class BertEncoder:
-    """A model of the BERT family in memory.
+    """A model of the BERT family in memory, on "cpu", "cuda", "cuda:1" or "mps".
 
-    Parameters
-    ----------
-    spec
-        What the files of the model say; `spec.folder / spec.transformer` is where they are.
-    tokenizer
-        The model's own.
-    device
-        "cpu", "cuda", "cuda:1", "mps".
-    precision
-        Of the layers; the embeddings and the pooling are computed in float32.
+    `precision` is that of the layers; the embeddings and the pooling are computed in float32. Raises
+    `MissingDependencyError` without torch, `WeightsError` as `read_weights` does, and `ModelError` if config.json asks
+    for what is not implemented.
 
-    Raises
-    ------
-    MissingDependencyError
-        If torch is not installed.
-    WeightsError
-        If a weight is missing, left over or of another shape.
-    ModelError
-        If config.json asks for what is not implemented.
-
-    Notes
-    -----
     Several short texts share a row of tokens (`packing`), each attending to itself alone. Scores are never held for a
     whole text of n tokens; with a bias by distance (JinaBERT, MPNet), the bias is, for `_BLOCK` of them.
     """
@@ -71,28 +52,21 @@ class BertEncoder:
             import torch
         except ImportError as error:
             raise MissingDependencyError("computing vectors", "torch", "models") from error
-        if spec.folder is None:
-            raise ModelNotFoundError(missing_model_message(spec.name))
-        folder = spec.folder / spec.transformer
-        _log.info("loading %s from %s", spec.name, folder)
-        self._torch = torch
-        self._spec = spec
-        self._tokenizer = tokenizer
+        _log.info("loading %s from %s", spec.name, spec.home)
+        self._torch, self._spec, self._tokenizer = torch, spec, tokenizer
         self.device = available_device(device)
         on_cpu = self.device == "cpu"
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._tokens = _CPU_TOKENS if on_cpu else _GPU_TOKENS
         self.batch_tokens = _CPU_BATCH_TOKENS[precision] if on_cpu else _GPU_TOKENS
         self._few_shapes = on_cpu and precision == "bfloat16"
-        self._config = config = BertConfig(folder, spec.architecture)
+        self._config = config = BertConfig(spec.home, spec.architecture)
         if tokenizer.vocabulary_size > config.words:
             raise ModelError(
-                f"{folder}: its tokenizer has {tokenizer.vocabulary_size} tokens, its model {config.words}; the files"
-                " of this model do not agree with each other."
+                f"{spec.home}: its tokenizer has {tokenizer.vocabulary_size} tokens, its model {config.words}; the"
+                " files of this model do not agree with each other."
             )
-        pooler = config.pooler_shapes()
-        needed = config.shapes() | (pooler if spec.pooling == "pooler" else {})
-        weights = read_weights(folder, needed, spare=pooler, prefix=config.prefix, kind=spec.architecture)
+        weights = config.weights(pooled=spec.pooling == "pooler")
         tensors = {name: torch.from_numpy(weight) for name, weight in weights.items()}
         zero = torch.zeros(1, config.hidden)
         kind = tensors.get("embeddings.token_type_embeddings.weight", zero)[0]
@@ -109,7 +83,7 @@ class BertEncoder:
         if config.is_biased:
             by_distance = torch.from_numpy(config.distance_bias(tensors, self._longest + 15))  # a row may be wider
             self._bias = by_distance.to(self.device, self._dtype)
-        self._pooler = [tensors[name].to(self.device) for name in pooler if name in tensors]
+        self._pooler = [tensors[name].to(self.device) for name in POOLER if name in tensors]
 
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
         """Return the vectors of one batch, as `Encoder.encode` says."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from recs.architectures.weights import Tensors, read_weights
 from recs.embeddings import FloatArray, IntArray
 from recs.errors import ModelError
 
@@ -26,10 +27,7 @@ _PREFIXES = {"mpnet": "mpnet.", "roberta": "roberta.", "xlm-roberta": "roberta."
 class BertConfig:
     """Sizes and choices of a model: "bert", "jina_bert", "mpnet", "roberta" or "xlm-roberta".
 
-    Raises
-    ------
-    ModelError
-        If config.json asks for what is not implemented, or does not say the sizes.
+    Raises `ModelError` if config.json asks for what is not implemented, or does not say the sizes.
     """
 
     def __init__(self, folder: Path, architecture: str) -> None:
@@ -50,10 +48,10 @@ class BertConfig:
         if self.heads < 1 or self.hidden % self.heads:
             raise ModelError(f"{folder}: {self.hidden} dimensions cannot be shared by {self.heads} heads.")
         self.gelu = _ACTIVATIONS[values.get("hidden_act") or "gelu"]
+        self._folder, self._kind = folder, architecture
         self.gated = jina
         self.is_biased = jina or mpnet
         self.names = _JINA_NAMES if jina else _MPNET_NAMES if mpnet else _NAMES
-        self.prefix = _PREFIXES.get(architecture, "bert.")
         # RoBERTa and its heirs count positions from behind the padding's.
         self.first_place = padding + 1 if mpnet or architecture.endswith("roberta") else 0
 
@@ -81,17 +79,16 @@ class BertConfig:
             shapes |= _pair(at + second, hidden, inner) | _pair(at + last, hidden)
         return shapes
 
-    def pooler_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of weight and bias of the pooler."""
-        return _pair("pooler.dense", self.hidden, self.hidden)
+    def weights(self, *, pooled: bool) -> Tensors:
+        """Return the weights by name, as `read_weights` does; the pooler's have to be there if `pooled`."""
+        pooler, prefix = _pair("pooler.dense", self.hidden, self.hidden), _PREFIXES.get(self._kind, "bert.")
+        needed = self.shapes() | (pooler if pooled else {})
+        return read_weights(self._folder, needed, spare=pooler, prefix=prefix, kind=self._kind)
 
     def distance_bias(self, tensors: Mapping[str, Any], width: int) -> FloatArray:
-        """Return what each head adds to its scores by the distance from query to key.
+        """Return what each head adds to its scores by the distance from query to key, 1 - width to width - 1.
 
-        Returns
-        -------
-        float32 array of shape (heads, 2 * width - 1)
-            For the distances 1 - width to width - 1.
+        A float32 array of shape (heads, 2 * width - 1).
         """
         distance = np.arange(1 - width, width)
         if self.buckets:

@@ -16,12 +16,8 @@ from typing import Any
 class Linear:
     """x Wᵀ + b for x of shape (n, i), with GELU or a residual after it.
 
-    Parameters
-    ----------
-    weight : float32 tensor of shape (o, i)
-    bias : float32 tensor of shape (o,), or None
-    dtype, device
-        Of the input and the result.
+    The weight is a float32 tensor of shape (o, i), the bias one of shape (o,) or None; `dtype` and `device` are those
+    of the input and the result.
     """
 
     def __init__(self, weight: Any, bias: Any, *, dtype: Any, device: str) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 
 from recs.architectures import available_device
 from recs.architectures.packing import pad_right
+from recs.architectures.weights import POOLER, check_names
 from recs.embeddings import FloatArray
-from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, WeightsError
+from recs.errors import MissingDependencyError, ModelError, WeightsError
 from recs.hardware import Precision
 from recs.models import ModelSpec
-from recs.registry import missing_model_message
 from recs.tokenizer import ModelTokenizer
 
 _log = logging.getLogger(__name__)
@@ -29,33 +29,17 @@ _GPU_BATCH_TOKENS = 32768
 
 # What a transformer gives for each of the two things it can make.
 _OUTPUTS = {"token_embeddings": "last_hidden_state", "sentence_embedding": "pooler_output"}
-# Tensors that some files carry and every library computes; a pooler behind which no vector lies.
+# Tensors that some files carry and every library computes.
 _DERIVED = ("position_ids", "rotary_emb.inv_freq")
-_POOLER = ("pooler.dense.weight", "pooler.dense.bias")
 
 
 class LibraryEncoder:
-    """A model in memory.
+    """A model in memory, on "cpu", "cuda", "cuda:1" or "mps".
 
-    Parameters
-    ----------
-    spec
-        What the files of the model say; `spec.folder` is where they are.
-    tokenizer
-        Must give the ids that the model's own tokenizer gives, which is checked on a probe.
-    device
-        "cpu", "cuda", "cuda:1", "mps".
-    precision
-        Of the transformer; pooling and what follows it run in float32.
-
-    Raises
-    ------
-    MissingDependencyError
-        If torch or sentence-transformers is not installed.
-    WeightsError
-        If a weight is missing, unexpected or was initialised afresh.
-    ModelError
-        If the files cannot be loaded, or the tokenizers disagree.
+    `tokenizer` must give the ids that the model's own gives, which is checked on a probe; `precision` is that of the
+    transformer, while pooling and what follows it run in float32. Raises `MissingDependencyError` without torch or
+    sentence-transformers, `WeightsError` if a weight is missing, unexpected or was initialised afresh, and `ModelError`
+    if the files cannot be loaded, or the tokenizers disagree.
     """
 
     def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision) -> None:
@@ -64,23 +48,18 @@ class LibraryEncoder:
             import torch
         except ImportError as error:
             raise MissingDependencyError("computing vectors", "torch and sentence-transformers", "models") from error
-        if spec.folder is None:
-            raise ModelNotFoundError(missing_model_message(spec.name))
-        self._torch = torch
-        self._tokenizer = tokenizer
+        self._torch, self._spec, self._tokenizer = torch, spec, tokenizer
         self.device = available_device(device)
         self.batch_tokens = _CPU_BATCH_TOKENS if self.device == "cpu" else _GPU_BATCH_TOKENS
         _log.info("loading %s from %s", spec.name, spec.folder)
-        self._spec = spec
         self._modules = _load(spec, self.device)
         if spec.pooling == "pooler" and getattr(self._modules[0].auto_model, "pooler", None) is None:
             raise ModelError(f"{spec.folder}: pooling is 'pooler', but {spec.architecture} has none.")
-        homes = _homes(spec.folder, len(self._modules))
+        homes = _homes(Path(str(spec.folder)), len(self._modules))
         for position, (module, home) in enumerate(zip(self._modules, homes, strict=True)):
             _check_weights(module if position else module.auto_model, home, pooler=spec.pooling == "pooler")
-        theirs = self._modules[0].tokenizer
-        _check_tokenizer(theirs, tokenizer, spec)
-        self._pad = int(theirs.pad_token_id or 0)
+        _check_tokenizer(self._modules[0].tokenizer, tokenizer, spec)
+        self._pad = int(self._modules[0].tokenizer.pad_token_id or 0)
         if precision == "bfloat16":
             self._modules[0].to(torch.bfloat16)
 
@@ -119,7 +98,7 @@ def _load(spec: ModelSpec, device: str) -> list[Any]:
     bar = transformers.utils.logging.is_progress_bar_enabled()
     transformers.utils.logging.disable_progress_bar()
     try:
-        if (Path(str(spec.folder)) / "modules.json").is_file():
+        if Path(str(spec.folder), "modules.json").is_file():
             modules = list(SentenceTransformer(str(spec.folder), device=device, **local, model_kwargs=weights))
         else:
             output = {"method": "forward", "method_output_name": _OUTPUTS[made]}
@@ -166,16 +145,11 @@ def _check_weights(network: Any, folder: Path, *, pooler: bool) -> None:
                         raise WeightsError(f"{folder}: {stored} in memory is not what the file holds.")
         except SafetensorError as error:
             raise WeightsError(f"{path}: not a whole safetensors file ({error}).") from error
-    spare = (*_DERIVED, *(() if pooler else _POOLER))
+    spare = (*_DERIVED, *(() if pooler else POOLER))
     tied = {loaded[name].data_ptr() for name in placed & loaded.keys()}
     missing = sorted(name for name in loaded.keys() - placed if loaded[name].data_ptr() not in tied)
     missing, unexpected = ([n for n in names if not n.endswith(spare)] for names in (missing, unexpected))
-    if missing or unexpected:
-        raise WeightsError(
-            f"{folder}: {len(missing)} weights that {type(network).__name__} needs are missing"
-            f"{f' (the first is {missing[0]})' if missing else ''} and {len(unexpected)} are not part of it"
-            f"{f' (the first is {unexpected[0]})' if unexpected else ''}; these files are of another architecture."
-        )
+    check_names(folder, type(network).__name__, missing, unexpected)
 
 
 def _homes(folder: Path, count: int) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,8 @@ import numpy.typing as npt
 from recs.architectures.onnx_graph import bert_graph
 from recs.architectures.packing import pad_right
 from recs.embeddings import FloatArray, unit_rows
-from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError
+from recs.errors import MissingDependencyError, ModelError, OptionError
 from recs.models import ONNX_FILE, ModelSpec
-from recs.registry import missing_model_message
 from recs.tokenizer import ModelTokenizer
 
 _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
@@ -27,17 +27,9 @@ _EXTERNAL = b"\x0a\x08location"
 class OnnxEncoder:
     """A model in memory, run on the processor in float32.
 
-    Raises
-    ------
-    MissingDependencyError
-        If onnxruntime is not installed.
-    ModelError
-        If the file needs operators that onnxruntime does not bring, other inputs or other files, or has no such output.
-    WeightsError
-        If the weights are not those of the architecture.
+    Raises `MissingDependencyError` without onnxruntime, `ModelError` if the file needs operators that it does not
+    bring, other inputs or other files, or has no such output, `WeightsError` as `read_weights` does.
 
-    Notes
-    -----
     Attention holds the scores of a batch, 4 bytes times heads times tokens squared for each text, up to four times:
     3 GB for 4,096 tokens of JinaBERT, 11 GB for 8,192. Engine torch takes them in blocks.
     """
@@ -49,16 +41,13 @@ class OnnxEncoder:
             import onnxruntime
         except ImportError as error:
             raise MissingDependencyError("engine onnx", "onnxruntime", "onnx") from error
-        if spec.folder is None:
-            raise ModelNotFoundError(missing_model_message(spec.name))
         if device != "cpu":
             raise OptionError(f"device is {device!r}; engine onnx computes on the processor: cpu.")
         if spec.loader == "library":
             raise ModelError(f"{spec.folder}: {spec.architecture!r} needs torch, or its ONNX file at {ONNX_FILE}.")
         self._spec, self._tokenizer = spec, tokenizer
-        config = json.loads((spec.folder / spec.transformer / "config.json").read_text(encoding="utf-8"))
-        self._pad = config.get("pad_token_id") or 0
-        content = (spec.folder / ONNX_FILE).read_bytes() if spec.loader == "onnx" else bert_graph(spec)
+        self._pad = json.loads((spec.home / "config.json").read_text(encoding="utf-8")).get("pad_token_id") or 0
+        content = Path(str(spec.folder), ONNX_FILE).read_bytes() if spec.loader == "onnx" else bert_graph(spec)
         if spec.loader == "onnx" and _EXTERNAL in content:
             raise ModelError(f"{spec.folder}: {ONNX_FILE} keeps its weights in another file; one file is run, alone.")
         options = onnxruntime.SessionOptions()

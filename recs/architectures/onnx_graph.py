@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recs.architectures.bert_config import BertConfig
-from recs.architectures.weights import read_weights
 from recs.errors import ModelError
 from recs.models import ModelSpec
 
@@ -32,18 +30,10 @@ def bert_graph(spec: ModelSpec) -> bytes:
 
     Its inputs are input_ids and attention_mask, int64 of shape (batch, tokens); its output is last_hidden_state
     (batch, tokens, hidden), or pooler_output (batch, hidden) where that is the model's pooling. The same weights give
-    the same bytes.
-
-    Raises
-    ------
-    ModelError, WeightsError
+    the same bytes. Raises `ModelError` and `WeightsError`.
     """
-    folder = Path(str(spec.folder), spec.transformer)
-    config = BertConfig(folder, spec.architecture)
-    pooler = config.pooler_shapes()
-    needed = config.shapes() | (pooler if spec.pooling == "pooler" else {})
-    weights = read_weights(folder, needed, spare=pooler, prefix=config.prefix, kind=spec.architecture)
-    graph = _Graph(weights, config)
+    config = BertConfig(spec.home, spec.architecture)
+    graph = _Graph(config.weights(pooled=spec.pooling == "pooler"), config)
     hidden, mask = graph.embed(), graph.mask(spec.max_tokens)
     for i in range(config.layers):
         hidden = graph.layer(hidden, mask, f"encoder.layer.{i}.")
@@ -55,7 +45,7 @@ def bert_graph(spec: ModelSpec) -> bytes:
         name = graph.op("Identity", hidden, output="last_hidden_state")
     buffers = graph.model(name, shape)
     if sum(map(len, buffers)) > _LIMIT:
-        raise ModelError(f"{folder}: past 2 GB, the most that a file of ONNX holds; use engine torch.")
+        raise ModelError(f"{spec.home}: past 2 GB, the most that a file of ONNX holds; use engine torch.")
     return b"".join(buffers)
 
 

@@ -8,29 +8,20 @@ import numpy as np
 
 from recs.architectures.weights import read_tensors
 from recs.embeddings import FloatArray, unit_rows
-from recs.errors import EmbeddingError, ModelNotFoundError, WeightsError
+from recs.errors import EmbeddingError, WeightsError
 from recs.models import ModelSpec
-from recs.registry import missing_model_message
 from recs.tokenizer import ModelTokenizer
 
 _TABLES = ("embeddings", "embedding.weight")  # as model2vec and as sentence-transformers name it
 
 
 class StaticEncoder:
-    """A table of token vectors in memory, in the layout of model2vec or of sentence-transformers.
-
-    Raises
-    ------
-    ModelNotFoundError, WeightsError
-    """
+    """A table of token vectors in memory, in the layout of model2vec or of sentence-transformers, or `WeightsError`."""
 
     batch_tokens = 65536
 
     def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer) -> None:
-        if spec.folder is None:
-            raise ModelNotFoundError(missing_model_message(spec.name))
-        folder = spec.folder / spec.transformer
-        tensors = read_tensors(folder)
+        tensors = read_tensors(spec.home)
         name = next((name for name in _TABLES if name in tensors), _TABLES[0])
         self._normalize = spec.normalize
         self._tokenizer = tokenizer
@@ -42,7 +33,7 @@ class StaticEncoder:
         size = tokenizer.vocabulary_size
         if tensors or shapes != ((spec.full_dim,), (size,), (size,)) or not np.isin(self._row, rows).all():
             raise WeightsError(
-                f"{folder}: a table of shape {self._table.shape} with {len(self._row)} tokens and"
+                f"{spec.home}: a table of shape {self._table.shape} with {len(self._row)} tokens and"
                 f" {sorted(tensors) or 'nothing'} beside it; expected {spec.full_dim} dimensions, the {size} tokens of"
                 " its tokenizer and nothing else."
             )

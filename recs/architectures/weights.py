@@ -6,7 +6,7 @@ nor the safetensors package is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +18,18 @@ from recs.models import read_header
 Shapes = Mapping[str, tuple[int, ...]]
 Tensors = dict[str, np.ndarray[Any, Any]]
 
+POOLER = ("pooler.dense.weight", "pooler.dense.bias")  # what some files hold though no vector goes through it
 # By the names that safetensors has for them; the upper half of a float32 is read as an integer.
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1"}
 
 
 def read_weights(folder: Path, needed: Shapes, *, spare: Shapes, prefix: str, kind: str) -> Tensors:
-    """Read the weights of one network.
+    """Return the weights of one network by name, float32: those of `needed`, and of `spare` where the files have them.
 
-    Parameters
-    ----------
-    folder
-        Holds one `*.safetensors` file, or several with different tensors.
-    needed
-        Name and shape of each tensor that has to be there.
-    spare
-        Of tensors that may be there: all of them or none.
-    prefix
-        What some files put before every name: "bert.".
-    kind
-        The architecture, for messages.
-
-    Returns
-    -------
-    dict of str to float32 array
-        Those of `needed`, and of `spare` where the files have them. What is float32 in the file is mapped from it, not
-        copied, and read when it is used.
-
-    Raises
-    ------
-    WeightsError
-        If a tensor is missing, left over, there twice or of another shape, or a file is torn.
+    `folder` holds one `*.safetensors` file, or several with different tensors. `needed` are name and shape of what has
+    to be there, `spare` of what may be, all or none; `prefix` is what some files put before every name ("bert."),
+    `kind` the architecture, for messages. What is float32 in the file is mapped from it, and read when it is used.
+    Raises `WeightsError` if a tensor is missing, left over, there twice or of another shape, or a file is torn.
     """
     stored = read_tensors(folder)
     names = {name.removeprefix(prefix): name for name in stored}
@@ -57,12 +39,7 @@ def read_weights(folder: Path, needed: Shapes, *, spare: Shapes, prefix: str, ki
     wanted = {**needed, **spare} if spare.keys() & names.keys() else needed
     missing = sorted(wanted.keys() - names.keys())
     unexpected = sorted(name for name in names.keys() - wanted.keys() if not name.endswith("position_ids"))
-    if missing or unexpected:
-        raise WeightsError(
-            f"{folder}: {len(missing)} weights that {kind} needs are missing"
-            f"{f' (the first is {missing[0]})' if missing else ''} and {len(unexpected)} are not part of it"
-            f"{f' (the first is {unexpected[0]})' if unexpected else ''}; these files are of another architecture."
-        )
+    check_names(folder, kind, missing, unexpected)
     tensors = {}
     for name, shape in wanted.items():
         tensor = stored[names[name]]
@@ -73,6 +50,16 @@ def read_weights(folder: Path, needed: Shapes, *, spare: Shapes, prefix: str, ki
             )
         tensors[name] = np.require(tensor, np.float32, "A")
     return tensors
+
+
+def check_names(folder: Path, kind: str, missing: Sequence[str], unexpected: Sequence[str]) -> None:
+    """Raise `WeightsError` if a network lacks weights, or the files hold some that are not part of it."""
+    if missing or unexpected:
+        raise WeightsError(
+            f"{folder}: {len(missing)} weights that {kind} needs are missing"
+            f"{f' (the first is {missing[0]})' if missing else ''} and {len(unexpected)} are not part of it"
+            f"{f' (the first is {unexpected[0]})' if unexpected else ''}; these files are of another architecture."
+        )
 
 
 def read_tensors(folder: Path) -> Tensors:
