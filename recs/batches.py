@@ -6,21 +6,11 @@ from collections.abc import Sequence
 
 
 def plan_batches(texts: Sequence[str], lengths: Sequence[int], *, budget: int) -> list[list[int]]:
-    """Group texts into batches of at most `budget` tokens, padding counted.
+    """Group n different texts into batches of at most `budget` tokens, padding counted; return positions in `texts`.
 
-    Parameters
-    ----------
-    texts : n strings, all different
-    lengths : n integers
-        Tokens of each text, special tokens included.
-    budget
-        Largest number of texts in a batch times the length of its longest; a text longer than that is a batch alone.
-
-    Returns
-    -------
-    list of lists of positions in `texts`
-        Longest texts first, so that a machine with too little memory shows it at once. The batches depend on the set of
-        texts alone: not on their order.
+    `lengths` are the tokens of each text, special tokens included, `budget` the largest number of texts in a batch
+    times the length of its longest; a text longer than that is a batch alone. Longest texts first, so that a machine
+    with too little memory shows it at once. The batches depend on the set of texts, not on their order.
     """
     order = sorted(range(len(texts)), key=lambda i: (-lengths[i], texts[i]))
     batches: list[list[int]] = []

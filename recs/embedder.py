@@ -46,6 +46,10 @@ class Progress:
     tokens: int
 
 
+OnProgress = Callable[[Progress], None] | None
+Sources = Sequence[tuple[str, str, str]]  # of each text its name, itself and its title
+
+
 class Embedder:
     """One model, ready to embed. Cheap to make: the weights are loaded when the first vector has to be computed.
 
@@ -53,14 +57,8 @@ class Embedder:
     ----------
     spec
         What the files of the model say.
-    device
-        "cpu", "cuda", "cuda:1", "mps", or None for the best there is.
-    precision
-        "auto", "float32" or "bfloat16".
-    engine
-        "auto", "torch" or "onnx", which runs on the processor, in float32. Static models need neither.
-    instruction
-        Put before every text instead of the prompt of its role, where a call names none.
+    device, precision, engine, instruction
+        As in `load_embedder`. Static models need no engine; an instruction holds where a call names none.
     tokenizer, encoder
         Stand-ins for the model's own.
 
@@ -107,11 +105,8 @@ class Embedder:
             raise ModelNotFoundError(
                 f"{missing_model_message(self.spec.name)}, or bring a cache that holds all vectors"
             )
-        return ModelTokenizer(
-            self.spec.folder / self.spec.transformer,
-            lowercase=self.spec.lowercase,
-            special_tokens=self.spec.architecture != "static",
-        )
+        static = self.spec.architecture == "static"
+        return ModelTokenizer(self.spec.home, lowercase=self.spec.lowercase, special_tokens=not static)
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -127,21 +122,10 @@ class Embedder:
         return self._encoder.batch_tokens
 
     def with_dim(self, dim: int) -> Embedder:
-        """Return an embedder of the same model in memory that keeps the first `dim` dimensions.
-
-        Raises
-        ------
-        OptionError
-            If the model cannot be cut to `dim`.
-        """
-        spec = cut_model(self.spec, dim)
-        options: dict[str, Any] = {
-            "device": self.device,
-            "precision": self.precision,
-            "engine": self.engine,
-            "instruction": self.instruction,
-        }
-        return Embedder(spec, **options, tokenizer=self.tokenizer, encoder=self._encoder)
+        """Return an embedder of the same model in memory that keeps the first `dim` dimensions, or `OptionError`."""
+        names = ("device", "precision", "engine", "instruction", "tokenizer")
+        options: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return Embedder(cut_model(self.spec, dim), **options, encoder=self._encoder)
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text as written in the vocabulary, special tokens included."""
@@ -154,14 +138,8 @@ class Embedder:
     def similarity(self, a: Embeddings, b: Embeddings) -> npt.NDArray[np.float64]:
         """Return the model's own similarity of every vector of `a` (n, d) with every vector of `b` (m, d).
 
-        Returns
-        -------
-        float64 array of shape (n, m), higher is more similar; the Euclidean similarity is minus the distance.
-
-        Raises
-        ------
-        FingerprintMismatchError
-            If the two are of different models.
+        A float64 array of shape (n, m), higher is more similar; the Euclidean similarity is minus the distance.
+        `FingerprintMismatchError` if the two are of different models.
         """
         a.check_comparable(b)
         x, y = a.vectors.astype(np.float64), b.vectors.astype(np.float64)
@@ -181,7 +159,7 @@ class Embedder:
         instruction: str | None = None,
         overflow: Overflow = "chunk",
         store: Cache | None = None,
-        progress: Callable[[Progress], None] | None = None,
+        progress: OnProgress = None,
     ) -> Embeddings:
         """Embed n texts.
 
@@ -226,20 +204,18 @@ class Embedder:
             raise EmbeddingError(f"{len(texts)} texts, {len(names)} ids and {len(headings)} titles; expected as many.")
         if overflow not in OVERFLOWS:
             raise OptionError(f"overflow is {overflow!r}, expected one of {', '.join(OVERFLOWS)}.")
-        for name, text, title in zip(names, texts, headings, strict=True):
+        sources = list(zip(names, texts, headings, strict=True))
+        for name, text, title in sources:
             if not text.strip() and not title.strip():
                 raise EmbeddingError(f"the text of {name!r} is empty; there is nothing to embed.")
-        documents = self._documents(names, texts, headings, prompt=prompt, overflow=overflow, store=store)
-        vectors = self._vectors(documents, prompt=prompt, store=store, progress=progress)
+        documents = self._documents(sources, prompt, overflow, store)
+        vectors = self._vectors(documents, prompt, store, progress)
         return replace(self._pool(names, documents, vectors), role=role, prompt=prompt)
 
     def prompt(self, role: str = "document", instruction: str | None = None) -> str:
         """Return what is put before a text: the instruction, or the model's prompt for the role.
 
-        Raises
-        ------
-        OptionError
-            If the role is unknown, or the model needs an instruction and has none.
+        `OptionError` if the role is unknown, or the model needs an instruction and has none.
         """
         if role not in ROLES and role not in self.spec.prompts:
             known = sorted({*ROLES, *self.spec.prompts})
@@ -256,31 +232,23 @@ class Embedder:
 
     # Texts to pieces that fit the window.
 
-    def _documents(
-        self,
-        names: Sequence[str],
-        texts: Sequence[str],
-        titles: Sequence[str],
-        *,
-        prompt: str,
-        overflow: Overflow,
-        store: Cache | None,
-    ) -> list[Document]:
+    def _documents(self, sources: Sources, prompt: str, overflow: Overflow, store: Cache | None) -> list[Document]:
         # The fingerprint of a model that is known by its name alone does not say where its texts are cut.
         window = [self.spec.max_tokens] if self.spec.loader == "bytes" else []
         policy = json.dumps([CHUNKING, self.spec.fingerprint, prompt, overflow == "chunk", *window])
-        keys = [_key(policy, title, text) for title, text in zip(titles, texts, strict=True)]
+        keys = [_key(policy, title, text) for _, text, title in sources]
         known = dict(store.get_chunks(keys)) if store is not None else {}
         made: dict[bytes, bytes] = {}
         missing = [i for i, key in enumerate(keys) if key not in known]
         for start in range(0, len(missing), _TEXTS_PER_TOKENIZATION):
             group = missing[start : start + _TEXTS_PER_TOKENIZATION]
-            spans = self.tokenizer.spans([texts[i] for i in group])
+            spans = self.tokenizer.spans([sources[i][1] for i in group])
             cutter = Cutter(self.spec, self.tokenizer, prompt=prompt, split=overflow == "chunk")
             for i, tokens in zip(group, spans, strict=True):
-                known[keys[i]] = made[keys[i]] = cutter.cut(texts[i], tokens, titles[i])
+                _, text, title = sources[i]
+                known[keys[i]] = made[keys[i]] = cutter.cut(text, tokens, title)
         documents = []
-        for name, key, text, title in zip(names, keys, texts, titles, strict=True):
+        for key, (name, text, title) in zip(keys, sources, strict=True):
             document = render(known[key], text, title, prompt)
             if overflow == "error" and document.lost:
                 raise TextTooLongError(
@@ -295,17 +263,11 @@ class Embedder:
     # Pieces to vectors.
 
     def _vectors(
-        self,
-        documents: Sequence[Document],
-        *,
-        prompt: str,
-        store: Cache | None,
-        progress: Callable[[Progress], None] | None,
+        self, documents: Sequence[Document], prompt: str, store: Cache | None, progress: OnProgress
     ) -> dict[str, FloatArray]:
         length_of = {piece.text: piece.length for document in documents for piece in document.pieces}
         texts = sorted(length_of)
-        lengths = [length_of[text] for text in texts]
-        space = self.space(prompt)
+        lengths, space = [length_of[text] for text in texts], self.space(prompt)
         keys = [_key(space, text) for text in texts]
         known = store.get_vectors(space, keys, self.spec.dim) if store is not None else {}
         result = {text: known[key] for text, key in zip(texts, keys, strict=True) if key in known}
@@ -328,8 +290,7 @@ class Embedder:
         return result
 
     def _encode(self, texts: list[str], prompt: str) -> FloatArray:
-        vectors = self._encoder.encode(texts, prompt=prompt)
-        spec = self.spec
+        vectors, spec = self._encoder.encode(texts, prompt=prompt), self.spec
         expected = (len(texts), spec.full_dim or spec.dim)
         if vectors.shape != expected:
             raise EmbeddingError(f"{spec.name} gave an array of shape {vectors.shape}, expected {expected}.")
@@ -408,11 +369,9 @@ def load_embedder(
         Put before every text instead of the model's prompt for its role.
     device
         "cpu", "cuda", "cuda:1", "mps", or None for the best there is.
-    precision
-        "auto", "float32" or "bfloat16". Part of what vectors are cached under.
-    engine
-        "torch"; "onnx", which runs the BERT family from its weights, other models from their ONNX file, on the
-        processor in float32; "auto" for torch where it is installed. Part of what vectors are cached under.
+    precision, engine
+        Parts of what vectors are cached under: "auto", "float32" or "bfloat16"; "torch", "onnx" (the BERT family from
+        its weights, other models from their ONNX file, on the processor in float32), or "auto": torch if it is there.
     offline
         Never ask the network.
 

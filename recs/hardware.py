@@ -36,11 +36,7 @@ def resolve_precision(wanted: str, device: str, *, forbidden: Collection[str] = 
     """Return the precision that "auto" stands for on a device ("cpu", "cuda", "mps").
 
     Bfloat16 where the matrix units of the processor make it faster and it stays within the stated bound, float32
-    elsewhere and where the model does not bear it (`forbidden`).
-
-    Raises
-    ------
-    OptionError
+    elsewhere and where the model does not bear it (`forbidden`). `OptionError` for what is none.
     """
     if wanted in forbidden:
         raise OptionError(f"precision is {wanted!r}, which this model does not bear; take float32.")
@@ -55,9 +51,7 @@ def resolve_precision(wanted: str, device: str, *, forbidden: Collection[str] = 
 def resolve_engine(wanted: str, precision: str) -> Engine:
     """Return the engine that "auto" stands for: torch, or onnxruntime where that alone is installed and can do it.
 
-    Raises
-    ------
-    OptionError
+    `OptionError` for what is none, and for one that cannot compute in this precision.
     """
     if wanted == "auto":
         light = not importlib.util.find_spec("torch") and importlib.util.find_spec("onnxruntime")
@@ -66,7 +60,7 @@ def resolve_engine(wanted: str, precision: str) -> Engine:
         raise OptionError(f"engine is {wanted!r}, expected auto, torch or onnx.")
     if wanted == "onnx" and precision == "bfloat16":
         raise OptionError("engine onnx computes in float32; for bfloat16 take engine torch.")
-    return "onnx" if wanted == "onnx" else "torch"
+    return wanted
 
 
 def resolve_device(wanted: str | None) -> str:

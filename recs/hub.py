@@ -29,12 +29,8 @@ def can_download() -> bool:
 def download_model(name: str) -> None:
     """Fetch a model into the local hub cache, after a line in the log that says name, size and place.
 
-    Raises
-    ------
-    ModelNotFoundError
-        If the hub cannot be reached or has no such model.
-    ModelError
-        If a part of the model has no safetensors.
+    Raises `ModelNotFoundError` if the hub cannot be reached or has no such model, and `ModelError` if a part of the
+    model has no safetensors.
     """
     import huggingface_hub
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -72,23 +68,12 @@ def download_model(name: str) -> None:
 
 
 def convert_weights(folder: Path) -> list[Path]:
-    """Write `model.safetensors` beside the `pytorch_model*.bin` of each part of a model that has none.
+    """Write `model.safetensors` beside the `pytorch_model*.bin` of each part that has none; return what was written.
 
     The files are pickles, so this is a step for a person who trusts who made them, never one of loading a model. They
-    are read by torch's restricted loader, which builds tensors and calls nothing else.
-
-    Returns
-    -------
-    list of the files that were written
-
-    Raises
-    ------
-    MissingDependencyError
-    ModelError
-        If there is nothing to convert.
-    WeightsError
-        If a file is torn, or holds anything but tensors.
-    OutputError
+    are read by torch's restricted loader, which builds tensors and calls nothing else. Raises `MissingDependencyError`,
+    `ModelError` if there is nothing to convert, `WeightsError` if a file is torn or holds anything but tensors, and
+    `OutputError`.
     """
     try:
         import torch

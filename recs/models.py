@@ -104,29 +104,12 @@ class ModelSpec:
 
 
 def read_model(name: str, *, dim: int | None = None, pooling: str | None = None, onnx: bool = False) -> ModelSpec:
-    """Find the files of a model and read what they say.
+    """Find the files of a model and read what they say; `name`, `dim` and `pooling` are as in `load_embedder`.
 
-    Parameters
-    ----------
-    name
-        A name of the registry, a hub id, the path of a folder, or `NAME=FOLDER`: a model of the registry in a folder.
-    dim
-        Keep the first `dim` dimensions, brought back to unit length where the similarity is cosine.
-    pooling
-        For files that do not say how token vectors become one: "mean", "cls", "max", "lasttoken" or "pooler".
-    onnx
-        Take the model's ONNX file, where it has one, for what recs cannot run from the weights without torch.
-
-    Raises
-    ------
-    ModelNotFoundError
-        If there are none on this machine.
-    ModelError
-        If they are not a model that recs can run: no tokenizer.json, no safetensors, no known pooling.
-    WeightsError
-        If they differ from what the registry says of this model.
-    OptionError
-        If the model cannot be cut to `dim`, or its files say another pooling.
+    With `onnx`, the model's ONNX file is taken, where it has one, for what recs cannot run from the weights without
+    torch. Raises `ModelNotFoundError` if there are no files on this machine, `ModelError` if they are not a model that
+    recs can run (no tokenizer.json, no safetensors, no known pooling), `WeightsError` if they differ from what the
+    registry says, and `OptionError` if the model cannot be cut to `dim`, or its files say another pooling.
     """
     name, named_dim = split_dim(name)
     dim = named_dim if dim is None else dim
@@ -149,10 +132,7 @@ def read_model(name: str, *, dim: int | None = None, pooling: str | None = None,
 def cut_model(spec: ModelSpec, dim: int) -> ModelSpec:
     """Return the spec of a model whose vectors are cut to their first `dim` numbers.
 
-    Raises
-    ------
-    OptionError
-        If the model was not trained to be cut there, has fewer dimensions, or is cut already.
+    Raises `OptionError` if the model was not trained to be cut there, has fewer dimensions, or is cut already.
     """
     row = registry_row(spec.name)[1]
     trained, full = (row.matryoshka if row else ()), spec.full_dim or spec.dim

@@ -56,12 +56,10 @@ def _content() -> dict[str, Any]:
 @cache
 def registry() -> Mapping[str, ModelRow]:
     """Return the models that recs knows by name."""
-    return {name: ModelRow(**dict(map(_frozen, row.items()))) for name, row in _content()["models"].items()}
-
-
-def _frozen(entry: tuple[str, Any]) -> tuple[str, Any]:
-    key, value = entry
-    return key, tuple(value) if isinstance(value, list) else value
+    rows: dict[str, dict[str, Any]] = _content()["models"]
+    for row in rows.values():
+        row |= {key: tuple(value) for key, value in row.items() if isinstance(value, list)}
+    return {name: ModelRow(**row) for name, row in rows.items()}
 
 
 @cache
@@ -96,15 +94,10 @@ def is_service(name: str) -> bool:
 
 
 def find_model(name: str) -> Path | None:
-    """Return the folder that holds the files of a model, without asking the network.
+    """Return the folder that holds the files of a model, without asking the network; None where there is none.
 
     Looked for in this order: `name` as a path, the folder of `NAME=FOLDER`, the local hub cache, a Python package that
-    carries the model.
-
-    Raises
-    ------
-    ModelNotFoundError
-        If `name` is written as a path and nothing is there.
+    carries the model. Raises `ModelNotFoundError` if `name` is written as a path and nothing is there.
     """
     if is_service(name):
         raise ModelNotFoundError(f"{name}: a service, whose model has no files here; recs embed asks it for vectors.")

@@ -18,19 +18,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class ModelTokenizer:
     """Tokens of texts as the model sees them. Thread-safe; truncation and padding are off.
 
-    Parameters
-    ----------
-    folder
-        The folder that holds `tokenizer.json`.
-    lowercase
-        Whether the model lowercases its input before the tokenizer does anything.
-    special_tokens
-        Whether the model adds its own tokens to every text, as all but static models do.
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, is not a tokenizer, or does not agree with tokenizer_config.json.
+    `folder` holds `tokenizer.json`; `ModelError` if it does not, or the file is no tokenizer or does not agree with
+    tokenizer_config.json. `lowercase` tells whether the model lowercases its input before the tokenizer does anything,
+    `special_tokens` whether it adds its own tokens to every text, as all but static models do.
     """
 
     def __init__(self, folder: Path, *, lowercase: bool = False, special_tokens: bool = True) -> None:
@@ -62,9 +52,8 @@ class ModelTokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, special tokens included."""
-        prepared = [self._prepare(text) for text in texts]
-        encodings = self._tokenizer.encode_batch_fast(prepared, add_special_tokens=self._special)
-        return [encoding.ids for encoding in encodings]
+        prepared = list(map(self._prepare, texts))
+        return [found.ids for found in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=self._special)]
 
     def prompt_lengths(self, prompt: str, ids: Sequence[Sequence[int]]) -> list[int]:
         """Return how many tokens of each text, which begins with the prompt, are the prompt's; `ids` are of `ids()`.
@@ -79,8 +68,8 @@ class ModelTokenizer:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has, special tokens left out."""
-        encodings = self._tokenizer.encode_batch_fast([self._prepare(t) for t in texts], add_special_tokens=False)
-        return [len(encoding.ids) for encoding in encodings]
+        prepared = list(map(self._prepare, texts))
+        return [len(found.ids) for found in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)]
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text as written in the vocabulary, special tokens included."""
@@ -88,8 +77,8 @@ class ModelTokenizer:
 
     def spans(self, texts: Sequence[str]) -> list[Spans]:
         """Return for each text the span in characters, half open, of each of its tokens, special tokens left out."""
-        encodings = self._tokenizer.encode_batch([self._prepare(text) for text in texts], add_special_tokens=False)
-        return [encoding.offsets for encoding in encodings]
+        prepared = list(map(self._prepare, texts))
+        return [found.offsets for found in self._tokenizer.encode_batch(prepared, add_special_tokens=False)]
 
     def _prepare(self, text: str) -> str:
         if not text.isascii():
