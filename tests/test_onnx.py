@@ -16,7 +16,7 @@ import recs
 from recs.architectures import onnx, onnx_graph
 from recs.architectures.bert_config import BertConfig
 from recs.cache import Cache
-from recs.cli.export import export
+from recs.cli.models import export
 from recs.embed import find_embedder
 from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError, OutputError, WeightsError
 from recs.export import export_model

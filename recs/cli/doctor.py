@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from recs.cli.options import model_options
+from recs.cli.options import choice, model_options
 from recs.cli.terminal import emit, printable
 
 
@@ -16,7 +16,7 @@ from recs.cli.terminal import emit, printable
 @click.argument("asked", metavar="[MODEL|PATH]", required=False)
 @click.option("-t", "--text", help="Show its tokens and what of it would be cut.")
 @click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="The folder of the vector cache.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@choice("--format form", "table json")
 @model_options
 def command(*, asked: str | None, form: str, **options: Any) -> int:
     """Check this machine and a model: versions, devices, files, digests, vectors, speed. Nothing is downloaded.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.options import cache_options, find_options_embedder, model_options, opened_cache, output_options
+from recs.cli.options import cache_options, choice, find_options_embedder, model_options, opened_cache, output_options
 from recs.cli.terminal import embedding_progress, emit, report_reading, say
 
 if TYPE_CHECKING:
@@ -21,27 +21,11 @@ if TYPE_CHECKING:
 @click.argument("text", required=False)
 @click.option("-d", "--data", metavar="JSON", help='A JSON string or list of strings: \'["a", "b"]\'.')
 @click.option("-f", "--file", type=click.Path(path_type=Path), help="A JSON file of strings, or any SOURCE of items.")
-@click.option(
-    "--role",
-    type=click.Choice(["document", "query", "clustering", "classification"]),
-    default="document",
-    show_default=True,
-    help="What the texts are for.",
-)
+@choice("--role", "document query clustering classification", "What the texts are for.")
 @output_options("json", "npz")
 @model_options
 @cache_options
-def command(
-    *,
-    text: str | None,
-    data: str | None,
-    file: Path | None,
-    role: str,
-    output: Path | None,
-    form: str | None,
-    quiet: bool,
-    **values: Any,
-) -> None:
+def command(text: str | None, data: str | None, file: Path | None, output: Path | None, **values: Any) -> None:
     """Write the vectors of TEXT, of --data or of --file: a JSON list of vectors and nothing else on stdout.
 
     With -o vectors.npz: ids, vectors and fingerprint, as recs.Embeddings.load reads them.
@@ -50,21 +34,14 @@ def command(
 
     if sum(given is not None for given in (text, data, file)) != 1:
         raise click.UsageError("give one of TEXT, --data and --file.")
+    form, quiet = values["form"], values["quiet"]
     if form == "npz" and not output:
         raise click.UsageError("npz is not text; name a file with -o.")
     ids, titles, texts = _inputs(text, data, file, quiet=quiet)
     with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
+        options = {name: values[name] for name in ("role", "instruction", "overflow")}
         embedder = find_options_embedder(values, cache)
-        embeddings = embedder.embed(
-            texts,
-            ids=ids,
-            titles=titles,
-            role=role,
-            instruction=values["instruction"],
-            overflow=values["overflow"],
-            store=cache,
-            progress=progress,
-        )
+        embeddings = embedder.embed(texts, ids=ids, titles=titles, **options, store=cache, progress=progress)
     lost = int(embeddings.tokens_lost.sum())
     if lost and not quiet:
         say(f"note: {lost:,} of {int(embeddings.tokens.sum()):,} tokens were past the context window and are lost")

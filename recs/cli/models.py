@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from recs.cli.export import export
+from recs.cli.options import choice
 from recs.cli.terminal import emit, say
 
-_FORMAT = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+_FORMAT = choice("--format form", "table json")
 
 
 @click.group("models", invoke_without_command=True)
@@ -82,4 +82,26 @@ def convert(folder: Path) -> None:
         say(f"wrote {path}")
 
 
-command.add_command(export)
+@command.command("export")
+@click.argument("name")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where to write it."
+)
+@choice(
+    "--pooling",
+    "mean cls max pooler",
+    "How token vectors become one, where the model's files do not say.",
+    default=False,
+)
+def export(name: str, output: Path, pooling: str | None) -> None:
+    """Write the model NAME, of the BERT family, to DIR as an ONNX file with all that goes with it.
+
+    On a machine with recs-toolkit[onnx] and without torch, DIR is then the model: recs related SOURCE -m DIR
+    """
+    from recs.export import export_model
+    from recs.registry import registry_row
+
+    spec = export_model(name, output, pooling=pooling)
+    stated = f" --pooling {pooling}" if pooling else ""
+    known = f"{spec.name}={output}" if registry_row(name)[1] else output
+    say(f"{output}: {spec.name}, {spec.dim} dimensions; use it with -m {known}{stated}")

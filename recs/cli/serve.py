@@ -27,18 +27,7 @@ from recs.cli.terminal import say
 @click.option("--queue", type=click.IntRange(1), default=256, show_default=True, help="Requests at work at once.")
 @click.option("-q", "--quiet", is_flag=True, help="No line for every request.")
 @model_options
-def command(
-    *,
-    related: Path | None,
-    host: str,
-    port: int,
-    max_items: int,
-    max_tokens: int,
-    max_bytes: int,
-    queue: int,
-    quiet: bool,
-    **values: Any,
-) -> None:
+def command(related: Path | None, host: str, port: int, quiet: bool, **values: Any) -> None:
     """Serve vectors as OpenAI's API does, and related lists, until SIGTERM or Ctrl-C; requests at work are finished.
 
     POST /v1/embeddings, POST /v1/models/model:predict (as a Truss), GET /v1/models, /related/ID, /health, /metrics.
@@ -56,7 +45,7 @@ def command(
         raise SourceError(str(caught[0].message))
     embedder = find_options_embedder(values, None)
     embedder.embed(["the first text loads the weights"], instruction="")
-    limits = Limits(items=max_items, tokens=max_tokens, bytes=max_bytes, queue=queue)
+    limits = Limits(**{name: values[f"max_{name}"] for name in ("items", "tokens", "bytes")}, queue=values["queue"])
     app = create_app(embedder, related=lists, limits=limits, overflow=values["overflow"])
     bound.listen(2048)
     address, actual = bound.getsockname()[:2]

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from recs.cli.options import judgments_option, source_argument
+from recs.cli.options import judgments_option, quiet_option, source_argument
 from recs.cli.session import collection_options, opened_collection
 from recs.cli.terminal import estimate, say
 
@@ -16,7 +16,7 @@ from recs.cli.terminal import estimate, say
 @source_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write what was learned to FILE.")
 @judgments_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+@quiet_option
 @collection_options
 def command(source: str, output: Path | None, judgments: Path | None, quiet: bool, **values: Any) -> None:
     """Learn from the links in SOURCE how its author relates items; recs related --tuned FILE then uses it.
