@@ -12,6 +12,8 @@ _EPOCHS = 300
 _PUSHES = 5  # rows that each row is pushed away from, each time anew, for one pull of its neighbours
 _A, _B = 1.58, 0.9  # curve of closeness 1 / (1 + a d^2b) for points a tenth apart (McInnes et al., arXiv:1802.03426)
 _STEP = 4.0  # no row moves farther at a time
+# Told apart by whoever sees red and green as one, on white and on black: six of Okabe and Ito's, violet and brown.
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#a56eff", "#8c564b")
 
 
 def map_layout(vectors: FloatArray, *, similarity: Similarity = "cosine") -> FloatArray:
@@ -40,6 +42,28 @@ def map_layout(vectors: FloatArray, *, similarity: Similarity = "cosine") -> Flo
         places += (1 - epoch / epochs) * np.clip(force, -_STEP, _STEP) * 0.5
     places -= (places.max(axis=0) + places.min(axis=0)) / 2
     return np.asarray((places / np.abs(places).max())[place_of.ravel()], np.float32)
+
+
+def topic_anchors(places: FloatArray, topics: IntArray, count: int) -> Float64Array:
+    """Return for each of `count` topics the place of one of its members, float64 of shape (count, 2): the most central.
+
+    `topics` are 0 to `count` - 1, or -1; each has a member.
+    """
+    anchors = np.zeros((count, 2))
+    for topic in range(count):
+        own = places[topics == topic].astype(np.float64)
+        anchors[topic] = own[np.abs(own - np.median(own, axis=0)).sum(axis=1).argmin()]
+    return anchors
+
+
+def topic_colours(anchors: Float64Array) -> list[str]:
+    """Return a colour for each topic, the largest first: the one whose topics so far are the farthest away."""
+    chosen: list[int] = []
+    for topic, anchor in enumerate(anchors):
+        nearest = np.full(len(_COLOURS), np.inf)
+        np.minimum.at(nearest, np.array(chosen, np.int64), np.linalg.norm(anchors[:topic] - anchor, axis=1))
+        chosen.append(int(nearest.argmax()))
+    return [_COLOURS[colour] for colour in chosen]
 
 
 def _principal(vectors: FloatArray) -> Float64Array:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from recs.errors import MissingDependencyError, OutputError
+from recs.layout import topic_anchors, topic_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from recs.clustering import Clustering
+    from recs.embeddings import FloatArray
     from recs.evaluate import RelatedEvaluation
 
-BLUE, GREY = "#1f5fa8", "#8a8f98"
+BLUE, GREY, PALE = "#1f5fa8", "#8a8f98", "#d5d8dd"
+
+_CLOUD, _COLUMN, _ROW, _EDGE = 6.5, 2.6, 0.25, 0.5  # inches: the cloud at most, and names beside it
 
 
 def plot_evaluation(evaluation: RelatedEvaluation, metric: str = "ndcg@10") -> Figure:
@@ -40,6 +47,98 @@ def plot_evaluation(evaluation: RelatedEvaluation, metric: str = "ndcg@10") -> F
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return figure
+
+
+def plot_topics(clustering: Clustering, coordinates: FloatArray) -> Figure:
+    """Draw a map: topics in colours that near ones do not share, their names outside the cloud, outliers pale beneath.
+
+    Parameters
+    ----------
+    coordinates : array of shape (n, 2)
+        Where each item stands, as `map_layout` returns it.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+
+    Notes
+    -----
+    Where not all names fit, the largest topics have theirs. The lines that lead to them are the shortest in all, so
+    that no two cross.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError("drawing", "matplotlib", "notebooks") from error
+    from scipy.optimize import linear_sum_assignment
+
+    n, topics = len(clustering), sorted(clustering.topics, key=lambda topic: (-topic.size, topic.id))
+    place = {topic.id: at for at, topic in enumerate(topics)}
+    of = np.array([place.get(topic, -1) for topic in clustering.assigned.tolist()], np.int64)
+    xy = np.asarray(coordinates, np.float64).reshape(-1, 2)
+    xy = xy - xy.min(axis=0, initial=np.inf)
+    xy *= _CLOUD / max(xy.max(initial=0.0), 1e-9)
+    wide, high = xy.max(axis=0, initial=0.0)
+    rows = int(max(high, min(len(topics) * _ROW / 2, _CLOUD), 2) / _ROW) + 1
+    width, height = wide + 2 * (_COLUMN + _EDGE), rows * _ROW + 2 * _EDGE
+    xy += (np.array([width, height]) - [wide, high]) / 2
+    figure = Figure(figsize=(width, height), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+    axes.axis("off")
+
+    anchors = topic_anchors(xy, of, len(topics))
+    colours = np.array([*topic_colours(anchors), PALE])
+    many = n > 5000
+    marks: Any = {"s": float(np.clip(9000 / max(n, 1), 2.5, 50)), "linewidths": 0, "rasterized": many}
+    shuffled = np.random.default_rng(0).permutation(n)  # no topic lies on top of the others
+    for some, layer in ((shuffled[of[shuffled] < 0], 1), (shuffled[of[shuffled] >= 0], 3)):
+        axes.scatter(xy[some, 0], xy[some, 1], c=colours[of[some]], alpha=0.55 if many else 0.9, zorder=layer, **marks)
+    families, known = _fonts({character for topic in topics for character in topic.name})
+    slots = np.array([(x, _EDGE + (row + 0.5) * _ROW) for x in (_COLUMN, width - _COLUMN) for row in range(rows)])
+    named = min(len(topics), len(slots))
+    gaps = np.linalg.norm(anchors[:named, None] - slots, axis=2)
+    for at, slot in zip(*linear_sum_assignment(gaps), strict=True):
+        line = np.array([anchors[at], slots[slot]])
+        if many:
+            axes.plot(*line.T, color="white", lw=2.6, alpha=0.8, zorder=4)
+        axes.plot(*line.T, color=colours[at], lw=1.1, zorder=4 if many else 2)
+        axes.plot(*line[0], "o", color=colours[at], ms=max(6, marks["s"] ** 0.5 + 1), mec="white", mew=1.2, zorder=5)
+        name = "".join(c if c in known and c.isprintable() else "□" for c in " ".join(topics[at].name.split()))
+        outward, (x, y) = (1 if slot >= rows else -1), line[1] - [0, 0.045]
+        style: Any = {"ha": "left" if outward > 0 else "right", "parse_math": False, "family": families}
+        text = axes.text(x + 0.07 * outward, y, name, color="#1b1d21", size=9, **style)
+        while name and text.get_window_extent().width > (_COLUMN - 0.7) * figure.dpi:
+            name = name[:-1].rstrip()
+            text.set_text(f"{name}…")
+        x += (0.14 + text.get_window_extent().width / figure.dpi) * outward
+        axes.text(x, y, f"{topics[at].size:,}", color=GREY, size=8, **style)
+    out = int((of < 0).sum())
+    said = [f"{n:,} items, {len(topics)} topics.", f"Pale: {out:,} items in none of them." if out else ""]
+    said += [f"The {len(topics) - named} smallest topics have no name here."] * (named < len(topics))
+    axes.text(0.2, 0.18, " ".join(said), color="#5c6068", size=8)
+    return figure
+
+
+def _fonts(wanted: set[str]) -> tuple[list[str], set[str]]:
+    """Return matplotlib's own font and the installed one that has most of what it lacks; the characters of both."""
+    from matplotlib import font_manager
+
+    families = ["DejaVu Sans"]
+    known = _characters(font_manager.findfont(families[0]))
+    missing = {character for character in wanted - known if character.isprintable()}
+    if missing:
+        fonts = [font for font in font_manager.fontManager.ttflist if (font.style, font.weight) == ("normal", 400)]
+        fonts.sort(key=lambda font: (-len(missing & _characters(font.fname)), font.name, font.fname))
+        families.append(fonts[0].name)
+        known |= _characters(fonts[0].fname)
+    return families, known
+
+
+def _characters(path: str) -> set[str]:
+    from matplotlib.font_manager import get_font
+
+    return set(map(chr, get_font(path).get_charmap()))
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from recs.cli.terminal import embedding_progress, heading, report_reading, say
 
 if TYPE_CHECKING:
     from recs.clustering import Clustering
+    from recs.embeddings import Embeddings
     from recs.items import Collection
 
 _PATH = click.Path(path_type=Path)
@@ -34,6 +36,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--edits", type=_PATH, metavar="FILE", help="JSON with your names and merges, by topic id.")
 @click.option("--save", type=_PATH, metavar="FILE", help="Keep the clustering, for --previous and for recs.Clustering.")
 @click.option("--map", type=_PATH, metavar="FILE", help="Write a map of the topics, one HTML page.")
+@click.option("--plot", type=_PATH, metavar="FILE", help="Draw the map as .png, .svg or .pdf.")
 @output_options("json", "table")
 @collection_options
 def command(source: str, **values: Any) -> None:
@@ -62,20 +65,28 @@ def command(source: str, **values: Any) -> None:
             edits=values["edits"],
             embedder=embedder,
         )
-    if values["map"]:
-        from recs.files import write_atomically
-        from recs.layout import map_layout
-        from recs.topicmap import topic_map
-
-        places = map_layout(embeddings.vectors, similarity=embeddings.similarity)
-        page = topic_map(clustering, collection.public, places)
-        write_atomically(values["map"], page.encode("utf-8", "replace"))
+    _draw(clustering, collection, embeddings, values)
     if values["save"]:
         clustering.save(values["save"])
     if not values["quiet"]:
         for note in clustering.notes:
             say(f"note: {note}")
     write_report(_report(clustering), _text(clustering, collection), values)
+
+
+def _draw(clustering: Clustering, collection: Collection, embeddings: Embeddings, values: Mapping[str, Any]) -> None:
+    from recs.files import write_atomically
+    from recs.layout import map_layout
+    from recs.plots import plot_topics, save_figure
+    from recs.topicmap import topic_map
+
+    if values["map"] or values["plot"]:
+        places = map_layout(embeddings.vectors, similarity=embeddings.similarity)
+    if values["map"]:
+        page = topic_map(clustering, collection.public, places)
+        write_atomically(values["map"], page.encode("utf-8", "replace"))
+    if values["plot"]:
+        save_figure(plot_topics(clustering, places), values["plot"])
 
 
 def _report(clustering: Clustering) -> dict[str, Any]:
