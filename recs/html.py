@@ -121,6 +121,7 @@ _NOT_NESTING = _names(
     """area base body br col colgroup embed head hr html img input link meta optgroup option p param source tbody td
     tfoot th thead tr track wbr"""
 )
+_DRAWING = re.compile(r"<svg\b(?:(?!<svg\b).)*?</svg\s*>", re.IGNORECASE | re.DOTALL)
 # Deeper than any page that somebody wrote. At each tag a parser may look through all the elements that are open.
 _DEEPEST = 256
 
@@ -130,57 +131,43 @@ def _tame(source: str) -> str:
     source = _CLOSED.sub("</x-", _OPENED.sub("<x-", source.replace("\0", "")))
     if source.count("<") - source.count("</") <= _DEEPEST:
         return source
-    depth = _Depth()
+    source = _DRAWING.sub("", source)  # its tags close themselves, and it holds no text
+    if not _is_too_deep(source):
+        return source
 
     def flatten(token: re.Match[str]) -> str:
-        if not depth.is_too_deep(token):
-            return token[0]
-        name = "br" if token["name"].lower() in _BREAKS else "wbr"
-        return f"<{token['end']}{name}{token[0][token.end('name') - token.start() :]}"
+        name = (token["name"] or "p").lower()
+        kept = name in _NOT_NESTING or name in _HEADINGS
+        return token[0] if kept else "<br>" if name in _BREAKS else "<wbr>"
 
     return _TOKEN.sub(flatten, source)
 
 
-class _Depth:
-    """How many elements are open, at least; tags are given to it in their order."""
-
-    def __init__(self) -> None:
-        # One counter for each table that is open: a closing tag in a table closes nothing around it.
-        self.open: list[Counter[str]] = [Counter()]
-        self.dropped: Counter[str] = Counter()
-        self.total = 0
-        self.last_item = ""
-
-    def is_too_deep(self, token: re.Match[str]) -> bool:
+def _is_too_deep(source: str) -> bool:
+    """Whether more elements are open at once than in any page that somebody wrote, by a bound that never is too low."""
+    # One counter for each table that is open: a closing tag in a table closes nothing around it.
+    tables, total, last_item = [Counter[str]()], 0, ""
+    for token in _TOKEN.finditer(source):
         name = (token["name"] or "").lower()
         if not name or name in _NOT_NESTING:
-            return False
+            continue
         if token["end"]:
-            return self._closes_dropped(name)
+            if name == "table" and len(tables) > 1:
+                total -= tables.pop().total()
+            closed = min(tables[-1][name], 1)
+            tables[-1][name] -= closed
+            total -= closed
+            continue
         if name in ("dd", "dt", "li"):
-            kind = "li" if name == "li" else "dd"
-            if kind == self.last_item:
-                return False
-            self.last_item = kind
-        if self.total >= _DEEPEST:
-            self.dropped[name] += 1
+            before, last_item = last_item, name.replace("t", "d")
+            if before == last_item:  # which this one closes
+                continue
+        total += 1
+        tables[-1][name] += 1
+        tables += [Counter()] if name == "table" else []
+        if total > _DEEPEST:
             return True
-        self.total += 1
-        self.open[-1][name] += 1
-        if name == "table":
-            self.open.append(Counter())
-        return False
-
-    def _closes_dropped(self, name: str) -> bool:
-        if self.dropped[name]:
-            self.dropped[name] -= 1
-            return True
-        if name == "table" and len(self.open) > 1:
-            self.total -= self.open.pop().total()
-        if self.open[-1][name]:
-            self.open[-1][name] -= 1
-            self.total -= 1
-        return False
+    return False
 
 
 class _Writer:
@@ -303,7 +290,9 @@ class _Walker:
         elif tag == "tr":
             self.row_start = len(self.writer.parts)
         elif tag in _LISTS:
-            self.next_number.append(_first_number(node.attributes.get("start")) if tag == "ol" else None)
+            start = node.attributes.get("start") or ""
+            first = int(start) if start.isdecimal() and len(start) < 9 else 1
+            self.next_number.append(first if tag == "ol" else None)
 
     def _break_before(self, node: Any, tag: str) -> None:
         if self.open["verbatim"]:  # highlighters put each line of code in an element
@@ -347,10 +336,6 @@ class _Walker:
         self.lines = []
         if code.strip():
             self.writer.verbatim(code)
-
-
-def _first_number(start: str | None) -> int:
-    return int(start) if start and start.isdecimal() and len(start) < 9 else 1
 
 
 _SHORTCODE_NAMES = (
