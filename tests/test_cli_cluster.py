@@ -26,8 +26,12 @@ def run(tmp_path_factory):
 
 @pytest.mark.model
 def test_cluster_sample_posts_gives_every_public_post_a_place(run, tmp_path):
-    page = tmp_path / "map.html"
-    report = json.loads(run(POSTS, "--format", "json", "--save", str(tmp_path / "topics.npz"), "--map", str(page)))
+    page, plot, about, tags = (tmp_path / name for name in ("map.html", "map.png", "about.md", "tags.csv"))
+    files = ("--map", str(page), "--plot", str(plot), "--report", str(about), "--tags", str(tags))
+    report = json.loads(run(POSTS, "--format", "json", "--save", str(tmp_path / "topics.npz"), *files))
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert about.read_text(encoding="utf-8").startswith("# Topics\n")
+    assert tags.read_text(encoding="utf-8").count("\n") == 1 + sum(topic["size"] for topic in report["topics"])
     assert all(topic["name"] in page.read_text(encoding="utf-8") for topic in report["topics"])
     names = [topic["name"] for topic in report["topics"]]
     assert 3 <= len(names) == len(set(names)) <= 12

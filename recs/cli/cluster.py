@@ -37,6 +37,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--save", type=_PATH, metavar="FILE", help="Keep the clustering, for --previous and for recs.Clustering.")
 @click.option("--map", type=_PATH, metavar="FILE", help="Write a map of the topics, one HTML page.")
 @click.option("--plot", type=_PATH, metavar="FILE", help="Draw the map as .png, .svg or .pdf.")
+@click.option("--report", type=_PATH, metavar="FILE", help="Write what the topics are about, as Markdown.")
+@click.option("--tags", type=_PATH, metavar="FILE", help="Write the topic of every item, as .json or .csv.")
 @output_options("json", "table")
 @collection_options
 def command(source: str, **values: Any) -> None:
@@ -65,7 +67,7 @@ def command(source: str, **values: Any) -> None:
             edits=values["edits"],
             embedder=embedder,
         )
-    _draw(clustering, collection, embeddings, values)
+    _write(clustering, collection, embeddings, values)
     if values["save"]:
         clustering.save(values["save"])
     if not values["quiet"]:
@@ -74,17 +76,25 @@ def command(source: str, **values: Any) -> None:
     write_report(_report(clustering), _text(clustering, collection), values)
 
 
-def _draw(clustering: Clustering, collection: Collection, embeddings: Embeddings, values: Mapping[str, Any]) -> None:
+def _write(clustering: Clustering, collection: Collection, embeddings: Embeddings, values: Mapping[str, Any]) -> None:
+    """Write the files that options ask for."""
     from recs.files import write_atomically
     from recs.layout import map_layout
     from recs.plots import plot_topics, save_figure
     from recs.topicmap import topic_map
+    from recs.topicreport import topic_report, topic_tags
 
+    texts: dict[Path, str] = {}
+    if values["report"]:
+        texts[values["report"]] = topic_report(clustering, collection.public)
+    if values["tags"]:
+        texts[values["tags"]] = topic_tags(clustering, format=values["tags"].suffix.lower().strip("."))
     if values["map"] or values["plot"]:
         places = map_layout(embeddings.vectors, similarity=embeddings.similarity)
     if values["map"]:
-        page = topic_map(clustering, collection.public, places)
-        write_atomically(values["map"], page.encode("utf-8", "replace"))
+        texts[values["map"]] = topic_map(clustering, collection.public, places)
+    for path, text in texts.items():
+        write_atomically(path, text.encode("utf-8", "replace"))
     if values["plot"]:
         save_figure(plot_topics(clustering, places), values["plot"])
 
