@@ -23,7 +23,7 @@ from recs.contract import RelatedFile
 from recs.embedder import OVERFLOWS, ROLES, Embedder, Overflow
 from recs.errors import MissingDependencyError, RecsError
 from recs.models import ModelSpec, cut_model
-from recs.readers import read_items
+from recs.readers import read_texts
 from recs.registry import registry_row
 
 try:
@@ -233,19 +233,11 @@ class _Service:
         known = given.keys() & {"input", "texts", "items"} if isinstance(given, dict) else set()
         asked, known = (given, known) if len(known) == 1 else ({"input": given}, {"input"})
         content = asked[next(iter(known))]
-        texts = content if isinstance(content, list) else [content]
-        titles = [""] * len(texts)
-        if not all(isinstance(text, str) for text in texts):
-            items = read_items(texts, boilerplate="keep")
-            left_out = [f"{skipped.where}: {skipped.reason}" for skipped in items.skipped]
-            left_out += [f"{item.id} is {item.visibility}" for item in items if not item.is_public]
-            # Fewer vectors than items would be taken for those of others.
-            _need(not left_out, f"these cannot be embedded, leave them out: {'; '.join(left_out[:9])}.")
-            texts, titles = [item.text for item in items], [item.title for item in items]
-        return self._asked(texts, titles, asked, known, binary=False)
+        texts, titles = read_texts(content if isinstance(content, list) else [content])
+        return self._asked(texts, titles, asked, known)
 
     def _asked(
-        self, texts: list[str], titles: list[str], asked: dict[str, Any], known: set[str], *, binary: bool
+        self, texts: list[str], titles: list[str], asked: dict[str, Any], known: set[str], *, binary: bool = False
     ) -> _Asked:
         """Check texts and options, and count the tokens."""
         own = self.embedder.spec

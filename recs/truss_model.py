@@ -59,7 +59,8 @@ class Model:
         return {"object": "list", "data": data, "model": self._name, "usage": usage}
 
     def _embed(self, request: dict[str, Any]) -> Any:
-        from recs import RecsError, read_items
+        from recs import RecsError
+        from recs.readers import read_texts
 
         options = {name: value for name, value in request.items() if value is not None}
         content, dim = options.pop("input", None), options.pop("dimensions", self._embedder.spec.dim)
@@ -67,16 +68,8 @@ class Model:
             raise _refusal(f"{sorted(options)} beside input: expected role or instruction, as text.")
         if type(dim) is not int:
             raise _refusal(f"dimensions is {dim!r}, expected a whole number.")
-        texts: list[Any] = content if isinstance(content, list) else [content]
-        titles = None
         try:
-            if not all(isinstance(text, str) for text in texts):
-                items = read_items(texts, boilerplate="keep")
-                left_out = [f"{skipped.where}: {skipped.reason}" for skipped in items.skipped]
-                left_out += [f"{item.id} is {item.visibility}" for item in items if not item.is_public]
-                if left_out:  # fewer vectors than items would be taken for those of others
-                    raise _refusal(f"these cannot be embedded, leave them out: {'; '.join(left_out)}.")
-                texts, titles = [item.text for item in items], [item.title for item in items]
+            texts, titles = read_texts(content if isinstance(content, list) else [content])
             embedder = self._embedder.with_dim(dim)
             with self._lock:
                 found = embedder.embed(texts, titles=titles, overflow=self._settings["overflow"], **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -103,6 +103,18 @@ def read_items(
     elif boilerplate != "keep":
         raise OptionError(f"boilerplate is {boilerplate!r}, expected remove or keep.")
     return Collection(tuple(resolve_links(items)), name, tuple(skipped), dict(reader.ignored), removed)
+
+
+def read_texts(content: Sequence[Any]) -> tuple[list[str], list[str]]:
+    """Return texts and titles of strings or of items; `SourceError` if one of these is skipped or not public."""
+    if all(isinstance(text, str) for text in content):
+        return list(content), [""] * len(content)
+    items = read_items(content, boilerplate="keep")
+    left_out = [f"{skipped.where}: {skipped.reason}" for skipped in items.skipped]
+    left_out += [f"{item.id} is {item.visibility}" for item in items if not item.is_public]
+    if left_out:  # fewer vectors than items would be taken for those of others
+        raise SourceError(f"these cannot be embedded, leave them out: {'; '.join(left_out[:9])}.")
+    return [item.text for item in items], [item.title for item in items]
 
 
 def read_records(path: Path) -> Iterator[object]:
