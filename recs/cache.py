@@ -45,7 +45,7 @@ CREATE TABLE chunks (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLO
 
 @dataclass(frozen=True, slots=True)
 class SpaceInfo:
-    """One space in the cache: the model's name, its fingerprint, the precision, how many vectors and how many bytes."""
+    """One space in the cache: the model's name and fingerprint, the precision, how many vectors, how many bytes."""
 
     model: str
     fingerprint: str
@@ -67,13 +67,8 @@ class CacheInfo:
 class Cache(AbstractContextManager["Cache"]):
     """Vectors and chunk boundaries in a folder, made if it is missing; the user's cache folder if left out.
 
-    Raises
-    ------
-    CacheError
-        If the file there is corrupt, is not ours, or was written by a newer version.
+    Raises `CacheError` if the file there is corrupt, is not ours, or was written by a newer version.
 
-    Notes
-    -----
     Any number of processes may use one cache at once (WAL; what two of them write twice is kept once), and a process
     may be killed at any time: what was written before stays. Where the folder is read-only, or the disk full, nothing
     more is kept and the run goes on; `problem` then says why. Threads may share an instance.
@@ -107,10 +102,7 @@ class Cache(AbstractContextManager["Cache"]):
         except (OSError, sqlite3.OperationalError) as error:
             if connection is not None:
                 connection.close()
-            return self._open_read_only(error)
-
-    def _open_read_only(self, reason: Exception) -> sqlite3.Connection:
-        self._give_up(reason)
+            self._give_up(error)
         if self.path.is_file():
             with self._guard():
                 connection = self._connect(self.path.absolute().as_uri() + "?mode=ro&immutable=1")
@@ -132,9 +124,8 @@ class Cache(AbstractContextManager["Cache"]):
         connection.execute("PRAGMA synchronous = FULL")
         with _transaction(connection):
             if not _tables(connection):
-                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
-                for statement in _TABLES.split(";"):
+                ours = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION}; {_TABLES}"
+                for statement in ours.split(";"):
                     connection.execute(statement)
 
     def _check_ours(self, connection: sqlite3.Connection) -> None:
@@ -142,10 +133,8 @@ class Cache(AbstractContextManager["Cache"]):
             raise CacheError(f"{self.path}: an SQLite file, but not a vector cache of recs; choose another folder.")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
-            raise CacheError(
-                f"{self.path}: written by a newer recs (schema {version}, this one knows {_VERSION}); upgrade recs or "
-                "choose another folder."
-            )
+            known = f"schema {version}, this one knows {_VERSION}"
+            raise CacheError(f"{self.path}: written by a newer recs ({known}); upgrade recs or choose another folder.")
         if missing := {"spaces", "vectors", "chunks"} - _tables(connection):
             raise self._damaged(f"no table {min(missing)}")
 
@@ -242,8 +231,8 @@ class Cache(AbstractContextManager["Cache"]):
         if row is None:
             return None
         values = json.loads(row[1])
-        values["languages"] = tuple(values["languages"])
-        return ModelSpec(name=name, fingerprint=json.loads(row[0])[0], **values)
+        values |= {"languages": tuple(values["languages"]), "fingerprint": json.loads(row[0])[0]}
+        return ModelSpec(name=name, **values)
 
     def known_precision(self, fingerprint: str) -> str | None:
         """Return the precision of the vectors that the cache holds of a model; None if none or of more than one."""
@@ -262,8 +251,7 @@ class Cache(AbstractContextManager["Cache"]):
         for space, model, count, size in rows:
             fingerprint, _, precision = json.loads(space)
             spaces.append(SpaceInfo(model, fingerprint, precision, count, size))
-        size = self.path.stat().st_size if self.path.is_file() else 0
-        return CacheInfo(self.path, size, chunks, tuple(spaces))
+        return CacheInfo(self.path, self.path.stat().st_size if self.path.is_file() else 0, chunks, tuple(spaces))
 
     def prune(self) -> int:
         """Remove everything that this instance has neither looked up nor written; return how many records went.
@@ -278,10 +266,8 @@ class Cache(AbstractContextManager["Cache"]):
             with _transaction(connection):
                 connection.execute("CREATE TEMP TABLE used (key BLOB PRIMARY KEY)")
                 connection.executemany("INSERT OR IGNORE INTO used VALUES (?)", [(key,) for key in self._used])
-                gone = sum(
-                    connection.execute(f"DELETE FROM {table} WHERE key NOT IN (SELECT key FROM used)").rowcount
-                    for table in ("vectors", "chunks")
-                )
+                unused = "DELETE FROM {} WHERE key NOT IN (SELECT key FROM used)"
+                gone = sum(connection.execute(unused.format(table)).rowcount for table in ("vectors", "chunks"))
                 connection.execute("DELETE FROM spaces WHERE id NOT IN (SELECT space FROM vectors)")
                 connection.execute("DROP TABLE used")
             connection.execute("VACUUM")
@@ -297,8 +283,7 @@ def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
     if _is_foreign(path):
         raise CacheError(f"{path}: an SQLite file, but not a vector cache of recs; it is left as it is.")
     freed = 0
-    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-        part = path.with_name(name)
+    for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         try:
             freed += part.stat().st_size
             part.unlink()

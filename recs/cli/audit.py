@@ -36,19 +36,17 @@ def command(source: str, k: int, **values: Any) -> None:
 
 
 def _text(audit: Audit, collection: Collection) -> str:
-    items = {item.id: item for item in collection}
-
-    def named(name: str) -> str:
-        return f"{name}  {heading(items[name])}" if items[name].title != name else name
-
+    named = {item.id: f"{item.id}  {heading(item)}" if item.title != item.id else item.id for item in collection}
     unlinked = (
-        f"{named(name)}\n" + "\n".join(f"      {one.score:.3f}  from {named(one.source)}" for one in found)
+        f"{named[name]}\n" + "\n".join(f"      {one.score:.3f}  from {named[one.source]}" for one in found)
         for name, found in audit.unlinked.items()
     )
-    hubs = (f"{count:4}  {named(name)}" for name, count in audit.hubs.items())
+    hubs = (f"{count:4}  {named[name]}" for name, count in audit.hubs.items())
     lines = [
         f"{audit.items:,} items, lists of {audit.k}",
-        *_section("stand in no list (recs related --min-inbound 1 gives each a place)", map(named, audit.orphans)),
+        *_section(
+            "stand in no list (recs related --min-inbound 1 gives each a place)", map(named.__getitem__, audit.orphans)
+        ),
         *_section("stand in more than four times as many lists as others", hubs),
         *_section("groups have one text, or nearly", map(" = ".join, audit.duplicates)),
         *_section("are linked by no other item; where a link would fit", unlinked),

@@ -30,10 +30,8 @@ def info(cache_folder: str | None) -> None:
         found = cache.info()
     emit(f"{found.path}  {found.bytes / 1e6:.1f} MB, boundaries of {found.chunks:,} texts\n")
     for space in found.spaces:
-        emit(
-            f"  {space.model}  {space.precision}  {space.vectors:,} vectors  {space.bytes / 1e6:.1f} MB  "
-            f"{space.fingerprint[:12]}\n"
-        )
+        size = f"{space.vectors:,} vectors  {space.bytes / 1e6:.1f} MB"
+        emit(f"  {space.model}  {space.precision}  {size}  {space.fingerprint[:12]}\n")
 
 
 @command.command("prune")

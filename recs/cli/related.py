@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +60,9 @@ def command(source: str, output: Path | None, form: str | None, quiet: bool, **v
             say(f"wrote {output}")
     elif form == "table" or (form is None and sys.stdout.isatty()):
         emit(sample_table(lists, samples=_SAMPLES))
-        if not quiet:
-            say(f"\nall {len(lists):,} lists: recs {shlex.join(_without_format(sys.argv[1:]))} -o related.json")
+        if not quiet:  # the arguments of this run without what asked for a table
+            pairs = zip(sys.argv[1:], sys.argv, strict=False)
+            kept = [one for one, before in pairs if before != "--format" and one.partition("=")[0] != "--format"]
+            say(f"\nall {len(lists):,} lists: recs {shlex.join(kept)} -o related.json")
     else:
         emit(render_related(lists, format=form or "json"))
-
-
-def _without_format(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments of this run without what asked for a table."""
-    kept = [a for a, before in zip(arguments, ["", *arguments], strict=False) if "--format" not in (a, before)]
-    return [argument for argument in kept if not argument.startswith("--format=")]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from textwrap import shorten
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from recs.embedder import Progress as EmbedderProgress
@@ -45,24 +45,15 @@ def embedding_progress(*, quiet: bool) -> Iterator[Callable[[EmbedderProgress], 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("embedding"),
-        BarColumn(),
-        TextColumn("{task.fields[texts]} chunks  {task.fields[speed]} tokens/s"),
-    )
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+    said = TextColumn("{task.fields[texts]} chunks  {task.fields[speed]} tokens/s")
+    columns = (TextColumn("embedding"), BarColumn(), said, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", visible=False, texts="", speed="…")
 
         def draw(progress: EmbedderProgress) -> None:
-            speed = bar.tasks[task].speed
-            bar.update(
-                task,
-                visible=True,
-                total=progress.tokens,
-                completed=progress.tokens_done,
-                texts=f"{progress.texts_done:,}/{progress.texts:,}",
-                speed=f"{speed:,.0f}" if speed else "…",
-            )
+            speed, texts = bar.tasks[task].speed, f"{progress.texts_done:,}/{progress.texts:,}"
+            shown: Any = {"texts": texts, "speed": f"{speed:,.0f}" if speed else "…"}
+            bar.update(task, visible=True, total=progress.tokens, completed=progress.tokens_done, **shown)
 
         yield draw
 
