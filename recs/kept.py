@@ -27,10 +27,7 @@ def item_digest(item: Item) -> str:
 
 
 def earlier_lists(path: Path) -> Mapping[str, Any]:
-    """Return the items of an earlier result; none where there is no such file.
-
-    Raises `SourceError` if the file is not a result of `recs related` as JSON.
-    """
+    """Return the items of an earlier `recs related` as JSON, none where no file is; `SourceError` for another file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         items: Mapping[str, Any] = document["items"]

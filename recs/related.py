@@ -173,7 +173,7 @@ def related_items(
     ranked = rank_items(items, embeddings, signals=signals, depth=max(CANDIDATES, k), rules=rules, **options)
     learned = Tuned.load(Path(tuned)) if tuned is not None else None
     if learned is not None:
-        learned.check(ranked.used, ranked.fingerprint)
+        learned.check(*ranked.made_of)
     candidates = _candidates(items, ranked, learned)
     twins = _twins(ranked)
     picks = arrange(items, candidates, twins, k, rules=rules, similar=_similar(ranked))
@@ -182,8 +182,7 @@ def related_items(
         known = earlier_lists(Path(previous))
         picks = keep_lists(items, picks, candidates, known, k=k)
         notes.append(count_changes(items, picks, known))
-    explainer = Explainer(items, ranked.signals, ranked.embeddings, ranked.fused) if why else None
-    explain = explainer.explain if explainer else lambda *_: None
+    explain = Explainer(items, ranked.signals, ranked.embeddings, ranked.fused).explain if why else lambda *_: None
     lists = {
         item.id: tuple(
             Match(items[pick.row].id, pick.score, pick.via, pick.reasons, explain(row, pick.row, pick.score))
@@ -229,9 +228,9 @@ class RankedItems:
         return {"name": found.model, **{name: getattr(found, name) for name in names}} if found is not None else None
 
     @property
-    def fingerprint(self) -> str:
-        """Of the vectors; "" without any."""
-        return self.embeddings.fingerprint if self.embeddings is not None else ""
+    def made_of(self) -> tuple[tuple[str, ...], str]:
+        """The names of the signals, and the fingerprint of the vectors; "" without any."""
+        return tuple(self.used), self.embeddings.fingerprint if self.embeddings is not None else ""
 
     @property
     def scale(self) -> ScoreScale:
@@ -251,7 +250,10 @@ def rank_items(
     **options: Any,
 ) -> RankedItems:
     """Rank for each of n items, sorted by id, the `depth` best others; options as `related_items` takes them."""
-    names = _signal_names(signals)
+    asked = signals.split(",") if isinstance(signals, str) else list(signals)
+    names = SIGNALS if asked == ["auto"] else tuple(name for name in SIGNALS if name in asked)
+    if not names or not set(asked) <= {*SIGNALS, "auto"}:
+        raise OptionError(f"signals is {signals!r}, expected auto, or some of {', '.join(SIGNALS)}.")
     notes: list[str] = []
     with open_cache(cache) as store:
         languages = item_languages(items, store)
@@ -278,14 +280,6 @@ def rank_items(
         notes += filter(None, [uncovered_note(languages, covered, embeddings.model)])
     fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items, languages))
     return RankedItems(made, fused, languages, embeddings, notes)
-
-
-def _signal_names(signals: str | Sequence[str]) -> tuple[str, ...]:
-    asked = signals.split(",") if isinstance(signals, str) else list(signals)
-    names = SIGNALS if asked == ["auto"] else tuple(name for name in SIGNALS if name in asked)
-    if not names or not set(asked) <= {*SIGNALS, "auto"}:
-        raise OptionError(f"signals is {signals!r}, expected auto, or some of {', '.join(SIGNALS)}.")
-    return names
 
 
 def _probability(scores: Float64Array) -> Float64Array:

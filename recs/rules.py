@@ -72,15 +72,14 @@ class Rules:
     same_language: bool = True
 
     def __post_init__(self) -> None:
-        for name, low, high in (("diversity", 0, 1), ("min_inbound", 0, 1000), ("per_group", 0, 1000)):
-            if not low <= getattr(self, name) <= high:
-                raise OptionError(f"{name} is {getattr(self, name)}, expected {low} to {high}.")
+        for name, high in {"diversity": 1, "min_inbound": 1000, "per_group": 1000}.items():
+            if not 0 <= getattr(self, name) <= high:
+                raise OptionError(f"{name} is {getattr(self, name)}, expected 0 to {high}.")
 
     def changed(self) -> dict[str, Any]:
         """Return the rules that are not at their defaults, as plain data; pins and excludes by their number."""
-        default, names = Rules(), [known.name for known in fields(self)]
-        changed = {name: getattr(self, name) for name in names if getattr(self, name) != getattr(default, name)}
-        return {name: len(v) if isinstance(v, Mapping | frozenset) else v for name, v in changed.items()}
+        pairs = ((known.name, getattr(self, known.name), getattr(Rules(), known.name)) for known in fields(self))
+        return {name: len(v) if isinstance(v, Mapping | frozenset) else v for name, v, usual in pairs if v != usual}
 
     def mask(self, items: Sequence[Item], languages: Sequence[str | None]) -> Mask:
         """Return which pairs may be listed, for blocks of rows; see `recs.neighbors.top_k`."""
@@ -133,20 +132,20 @@ def load_rules(path: Path) -> Rules:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{path}: not TOML ({error}).") from error
-    defaults = {known.name: getattr(Rules(), known.name) for known in fields(Rules)}
-    return Rules(**{name: _value(path, name, value, defaults) for name, value in found.items()})
+    return Rules(**{name: _value(path, name, value) for name, value in found.items()})
 
 
-def _value(path: Path, name: str, value: Any, defaults: Mapping[str, Any]) -> Any:
-    if name not in defaults:
-        raise OptionError(f"{path}: no rule is called {name!r}; expected one of {', '.join(defaults)}.")
+def _value(path: Path, name: str, value: Any) -> Any:
+    names = [known.name for known in fields(Rules)]
+    if name not in names:
+        raise OptionError(f"{path}: no rule is called {name!r}; expected one of {', '.join(names)}.")
     if name in ("pins", "excludes"):
         if isinstance(value, dict) and all(isinstance(ids, list) for ids in value.values()):
             return {key: tuple(map(str, ids)) for key, ids in value.items()}
     elif name == "no_recommend":
         if isinstance(value, list):
             return frozenset(map(str, value))
-    elif type(value) is type(defaults[name]) or (name in ("min_score", "diversity") and type(value) is int):
+    elif type(value) is type(getattr(NO_RULES, name)) or (name in ("min_score", "diversity") and type(value) is int):
         return value
     raise OptionError(f"{path}: {name} is {value!r}, which is no value for it.")
 

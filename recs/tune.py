@@ -124,8 +124,7 @@ class _Learner:
         model = LogisticRegression(C=c, max_iter=1000).fit((pairs - means) / deviations, self.linked[known][real])
         tables = {"means": means, "deviations": deviations, "weights": model.coef_[0]}
         named: Any = {key: dict(zip(features, map(_six, row), strict=True)) for key, row in tables.items()}
-        of = (tuple(self.ranked.used), self.ranked.fingerprint)
-        return Tuned(*of, **named, intercept=_six(model.intercept_[0]), gain={})
+        return Tuned(*self.ranked.made_of, **named, intercept=_six(model.intercept_[0]), gain={})
 
     def ndcg(self, tuned: Tuned | None, features: Mapping[str, Float64Array], sources: IntArray) -> Float64Array:
         """Return nDCG of some sources, their candidates ordered by `tuned`, ties and with None all as they were."""

@@ -52,10 +52,9 @@ class Tuned:
     def check(self, signals: Sequence[str], fingerprint: str) -> None:
         """Raise `OptionError` unless the ranking at hand is the one that was tuned."""
         if tuple(signals) != self.signals or fingerprint != self.fingerprint:
-            raise OptionError(
-                f"tuned for the signals {', '.join(self.signals)} and the model {self.fingerprint[:12] or 'none'}, not "
-                f"for {', '.join(signals)} and {fingerprint[:12] or 'none'}; run recs tune again."
-            )
+            tuned = f"the signals {', '.join(self.signals)} and the model {self.fingerprint[:12] or 'none'}"
+            found = f"{', '.join(signals)} and {fingerprint[:12] or 'none'}"
+            raise OptionError(f"tuned for {tuned}, not for {found}; run recs tune again.")
 
     def save(self, path: Path) -> None:
         """Write the file; `OutputError` where that fails."""
@@ -92,7 +91,7 @@ def pair_features(items: Sequence[Item], fused: Fused, signals: Sequence[str]) -
     features |= {
         "log_score": np.log(np.maximum(np.nan_to_num(fused.scores), 0.1)),
         "days": np.nan_to_num(closeness, nan=usual),
-        "tags": _each(items, columns, lambda a, b: _overlap(set(a.tags), set(b.tags))),
+        "tags": _each(items, columns, lambda a, b: len({*a.tags} & {*b.tags}) / max(len({*a.tags, *b.tags}), 1)),
         "category": _each(items, columns, lambda a, b: float(bool(a.category) and a.category == b.category)),
         "series": _each(items, columns, lambda a, b: float(bool(a.series) and a.series == b.series)),
         "inbound": inbound_feature(items, fused, np.arange(n)),
@@ -117,8 +116,3 @@ def _each(items: Sequence[Item], columns: IntArray, feature: Any) -> Float64Arra
     rows = zip(items, columns.tolist(), strict=True)
     found = [[feature(item, items[column]) for column in row] for item, row in rows]
     return np.array(found, dtype=np.float64).reshape(columns.shape)
-
-
-def _overlap(ours: set[str], theirs: set[str]) -> float:
-    """Return the Jaccard index of two sets of tags; 0 for none."""
-    return len(ours & theirs) / len(ours | theirs) if ours | theirs else 0.0

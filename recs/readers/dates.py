@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 
 from recs.errors import OptionError
 
@@ -53,19 +51,13 @@ def format_date(moment: datetime | None) -> str | None:
 def _parse(text: str) -> datetime | None:
     if _NUMBER.fullmatch(text):
         return _since_1970(float(text))
-    parsers: list[Callable[[str], datetime]] = [
-        _iso,
-        parsedate_to_datetime,
-        *(partial(_by_format, form) for form in _FORMATS),
-    ]
-    for parse in parsers:
+    for parse in (_iso, parsedate_to_datetime):
         with suppress(ValueError, TypeError, IndexError, OverflowError):
             return _utc(parse(text))
+    for form in _FORMATS:
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
     return None
-
-
-def _by_format(form: str, text: str) -> datetime:
-    return datetime.strptime(text, form).replace(tzinfo=UTC)
 
 
 def _iso(text: str) -> datetime:

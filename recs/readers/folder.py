@@ -19,7 +19,6 @@ from recs.readers.visibility import NAMES, fold
 
 MARKDOWN_SUFFIXES = {".md", ".markdown", ".mdx", ".mdown"}
 _LEFT_OUT = {"node_modules", "_site", "public", "vendor", "__pycache__"}
-_LIST_PAGES = {"_index"}
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
 _LEAD = re.compile(r"(?:\s+|<!--.*?-->)*", re.DOTALL)
 _FENCE = re.compile(
@@ -48,7 +47,7 @@ def folder_records(folder: Path, source: str) -> Iterator[tuple[str, Mapping[str
         if inside == ".":
             raise SourceError(f"{source}: {reason}.") from error
         yield f"{source}/{inside}", Skipped(f"{source}/{inside}", reason)
-    lists = [path for path in paths if path.stem.partition(".")[0] in _LIST_PAGES]  # _index.fr is the French one
+    lists = [path for path in paths if path.stem.partition(".")[0] == "_index"]  # _index.fr is the French one
     handed_down = {path.parent: _handed_down(path) for path in lists}
     for path in paths:
         relative = path.relative_to(root)
@@ -69,13 +68,12 @@ def folder_records(folder: Path, source: str) -> Iterator[tuple[str, Mapping[str
 
 
 def _files(root: Path, unread: list[OSError]) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root, onerror=unread.append, followlinks=False):
+    for folder, folders, names in os.walk(root, onerror=unread.append):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _LEFT_OUT]
-        for name in names:
-            path = Path(folder, name)
-            if path.suffix.lower() not in MARKDOWN_SUFFIXES or name.startswith("."):
-                continue
-            if Path(os.path.realpath(path)).is_relative_to(root):  # Path.resolve raises on links in a circle
+        for path in (Path(folder, name) for name in names if not name.startswith(".")):
+            # Path.resolve raises on links in a circle
+            inside = Path(os.path.realpath(path)).is_relative_to(root)
+            if inside and path.suffix.lower() in MARKDOWN_SUFFIXES:
                 yield path
 
 
@@ -129,33 +127,28 @@ def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
         )
     else:
         return _named(text, start)
-    matter: Any
+    matter: Any = fenced and fenced["matter"].replace("\r\n", "\n")
     try:
         if fenced:
-            matter = (
-                _yaml(fenced["matter"]) if kind == "YAML" else tomllib.loads(fenced["matter"].replace("\r\n", "\n"))
-            )
+            matter = _yaml(matter) if kind == "YAML" else tomllib.loads(matter)
         else:
             matter, stop = json.JSONDecoder().raw_decode(text, start)
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{where}: its front matter is not {kind} ({error}).") from error
-    body = text[stop:]
-    if matter is None:
-        return {}, body
+    matter = {} if matter is None else matter
     if not isinstance(matter, Mapping):
         raise SourceError(f"{where}: its front matter is no list of names and values.")
-    return {str(name): value for name, value in matter.items()}, body
+    return {str(name): value for name, value in matter.items()}, text[stop:]
 
 
 def _named(text: str, start: int) -> tuple[Mapping[str, Any], str]:
     """Return leading lines of "Name: value" and the body, if one of the names is known; else all as body."""
     matter: dict[str, Any] = {}
-    end = start
-    while line := _NAMED.match(text, end):
+    while line := _NAMED.match(text, start):
         matter[line["name"]] = line["value"].strip()
-        end = line.end()
+        start = line.end()
     known = any(fold(name) in KNOWN_NAMES for name in matter)
-    return (matter, text[end:]) if known else ({}, text)
+    return (matter, text[start:]) if known else ({}, text)
 
 
 def _yaml(text: str) -> Any:

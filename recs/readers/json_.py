@@ -88,11 +88,8 @@ def _problem(error: ValueError, text: str, *, one_line: bool = False) -> str:
 def _list_in(document: Mapping[str, Any], source: str) -> list[object]:
     folded = {name.casefold(): value for name, value in document.items()}
     for name in _LISTS:
-        if isinstance(folded.get(name), list):
-            found: list[object] = folded[name]
+        if isinstance(found := folded.get(name), list):
             return found
     keys = ", ".join(repr(name) for name in list(document)[:8]) or "no keys"
-    raise SourceError(
-        f"{source}: an object with {keys}; expected a list, or its posts under 'items' or 'posts'"
-        " (one line of JSON Lines is read with --input-format jsonl)."
-    )
+    expected = "a list, or its posts under 'items' or 'posts' (one line of JSON Lines: --input-format jsonl)"
+    raise SourceError(f"{source}: an object with {keys}; expected {expected}.")

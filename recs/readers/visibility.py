@@ -15,9 +15,8 @@ _STATUS = ("status", "visibility", "poststatus", "state", "access", "privacy")
 _OPEN_IF_TRUE = ("published", "publish", "public", "live", "visible")
 _CLOSED_IF_TRUE: Mapping[str, Visibility] = {
     **dict.fromkeys(("draft", "unpublished"), "draft"),
-    **dict.fromkeys(
-        ("private", "passwordprotected", "expired", "deleted", "deletedat", "trashed", "trashedat"), "private"
-    ),
+    **dict.fromkeys(("private", "passwordprotected", "expired"), "private"),
+    **dict.fromkeys(("deleted", "deletedat", "trashed", "trashedat"), "private"),
     **dict.fromkeys(("unlisted", "headless", "hidden", "archived"), "unlisted"),
     "scheduled": "scheduled",
 }
@@ -76,8 +75,9 @@ def _said(name: str, value: object, now: datetime) -> Visibility:
     """Return what one field says; "public" for a field of another matter."""
     if name in _STATUS:
         return _status(value)
-    if name in _OPEN_IF_TRUE:
-        return _published(value, now)
+    if name in _OPEN_IF_TRUE:  # or a date
+        said = _status(value)
+        return said if said != "unknown" else _dated(value, now)
     if name in _CLOSED_IF_TRUE:
         return _closed(value, _CLOSED_IF_TRUE[name], now)
     if name in _PASSWORDS:
@@ -93,12 +93,6 @@ def _status(value: object) -> Visibility:
     if said is not None:
         return "public" if said else "draft"
     return _WORDS.get(value.strip().casefold(), "unknown") if isinstance(value, str) else "unknown"
-
-
-def _published(value: object, now: datetime) -> Visibility:
-    if switch(value) is None and not (isinstance(value, str) and value.strip().casefold() in _WORDS):
-        return _dated(value, now)
-    return _status(value)
 
 
 def _closed(value: object, meaning: Visibility, now: datetime) -> Visibility:
