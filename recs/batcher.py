@@ -80,11 +80,7 @@ class Batcher:
     ) -> list[Future[Embedded]]:
         """Queue n texts and return futures whose results, in a row, are theirs; one cancelled in time costs nothing.
 
-        Raises
-        ------
-        QueueFullError
-        RecsError
-            If the batcher is closed.
+        Raises `QueueFullError`, and `RecsError` if the batcher is closed.
         """
         jobs, start, held = [], 0, 0
         for stop, count in enumerate(tokens, 1):

@@ -53,29 +53,16 @@ _SPACE = re.compile(r"\s")
 
 
 def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: bool = False) -> list[Span]:
-    """Cut a text into pieces of at most `budget` tokens.
+    """Cut plain text (sections after two blank lines, blocks after one, lines) to pieces of at most `budget` tokens.
 
-    Parameters
-    ----------
-    text
-        Plain text: sections after two blank lines, blocks after one, lines.
-    token_spans
-        Gives the span in characters of every token of a text, in order, special tokens left out: the offsets of a
-        Hugging Face tokenizer.
-    budget
-        Tokens a piece may have; `ValueError` below 1.
-    additive
-        Whether the tokens of a text are those of its parts where it is cut at white space (true of WordPiece). Pieces
-        cut there are then not tokenised again.
+    The pieces tile the text: in order, contiguous, none empty; white space belongs to the piece before it. There are
+    none of "". No piece has more tokens than the budget, but for a single character that has. `ValueError` for a budget
+    below 1.
 
-    Returns
-    -------
-    list of Span
-        They tile the text: in order, contiguous, none empty; white space belongs to the piece before it. Empty for "".
-        No piece has more tokens than the budget, but for a single character that has.
+    `token_spans` gives the span in characters of every token of a text, in order, special tokens left out: the offsets
+    of a Hugging Face tokenizer. `additive` tells whether the tokens of a text are those of its parts where it is cut at
+    white space (true of WordPiece).
 
-    Notes
-    -----
     The text is tokenised once. As subword tokens depend on what stands around them, each piece is then tokenised alone
     to count its tokens, and cut again if it has too many; `additive` saves that. Cost: linear in the characters.
     """

@@ -17,11 +17,10 @@ import numpy as np
 import recs
 from recs.architectures import Encoder, load_encoder
 from recs.cache import FILE_NAME, Cache
-from recs.digests import file_digest
 from recs.embedder import Embedder
 from recs.embeddings import unit_rows
 from recs.errors import DISTRIBUTION, MissingDependencyError, ModelNotFoundError, RecsError
-from recs.files import cache_folder
+from recs.files import cache_folder, file_digest
 from recs.hardware import cpu_flags, resolve_device, resolve_engine
 from recs.models import ONNX_FILE, ModelSpec, read_model
 from recs.registry import DEFAULT_MODEL, registry_row
@@ -56,12 +55,8 @@ def diagnose(
 ) -> Iterator[Finding]:
     """Look at the environment, the vector cache and a model; yield what is found as it is found.
 
-    Parameters
-    ----------
-    name, dim, pooling, options
-        As `load_embedder` takes them, but nothing is downloaded; the default model may be missing.
-    text, cache
-        What to show the tokens of, and what of it would be cut; the folder of the vector cache if not the user's.
+    `name`, `dim`, `pooling` and `options` are as in `load_embedder`, but nothing is downloaded; the default model may
+    be missing. `text` is what to show the tokens of, and what of it would be cut, `cache` the folder of the cache.
     """
     yield from _environment()
     yield _cache(cache or cache_folder())

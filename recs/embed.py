@@ -77,16 +77,7 @@ def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
     """Return an embedder for a model, from its files or else from what the cache remembers of it.
 
     A build machine with a committed cache and without the model gets an embedder that can look up every vector it has.
-
-    Parameters
-    ----------
-    options
-        Of `load_embedder`.
-
-    Raises
-    ------
-    ModelNotFoundError
-        If the model has no files here and the cache does not know it.
+    `options` are those of `load_embedder`. `ModelNotFoundError` if the model is neither here nor in the cache.
     """
     try:
         return load_embedder(name, **options)

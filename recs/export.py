@@ -7,35 +7,18 @@ import json
 from pathlib import Path
 
 from recs.architectures.onnx_graph import bert_graph
-from recs.digests import file_digest
 from recs.errors import ModelError, OutputError
-from recs.files import write_atomically
+from recs.files import file_digest, write_atomically
 from recs.models import ONNX_FILE, ONNX_RECORD, ModelSpec, read_model
 
 
 def export_model(name: str, folder: Path, *, pooling: str | None = None) -> ModelSpec:
-    """Write a model of the BERT family to a new folder that `load_embedder` runs without torch.
+    """Write a model of the BERT family to a new folder that `load_embedder` runs without torch; return what it is.
 
-    Needs neither torch nor onnxruntime. The same files give the same bytes, and vectors of the same fingerprint.
-
-    Parameters
-    ----------
-    name, pooling
-        As `load_embedder` takes them.
-    folder
-        Empty, or not there.
-
-    Returns
-    -------
-    ModelSpec
-        Of the model that was read.
-
-    Raises
-    ------
-    ModelNotFoundError, ModelError, WeightsError
-        If the model is not here, or of another family, or its weights are not what they should be.
-    OutputError
-        If the folder holds something, or cannot be written.
+    Needs neither torch nor onnxruntime. The same files give the same bytes, and vectors of the same fingerprint. `name`
+    and `pooling` are as in `load_embedder`; `folder` is empty, or not there. Raises `ModelNotFoundError`, `ModelError`
+    and `WeightsError` if the model is not here, of another family, or its weights are not what they should be, and
+    `OutputError` if the folder holds something, or cannot be written.
     """
     spec = read_model(name, pooling=pooling)
     if spec.loader != "bert" or spec.folder is None:

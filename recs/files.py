@@ -1,7 +1,10 @@
-"""Files written whole or not at all, and the folder where recs keeps what it can compute again."""
+"""Files written whole or not at all, their digests, and the folder where recs keeps what it can compute again."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -9,6 +12,8 @@ from pathlib import Path
 import platformdirs
 
 from recs.errors import OutputError
+
+_log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -45,3 +50,30 @@ def write_atomically(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
         why = error.strerror or error
         raise OutputError(f"{target}: cannot be written: {why}. What was there before is untouched.") from error
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal.
+
+    Remembered in the user's cache folder under the file's real path, size and modification time, so that an unchanged
+    file is read once; where the folder cannot be written the digest is computed again the next time.
+    """
+    path = Path(os.path.realpath(path))
+    status = path.stat()
+    stamp = [status.st_size, status.st_mtime_ns]
+    memory = cache_folder() / "digests.json"
+    try:
+        known = dict(json.loads(memory.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        known = {}
+    entry = known.get(str(path))
+    if isinstance(entry, list) and entry[:2] == stamp and len(entry) == 3:
+        return str(entry[2])
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    known[str(path)] = [*stamp, digest]
+    try:
+        write_atomically(memory, json.dumps(known, indent=0, sort_keys=True).encode())
+    except OutputError as error:
+        _log.info("the digest of %s is not remembered: %s", path, error)
+    return digest

@@ -49,21 +49,14 @@ class Signal(Protocol):
 class Fused:
     """The best `depth` columns of each of n rows, best first, ties to the lower column.
 
-    Attributes
-    ----------
-    indices : int64 array of shape (n, depth)
-        -1 where a row has fewer.
-    scores : float64 array of shape (n, depth)
-        Rounded; NaN where `indices` is -1. With one signal they are its similarities; with more, the mean of how many
-        standard deviations the pair stands out among the pairs of either item.
-    parts, values : float64 arrays of shape (n, depth, s)
-        What each signal adds to the score (they sum to it but for rounding), and the similarities themselves.
+    With one signal the scores are its similarities; with more, the mean of how many standard deviations the pair stands
+    out among the pairs of either item.
     """
 
-    indices: IntArray
-    scores: Float64Array
-    parts: Float64Array
-    values: Float64Array
+    indices: IntArray  # (n, depth), -1 where a row has fewer
+    scores: Float64Array  # (n, depth), rounded; NaN where `indices` is -1
+    parts: Float64Array  # (n, depth, s): what each signal adds to the score; they sum to it but for rounding
+    values: Float64Array  # (n, depth, s): the similarities themselves
 
 
 def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mask | None = None) -> Fused:
@@ -78,8 +71,8 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
     """
     n = len(ids)
     depth = min(depth, max(n - 1, 0))
-    parts = np.full((n, depth, len(signals)), np.nan)
-    fused = Fused(np.full((n, depth), -1, np.int64), np.full((n, depth), np.nan), parts, parts.copy())
+    parts, held = np.full((2, n, depth, len(signals)), np.nan)
+    fused = Fused(np.full((n, depth), -1, np.int64), np.full((n, depth), np.nan), parts, held)
     if not depth:
         return fused
     if n <= _SAMPLE:
@@ -103,10 +96,8 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
             of_row = scale.parts(row, columns, values)
             scores = np.round(of_row.sum(axis=1), DECIMALS) + 0.0
             best = np.argsort(-scores, kind="stable")[:depth]
-            fused.indices[row, : len(best)] = columns[best]
-            fused.scores[row, : len(best)] = scores[best]
-            fused.parts[row, : len(best)] = of_row[best]
-            fused.values[row, : len(best)] = values[best]
+            for table, found in ((fused.indices, columns), (fused.scores, scores), (parts, of_row), (held, values)):
+                table[row, : len(best)] = found[best]
     return fused
 
 
@@ -168,7 +159,7 @@ class _Scale:
             return next(iter(blocks.values())).copy()
         kept = list(blocks)
         weights = self._weights[kept]
-        total = sum(weight * blocks[k] for k, weight in zip(kept, weights, strict=True))
+        total = sum(self._weights[k] * block for k, block in blocks.items())
         from_deviations, to_deviations = (self._deviation(side, kept) for side in (self._from, self._to))
         scores = total * (1 / from_deviations[rows, None] + 1 / to_deviations)
         scores -= ((self._from[0][rows][:, kept] @ weights) / from_deviations[rows])[:, None]

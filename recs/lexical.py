@@ -80,19 +80,13 @@ def tfidf_matrix(texts: Iterable[str]) -> TermVectors:
 class ItemTerms:
     """Terms of n items, words and pairs of words, for two questions: how alike two items are, and who mentions whom.
 
-    Attributes
-    ----------
-    weights : scipy.sparse.csr_array of float64, shape (n, v)
-        TF-IDF of title and text, rows of length 1: the likeness of two items is the product of their rows.
-    present : scipy.sparse.csr_array of float64, shape (n, w)
-        1 where an item holds a term of some title.
-    titles : scipy.sparse.csr_array of float64, shape (n, w)
-        What part each term is of its title, by idf: rows of sums below 1, the more so the shorter the title, since a
-        single word says little. How much of the title of j stands in i is present[i] · titles[j].
+    All are scipy.sparse.csr_array of float64. How much of the title of j stands in i is present[i] · titles[j].
     """
 
-    weights: Any
-    present: Any
+    weights: Any  # (n, v): TF-IDF of title and text, rows of length 1; the product of two rows is their likeness
+    present: Any  # (n, w): 1 where an item holds a term of some title
+    # (n, w): what part each term is of its title, by idf; a row sums to less than 1, the more so the shorter the title,
+    # since a single word says little.
     titles: Any
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from recs.digests import file_digest
 from recs.embeddings import SIMILARITIES, Similarity
 from recs.errors import ModelError, ModelNotFoundError, OptionError, WeightsError
+from recs.files import file_digest
 from recs.registry import ModelRow, find_model, missing_model_message, registry, registry_row, split_dim
 
 ONNX_FILE = "onnx/model.onnx"
@@ -46,54 +46,26 @@ _STATIC_TOKENS = 512
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What the files of a model say, and the registry where they are silent.
+    """What the files of a model say, and the registry where they are silent."""
 
-    Attributes
-    ----------
-    name
-        As the user gave it, or the registry's name; `NAME@DIM` where the vectors are cut.
-    fingerprint
-        Of the space: weights, tokenizer, architecture, pooling, normalisation, prompts, length limit and dimension.
-    dim, max_tokens
-        Dimensions of a vector; the context window in tokens, special tokens included.
-    prompts
-        Text put before the input, by role: "query", "document", …
-    languages
-        Primary language subtags the model was trained for; empty where nothing is known.
-    folder
-        Where the files are; None for a model that is known from cached vectors alone.
-    lowercase
-        Whether the text is lowercased before the tokenizer sees it.
-    architecture, loader
-        "bert", "jina_bert", "mpnet", "t5", "static", …; which code runs it: "bert", "static", "onnx" or "library".
-    transformer
-        The folder of the transformer within `folder`.
-    full_dim
-        Dimensions that the model emits, of which the first `dim` are kept.
-    pool_prompt
-        Whether the tokens of the prompt take part in the pooling.
-    needs_instruction, instruction_template
-        Whether a text without instruction is refused; how an instruction is written before the text.
-    """
-
-    name: str
-    fingerprint: str
-    dim: int
-    max_tokens: int
+    name: str  # as the user gave it, or the registry's; NAME@DIM where the vectors are cut
+    fingerprint: str  # of the space: weights, tokenizer, architecture, pooling, prompts, length limit, dimension, …
+    dim: int  # of a vector
+    max_tokens: int  # the context window, special tokens included
     pooling: str
     normalize: bool
     similarity: Similarity
-    prompts: Mapping[str, str] = field(default_factory=dict)
-    languages: tuple[str, ...] = ()
-    folder: Path | None = None
-    lowercase: bool = False
-    architecture: str = ""
-    loader: str = "library"
-    transformer: str = ""
-    full_dim: int = 0
-    pool_prompt: bool = True
-    needs_instruction: bool = False
-    instruction_template: str = "{instruction}"
+    prompts: Mapping[str, str] = field(default_factory=dict)  # put before the input, by role: "query", "document", …
+    languages: tuple[str, ...] = ()  # primary subtags of those it was trained for; empty where nothing is known
+    folder: Path | None = None  # where the files are; None for a model that is known from cached vectors alone
+    lowercase: bool = False  # whether the text is lowercased before the tokenizer sees it
+    architecture: str = ""  # "bert", "jina_bert", "mpnet", "t5", "static", …
+    loader: str = "library"  # which code runs it: "bert", "static", "onnx", "library"; "service" or "bytes" elsewhere
+    transformer: str = ""  # the folder of the transformer within `folder`
+    full_dim: int = 0  # what the model emits, of which the first `dim` are kept
+    pool_prompt: bool = True  # whether the tokens of the prompt take part in the pooling
+    needs_instruction: bool = False  # whether a text without one is refused
+    instruction_template: str = "{instruction}"  # how it is written before the text
 
     @property
     def home(self) -> Path:

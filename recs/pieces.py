@@ -38,10 +38,7 @@ class Document(NamedTuple):
 class Cutter:
     """Cuts texts that come with one prompt; `split` tells whether what does not fit gets pieces of its own.
 
-    Raises
-    ------
-    ModelError
-        If the context window has no room for text beside the prompt.
+    `ModelError` if the context window has no room for text beside the prompt.
     """
 
     def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, prompt: str, split: bool) -> None:

@@ -40,12 +40,8 @@ def write_truss(
     `options` are those of `load_embedder`, `resources` those of config.yaml. A model of the registry is fetched where
     the Truss runs; any other, NAME=FOLDER and all for engine onnx are on this machine and travel in data/. `force`
     replaces a folder that holds more than a Truss that was written here.
-
-    Raises
-    ------
-    ModelNotFoundError, ModelError, OptionError, OutputError
-    MissingDependencyError
-        If the extra `models` (`onnx`) is not installed: its versions are those that the Truss requires.
+    Raises `ModelNotFoundError`, `ModelError`, `OptionError`, `OutputError`, and `MissingDependencyError` if the extra
+    `models` (`onnx`) is not installed: its versions are those that the Truss requires.
     """
     import yaml
 

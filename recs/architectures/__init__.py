@@ -24,12 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 class Encoder(Protocol):
-    """A model in memory.
+    """A model in memory."""
 
-    `batch_tokens` is how many tokens, padding counted, one batch should hold.
-    """
-
-    batch_tokens: int
+    batch_tokens: int  # that one batch should hold, padding counted
 
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
         """Return the vectors of one batch: float32 of shape (b, d), rows in the order of `texts`.
@@ -43,12 +40,8 @@ def load_encoder(
 ) -> Encoder:
     """Load the weights of a model, strictly: none missing, none left over, all as the files hold them.
 
-    Raises
-    ------
-    MissingDependencyError
-        If torch, sentence-transformers or onnxruntime are needed and not installed.
-    ModelError, WeightsError
-        If the files are not what the architecture needs.
+    Raises `MissingDependencyError` if torch, sentence-transformers or onnxruntime are needed and not installed, and
+    `ModelError` or `WeightsError` if the files are not what the architecture needs.
     """
     if spec.loader == "static":
         from recs.architectures.static import StaticEncoder

@@ -16,26 +16,15 @@ _SHARED_WIDTH, _STEP, _SHARED_STEP = 128, 16, 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """Some texts in `rows` rows of `width` tokens.
-
-    Attributes
-    ----------
-    texts : int64 array of shape (m,)
-        Which texts these are.
-    starts, lengths : int64 arrays of shape (m,)
-        Where each begins, counted over all rows, and its tokens; none crosses from one row to the next.
-    slots : int64 array of shape (m,)
-        How many texts stand before it in its row.
-    ids, positions, owners : int64 arrays of shape (rows * width,)
-        Token id, position in its text, and 1 + index of the text in `texts`; all 0 where there is none.
-    """
+    """Some texts, m of them, in `rows` rows of `width` tokens; none crosses from one row to the next."""
 
     rows: int
     width: int
-    texts: Indices
-    starts: Indices
-    lengths: Indices
-    slots: Indices
+    texts: Indices  # (m,): which texts these are
+    starts: Indices  # (m,): where each begins, counted over all rows
+    lengths: Indices  # (m,): its tokens
+    slots: Indices  # (m,): how many texts stand before it in its row
+    # (rows * width,): token id, position in its text, and 1 + index of the text in `texts`; all 0 where there is none.
     ids: Indices
     positions: Indices
     owners: Indices

@@ -69,14 +69,8 @@ class ServiceEncoder:
 
     `spec`, `tokenizer` and `precision` are those of the model where the service is `recs serve`, so that served vectors
     and local ones may meet. Elsewhere the fingerprint is declared by model and dimension, prompts and window are those
-    of the registry where it has the model, and tokens are bytes. The key is RECS_API_KEY, else OPENAI_API_KEY.
-
-    Raises
-    ------
-    ModelNotFoundError
-        If the service cannot be reached.
-    ModelError
-        If it refuses, or answers what is not in the contract.
+    of the registry where it has the model, and tokens are bytes. The key is RECS_API_KEY, else OPENAI_API_KEY. Raises
+    `ModelNotFoundError` if the service cannot be reached, `ModelError` if it refuses or breaks the contract.
     """
 
     batch_tokens = 32_768
