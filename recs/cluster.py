@@ -30,6 +30,8 @@ from recs.topics import EXEMPLARS, Namer, PhraseIndex, Topic, topic_phrases, uni
 if TYPE_CHECKING:
     from recs.embedder import Embedder
 
+_NEW = 0.2  # of the items may be new before the rule of an earlier run is learned again
+
 
 def cluster_items(
     items: Iterable[Item],
@@ -104,12 +106,16 @@ def cluster_items(
     cuts = sweep_resolutions(space, n_topics)
     notes: list[str] = []
     chosen = source = _choose(space, cuts, n_topics, notes)
+    before = np.full(len(public), -2)
     if previous is not None and previous.topics and space.graph is not None:
-        chosen = _continued(space, chosen, previous, [public[row].id for row in first])
+        earlier = dict(zip(previous.ids, previous.learned.tolist(), strict=True))
+        before = np.array([earlier.get(name, -2) for name in embeddings.ids], np.int64)
+        chosen = _continued(space, chosen, previous, before)
     names: Mapping[int, str] = {}
     if edits is not None:
         chosen, names = _edited(chosen, Path(edits), notes)
-    default = Fitted.fit(space, chosen)
+    kept = previous is not None and _kept(space, chosen, previous, before)
+    default = kept or Fitted.fit(space, chosen)
     given = [default, *(Fitted.fit(space, cut) for cut in layer_cuts(cuts, source))]
     given.sort(key=lambda one: len(one.ids))
     layers = _layers(public, space, given, default, names=names, namer=namer, embedder=embedder)
@@ -122,6 +128,7 @@ def cluster_items(
         labels=labels,
         assigned=assigned,
         strengths=np.where(labels >= 0, space.strengths[space.twin_of], 0.0),
+        learned=before if kept else renumber(default.cut.labels, default.ids)[space.twin_of],
         layers=tuple(layers),
         default=place,
         topics=layers[place].topics,
@@ -179,12 +186,13 @@ def _choose(space: Space, cuts: Sequence[Cut], n_topics: int | None, notes: list
     return Cut(1.0, labels, tuple(range(int(copies.sum()))), stability=1.0 if copies.any() else 0.0)
 
 
-def _continued(space: Space, chosen: Cut, previous: Clustering, names: Sequence[str]) -> Cut:
+def _continued(space: Space, chosen: Cut, previous: Clustering, learned: IntArray) -> Cut:
     """Return the topics of an earlier run, grown to what is new, beside those of `chosen` that are mostly new."""
-    place = {topic.id: place for place, topic in enumerate(previous.topics)}
-    topic_of = dict(zip(previous.ids, previous.assigned.tolist(), strict=True))
-    before = np.array([place.get(topic_of.get(name, -1), -1) for name in names], np.int64)
-    start, ids = before.copy(), [topic.id for topic in previous.topics]
+    ids = [topic.id for topic in previous.topics]
+    places = {topic: place for place, topic in enumerate(ids)}
+    before = np.full(len(space.vectors), -2)
+    np.maximum.at(before, space.twin_of, [places.get(topic, min(topic, -1)) for topic in learned.tolist()])
+    start = np.maximum(before, -1)
     next_id = previous.parameters["next_id"]
     for cluster in range(len(chosen.ids)):
         members = chosen.labels == cluster
@@ -192,11 +200,16 @@ def _continued(space: Space, chosen: Cut, previous: Clustering, names: Sequence[
             start[members & (before < 0)] = len(ids)
             ids.append(next_id)
             next_id += 1
-    grown = grow(space.graph, start)
-    rows = np.flatnonzero(grown >= 0)
-    labels = np.full(len(grown), -1)
-    labels[rows] = grown[rows]
-    return packed(replace(chosen, labels=labels, ids=tuple(ids)), space.size)
+    labels = np.where(before > -2, start, grow(space.graph, start))  # what was learned from stays as it was
+    return packed(replace(chosen, labels=labels, ids=tuple(ids)))
+
+
+def _kept(space: Space, chosen: Cut, previous: Clustering, learned: IntArray) -> Fitted | None:
+    """Return what the earlier rule gives, if it still serves: the same topics, none empty, few items new to it."""
+    if chosen.ids != tuple(topic.id for topic in previous.topics) or (learned < -1).sum() > _NEW * len(learned):
+        return None
+    found = Fitted.of(space, chosen, previous.rule, *previous.rule.scores(space.vectors))
+    return found if found.filled.all() else None
 
 
 def _edited(cut: Cut, path: Path, notes: list[str]) -> tuple[Cut, Mapping[int, str]]:

@@ -89,6 +89,8 @@ class Clustering:
         The topic of each item that is as close to it as its core is; -1 for outliers.
     strengths : float64 array of shape (n,)
         How deep in its core an item is, 0 to 1; 0 outside.
+    learned : int64 array of shape (n,)
+        The topic that each item was taken for when the rule was learned; -1 for none, -2 for items that came later.
     layers
         From coarse to fine.
     default
@@ -109,6 +111,7 @@ class Clustering:
     labels: IntArray
     assigned: IntArray
     strengths: Float64Array
+    learned: IntArray
     layers: tuple[Layer, ...]
     default: int
     topics: tuple[Topic, ...]
@@ -121,7 +124,7 @@ class Clustering:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for array in (self.labels, self.assigned, self.strengths, *(layer.assigned for layer in self.layers)):
+        for array in (*(getattr(self, name) for name in _ARRAYS), *(layer.assigned for layer in self.layers)):
             array.flags.writeable = False
 
     def __len__(self) -> int:
@@ -205,7 +208,7 @@ class Clustering:
 
 
 _MANIFEST = ("ids", "default", "model", "fingerprint", "parameters", "metrics", "notes")
-_ARRAYS = ("labels", "assigned", "strengths")
+_ARRAYS = ("labels", "assigned", "strengths", "learned")
 _RULE = ("weights", "offsets", "centroids", "thresholds")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from recs.density import Discriminant, cluster_means, core_thresholds, density_cores, scatter_matrix
 from recs.embeddings import FloatArray, IntArray, Similarity, unit_rows
 from recs.graph import Float64Array, grow, merge_clusters, move_rows, neighbor_graph, renumber
+from recs.neighbors import BoolArray
 
 _NEIGHBORS = 25
 _RESOLUTIONS = tuple(2.0 ** (step / 2) for step in range(-4, 7))  # from 1/4 to 8
@@ -182,11 +183,10 @@ def layer_cuts(cuts: Sequence[Cut], chosen: Cut) -> list[Cut]:
     return offered
 
 
-def packed(cut: Cut, size: int = 1) -> Cut:
-    """Return the cut without clusters of fewer than `size` rows; the others keep their ids."""
-    counts = np.bincount(cut.labels[cut.labels >= 0], minlength=len(cut.ids))
-    ids = tuple(name for name, count in zip(cut.ids, counts, strict=True) if count >= size)
-    return replace(cut, labels=_without_small(cut.labels, size), ids=ids)
+def packed(cut: Cut) -> Cut:
+    """Return the cut without clusters that have no row; the others keep their ids."""
+    filled = np.unique(cut.labels[cut.labels >= 0])
+    return replace(cut, labels=_without_small(cut.labels, 1), ids=tuple(cut.ids[cluster] for cluster in filled))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,13 +205,22 @@ class Fitted:
         while True:
             rule = Discriminant.fit(space.vectors, cut.labels, space.scatter)
             best, cosines = rule.scores(space.vectors)
-            rule = rule.with_thresholds(best, cosines, space.core >= 0)
-            assigned = best if space.everything else rule.close(best, cosines)
-            counts = np.bincount(assigned[assigned >= 0], minlength=len(cut.ids))
-            if counts.all():
-                return cls(cut, cut.ids, rule, assigned, cosines)
-            empty = np.append(counts == 0, False)
+            found = cls.of(space, cut, rule.with_thresholds(best, cosines, space.core >= 0), best, cosines)
+            filled = found.filled
+            if filled.all():
+                return found
+            empty = np.append(~filled, False)
             cut = packed(replace(cut, labels=np.where(empty[cut.labels], -1, cut.labels)))
+
+    @classmethod
+    def of(cls, space: Space, cut: Cut, rule: Discriminant, best: IntArray, cosines: Float64Array) -> Fitted:
+        """Return what a rule with these scores gives to the rows."""
+        return cls(cut, cut.ids, rule, best if space.everything else rule.close(best, cosines), cosines)
+
+    @property
+    def filled(self) -> BoolArray:
+        """Return whether each topic has a row."""
+        return np.bincount(self.assigned[self.assigned >= 0], minlength=len(self.ids)) > 0
 
 
 def returned(given: Fitted) -> Float64Array:

@@ -320,6 +320,63 @@ def test_previous_topics_keep_their_ids_as_the_content_grows():
     np.testing.assert_array_equal(after.predict(embeddings), after.assigned)
 
 
+def kept(before, after):
+    """Return the share of the items of one run, outliers included, that are where they were in another."""
+    topic_of = dict(zip(after.ids, after.assigned.tolist(), strict=True))
+    return np.mean([topic_of[name] == topic for name, topic in zip(before.ids, before.assigned.tolist(), strict=True)])
+
+
+def grown(items, embeddings, share, seed):
+    """Return topics of a share of the items, and of all that go on from there."""
+    some = set(np.random.default_rng(seed).permutation(len(items))[: round(share * len(items))].tolist())
+    before = cluster_items([item for row, item in enumerate(items) if row in some], embeddings)
+    return before, cluster_items(items, embeddings, previous=before)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_previous_on_unchanged_items_changes_nothing_and_a_tenth_more_hardly_anything(seed):
+    sizes = np.random.default_rng(seed).integers(15, 60, size=5)
+    items, embeddings, _ = blobs(sizes, spread=1.3, seed=seed)
+    before, after = grown(items, embeddings, 1 / 1.1, seed)
+    assert before.topics
+    assert kept(before, after) >= 0.95
+    for one in (before, after):
+        again = cluster_items([item for item in items if item.id in set(one.ids)], embeddings, previous=one)
+        np.testing.assert_array_equal(again.assigned, one.assigned)
+        np.testing.assert_array_equal(again.learned, one.learned)
+        assert again.parameters["next_id"] == one.parameters["next_id"]
+        assert [(topic.id, topic.size) for topic in again.topics] == [(topic.id, topic.size) for topic in one.topics]
+
+
+def test_previous_rule_is_learned_again_when_much_is_new():
+    items, embeddings, _ = blobs([50, 60, 70, 80], spread=1.2)
+    before, after = grown(items, embeddings, 0.9, 0)
+    assert after.rule is before.rule
+    assert (after.learned == -2).sum() == 26
+    before, after = grown(items, embeddings, 0.6, 0)
+    assert after.rule is not before.rule
+    assert (after.learned > -2).all()
+    assert kept(before, after) >= 0.95
+
+
+def test_previous_topics_of_identical_texts_stay():
+    items, embeddings, _ = blobs([60], spread=100, dim=384)
+    items = [replace(item, text="same") if row < 12 else item for row, item in enumerate(items)]
+    before = cluster_items(items, embeddings)
+    assert [topic.size for topic in before.topics] == [12]
+    np.testing.assert_array_equal(cluster_items(items, embeddings, previous=before).assigned, before.assigned)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("seed", [0, 1])
+def test_previous_topics_of_real_posts_keep_their_ids(seed):
+    blog = recs.read_items(Path(__file__).parents[1] / "datasets" / "posts.json", now="2026-11-01")
+    embeddings = recs.embed_items(blog.public, recs.load_embedder(), role="clustering")
+    before, after = grown(list(blog.public), embeddings, 1 / 1.1, seed)
+    assert before.topics
+    assert kept(before, after) >= 0.95
+
+
 def test_edits_names_and_merges_hold_in_the_next_run(tmp_path):
     items, embeddings, _ = blobs([50, 60, 70, 80])
     plain = cluster_items(items, embeddings)
