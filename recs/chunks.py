@@ -88,15 +88,12 @@ def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: boo
         parts: list[tuple[int, int, int | None]] = []
         for left, right in pairwise(edges):
             tokens = right.tokens - left.tokens
-            known = additive and tokens <= budget and all(_at_white_space(piece, edge.at) for edge in (left, right))
+            # Not isspace(): tokenizers drop some of the rarer kinds, so that a word goes on behind them.
+            apart = all(edge.at in (0, len(piece)) or piece[edge.at - 1] in " \n" for edge in (left, right))
+            known = additive and tokens <= budget and apart
             parts.append((start + left.at, start + right.at, tokens if known else None))
         todo.extend(reversed(parts))
     return done
-
-
-def _at_white_space(text: str, at: int) -> bool:
-    # Not isspace(): tokenizers drop some of the rarer kinds, so that a word goes on behind them.
-    return at in (0, len(text)) or text[at - 1] in " \n"
 
 
 class _Cut(NamedTuple):
@@ -111,8 +108,9 @@ def _cut(text: str, spans: Sequence[tuple[int, int]], budget: int) -> list[_Cut]
     """Return the best places to cut a text that has more tokens than the budget; none if it is one character."""
     starts = _token_starts(text, spans)
     cuts = [_Cut(0, 0, _SECTION), *_candidates(text, starts, budget), _Cut(len(text), len(starts), _SECTION)]
-    if len(cuts) == 2:
-        return _middle(text, len(starts))
+    if len(cuts) == 2:  # no token starts after the first: between the characters
+        begin, stop = len(text) - len(text.lstrip()), len(text.rstrip())
+        return [_Cut((begin + stop) // 2, len(starts) // 2, _TOKEN)] if stop - begin > 1 else []
     size_cost = [_size_cost(size / budget) for size in range(budget + 1)]
     positions = [cut.tokens for cut in cuts]
     # best[j]: the cost of everything before cut j, the cut included; came[j]: the cut before it.
@@ -134,12 +132,6 @@ def _cut(text: str, spans: Sequence[tuple[int, int]], budget: int) -> list[_Cut]
     while chosen[-1]:
         chosen.append(came[chosen[-1]])
     return [cuts[j] for j in reversed(chosen[:-1])]
-
-
-def _middle(text: str, tokens: int) -> list[_Cut]:
-    """Return a cut between the characters of a text in which no token starts after the first."""
-    begin, stop = len(text) - len(text.lstrip()), len(text.rstrip())
-    return [_Cut((begin + stop) // 2, tokens // 2, _TOKEN)] if stop - begin > 1 else []
 
 
 def _size_cost(fill: float) -> float:

@@ -84,8 +84,8 @@ def html_text(source: str, *, shortcodes: bool = True) -> str:
         contents = tree.css("main") or tree.css("article")
         root = contents[0] if len(contents) == 1 else root
     # WordPress stores paragraphs as lines between blank lines and makes the tags when it shows them.
-    walker = _Walker(is_page=is_page, blank_lines=not _PARAGRAPH_TAG.search(source))
-    walker.shortcode = shortcode_pattern(source) if shortcodes else None
+    shortcode = shortcode_pattern(source) if shortcodes else None
+    walker = _Walker(is_page=is_page, blank_lines=not _PARAGRAPH_TAG.search(source), shortcode=shortcode)
     walker.walk(root)
     return "".join(walker.writer.parts)
 
@@ -211,11 +211,9 @@ class _Writer:
 class _Walker:
     """The walk over the tree, and what is open around the current node."""
 
-    def __init__(self, *, is_page: bool, blank_lines: bool) -> None:
+    def __init__(self, *, is_page: bool, blank_lines: bool, shortcode: re.Pattern[str] | None) -> None:
         self.writer = _Writer()
-        self.is_page = is_page
-        self.blank_lines = blank_lines
-        self.shortcode: re.Pattern[str] | None = None
+        self.is_page, self.blank_lines, self.shortcode = is_page, blank_lines, shortcode
         self.open: Counter[str] = Counter()
         self.next_number: list[int | None] = []  # of each list that is open, None where it has marks
         self.row_start = 0
@@ -244,7 +242,8 @@ class _Walker:
             node = node.next
 
     def _is_dropped(self, node: Any, tag: str) -> bool:
-        if tag in _DROPPED or (tag in _PAGE_PARTS and self.is_page and self._is_around_article(tag)):
+        in_article = self.open["article"] and (tag != "footer" or self.open["quote"])
+        if tag in _DROPPED or (tag in _PAGE_PARTS and self.is_page and not in_article):
             return True
         attributes = node.attributes
         if not attributes:
@@ -259,9 +258,6 @@ class _Walker:
             or (attributes.get("href") or "").startswith("#fnref")
             or (tag == "dialog" and "open" not in attributes)
         )
-
-    def _is_around_article(self, tag: str) -> bool:
-        return not self.open["article"] or (tag == "footer" and not self.open["quote"])
 
     def _text(self, text: str) -> None:
         if not text.isascii():
@@ -286,7 +282,10 @@ class _Walker:
         if tag in _KINDS:
             self.open[_KINDS[tag]] += 1
         elif tag == "li":
-            self.writer.mark = self._mark()
+            number = self.next_number[-1] if self.next_number else None
+            self.writer.mark = "- " if number is None else f"{number}. "
+            if number is not None:
+                self.next_number[-1] = number + 1
         elif tag == "tr":
             self.row_start = len(self.writer.parts)
         elif tag in _LISTS:
@@ -319,23 +318,13 @@ class _Walker:
         if self.open["verbatim"]:
             return
         if kind == "verbatim":
-            self._write_code()
+            # Two blank lines would read as the end of a section.
+            code = re.sub(r"\n(?:[^\S\n]*\n)+", "\n\n", "".join(self.lines).replace("\r\n", "\n")).strip("\n")
+            self.lines = []
+            if code.strip():
+                self.writer.verbatim(code)
         if tag in _BREAKS:
             self._separate(min(_BREAKS[tag], _BLOCK))
-
-    def _mark(self) -> str:
-        number = self.next_number[-1] if self.next_number else None
-        if number is None:
-            return "- "
-        self.next_number[-1] = number + 1
-        return f"{number}. "
-
-    def _write_code(self) -> None:
-        # Two blank lines would read as the end of a section.
-        code = re.sub(r"\n(?:[^\S\n]*\n)+", "\n\n", "".join(self.lines).replace("\r\n", "\n")).strip("\n")
-        self.lines = []
-        if code.strip():
-            self.writer.verbatim(code)
 
 
 _SHORTCODE_NAMES = (

@@ -27,8 +27,8 @@ class ModelRow:
     loader: str
     dim: int
     max_tokens: int
-    similarity: str
     licence: str
+    similarity: str = "cosine"
     revision: str = ""
     pooling: str | None = None
     normalize: bool | None = None
@@ -107,19 +107,16 @@ def find_model(name: str) -> Path | None:
         return path
     known, equals, folder = name.partition("=")
     if equals:
-        path = _expanded(folder)
-        if registry_row(known)[1] and path.is_dir():
+        path, row = _expanded(folder), registry_row(known)[1]
+        if row and path.is_dir():
             return path
-        raise ModelNotFoundError(
-            f"{folder}: no such folder."
-            if registry_row(known)[1]
-            else f"{known}: not in the registry, which recs models lists; the path of a folder alone will do."
-        )
+        unknown = f"{known}: not in the registry, which recs models lists; the path of a folder alone will do."
+        raise ModelNotFoundError(f"{folder}: no such folder." if row else unknown)
     if path.is_absolute() or name.startswith((".", "~")) or os.sep * 2 in name:
         raise ModelNotFoundError(f"{name}: no such folder.")
     _, row = registry_row(name)
     for candidate in _hub_snapshots(row.hub_id if row else name):
-        if (candidate / "modules.json").is_file() or (candidate / "config.json").is_file():
+        if any((candidate / part).is_file() for part in ("modules.json", "config.json")):
             return candidate
     if row and row.package:
         found = importlib.util.find_spec(row.package)
