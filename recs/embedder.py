@@ -251,10 +251,9 @@ class Embedder:
         for key, (name, text, title) in zip(keys, sources, strict=True):
             document = render(known[key], text, title, prompt)
             if overflow == "error" and document.lost:
-                raise TextTooLongError(
-                    f"the text of {name!r} has {document.tokens} tokens and {document.tokens - document.lost} fit the "
-                    f"context window of {self.spec.name}; choose overflow chunk or truncate."
-                )
+                has = f"has {document.tokens} tokens and {document.tokens - document.lost} fit the context window"
+                advice = "choose overflow chunk or truncate"
+                raise TextTooLongError(f"the text of {name!r} {has} of {self.spec.name}; {advice}.")
             documents.append(document)
         if store is not None and made:
             store.put_chunks(made)
@@ -298,10 +297,8 @@ class Embedder:
         finite, zero = np.isfinite(vectors).all(axis=1), ~cut.any(axis=1)
         if zero.any() or not finite.all():
             text = texts[int(np.argmax(zero | ~finite))]
-            raise EmbeddingError(
-                f"{spec.name} gave {'a zero vector' if zero.any() else 'NaN'} for the text that begins "
-                f"{text[:40]!r}; try precision float32."
-            )
+            gave = f"gave {'a zero vector' if zero.any() else 'NaN'} for the text that begins {text[:40]!r}"
+            raise EmbeddingError(f"{spec.name} {gave}; try precision float32.")
         if spec.similarity == "cosine" or (spec.normalize and spec.dim < expected[1]):
             cut = unit_rows(cut)
         return cut.astype(np.float32)

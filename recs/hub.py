@@ -42,11 +42,8 @@ def download_model(name: str) -> None:
         wanted, unwanted = [*_WANTED, ONNX_FILE], _UNWANTED
     try:
         files: list[Any] = huggingface_hub.HfApi().model_info(hub_id, files_metadata=True).siblings or []
-        kept = list(
-            huggingface_hub.utils.filter_repo_objects(
-                files, allow_patterns=wanted, ignore_patterns=unwanted, key=lambda file: file.rfilename
-            )
-        )
+        patterns: Any = {"allow_patterns": wanted, "ignore_patterns": unwanted}
+        kept = huggingface_hub.utils.filter_repo_objects(files, **patterns, key=lambda file: file.rfilename)
         names = [PurePosixPath(file.rfilename) for file in files]
         safe = {name.parent for name in names if name.suffix == ".safetensors"}
         pickled = [name for name in names if name.match("pytorch_model*.bin") and name.parent not in safe]
@@ -58,7 +55,7 @@ def download_model(name: str) -> None:
             )
         size = sum(file.size or 0 for file in kept) / 1e6
         _log.warning("downloading %s: %.0f MB to %s", hub_id, size, HF_HUB_CACHE)
-        huggingface_hub.snapshot_download(hub_id, allow_patterns=wanted, ignore_patterns=unwanted)
+        huggingface_hub.snapshot_download(hub_id, **patterns)
     except ModelError:
         raise
     except Exception as error:  # anything that a network, a proxy or the hub's client can raise

@@ -156,10 +156,8 @@ class Collection(Sequence[Item]):
         first: dict[str, int] = {}
         for position, item in enumerate(self.items, 1):
             if item.id in first:
-                raise SourceError(
-                    f"{self.source}: items {first[item.id]} and {position} share the id {item.id!r}; "
-                    "ids must be unique."
-                )
+                both = f"items {first[item.id]} and {position}"
+                raise SourceError(f"{self.source}: {both} share the id {item.id!r}; ids must be unique.")
             first[item.id] = position
 
     def __len__(self) -> int:

@@ -131,8 +131,11 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
     kind = str(config.get("model_type") or "")
     is_jina = kind == "bert" and config.get("position_embedding_type") == "alibi"  # which calls itself a BERT
     architecture = "static" if static else "jina_bert" if is_jina else kind
-    width = next((key for key in ("d_model", "dim", "n_embd") if key in config), "hidden_size")
-    described, normalize, dim = _described(folder, modules[1:], _table_dim(home) if static else int(config[width]))
+    width = config.get(next((key for key in ("d_model", "dim", "n_embd") if key in config), "hidden_size"))
+    if static:  # the width of the only table
+        tensors = [entry for path in home.glob("*.safetensors") for entry in read_header(path)[0].values()]
+        width = max(entry["shape"][1] for entry in tensors if len(entry["shape"]) == 2)
+    described, normalize, dim = _described(folder, modules[1:], int(width))
     kinds = {entry[0] for entry in described}
     if static and kinds - {"Normalize"}:
         raise ModelError(f"{folder}: {', '.join(sorted(kinds))} after a table of vectors, which recs cannot run.")
@@ -182,10 +185,11 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
     )
     if row:
         _check_row(spec, weights, row)
+    tokenizer = _json(home / "tokenizer.json").items()  # but for truncation and padding, which recs sets itself
     space = {
         "recs": 1,
         "weights": sorted(weights.values()),
-        "tokenizer": _tokenizer_digest(home),
+        "tokenizer": _digest({key: value for key, value in tokenizer if key not in ("truncation", "padding")}),
         "transformer": {key: value for key, value in sorted(config.items()) if key not in _COSMETIC},
         "modules": [[*entry[:2], pool_prompt] if entry[0] == "Pooling" else entry for entry in described],
         "prompts": prompts,
@@ -194,8 +198,7 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
         "dim": dim,
         "similarity": similarity,
     }
-    canonical = json.dumps(space, sort_keys=True, ensure_ascii=True).encode()
-    return replace(spec, fingerprint=hashlib.sha256(canonical).hexdigest())
+    return replace(spec, fingerprint=_digest(space))
 
 
 def _pooling(
@@ -211,10 +214,8 @@ def _pooling(
     if found and asked and found != asked:
         raise OptionError(f"pooling is {asked!r}, but {folder} has {found!r}.")
     if not (found := found or asked):
-        raise ModelError(
-            f"{folder}: its files do not say how token vectors become one (no Pooling in modules.json); state it: "
-            f"pooling= or --pooling, one of {', '.join(POOLINGS)}."
-        )
+        lack = "its files do not say how token vectors become one (no Pooling in modules.json)"
+        raise ModelError(f"{folder}: {lack}; state it: pooling= or --pooling, one of {', '.join(POOLINGS)}.")
     return found
 
 
@@ -227,12 +228,6 @@ def read_header(path: Path) -> tuple[dict[str, Any], int]:
         header: dict[str, Any] = json.loads(file.read(size))
     header.pop("__metadata__", None)
     return header, 8 + size
-
-
-def _table_dim(folder: Path) -> int:
-    """Return the width of the only table in the weights of a static model."""
-    tensors = [entry for path in folder.glob("*.safetensors") for entry in read_header(path)[0].values()]
-    return max(int(entry["shape"][1]) for entry in tensors if len(entry["shape"]) == 2)
 
 
 def _described(folder: Path, modules: list[tuple[str, str]], dim: int) -> tuple[list[list[Any]], bool, int]:
@@ -290,11 +285,8 @@ def _max_tokens(home: Path, config: Mapping[str, Any], limits: Mapping[str, Any]
     return min(known)
 
 
-def _tokenizer_digest(transformer: Path) -> str:
-    """Return a digest of tokenizer.json without truncation and padding, which recs sets itself."""
-    content = _json(transformer / "tokenizer.json")
-    kept = {key: value for key, value in content.items() if key not in ("truncation", "padding")}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 def _weights(home: Path, folder: Path, *, optional: bool = False) -> dict[str, str]:
@@ -302,9 +294,8 @@ def _weights(home: Path, folder: Path, *, optional: bool = False) -> dict[str, s
     files = sorted(home.glob("*.safetensors"))
     pickled = next((path.name for path in sorted(home.glob("pytorch_model*.bin"))), None)
     if not files and (pickled or not optional):
-        command = f"where you trust who made it: recs models convert {folder}"
-        but = f" but {pickled}, which may hold code and is not loaded; {command}" if pickled else "."
-        raise ModelError(f"{home}: no safetensors weights{but}")
+        advice = f"which may hold code and is not loaded; where you trust who made it: recs models convert {folder}"
+        raise ModelError(f"{home}: no safetensors weights{f' but {pickled}, {advice}' if pickled else '.'}")
     return {path.name: file_digest(path) for path in files}
 
 
@@ -337,10 +328,8 @@ def _check_row(spec: ModelSpec, weights: Mapping[str, str], row: ModelRow) -> No
             raise WeightsError(f"{spec.folder}: {found}; these are not its files.")
     for name, digest in row.weights_sha256.items():
         if weights.get(name) != digest:
-            found = f"{name} has the SHA-256 {weights.get(name, 'of no file')[:16]}…"
-            raise WeightsError(
-                f"{spec.folder}: {found}, but {spec.name} has {digest[:16]}…; these are not its weights."
-            )
+            other = f"the SHA-256 {weights.get(name, 'of no file')[:16]}…, but {spec.name} has {digest[:16]}…"
+            raise WeightsError(f"{spec.folder}: {name} has {other}; these are not its weights.")
 
 
 def _json(path: Path, *, optional: bool = False, expected: type = dict) -> Any:

@@ -183,13 +183,10 @@ def related_items(
         picks = keep_lists(items, picks, candidates, known, k=k)
         notes.append(count_changes(items, picks, known))
     explain = Explainer(items, ranked.signals, ranked.embeddings, ranked.fused).explain if why else lambda *_: None
-    lists = {
-        item.id: tuple(
-            Match(items[pick.row].id, pick.score, pick.via, pick.reasons, explain(row, pick.row, pick.score))
-            for pick in picks[row]
-        )
-        for row, item in enumerate(items)
-    }
+    lists = {}
+    for row, item in enumerate(items):
+        shown = [(pick, explain(row, pick.row, pick.score)) for pick in picks[row]]
+        lists[item.id] = tuple(Match(items[p.row].id, p.score, p.via, p.reasons, said) for p, said in shown)
     return RelatedLists(
         lists=lists,
         items={item.id: item for item in items},
@@ -199,9 +196,7 @@ def related_items(
         counts=_counts(collection, ranked.embeddings, lists, k),
         corpus=corpus_digest((item.id, item_content(item)) for item in items),
         notes=tuple(notes),
-        twins={
-            items[row].id: tuple(items[one].id for one in sorted(found)) for row, found in enumerate(twins) if found
-        },
+        twins={items[row].id: tuple(items[o].id for o in sorted(found)) for row, found in enumerate(twins) if found},
     )
 
 

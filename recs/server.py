@@ -22,7 +22,7 @@ from recs.batcher import Batcher, Embedded, Options, QueueFullError
 from recs.contract import RelatedFile
 from recs.embedder import OVERFLOWS, ROLES, Embedder, Overflow
 from recs.errors import MissingDependencyError, RecsError
-from recs.models import ModelSpec, cut_model
+from recs.models import cut_model
 from recs.readers import read_texts
 from recs.registry import registry_row
 
@@ -113,7 +113,6 @@ class _Asked(NamedTuple):
     titles: list[str]
     counts: list[int]
     options: Options
-    spec: ModelSpec
     report: dict[str, Any]
     binary: bool
 
@@ -210,7 +209,7 @@ class _Service:
         finally:  # what has not started never will
             gone.cancel()
             done.cancel()
-        vectors = np.concatenate([part.vectors for part in parts] or [np.zeros((0, asked.spec.dim), np.float32)])
+        vectors = np.concatenate([part.vectors for part in parts] or [np.zeros((0, 1), np.float32)])
         return Embedded(vectors, *(list(chain.from_iterable(part[i] for part in parts)) for i in (1, 2)))
 
     def ask_openai(self, body: bytes) -> _Asked:
@@ -259,18 +258,14 @@ class _Service:
         _limit(sum(counts), self.limits.tokens, "tokens")
         if overflow == "error":
             number, longest = max(enumerate(counts), key=lambda pair: pair[1], default=(0, 0))
-            _need(
-                longest <= own.max_tokens,
-                f"input {number} has {longest:,} tokens and {own.max_tokens:,} fit the context window of {self.id}; "
-                'send less, or "overflow": "chunk" (the mean of its chunks) or "truncate".',
-                "input",
-                code="context_length_exceeded",
-            )
+            message = f"input {number} has {longest:,} tokens and {own.max_tokens:,} fit the context window of "
+            message += f'{self.id}; send less, or "overflow": "chunk" (the mean of its chunks) or "truncate".'
+            _need(longest <= own.max_tokens, message, "input", code="context_length_exceeded")
             overflow = "chunk"  # they all fit: one call can embed them with those of others that need chunks
         ignored = sorted(asked.keys() - known - _OPTIONS)
         report = {"fingerprint": spec.fingerprint, "role": role, "ignored": ignored}
         options = Options(role, instruction, overflow, None if spec is own else dim)
-        return _Asked(texts, titles, counts, options, spec, report, binary)
+        return _Asked(texts, titles, counts, options, report, binary)
 
     def openai(self, asked: _Asked, result: Embedded) -> Response:
         if asked.binary:

@@ -98,15 +98,9 @@ def _check_normalizer(folder: Path, normalizer: Any) -> None:
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if type(normalizer).__name__ != "BertNormalizer" or str(config.get("tokenizer_class")).startswith("PreTrained"):
         return
-    lowercase, strip_accents = normalizer.lowercase, normalizer.strip_accents
-    found = {
-        "do_lower_case": lowercase,
-        "strip_accents": lowercase if strip_accents is None else strip_accents,
-        "tokenize_chinese_chars": normalizer.handle_chinese_chars,
-    }
-    for key, value in found.items():
+    accents = normalizer.lowercase if normalizer.strip_accents is None else normalizer.strip_accents
+    ours = {"do_lower_case": normalizer.lowercase, "strip_accents": accents}
+    for key, value in (ours | {"tokenize_chinese_chars": normalizer.handle_chinese_chars}).items():
         if config.get(key) not in (None, value):
-            raise ModelError(
-                f"{folder}: {key} is {config[key]} in tokenizer_config.json and {value} in tokenizer.json; the files of"
-                " this model do not agree with each other."
-            )
+            found = f"{key} is {config[key]} in tokenizer_config.json and {value} in tokenizer.json"
+            raise ModelError(f"{folder}: {found}; the files of this model do not agree with each other.")

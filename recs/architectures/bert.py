@@ -62,10 +62,8 @@ class BertEncoder:
         self._few_shapes = on_cpu and precision == "bfloat16"
         self._config = config = BertConfig(spec.home, spec.architecture)
         if tokenizer.vocabulary_size > config.words:
-            raise ModelError(
-                f"{spec.home}: its tokenizer has {tokenizer.vocabulary_size} tokens, its model {config.words}; the"
-                " files of this model do not agree with each other."
-            )
+            sizes = f"its tokenizer has {tokenizer.vocabulary_size} tokens, its model {config.words}"
+            raise ModelError(f"{spec.home}: {sizes}; the files of this model do not agree with each other.")
         weights = config.weights(pooled=spec.pooling == "pooler")
         tensors = {name: torch.from_numpy(weight) for name, weight in weights.items()}
         zero = torch.zeros(1, config.hidden)
@@ -73,11 +71,9 @@ class BertEncoder:
         places = tensors.get("embeddings.position_embeddings.weight", zero)
         self._words = tensors["embeddings.word_embeddings.weight"].to(self.device)
         self._places = (places[config.first_place :] + kind).to(self.device)
-        self._norm = _norm(tensors, "embeddings.LayerNorm", config, dtype=torch.float32, device=self.device)
-        self._layers = [
-            _Layer(tensors, f"encoder.layer.{i}.", config, dtype=self._dtype, device=self.device)
-            for i in range(config.layers)
-        ]
+        self._norm = _norm(tensors, "embeddings.LayerNorm", config, torch.float32, self.device)
+        names, placed = (f"encoder.layer.{i}." for i in range(config.layers)), (self._dtype, self.device)
+        self._layers = [_Layer(tensors, name, config, *placed) for name in names]
         self._longest = len(self._places) if config.places else spec.max_tokens
         self._bias: Any = None
         if config.is_biased:
@@ -115,7 +111,8 @@ class BertEncoder:
         places = self._places[self._put(sheet.positions)] if self._config.places else self._places
         x = self._norm(functional.embedding(self._put(sheet.ids), self._words) + places).to(self._dtype)
         count = len(x)
-        spare = _few(count) - count if self._few_shapes else 0
+        few = next((number for number in _COUNTS if number >= count), -(-count // 1024) * 1024)
+        spare = few - count if self._few_shapes else 0
         x = functional.pad(x, (0, 0, 0, spare))
         mask = self._mask(sheet)
         for layer in self._layers:
@@ -193,7 +190,7 @@ class BertEncoder:
 class _Layer:
     """Attention and feed-forward network, each with its residual and norm; called with input and attended values."""
 
-    def __init__(self, tensors: Mapping[str, Any], at: str, config: BertConfig, *, dtype: Any, device: str) -> None:
+    def __init__(self, tensors: Mapping[str, Any], at: str, config: BertConfig, dtype: Any, device: str) -> None:
         import torch
 
         def linear(*names: str, part: slice = slice(None)) -> Linear:
@@ -207,7 +204,7 @@ class _Layer:
         self._out, self._down = linear(out), linear(second)
         self._up = linear(first, part=slice(config.inner))
         self._gate = linear(first, part=slice(config.inner, None)) if config.gated else None
-        self._norms = [_norm(tensors, at + name, config, dtype=dtype, device=device) for name in (norm, last)]
+        self._norms = [_norm(tensors, at + name, config, dtype, device) for name in (norm, last)]
         self._gelu = config.gelu
 
     def __call__(self, x: Any, attended: Any) -> Any:
@@ -218,15 +215,8 @@ class _Layer:
         return self._norms[1](self._down.add(inner, x))
 
 
-def _norm(
-    tensors: Mapping[str, Any], name: str, config: BertConfig, *, dtype: Any, device: str
-) -> Callable[[Any], Any]:
+def _norm(tensors: Mapping[str, Any], name: str, config: BertConfig, dtype: Any, device: str) -> Callable[[Any], Any]:
     from torch.nn.functional import layer_norm
 
     weight, bias = (tensors[f"{name}.{part}"].to(device, dtype) for part in ("weight", "bias"))
     return lambda x: layer_norm(x, weight.shape, weight, bias, config.epsilon)
-
-
-def _few(count: int) -> int:
-    """Return one of few numbers, `count` or more."""
-    return next((number for number in _COUNTS if number >= count), -(-count // 1024) * 1024)

@@ -165,7 +165,6 @@ def _check_tokenizer(theirs: Any, ours: ModelTokenizer, spec: ModelSpec) -> None
     expected = list(theirs(_PROBE.lower() if spec.lowercase else _PROBE, verbose=False)["input_ids"])
     found = ours.ids([_PROBE])[0]
     if expected != found:
-        raise ModelError(
-            f"{spec.folder}: tokenizer.json gives {len(found)} tokens for a probe where the library's tokenizer gives "
-            f"{len(expected)} or others; the files of this model do not agree with each other."
-        )
+        gives = f"{len(found)} tokens for a probe where the library's tokenizer gives {len(expected)} or others"
+        wrong = "the files of this model do not agree with each other"
+        raise ModelError(f"{spec.folder}: tokenizer.json gives {gives}; {wrong}.")

@@ -51,7 +51,10 @@ class OnnxEncoder:
         if spec.loader == "onnx" and _EXTERNAL in content:
             raise ModelError(f"{spec.folder}: {ONNX_FILE} keeps its weights in another file; one file is run, alone.")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _threads()
+        # Told a number of threads, onnxruntime does not pin them to cores that are not ours.
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        options.intra_op_num_threads = int(asked) if asked.isdecimal() and int(asked) else cores or 1
         options.log_severity_level = 4
         try:
             self._session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -62,10 +65,9 @@ class OnnxEncoder:
         wanted = ("pooler_output",) if spec.pooling == "pooler" else _TOKEN_OUTPUTS
         self._output = next((name for name in wanted if name in outputs), None)
         if not {"input_ids", "attention_mask"} <= self._inputs <= _INPUTS or self._output is None:
-            raise ModelError(
-                f"{spec.folder}: {ONNX_FILE} makes {outputs} of {sorted(self._inputs)}; expected {wanted[0]} of "
-                f"{', '.join(sorted(_INPUTS))}."
-            )
+            makes = f"makes {outputs} of {sorted(self._inputs)}"
+            expected = f"{wanted[0]} of {', '.join(sorted(_INPUTS))}"
+            raise ModelError(f"{spec.folder}: {ONNX_FILE} {makes}; expected {expected}.")
 
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
         """Return the vectors of one batch, as `Encoder.encode` says."""
@@ -92,10 +94,3 @@ def _pool(states: FloatArray, mask: npt.NDArray[np.bool_], pooling: str) -> Floa
     elif pooling in ("cls", "lasttoken"):
         states = states[np.arange(len(states)), mask.sum(axis=1) - 1 if pooling == "lasttoken" else 0]
     return states
-
-
-def _threads() -> int:
-    """Return how many threads to start. Told a number, onnxruntime does not pin them to cores that are not ours."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return int(asked) if asked.isdecimal() and int(asked) else cores or 1

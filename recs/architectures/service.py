@@ -123,11 +123,9 @@ class ServiceEncoder:
             raise ModelError(f"{self._url}: its vectors are not all of one dimension.") from error
 
     def _prompted(self, prompt: str) -> dict[str, str]:
-        for role, known in self.spec.prompts.items():
-            if prompt == known:
-                return {"role": role}
+        role = next((role for role, known in self.spec.prompts.items() if prompt == known), None)
         before, _, after = self.spec.instruction_template.partition("{instruction}")
-        return {"instruction": prompt.removeprefix(before).removesuffix(after)}
+        return {"role": role} if role else {"instruction": prompt.removeprefix(before).removesuffix(after)}
 
     def _vectors(self, texts: list[str], options: dict[str, Any]) -> list[Any]:
         answer = self._ask("/embeddings", {"model": self._model, "input": texts, **options})

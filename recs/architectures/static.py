@@ -32,11 +32,9 @@ class StaticEncoder:
         shapes = (self._table.shape[1:], self._row.shape, self._weight.shape)
         size = tokenizer.vocabulary_size
         if tensors or shapes != ((spec.full_dim,), (size,), (size,)) or not np.isin(self._row, rows).all():
-            raise WeightsError(
-                f"{spec.home}: a table of shape {self._table.shape} with {len(self._row)} tokens and"
-                f" {sorted(tensors) or 'nothing'} beside it; expected {spec.full_dim} dimensions, the {size} tokens of"
-                " its tokenizer and nothing else."
-            )
+            beside = f"{len(self._row)} tokens and {sorted(tensors) or 'nothing'} beside it"
+            expected = f"{spec.full_dim} dimensions, the {size} tokens of its tokenizer and nothing else"
+            raise WeightsError(f"{spec.home}: a table of shape {self._table.shape} with {beside}; expected {expected}.")
         # model2vec leaves unknown tokens out of the mean; a text of nothing else keeps them, so that it has a vector.
         self._unknown = tokenizer.unknown_id if name == "embeddings" else None
 

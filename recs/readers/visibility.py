@@ -36,11 +36,8 @@ _WORDS: Mapping[str, Visibility] = {
 _TRUE = frozenset({"true", "yes", "on", "y", "1", "1.0"})
 _FALSE = frozenset({"false", "no", "off", "n", "0", "0.0"})
 
-NAMES = frozenset(
-    prefix + name
-    for name in (*_STATUS, *_OPEN_IF_TRUE, *_CLOSED_IF_TRUE, *_PASSWORDS, *_DATES, *_EXPIRY)
-    for prefix in ("", "is")
-)
+_ALL = (*_STATUS, *_OPEN_IF_TRUE, *_CLOSED_IF_TRUE, *_PASSWORDS, *_DATES, *_EXPIRY)
+NAMES = frozenset(prefix + name for name in _ALL for prefix in ("", "is"))
 
 # The most closed wins where several fields speak.
 _ORDER: tuple[Visibility, ...] = ("unknown", "private", "draft", "scheduled", "unlisted", "public")
