@@ -12,6 +12,7 @@ import numpy as np
 from recs.clustering import Clustering
 from recs.embeddings import FloatArray
 from recs.items import Item
+from recs.layout import topic_anchors, topic_colours
 
 
 def topic_map(clustering: Clustering, items: Sequence[Item], coordinates: FloatArray) -> str:
@@ -35,18 +36,23 @@ def topic_map(clustering: Clustering, items: Sequence[Item], coordinates: FloatA
     if not len(clustering.assigned) == len(items) == len(coordinates):
         lengths = f"{len(clustering.assigned)} topics, {len(items)} items and {len(coordinates)} places"
         raise ValueError(f"{lengths}; expected one of each an item.")
+    topics = sorted(clustering.topics, key=lambda topic: (-topic.size, topic.id))
+    place = {topic.id: at for at, topic in enumerate(topics)}
+    of = np.array([place.get(int(topic), -1) for topic in clustering.assigned], np.int64)
     xy = np.asarray(coordinates, dtype=np.float64).reshape(-1, 2)
-    if len(xy):
-        xy = (xy - xy.min(axis=0)) / np.maximum(np.ptp(xy, axis=0), 1e-12)
-    place = {topic.id: at for at, topic in enumerate(clustering.topics)}
+    xy = xy - xy.min(axis=0, initial=np.inf)
+    xy = np.round(xy * (65535 / max(xy.max(initial=0.0), 1e-9)))
+    anchors = topic_anchors(xy, of, len(topics))
     urls = [item.url or "" for item in items]
     data = {
-        "xy": base64.b64encode(np.round(xy * 65535).astype("<u2").tobytes()).decode(),
+        "xy": base64.b64encode(xy.astype("<u2").tobytes()).decode(),
         "titles": [(item.title or item.id)[:200] for item in items],
         "dates": [(item.published or "")[:10] for item in items],
         "urls": [url if url.lower().startswith(("http://", "https://")) else "" for url in urls],
-        "of": [place.get(int(topic), -1) for topic in clustering.assigned],
-        "topics": [topic.name for topic in clustering.topics],
+        "of": of.tolist(),
+        "topics": [topic.name for topic in topics],
+        "at": anchors.astype(int).tolist(),
+        "colours": topic_colours(anchors),
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
