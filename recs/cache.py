@@ -313,15 +313,8 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
 def _is_foreign(path: Path) -> bool:
     """Whether a file is an SQLite database of something else, rather than ours, an empty one, or rubbish."""
     try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError:
-        return False
-    if not head.startswith(b"SQLite format 3\0") or head[68:72] == _APPLICATION_ID.to_bytes(4, "big"):
-        return False
-    try:  # the head of ours says so only once the write-ahead log is folded in
         with closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as connection:
             is_ours = connection.execute("PRAGMA application_id").fetchone()[0] == _APPLICATION_ID
-            return bool(_tables(connection)) and not is_ours
-    except sqlite3.Error:
-        return True
+            return not is_ours and bool(_tables(connection))
+    except sqlite3.Error as error:
+        return error.sqlite_errorcode not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB)

@@ -95,24 +95,20 @@ class RelatedFile(Mapping[str, list[Entry]]):
     def _read(self) -> dict[str, Any]:
         with self._lock:
             if self._document is None:
-                problem, document = self._load()
-                self._document = document
+                document, problem = {}, None
+                try:
+                    document = json.loads(self.path.read_text(encoding="utf-8"))
+                    problem = self._problem(document)
+                except FileNotFoundError:
+                    problem = "is missing; run recs related"
+                except OSError as error:
+                    problem = f"cannot be read ({error.strerror})"
+                except (ValueError, RecursionError, MemoryError):
+                    problem = "is not whole JSON; run recs related again"
+                self._document = {} if problem else document
                 if problem:
                     _warn(f"{self.path}: {problem}; no related items are shown.")
             return self._document
-
-    def _load(self) -> tuple[str | None, dict[str, Any]]:
-        """Return what is wrong with the file, if anything, and its content, empty if it is of no use."""
-        try:
-            document = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return "is missing; run recs related", {}
-        except OSError as error:
-            return f"cannot be read ({error.strerror})", {}
-        except (ValueError, RecursionError, MemoryError):
-            return "is not whole JSON; run recs related again", {}
-        problem = self._problem(document)
-        return problem, {} if problem else document
 
     def _problem(self, document: Any) -> str | None:
         """Return what is wrong with the content of the file, if anything."""

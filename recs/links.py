@@ -133,8 +133,7 @@ class _Targets:
         self._slugs: dict[str, str | None] = {}
         addresses = {item.id: split_url(item.url) for item in items}
         for item in sorted(items, key=lambda item: item.id):
-            path = _path_key(addresses[item.id].path)
-            if path:
+            if path := _path_key(addresses[item.id].path):
                 self._paths.setdefault(path, item.id)
             else:
                 slug = _slug(_path_key(item.id))
@@ -156,21 +155,17 @@ class _Targets:
             return None
         bases = [] if address.netloc else [split_url(source.url).path, f"{source.id}/", source.id]
         for candidate in (path, *(posixpath.normpath(posixpath.join("/", base, path)) for base in bases)):
-            found = self._paths.get(_path_key(candidate))
-            if found is not None:
+            if found := self._paths.get(_path_key(candidate)):
                 return found
         return self._slugs.get(_slug(_path_key(path)))
 
     def _guess(self, urls: Sequence[str]) -> set[str]:
         """Return the hosts whose pages seem to be the items, where no item says its address."""
-        hits: Counter[str] = Counter()
-        total: Counter[str] = Counter()
-        for url in set(urls):
-            address = split_url(url)
-            if address.netloc:
-                key = _path_key(address.path)
-                total[_host(address.netloc)] += 1
-                hits[_host(address.netloc)] += bool(key) and (key in self._paths or bool(self._slugs.get(_slug(key))))
+        hits, total = Counter[str](), Counter[str]()
+        for address in filter(lambda address: address.netloc, map(split_url, set(urls))):
+            key, host = _path_key(address.path), _host(address.netloc)
+            total[host] += 1
+            hits[host] += bool(key) and (key in self._paths or bool(self._slugs.get(_slug(key))))
         return {host for host, count in hits.items() if count >= max(_LEAST_LINKS, _LEAST_SHARE * total[host])}
 
 

@@ -27,8 +27,8 @@ class ModelRow:
     loader: str
     dim: int
     max_tokens: int
-    licence: str
     similarity: str = "cosine"
+    licence: str
     revision: str = ""
     pooling: str | None = None
     normalize: bool | None = None

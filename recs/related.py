@@ -155,9 +155,7 @@ def related_items(
         Every public item has a list. No item stands in its own list, nor drafts, private or scheduled items in any, nor
         an item in another language than its own, where both are known.
 
-    Raises
-    ------
-    SourceError, ModelError, EmbeddingError, OptionError
+    Raises `SourceError`, `ModelError`, `EmbeddingError`, `OptionError`.
 
     Notes
     -----

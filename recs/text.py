@@ -43,8 +43,7 @@ def _normalise(text: str) -> str:
 
 def _fewer_marks(run: re.Match[str]) -> str:
     """Keep at most 30 combining marks in a row, as Unicode's stream-safe format does: to sort n of them costs n²."""
-    kept = []
-    marks = 0
+    kept, marks = [], 0
     for char in run[0]:
         marks = marks + 1 if unicodedata.combining(char) else 0
         if marks <= _MOST_MARKS:

@@ -45,9 +45,7 @@ def write_truss(
     """
     import yaml
 
-    name, row = registry_row(model)
-    dim = split_dim(model)[1] or options.get("dim")
-    source = find_model(model)
+    (name, row), source = registry_row(model), find_model(model)
     onnx = options.get("engine") == "onnx"  # then neither the hub's client nor packages of models, which want torch
     if source is None and (row is None or onnx):
         raise ModelNotFoundError(missing_model_message(model))
@@ -58,7 +56,7 @@ def write_truss(
         "model": f"{f'{name}=' if row else ''}{{data}}/model" if carried else name,
         "fingerprint": spec and spec.fingerprint,
         "overflow": overflow,
-        "options": {**options, "dim": dim, "offline": bool(carried or package)},
+        "options": {**options, "dim": split_dim(model)[1] or options.get("dim"), "offline": bool(carried or package)},
     }
     config = {
         "model_name": Path(name).name,
@@ -127,9 +125,8 @@ def _replace(folder: Path, files: dict[str, bytes | Path], *, force: bool) -> No
         if folder.exists() and Path.cwd().is_relative_to(folder):
             raise OutputError(f"{folder}: cannot be replaced from within; change to another folder first.")
         if foreign and not force:
-            raise OutputError(
-                f"{folder}: holds {foreign[0]}, not written by recs truss; name another folder or --force."
-            )
+            advice = "name another folder or --force"
+            raise OutputError(f"{folder}: holds {foreign[0]}, not written by recs truss; {advice}.")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as neighbour:
             new, old = Path(neighbour, "new"), Path(neighbour, "old")

@@ -15,11 +15,11 @@ from click.testing import CliRunner
 import recs
 from recs.architectures import onnx, onnx_graph
 from recs.architectures.bert_config import BertConfig
+from recs.architectures.onnx_graph import export_model
 from recs.cache import Cache
 from recs.cli.models import export
 from recs.embed import find_embedder
 from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError, OutputError, WeightsError
-from recs.export import export_model
 from recs.hub import can_download, download_model
 from recs.models import ONNX_FILE, ONNX_RECORD, read_model
 from recs.registry import registry

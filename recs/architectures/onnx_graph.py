@@ -6,15 +6,19 @@ alone; onnxruntime fuses them when it loads the graph.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from recs.architectures.bert_config import BertConfig
-from recs.errors import ModelError
-from recs.models import ModelSpec
+from recs.errors import ModelError, OutputError
+from recs.files import file_digest, write_atomically
+from recs.models import ONNX_FILE, ONNX_RECORD, ModelSpec, read_model
 
 _Buffers = list[bytes]
 _Array = np.ndarray[Any, Any]
@@ -47,6 +51,29 @@ def bert_graph(spec: ModelSpec) -> bytes:
     if sum(map(len, buffers)) > _LIMIT:
         raise ModelError(f"{spec.home}: past 2 GB, the most that a file of ONNX holds; use engine torch.")
     return b"".join(buffers)
+
+
+def export_model(name: str, folder: Path, *, pooling: str | None = None) -> ModelSpec:
+    """Write a model of the BERT family to a new folder that `load_embedder` runs without torch; return what it is.
+
+    Needs neither torch nor onnxruntime. The same files give the same bytes, and vectors of the same fingerprint. `name`
+    and `pooling` are as in `load_embedder`; `folder` is empty, or not there. Raises `ModelNotFoundError`, `ModelError`
+    and `WeightsError` if the model is not here, of another family, or its weights are not what they should be, and
+    `OutputError` if the folder holds something, or cannot be written.
+    """
+    spec = read_model(name, pooling=pooling)
+    if spec.loader != "bert" or spec.folder is None:
+        raise ModelError(f"{spec.folder}: recs exports the BERT family from its weights, not {spec.architecture!r}.")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputError(f"{folder}: holds something; give a folder that is empty or not there.")
+    content = bert_graph(spec)
+    digests = {path.name: file_digest(path) for path in sorted(spec.home.glob("*.safetensors"))}
+    record = {"sha256": hashlib.sha256(content).hexdigest(), "weights": digests}
+    for path in sorted({*spec.folder.glob("*.json"), *spec.folder.glob("*/*.json")}):
+        write_atomically(folder / path.relative_to(spec.folder), path.read_bytes())
+    write_atomically(folder / ONNX_FILE, content)
+    write_atomically(folder / ONNX_RECORD, json.dumps(record, indent=1).encode() + b"\n")
+    return spec
 
 
 class _Graph:

@@ -43,9 +43,8 @@ def pack(ids: Sequence[Sequence[int]], *, tokens: int) -> Iterator[Sheet]:
     Longest first, equal ones by their ids, so that the sheets depend on the texts and not on their order.
     """
     order = sorted(range(len(ids)), key=lambda i: (-len(ids[i]), ids[i]))
-    placed: list[tuple[int, int, int]] = []  # text, row, column
+    placed: list[tuple[int, int, int, int]] = []  # text, row, column, texts before it in its row
     used: list[int] = []  # tokens in each row
-    slots: list[int] = []
     counts: list[int] = []  # texts in each row
     width = 0
     for i in order:
@@ -53,18 +52,17 @@ def pack(ids: Sequence[Sequence[int]], *, tokens: int) -> Iterator[Sheet]:
         row = next((row for row, taken in enumerate(used) if taken + length <= width), len(used))
         if row == len(used):
             if placed and (len(used) + 1) * width > tokens:
-                yield _sheet(ids, placed, slots, len(used), width)
-                placed, used, slots, counts, row = [], [], [], [], 0
+                yield _sheet(ids, placed, len(used), width)
+                placed, used, counts, row = [], [], [], 0
             if not placed:
                 width = _width(length, min(tokens, sum(map(len, ids))))
             used.append(0)
             counts.append(0)
-        placed.append((i, row, used[row]))
-        slots.append(counts[row])
+        placed.append((i, row, used[row], counts[row]))
         used[row] += length
         counts[row] += 1
     if placed:
-        yield _sheet(ids, placed, slots, len(used), width)
+        yield _sheet(ids, placed, len(used), width)
 
 
 def _width(longest: int, tokens: int) -> int:
@@ -76,17 +74,13 @@ def _width(longest: int, tokens: int) -> int:
     return min(widths, key=lambda width: (width % longest / width, width), default=least)
 
 
-def _sheet(
-    ids: Sequence[Sequence[int]], placed: Sequence[tuple[int, int, int]], slots: Sequence[int], rows: int, width: int
-) -> Sheet:
-    texts, row, column = np.array(placed, np.int64).T
+def _sheet(ids: Sequence[Sequence[int]], placed: Sequence[tuple[int, ...]], rows: int, width: int) -> Sheet:
+    texts, row, column, slots = np.array(placed, np.int64).T
     starts = row * width + column
     lengths = np.array([len(ids[i]) for i in texts], np.int64)
     within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     cells = np.repeat(starts, lengths) + within
-    sheet = Sheet(
-        rows, width, texts, starts, lengths, np.array(slots, np.int64), *np.zeros((3, rows * width), np.int64)
-    )
+    sheet = Sheet(rows, width, texts, starts, lengths, slots, *np.zeros((3, rows * width), np.int64))
     sheet.ids[cells] = np.concatenate([ids[i] for i in texts])
     sheet.positions[cells] = within
     sheet.owners[cells] = np.repeat(np.arange(1, len(texts) + 1), lengths)

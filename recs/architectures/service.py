@@ -131,13 +131,11 @@ class ServiceEncoder:
         answer = self._ask("/embeddings", {"model": self._model, "input": texts, **options})
         try:
             rows = {entry["index"]: entry["embedding"] for entry in answer["data"]}
-            ordered = [rows.pop(i) for i in range(len(texts))]
-            if rows:
-                raise ValueError(f"{len(rows)} vectors too many")
-            return [
-                np.frombuffer(base64.b64decode(row), "<f4") if isinstance(row, str) else np.array(row, np.float32)
-                for row in ordered
-            ]
+            if rows.keys() != set(range(len(texts))):
+                raise ValueError(f"{len(rows)} vectors for {len(texts)} texts")
+            ordered = (rows[i] for i in range(len(texts)))
+            binary = (np.frombuffer(base64.b64decode(row), "<f4") if isinstance(row, str) else row for row in ordered)
+            return [np.array(row, np.float32) for row in binary]
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{self._url}: its answer is not in OpenAI's contract ({error!r}).") from error
 
@@ -161,8 +159,7 @@ class ServiceEncoder:
     def _served(self, told: dict[str, Any]) -> ModelSpec:
         values = {entry.name: told[entry.name] for entry in fields(ModelSpec) if entry.name in told}
         values |= {"full_dim": told["dim"], "languages": tuple(told["languages"]), "prompts": {**told["prompts"]}}
-        loader = "service" if told["tokenizer"] else "bytes"
-        spec = ModelSpec(**values, name=self._model, loader=loader)
+        spec = ModelSpec(**values, name=self._model, loader="service" if told["tokenizer"] else "bytes")
         self.precision = told["precision"]
         if spec.similarity not in SIMILARITIES or min(spec.dim, spec.max_tokens) < 1:
             raise ValueError(f"similarity {spec.similarity!r}, {spec.dim} dimensions")
@@ -173,29 +170,19 @@ class ServiceEncoder:
         if row and row.instruction:
             raise ModelError(f"{self._model} keeps its prompt out of the pooling, which only recs serve does.")
         dim = row.dim if row else len(self._vectors(["dimension"], {})[0])
-        return ModelSpec(
-            name=self._model,
-            fingerprint=f"declared:{self._model}:{dim}",
-            dim=dim,
-            max_tokens=window or (row.max_tokens if row else _WINDOW),
-            pooling="",
-            normalize=True,
-            similarity=row.similarity if row else "cosine",  # type: ignore[arg-type]  # (a row's is one)
-            prompts=row.prompts if row else {},
-            languages=row.languages if row else (),
-            loader="bytes",
-            full_dim=dim,
-            instruction_template=row.instruction_template if row else "{instruction}",
-        )
+        names = ("max_tokens", "similarity", "prompts", "languages", "instruction_template")
+        told: Any = {name: getattr(row, name) for name in names} if row else {"similarity": "cosine"}
+        told |= {"max_tokens": window or told.get("max_tokens", _WINDOW), "pooling": "", "normalize": True}
+        fingerprint = f"declared:{self._model}:{dim}"
+        return ModelSpec(self._model, fingerprint, dim, full_dim=dim, loader="bytes", **told)
 
     def _fetch_tokenizer(self) -> ModelTokenizer:
         name = hashlib.sha256(self.spec.fingerprint.encode()).hexdigest()
         path = cache_folder() / "tokenizers" / name / "tokenizer.json"
         if not path.is_file():
             write_atomically(path, json.dumps(self._ask("/tokenizer")).encode())
-        return ModelTokenizer(
-            path.parent, lowercase=self.spec.lowercase, special_tokens=self.spec.architecture != "static"
-        )
+        static = self.spec.architecture == "static"
+        return ModelTokenizer(path.parent, lowercase=self.spec.lowercase, special_tokens=not static)
 
     # Asking.
 

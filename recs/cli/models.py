@@ -98,7 +98,7 @@ def export(name: str, output: Path, pooling: str | None) -> None:
 
     On a machine with recs-toolkit[onnx] and without torch, DIR is then the model: recs related SOURCE -m DIR
     """
-    from recs.export import export_model
+    from recs.architectures.onnx_graph import export_model
     from recs.registry import registry_row
 
     spec = export_model(name, output, pooling=pooling)

@@ -91,11 +91,10 @@ class RecordReader:
             return Skipped(where, f"its id is a {type(values['id']).__name__}; expected a string or a number")
         item_id = item_id or _scalar(values["url"]) or default_id
         body, name = self._body(record, folded, used)
-        chosen = self._markup(body, name, markup)
+        by_name = markup or _MARKUP_BY_NAME.get(visible.fold(name))
+        chosen = self.markup if self.markup != "auto" else by_name or detect_markup(body)
         text = plain_text(body, chosen)
-        for unused in sorted(set(record) - used):
-            if visible.fold(unused) not in visible.NAMES:
-                self.ignored[unused] += 1
+        self.ignored.update(name for name in sorted(record.keys() - used) if visible.fold(name) not in visible.NAMES)
         if not text:
             return Skipped(where, "no text" if body.strip() == "" else "no text but markup", item_id)
         published = values["published"]
@@ -134,9 +133,8 @@ class RecordReader:
         """Return the first value under any name of a field that is not missing."""
         for name in self._names(meaning, folded):
             used.add(name)
-            value = record.get(name)
-            if not visible.is_missing(value):
-                return value
+            if not visible.is_missing(record.get(name)):
+                return record[name]
         return None
 
     def _names(self, meaning: str, folded: Mapping[str, str]) -> Iterator[str]:
@@ -157,11 +155,6 @@ class RecordReader:
             if isinstance(value, str) and value.strip():
                 return value, name
         return "", ""
-
-    def _markup(self, body: str, name: str, markup: Markup | None) -> Markup:
-        if self.markup != "auto":
-            return self.markup
-        return markup or _MARKUP_BY_NAME.get(visible.fold(name)) or detect_markup(body)
 
 
 def plain(value: Any) -> Any:
@@ -225,5 +218,4 @@ def _words(value: object) -> tuple[str, ...]:
     listed = value.split(",") if isinstance(value, str) else value
     parts: list[object] = list(listed) if isinstance(listed, list | tuple | set) else [listed]
     names = [part.get("name") or part.get("slug") if isinstance(part, Mapping) else part for part in parts]
-    cleaned = [_scalar(name).strip() for name in names]
-    return tuple(dict.fromkeys(name for name in cleaned if name))
+    return tuple(dict.fromkeys(filter(None, (_scalar(name).strip() for name in names))))

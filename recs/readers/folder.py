@@ -98,12 +98,13 @@ def _record(path: Path, relative: Path, where: str) -> dict[str, object]:
     item_id = "/".join(parts[:-1] if parts[-1] == "index" and len(parts) > 1 else parts)
     record: dict[str, object] = {name: value for name, value in matter.items() if name.casefold() != "id"}
     record |= {"id": item_id, "content": body}
+    said = {name.casefold(): value for name, value in matter.items()}
     dated = _DATED.fullmatch(path.stem)
-    if dated and not any(name.casefold() in ("date", "published_at") and value for name, value in matter.items()):
+    if dated and not (said.get("date") or said.get("published_at")):
         record["date"] = dated[1]
     if "_drafts" in relative.parts:
         record["draft"] = "true"
-    if not any(name.casefold() == "title" for name in matter):
+    if "title" not in said:
         record["title"] = (dated[2] if dated else item_id.rpartition("/")[2]).replace("-", " ").replace("_", " ")
     return record
 
