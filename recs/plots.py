@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recs.clustering import Clustering
     from recs.embeddings import FloatArray
     from recs.evaluate import RelatedEvaluation
+    from recs.holdout import ClassifierEvaluation
 
 BLUE, GREY, PALE = "#1f5fa8", "#8a8f98", "#d5d8dd"
 
@@ -46,6 +47,41 @@ def plot_evaluation(evaluation: RelatedEvaluation, metric: str = "ndcg@10") -> F
     axes.set_xlabel(f"{metric}, mean of {evaluation.sources} items and 95 % interval")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def plot_classifier(evaluation: ClassifierEvaluation) -> Figure:
+    """Draw whether probabilities mean what they say, and what precision costs: the first split dark, the other pale.
+
+    Left, of bins of the best label's probability, the share that was right: on the diagonal where it is honest. Right,
+    the precision of all labels from the surest one on, over the share of the true labels that they are; a dot where
+    the classifier stops to put labels without a person.
+
+    Raises `MissingDependencyError` if matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependencyError("drawing", "matplotlib", "notebooks") from error
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    honest, curve = figure.subplots(1, 2)
+    honest.plot([0, 1], [0, 1], color=PALE, lw=1.5, zorder=1)
+    curve.axhline(evaluation.target_precision, color=PALE, lw=1.5, zorder=1)
+    above = {"xytext": (-2, 3), "textcoords": "offset points", "ha": "right", "color": GREY}
+    curve.annotate("target", (1, evaluation.target_precision), **above)
+    for split, colour in zip(evaluation.splits, (BLUE, GREY), strict=False):
+        sure, right, counts = np.array(split.reliability).T
+        honest.plot(sure, right, color=colour, lw=1.2, label=f"{split.split} (ECE {split.metrics['ece']:.3f})")
+        honest.scatter(sure, right, s=12 + 120 * counts / counts.max(), color=colour, zorder=3)
+        _, precision, coverage = np.array(split.coverage).T
+        curve.plot(coverage, precision, color=colour, lw=2, label=split.split)
+        if split.auto_precision is not None:
+            curve.plot(split.auto_coverage, split.auto_precision, "o", color=colour, ms=9, mec="white", zorder=4)
+    honest.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability of the best label", ylabel="share that is right")
+    curve.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the true labels that is put", ylabel="precision")
+    for axes, where in ((honest, "upper left"), (curve, "lower left")):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, loc=where)
     return figure
 
 

@@ -18,11 +18,13 @@ from recs.cli import _VERBS
 
 PUBLIC = {
     "Cache": "recs.cache",
+    "Classifier": "recs.classifier",
     "Clustering": "recs.clustering",
     "Collection": "recs.items",
     "Embedder": "recs.embedder",
     "Embeddings": "recs.embeddings",
     "Item": "recs.items",
+    "LabelRules": "recs.labels",
     "Link": "recs.items",
     "Match": "recs.items",
     "RecsError": "recs.errors",
@@ -40,6 +42,10 @@ PUBLIC = {
     "write_related": "recs.writers",
     "audit_related": "recs.audit",
     "evaluate_related": "recs.evaluate",
+    "evaluate_classifier": "recs.holdout",
+    "label_issues": "recs.labelling",
+    "select_to_label": "recs.labelling",
+    "train_classifier": "recs.classify",
     "tune_related": "recs.tune",
 }
 

@@ -16,7 +16,10 @@ from recs import __version__
 from recs.cli.terminal import printable, say
 from recs.errors import RecsError
 
-_VERBS = ("audit", "cache", "cluster", "doctor", "embed", "evaluate", "models", "related", "serve", "truss", "tune")
+_VERBS = (
+    *("audit", "cache", "classify", "cluster", "doctor", "embed", "evaluate", "models", "related", "serve", "train"),
+    *("truss", "tune"),
+)
 
 
 class _Verbs(click.Group):

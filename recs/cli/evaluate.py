@@ -10,6 +10,8 @@ import click
 from recs.cli.options import judgments_option, output_options, read_rules, rule_options, source_argument
 from recs.cli.session import collection_options, opened_collection, write_report
 from recs.cli.terminal import estimate
+from recs.cli.train import draw, label_options, opened_labels
+from recs.cli.train import table as classifier_table
 
 if TYPE_CHECKING:
     from recs.evaluate import RelatedEvaluation
@@ -19,12 +21,12 @@ if TYPE_CHECKING:
 @source_argument
 @click.option(
     "--task",
-    type=click.Choice(["related"]),
+    type=click.Choice(["related", "classify"]),
     default="related",
     show_default=True,
-    expose_value=False,
-    help="What is judged.",
+    help="What is judged: lists by links, or a classifier of --label by labels left out.",
 )
+@label_options
 @click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Entries in a shown list.")
 @judgments_option
 @click.option("--since", metavar="DATE", help="Judge only items published on this date or later.")
@@ -32,11 +34,15 @@ if TYPE_CHECKING:
 @rule_options
 @output_options("json", "table")
 @collection_options
-def command(source: str, judgments: Path | None, figure: Path | None, **values: Any) -> None:
+def command(source: str, task: str, judgments: Path | None, figure: Path | None, **values: Any) -> None:
     """Compare rankings of SOURCE by the links that its author wrote, hidden from the rankings.
 
-    Without -o: a table. With -o, or --format json: everything as JSON.
+    With --task classify, judge a classifier of the labels in the field --label, by time and at random. Without -o: a
+    table. With -o, or --format json: everything as JSON.
     """
+    if task == "classify":
+        _classify(source, figure, values)
+        return
     from recs.evaluate import evaluate_related
     from recs.readers import read_records
 
@@ -49,6 +55,16 @@ def command(source: str, judgments: Path | None, figure: Path | None, **values: 
 
         save_figure(plot_evaluation(evaluation), figure)
     write_report(evaluation.to_dict(), table(evaluation), values)
+
+
+def _classify(source: str, figure: Path | None, values: dict[str, Any]) -> None:
+    from recs.holdout import evaluate_classifier
+
+    with opened_labels(source, values) as (collection, embeddings, _, learned):
+        options = {name: values[name] for name in ("target_precision", "min_support")}
+        evaluation = evaluate_classifier(collection, embeddings, **learned, **options)
+    draw(evaluation, figure)
+    write_report(evaluation.to_dict(), classifier_table(evaluation), values)
 
 
 def table(evaluation: RelatedEvaluation) -> str:

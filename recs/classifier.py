@@ -1,0 +1,472 @@
+"""A trained classifier: three answers by thresholds, reasons, a folder that loads without scikit-learn or pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from recs.calibration import Float64Array
+from recs.embeddings import Embeddings, FloatArray, unit_rows
+from recs.errors import EmbeddingError, FingerprintMismatchError, MissingDependencyError, OutputError, SourceError
+from recs.items import Item, Span
+from recs.labels import LabelRules
+from recs.logistic import nearest_centre
+
+if TYPE_CHECKING:
+    from recs.embedder import Embedder
+
+SCHEMA = "recs.classifier/1"
+OUTSIDE = 0.02  # share of the labelled items that the gate would call strangers
+SUGGEST = 0.2  # an editor who is shown one right label in five is still served
+SUGGESTIONS = 3
+_BLOCK = 16384  # rows that are scored at a time: what they need stays in the tens of megabytes
+
+Answer = Literal["auto", "suggest", "abstain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label for one item: its probability, and whether it is certain enough to be put without a person."""
+
+    name: str
+    probability: float
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a label was given.
+
+    Attributes
+    ----------
+    label
+        The label that is explained.
+    nearest
+        Labelled items that have it and are most like this one: id, title, cosine; the nearest first.
+    passage
+        Start and stop of the passage, in the item's text, without which the probability falls most; None where the item
+        is one passage.
+    effect
+        By how much it falls then, -1 to 1.
+    """
+
+    label: str
+    nearest: tuple[tuple[str, str, float], ...]
+    passage: Span | None = None
+    effect: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What is said of one item.
+
+    Attributes
+    ----------
+    answer
+        "auto" if a label may be put without a person, "suggest" if there is something to show to one, else "abstain".
+    labels
+        At most three that are suggested, beside those that are put; the most probable first. None where it abstains.
+    familiarity
+        Share of the labelled items that are less at home among the labels than this one, 0 to 1. Below .02 nothing is
+        said, however probable the best label looks: probabilities only tell the labels from each other.
+    """
+
+    id: str
+    answer: Answer
+    labels: tuple[Label, ...]
+    familiarity: float
+
+    @property
+    def auto(self) -> tuple[str, ...]:
+        """The labels that may be put without a person."""
+        return tuple(label.name for label in self.labels if label.answer == "auto")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decisions:
+    """What is known of n items: probabilities, labels to put and to show, all (n, L), and familiarity (n,)."""
+
+    probabilities: Float64Array
+    auto: Any
+    suggest: Any
+    familiarity: Float64Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classifier:
+    """Logistic regression on embeddings, calibrated; needs numpy and scipy alone to predict.
+
+    Attributes
+    ----------
+    label
+        The field that it was trained on.
+    classes : L names, sorted
+    single
+        Whether an item has exactly one label: softmax; else each label is judged by itself.
+    weights, intercepts : float64 arrays of shapes (L, d) and (L,)
+        Of calibrated scores: `softmax(X @ weights.T + intercepts)`, or the logistic function of the same.
+    thresholds : float64 array of shape (L,)
+        The probability from which a label is put without a person; infinity for never.
+    support : int64 array of shape (L,)
+        How many items each label was learned from.
+    centres : float64 array of shape (L, d)
+        The middle of each label.
+    gate : float64 array of shape (4 + 101,)
+        Means and deviations of the two signs of familiarity, and the percentiles of their sum over labelled items that
+        the judging model had not seen.
+    examples, example_labels : float32 array of shape (m, d) and bool array of shape (m, L)
+        Labelled items that are kept to explain by.
+    example_items
+        Id and title of each of those.
+    rules
+        Which labels are retired, allowed, renamed.
+    model, fingerprint, role, prompt
+        Of the embeddings.
+    parameters, metrics, notes
+        The options; figures of the evaluation; what a person should be told.
+    """
+
+    label: str
+    classes: tuple[str, ...]
+    single: bool
+    weights: Float64Array
+    intercepts: Float64Array
+    thresholds: Float64Array
+    support: Any
+    centres: Float64Array
+    gate: Float64Array
+    examples: FloatArray
+    example_labels: Any
+    example_items: tuple[tuple[str, str], ...]
+    model: str
+    fingerprint: str
+    role: str
+    prompt: str
+    rules: LabelRules = field(default_factory=LabelRules)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in _ARRAYS:
+            getattr(self, name).flags.writeable = False
+
+    def check_comparable(self, embeddings: Embeddings) -> None:
+        """Raise `FingerprintMismatchError` unless the vectors are of the model and prompt that it was trained on."""
+        trained, given = (
+            f"{one.model or 'an unnamed model'} ({one.fingerprint[:24]}, prompt {one.prompt!r})"
+            for one in (self, embeddings)
+        )
+        if (self.fingerprint, self.prompt) != (embeddings.fingerprint, embeddings.prompt):
+            raise FingerprintMismatchError(
+                f"a classifier of vectors of {trained} cannot judge vectors of {given}; embed with the same model."
+            )
+
+    def predict_proba(self, embeddings: Embeddings) -> Float64Array:
+        """Return the probability of each label for each row, shape (n, L); rows sum to 1 for single labels.
+
+        Each row by itself, so the other rows change nothing but the last bits. Cost: n d L products in float64.
+        """
+        self.check_comparable(embeddings)
+        parts = [self._probabilities(X) for X in _blocks(embeddings.vectors)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)))
+
+    def predict(self, embeddings: Embeddings) -> list[Prediction]:
+        """Return what is said of each row: the labels to put, those to show to a person, or nothing.
+
+        Raises
+        ------
+        FingerprintMismatchError
+            If the vectors are of another model or prompt than those that it was trained on.
+        """
+        self.check_comparable(embeddings)
+        found: list[Prediction] = []
+        for X in _blocks(embeddings.vectors):
+            decided = self.decide(X)
+            said = np.where(decided.auto | decided.suggest, decided.probabilities, -1.0)
+            most = SUGGESTIONS + int(decided.auto.sum(axis=1).max(initial=0))
+            ranked = np.argsort(-said, axis=1, kind="stable")[:, :most].tolist()
+            for row, columns in enumerate(ranked):
+                labels = self._labels(said[row], decided.auto[row], columns)
+                answers = [label.answer for label in labels]
+                answer: Answer = "auto" if "auto" in answers else "suggest" if answers else "abstain"
+                familiarity = round(float(decided.familiarity[row]), 4)
+                found.append(Prediction(embeddings.ids[len(found)], answer, labels, familiarity))
+        return found
+
+    def decide(self, X: Float64Array) -> Decisions:
+        """Return what is known of n vectors of this space, shape (n, d), unit rows, all at once."""
+        z = X @ self.weights.T + self.intercepts
+        p = np.asarray(softmax(z, axis=1) if self.single else expit(z))
+        familiarity = gate_percentile(self.gate, z.max(axis=1), nearest_centre(X, self.centres))
+        may = self.speaking & (familiarity >= OUTSIDE)[:, None]
+        auto = may & (p >= self.thresholds)
+        if self.single:  # only the best label may be put, and only if nothing that may not be said is better
+            auto &= np.arange(len(self.classes)) == p.argmax(axis=1)[:, None]
+        return Decisions(p, auto, may & ~auto & (p >= SUGGEST), familiarity)
+
+    def _labels(self, said: Float64Array, auto: Any, columns: Sequence[int]) -> tuple[Label, ...]:
+        """Return the labels of one item: those to put, and of the others the likeliest; a new name stands once."""
+        labels: dict[str, Label] = {}
+        for column in columns:
+            name = self.rules.renamed.get(self.classes[column], self.classes[column])
+            shown = said[column] > 0 and (auto[column] or len(labels) < SUGGESTIONS)
+            if shown and name not in labels:
+                probability = round(float(said[column]), 6)
+                labels[name] = Label(name, probability, "auto" if auto[column] else "suggest")
+        return tuple(labels.values())
+
+    @property
+    def speaking(self) -> Any:
+        """Which labels may be said: allowed, and not retired; bool array of shape (L,)."""
+        return np.array([self.rules.may_say(name) for name in self.classes], dtype=bool)
+
+    def explain(
+        self,
+        predictions: Sequence[Prediction],
+        items: Iterable[Item],
+        embeddings: Embeddings,
+        *,
+        embedder: Embedder | None = None,
+        nearest: int = 3,
+    ) -> list[tuple[Reason, ...]]:
+        """Return a reason for each label of each prediction.
+
+        Parameters
+        ----------
+        predictions, items, embeddings
+            Of the same n items, in the same order.
+        embedder
+            The model of `embeddings`; with it, an item is weighed paragraph by paragraph, else chunk by chunk.
+
+        Notes
+        -----
+        The item is seen as the mean of its passages, weighted by their lengths, and each passage is left out in turn.
+        """
+        self.check_comparable(embeddings)
+        column = {self.rules.renamed.get(name, name): place for place, name in enumerate(self.classes)}
+        reasons = []
+        for row, (prediction, item) in enumerate(zip(predictions, items, strict=True)):
+            if not prediction.id == item.id == embeddings.ids[row]:
+                raise EmbeddingError(f"item {item.id!r} meets the prediction of {prediction.id!r}; keep one order.")
+            passages, vectors = _passages(item, embeddings, row, embedder) if prediction.labels else ([], None)
+            told = []
+            for label in prediction.labels:
+                place = column[label.name]
+                near = self._nearest(embeddings.vectors[row], place, nearest, item.id)
+                span, effect = self._telling(passages, vectors, place) if len(passages) > 1 else (None, 0.0)
+                told.append(Reason(label.name, near, span, round(effect, 6)))
+            reasons.append(tuple(told))
+        return reasons
+
+    def _nearest(self, vector: FloatArray, place: int, k: int, own: str) -> tuple[tuple[str, str, float], ...]:
+        rows = [row for row in np.flatnonzero(self.example_labels[:, place]) if self.example_items[row][0] != own]
+        cosines = self.examples[rows].astype(np.float64) @ unit_rows(vector[None].astype(np.float64))[0]
+        best = sorted(range(len(rows)), key=lambda at: (-cosines[at], self.example_items[rows[at]][0]))[:k]
+        return tuple((*self.example_items[rows[at]], round(float(cosines[at]), 4)) for at in best)
+
+    def _telling(self, passages: Sequence[Span], vectors: Any, place: int) -> tuple[Span, float]:
+        """Return the passage without which the label is least probable, and by how much it is less."""
+        lengths = np.array([stop - start for start, stop in passages], dtype=np.float64)
+        parts = vectors.astype(np.float64) * lengths[:, None]
+        whole = parts.sum(axis=0)
+        p = self._probabilities(unit_rows(np.vstack([whole, whole - parts])))[:, place]
+        drops = p[0] - p[1:]
+        best = int(drops.argmax())
+        return passages[best], float(drops[best])
+
+    def _probabilities(self, X: Float64Array) -> Float64Array:
+        z = X @ self.weights.T + self.intercepts
+        return np.asarray(softmax(z, axis=1) if self.single else expit(z))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a folder: weights.safetensors, classifier.json and a README; no pickle.
+
+        An earlier classifier there is replaced as a whole; a folder that holds anything else is refused.
+
+        Raises
+        ------
+        OutputError, MissingDependencyError
+        """
+        folder = Path(path)
+        others = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+        if set(others) - _FILES or (folder.exists() and not folder.is_dir()):
+            raise OutputError(
+                f"{folder}: holds {others[0] if others else 'a file'}; expected a new folder or one of a classifier."
+            )
+        weights = _safetensors().save({name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS})
+        manifest = {name: getattr(self, name) for name in _MANIFEST} | {
+            "schema": SCHEMA,
+            "rules": asdict(self.rules),
+            "sha256": hashlib.sha256(weights).hexdigest(),
+            "shapes": {name: list(getattr(self, name).shape) for name in _ARRAYS},
+        }
+        document = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
+        earlier = partial.with_suffix(".earlier")
+        try:
+            partial.mkdir(parents=True)
+            for name, data in (
+                (_WEIGHTS, weights),
+                (_JSON, document.encode("utf-8", "replace")),
+                ("README.md", _readme(self).encode("utf-8", "replace")),
+            ):
+                with (partial / name).open("xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            if folder.exists():
+                folder.rename(earlier)
+            partial.rename(folder)
+        except OSError as error:
+            if earlier.exists() and not folder.exists():
+                earlier.rename(folder)
+            raise OutputError(f"{folder}: cannot be written: {error.strerror or error}.") from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+            if folder.exists():
+                shutil.rmtree(earlier, ignore_errors=True)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        SourceError
+            If a file is missing, torn, tampered with, or of another schema or shape than it says.
+        """
+        folder = Path(path)
+        try:
+            manifest = json.loads((folder / _JSON).read_text(encoding="utf-8"))
+            if manifest["schema"] != SCHEMA:
+                raise ValueError(f"schema {manifest['schema']!r}, expected {SCHEMA!r}")
+            data = (folder / _WEIGHTS).read_bytes()
+            if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
+                raise ValueError(f"{_WEIGHTS} is not the file that {_JSON} was written with")
+            arrays = _safetensors().load(data)
+            known = {name: manifest[name] for name in _MANIFEST}
+            known |= {name: tuple(manifest[name]) for name in ("classes", "notes")}
+            known["example_items"] = tuple((str(name), str(title)) for name, title in manifest["example_items"])
+            loaded = cls(
+                **known, **{name: arrays[name].copy() for name in _ARRAYS}, rules=LabelRules.parse(manifest["rules"])
+            )
+            _check(loaded)
+            return loaded
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise SourceError(f"{folder}: not a classifier written by recs ({error}).") from error
+        except Exception as error:
+            if type(error).__name__ != "SafetensorError":  # has no base of its own to catch
+                raise
+            raise SourceError(f"{folder}: {_WEIGHTS} is torn ({error}).") from error
+
+
+_WEIGHTS, _JSON = "weights.safetensors", "classifier.json"
+_FILES = {_WEIGHTS, _JSON, "README.md"}
+_ARRAYS = ("weights", "intercepts", "thresholds", "support", "centres", "gate", "examples", "example_labels")
+_MANIFEST = (
+    *("label", "classes", "single", "example_items", "model", "fingerprint", "role", "prompt"),
+    *("parameters", "metrics", "notes"),
+)
+
+
+def gate_percentile(gate: Float64Array, best: Float64Array, centre: Float64Array) -> Float64Array:
+    """Return where two signs of familiarity stand among those of labelled items, 0 to 1, shape (n,).
+
+    best is the highest score of any label, centre the cosine to the nearest centre, each of shape (n,).
+    """
+    mean_best, mean_centre, best_deviation, centre_deviation = gate[:4]
+    sum_ = (best - mean_best) / best_deviation + (centre - mean_centre) / centre_deviation
+    return np.asarray(np.interp(sum_, gate[4:], np.linspace(0, 1, len(gate) - 4)))
+
+
+def _blocks(vectors: FloatArray) -> Iterator[Float64Array]:
+    for start in range(0, len(vectors), _BLOCK):
+        yield unit_rows(vectors[start : start + _BLOCK].astype(np.float64))
+
+
+def _passages(item: Item, embeddings: Embeddings, row: int, embedder: Embedder | None) -> tuple[list[Span], Any]:
+    """Return the passages of an item with their vectors: paragraphs, or sentences of a single one, or its chunks."""
+    if embedder is None:
+        rows = np.flatnonzero(embeddings.chunk_rows == row)
+        spans = [(int(start), int(stop)) for start, stop in embeddings.chunk_spans[rows]]
+        return spans, embeddings.chunk_vectors[rows]
+    spans = _spans(item.text, r"\n\n+")
+    if len(spans) == 1:
+        spans = _spans(item.text, r"(?<=[.!?…])\s+|(?<=[。！？])")
+    if len(spans) < 2:
+        return [], None
+    embedded = embedder.embed([item.text[start:stop] for start, stop in spans], role=embeddings.role)
+    return spans, embedded.vectors
+
+
+def _spans(text: str, between: str) -> list[Span]:
+    edges = [0, *(edge for match in re.finditer(between, text) for edge in match.span()), len(text)]
+    return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if text[start:stop].strip()]
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise MissingDependencyError("a classifier's folder", "safetensors", "classify") from error
+    return safetensors.numpy
+
+
+def _check(loaded: Classifier) -> None:
+    """Raise `ValueError` unless all arrays are of the shapes that the classes ask for, and finite."""
+    labels, dim = len(loaded.classes), loaded.weights.shape[-1]
+    examples = len(loaded.example_items)
+    expected = {
+        "weights": ((labels, dim), "f"),
+        "intercepts": ((labels,), "f"),
+        "thresholds": ((labels,), "f"),
+        "support": ((labels,), "i"),
+        "centres": ((labels, dim), "f"),
+        "gate": ((105,), "f"),
+        "examples": ((examples, dim), "f"),
+        "example_labels": ((examples, labels), "b"),
+    }
+    if labels < 1 or list(loaded.classes) != sorted(set(map(str, loaded.classes))):
+        raise ValueError("its classes are not sorted names")
+    for name, (shape, kind) in expected.items():
+        array = getattr(loaded, name)
+        if array.shape != shape or array.dtype.kind != kind:
+            raise ValueError(f"{name} has shape {array.shape} of {array.dtype}, expected {shape}")
+        if (kind == "f" and np.isnan(array).any()) or (name != "thresholds" and not np.isfinite(array).all()):
+            raise ValueError(f"{name} holds NaN or infinity")
+
+
+def _readme(classifier: Classifier) -> str:
+    """Return what a person who finds the folder should know."""
+    kind = "exactly one label an item" if classifier.single else "any number of labels an item"
+    lines = [
+        f"# A classifier of `{_inline(classifier.label)}`",
+        "",
+        f"{len(classifier.classes)} labels, {kind}, on vectors of `{_inline(classifier.model)}`.",
+        "Written by `recs train`; `recs classify SOURCE --classifier FOLDER` uses it. No pickle: `weights.safetensors`",
+        "holds arrays, `classifier.json` names, options and figures.",
+        "",
+        "| label | learned from | put without a person from |",
+        "| --- | --- | --- |",
+    ]
+    for name, support, threshold in zip(classifier.classes, classifier.support, classifier.thresholds, strict=True):
+        said = f"p ≥ {threshold:.2f}" if np.isfinite(threshold) else "never: only suggested"
+        lines.append(f"| {_inline(name)} | {int(support)} | {said} |")
+    lines += ["", *(f"- {_inline(note)}" for note in classifier.notes)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _inline(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,162 @@
+"""`recs classify`: labels for items, by a classifier that `recs train` made."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recs.cli.options import find_options_embedder, opened_cache, output_options, read_source, source_argument
+from recs.cli.session import collection_options
+from recs.cli.terminal import embedding_progress, emit, heading, printable, report_reading, say
+
+if TYPE_CHECKING:
+    from recs.classifier import Classifier, Prediction, Reason
+    from recs.items import Item
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("classify")
+@source_argument
+@click.option("--classifier", "folder", type=_PATH, required=True, metavar="DIR", help="What `recs train -o` wrote.")
+@click.option("--explain", is_flag=True, help="Say why: the nearest labelled items, the passage that counts most.")
+@click.option("--labels", "rules_file", type=_PATH, metavar="FILE", help="TOML: allowed, retired, renamed.")
+@output_options("jsonl", "csv", "table")
+@collection_options
+def command(source: str, folder: Path, **values: Any) -> None:
+    """Tag the items of SOURCE: put a label, suggest some, or say nothing.
+
+    JSON lines have `<label>_auto`: copied into the source with the labels themselves, it keeps them out of training.
+    """
+    from recs.classifier import Classifier
+    from recs.embed import embed_items
+    from recs.labels import load_label_rules
+
+    classifier = Classifier.load(folder)
+    if values["rules_file"]:
+        classifier = replace(classifier, rules=load_label_rules(values["rules_file"])[0])
+    collection = read_source(source, values)
+    if not values["quiet"]:
+        report_reading(collection)
+    with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
+        named = {**values, "model": values["model"] or classifier.model}
+        embedder = find_options_embedder(named, cache)
+        options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
+        embeddings = embed_items(collection.public, embedder, role=classifier.role, **options)
+        predictions = classifier.predict(embeddings)
+        reasons = None
+        if values["explain"]:
+            reasons = classifier.explain(predictions, collection.public, embeddings, embedder=embedder)
+    if not values["quiet"]:
+        counts = Counter(prediction.answer for prediction in predictions)
+        say(", ".join(f"{counts[answer]:,} {answer}" for answer in ("auto", "suggest", "abstain")))
+    _write(classifier, collection.public, predictions, reasons, values)
+
+
+def _write(
+    classifier: Classifier,
+    items: Sequence[Item],
+    predictions: Sequence[Prediction],
+    reasons: Sequence[Sequence[Reason]] | None,
+    values: Mapping[str, Any],
+) -> None:
+    import sys
+
+    from recs.files import write_atomically
+
+    output = values["output"]
+    form = values["form"] or ("csv" if output and output.suffix.lower() == ".csv" else None)
+    form = form or ("jsonl" if output or not sys.stdout.isatty() else "table")
+    given = reasons or [()] * len(items)
+    rows = zip(items, predictions, given, strict=True)
+    if form == "table":
+        text = "\n".join(_told(*row) for row in rows) + "\n" * bool(items)
+    elif form == "csv":
+        text = csv_text(row for one in rows for row in _flat(*one, explained=reasons is not None))
+    else:
+        text = json_lines(_record(classifier.label, *row) for row in rows)
+    if output:
+        write_atomically(output, text.encode("utf-8", "replace"))
+        if not values["quiet"]:
+            say(f"wrote {output}")
+    else:
+        emit(text)
+
+
+def _record(label: str, item: Item, prediction: Prediction, reasons: Sequence[Reason]) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "id": item.id,
+        "answer": prediction.answer,
+        f"{label}_auto": list(prediction.auto),
+        "labels": [
+            {"label": one.name, "probability": one.probability, "answer": one.answer} for one in prediction.labels
+        ],
+        "familiarity": prediction.familiarity,
+    }
+    if reasons:
+        record["why"] = [
+            {
+                "label": reason.label,
+                "nearest": [dict(zip(("id", "title", "cosine"), near, strict=True)) for near in reason.nearest],
+                "passage": item.text[slice(*reason.passage)] if reason.passage else None,
+                "effect": reason.effect,
+            }
+            for reason in reasons
+        ]
+    return record
+
+
+def _flat(
+    item: Item, prediction: Prediction, reasons: Sequence[Reason], *, explained: bool
+) -> Iterable[dict[str, Any]]:
+    """Return a row a label; one without a label where nothing is said."""
+
+    why = {reason.label: reason for reason in reasons}
+    for one in prediction.labels or (None,):
+        row = {"id": item.id, "label": plain(one.name) if one else "", "probability": one.probability if one else ""}
+        row |= {"answer": one.answer if one else "abstain", "familiarity": prediction.familiarity}
+        if explained:
+            reason = why[one.name] if one else None
+            row["nearest"] = plain("; ".join(name for name, _, _ in reason.nearest)) if reason else ""
+            row["passage"] = plain(item.text[slice(*reason.passage)]) if reason and reason.passage else ""
+        yield row
+
+
+def _told(item: Item, prediction: Prediction, reasons: Sequence[Reason]) -> str:
+    lines = [f"{prediction.answer:8} {heading(item)}"]
+    why = {reason.label: reason for reason in reasons}
+    for one in prediction.labels:
+        lines.append(f"  {one.probability:6.2f}  {printable(one.name)}{'' if one.answer == 'auto' else '?'}")
+        if one.name in why:
+            reason = why[one.name]
+            lines += [
+                f"          like “{printable(title or name)}” ({cosine:.2f})" for name, title, cosine in reason.nearest
+            ]
+            if reason.passage:
+                passage = " ".join(printable(item.text[slice(*reason.passage)]).split())
+                lines.append(f"          {reason.effect:+.2f} by “{passage[:90]}”")
+    return "\n".join(lines)
+
+
+def json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as JSON lines."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows of one kind as CSV, with a head."""
+    listed = list(rows)
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    if listed:
+        writer.writerow(listed[0])
+        writer.writerows(row.values() for row in listed)
+    return written.getvalue()

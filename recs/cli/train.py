@@ -1,0 +1,214 @@
+"""`recs train`: a classifier of the labels that an editor gave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from recs.cli.options import find_options_embedder, opened_cache, read_source, source_argument
+from recs.cli.session import collection_options
+from recs.cli.terminal import embedding_progress, emit, heading, report_reading, say
+
+if TYPE_CHECKING:
+    from recs.embedder import Embedder
+    from recs.embeddings import Embeddings
+    from recs.holdout import ClassifierEvaluation
+    from recs.items import Collection
+    from recs.labels import LabelRules
+
+_PATH = click.Path(path_type=Path)
+_F = TypeVar("_F", bound=Callable[..., Any])
+_LABELS_SHOWN = 40
+
+
+def label_options(function: _F) -> _F:
+    """What is learned, and how sure an automatic label has to be."""
+    for decorate in (
+        click.option("--no-names", is_flag=True, help="Learn nothing from what labels are called."),
+        click.option(
+            "--labels", "rules_file", type=_PATH, metavar="FILE", help="TOML: allowed, retired, renamed, texts."
+        ),
+        click.option(
+            "--min-support", type=click.IntRange(min=1), default=5, show_default=True, help="Of automatic labels."
+        ),
+        click.option(
+            "--target-precision",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            default=0.9,
+            show_default=True,
+            help="How often an automatic label should be right.",
+        ),
+        click.option("--label", metavar="FIELD", help="The field of the labels: category, tags, or any other."),
+    ):
+        function = decorate(function)
+    return function
+
+
+@click.command("train")
+@source_argument
+@label_options
+@click.option("-o", "--output", type=_PATH, metavar="DIR", help="Keep the classifier; without it, it is only judged.")
+@click.option("--no-evaluate", is_flag=True, help="Do not judge it on items left out.")
+@click.option(
+    "--issues", type=_PATH, metavar="FILE", help="Write labels that are probably wrong or missing: .jsonl, .csv."
+)
+@click.option("--next", "wanted", type=click.IntRange(min=1), metavar="K", help="List K items to label next.")
+@click.option("--figure", type=_PATH, metavar="FILE", help="Draw reliability and coverage: .png or .svg.")
+@click.option("--format", "form", type=click.Choice(["json", "table"]), default="table", help="Of the evaluation.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+@collection_options
+def command(source: str, **values: Any) -> None:
+    """Learn the labels of SOURCE: of every item that has one, to tag the others with `recs classify`.
+
+    Labels that `recs classify` put (`<label>_auto` of an item) are never learned from.
+    """
+    from recs.classify import train_classifier
+    from recs.labelling import label_issues, select_to_label
+
+    with opened_labels(source, values) as (collection, embeddings, _, learned):
+        options = {name: values[name] for name in ("target_precision", "min_support")}
+
+        def note(line: str) -> None:
+            if not values["quiet"]:
+                say(line)
+
+        evaluation = _judged(collection, embeddings, {**learned, **options}, values)
+        if values["output"] or values["no_evaluate"]:
+            classifier = train_classifier(collection, embeddings, **learned, **options)
+            if evaluation is not None:
+                classifier = replace(classifier, metrics={**classifier.metrics, "evaluation": summary(evaluation)})
+            for line in classifier.notes:
+                note(f"note: {line}")
+            if values["output"]:
+                classifier.save(values["output"])
+                note(f"wrote {values['output']}")
+        if evaluation is not None:
+            document = json.dumps(evaluation.to_dict(), indent=1, ensure_ascii=False) + "\n"
+            emit(document if values["form"] == "json" else table(evaluation))
+        if values["issues"]:
+            rows = [asdict(issue) for issue in label_issues(collection, embeddings, **learned)]
+            write_rows(rows, values["issues"])
+            note(f"wrote {values['issues']}: {len(rows):,} labels to look at")
+        if values["wanted"]:
+            items = {item.id: item for item in collection}
+            chosen = select_to_label(collection, embeddings, label=values["label"], k=values["wanted"])
+            emit("".join(f"{one.id}\t{one.guess or '?'}\t{heading(items[one.id])}\n" for one in chosen))
+
+
+def _judged(
+    collection: Collection, embeddings: Embeddings, options: Mapping[str, Any], values: Mapping[str, Any]
+) -> ClassifierEvaluation | None:
+    from recs.errors import OptionError
+    from recs.holdout import evaluate_classifier
+
+    if values["no_evaluate"]:
+        return None
+    try:
+        evaluation = evaluate_classifier(collection, embeddings, **options)
+    except OptionError as error:
+        if not values["output"] or "needed to judge" not in str(error):
+            raise
+        say(f"note: {error}")
+        return None
+    draw(evaluation, values["figure"])
+    return evaluation
+
+
+def draw(evaluation: ClassifierEvaluation, path: Path | None) -> None:
+    """Write the figure of an evaluation, if a file is named."""
+    if path is not None:
+        from recs.plots import plot_classifier, save_figure
+
+        save_figure(plot_classifier(evaluation), path)
+
+
+@contextmanager
+def opened_labels(
+    source: str, values: Mapping[str, Any]
+) -> Iterator[tuple[Collection, Embeddings, Embedder, dict[str, Any]]]:
+    """Yield the items of SOURCE, their vectors, the model, and what `recs.train_classifier` needs to know of labels."""
+    from recs.embed import embed_items
+    from recs.labels import LabelRules, load_label_rules
+
+    if not values["label"]:
+        raise click.UsageError("--label FIELD is needed: category, tags, or the name of any other field of SOURCE.")
+    rules, texts = load_label_rules(values["rules_file"]) if values["rules_file"] else (LabelRules(), {})
+    collection = read_source(source, values)
+    if not values["quiet"]:
+        report_reading(collection)
+    with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
+        embedder = find_options_embedder(values, cache)
+        options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
+        embeddings = embed_items(collection.public, embedder, role="classification", **options)
+        learned: dict[str, Any] = {"label": values["label"], "rules": rules}
+        if names := _texts(collection, values, rules, texts):
+            learned["label_texts"] = embedder.embed(
+                list(names.values()), ids=list(names), role="classification", store=cache
+            )
+        yield collection, embeddings, embedder, learned
+
+
+def _texts(
+    collection: Collection, values: Mapping[str, Any], rules: LabelRules, texts: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what labels mean: the user's words, or else what they are called, where that has a letter in it."""
+    from recs.labels import read_labels
+
+    given = read_labels(collection.public, values["label"], rules).given
+    names = [] if values["no_names"] else sorted({name for labels in given.values() for name in labels})
+    own = {rules.renamed.get(name, name): text for name, text in texts.items() if text.strip()}
+    called = {name: name.replace("-", " ").replace("_", " ") for name in names if any(map(str.isalpha, name))}
+    return {**called, **own}
+
+
+def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write rows as CSV or JSON lines, by the suffix of the file."""
+    from recs.cli.classify import csv_text, json_lines
+    from recs.files import write_atomically
+    from recs.writers import plain
+
+    if path.suffix.lower() == ".csv":
+        rows = [{**row, "label": plain(row["label"]), "better": plain(row["better"])} for row in rows]
+    text = csv_text(rows) if path.suffix.lower() == ".csv" else json_lines(rows)
+    write_atomically(path, text.encode("utf-8", "replace"))
+
+
+def summary(evaluation: ClassifierEvaluation) -> dict[str, Any]:
+    """Return the figures of an evaluation that are kept with a classifier."""
+    names = ("learned", "judged", "metrics", "auto_precision", "auto_coverage", "abstained")
+    return {split.split: {name: getattr(split, name) for name in names} for split in evaluation.splits}
+
+
+def table(evaluation: ClassifierEvaluation) -> str:
+    """Return an evaluation as text for a terminal: the split to go by first."""
+    kind = "one label each" if evaluation.single else "several labels each"
+    lines = [f"{evaluation.items:,} items, {kind}, {evaluation.classes:,} labels in {evaluation.label!r}"]
+    for split in evaluation.splits:
+        lines += ["", f"{split.split}: learned from {split.learned:,}, judged on {split.judged:,}"]
+        rows = {"classifier": split.metrics, **split.baselines}
+        lines.append(f"  {'':12}" + "".join(f"{name.replace('_', ' '):>19}" for name in split.metrics))
+        for name, metrics in rows.items():
+            lines.append(f"  {name:12}" + "".join(f"{value:19.3f}" for value in metrics.values()))
+        put = "none was right often enough" if split.auto_precision is None else f"{split.auto_precision:.3f} right"
+        lines.append(
+            f"  automatic at {evaluation.target_precision:g}: {put}, {split.auto_coverage:.1%} of all true labels; "
+            f"{split.abstained:.1%} of the items get no answer"
+        )
+        if split.unseen:
+            lines.append(f"  {split.unseen:,} true labels were new: no item had them before")
+    first = evaluation.splits[0]
+    judged = sorted((one for one in first.labels if one.support), key=lambda one: (-one.support, one.label))
+    width = max([5, *(len(one.label) for one in judged[:_LABELS_SHOWN])])
+    lines += ["", f"  {'label':{width}}  items  precision  recall     f1  auto  right    ({first.split})"]
+    for one in judged[:_LABELS_SHOWN]:
+        figures = f"{one.support:6}{one.precision:11.2f}{one.recall:8.2f}{one.f1:7.2f}{one.auto:6}{one.auto_right:7}"
+        lines.append(f"  {one.label:{width}}{figures}")
+    if len(judged) > _LABELS_SHOWN:
+        lines.append(f"  … and {len(judged) - _LABELS_SHOWN:,} labels more")
+    return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)]) + "\n"

@@ -1,0 +1,210 @@
+"""Work for the editor: labels that are probably wrong or missing, and what to label next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from recs.calibration import Float64Array, uncalibrated
+from recs.classifier import SUGGEST
+from recs.classify import calibrate, read_lesson
+from recs.embeddings import Embeddings, FloatArray, unit_rows
+from recs.errors import OptionError
+from recs.items import Collection, Item
+from recs.labels import LabelRules, read_labels
+from recs.logistic import fit_linear, search
+from recs.neighbors import top_k
+
+CROWD = 20  # neighbours by which it is judged how typical an item is
+QUICK_C = 10.0  # of the model that says what it is unsure of: made anew after every few labels
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class LabelIssue:
+    """A label that is probably wrong, or missing.
+
+    Attributes
+    ----------
+    kind
+        "wrong": a person gave `label`, and models that had not seen the item would not. "missing": nobody gave it, and
+        they would.
+    probability
+        Of `label`, from those models.
+    better
+        For a wrong single label, the one that is likeliest instead; else empty.
+    score
+        By how much it is unexpected, in nats: log odds of what the models say against what the item says. The list is
+        sorted by it.
+    older
+        Whether the item is older than every item with the label: the label may simply not have existed.
+    """
+
+    id: str
+    label: str
+    kind: Literal["wrong", "missing"]
+    probability: float
+    score: float
+    better: str = ""
+    older: bool = False
+
+
+def label_issues(
+    items: Iterable[Item],
+    embeddings: Embeddings,
+    *,
+    label: str,
+    label_texts: Embeddings | None = None,
+    rules: LabelRules | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> list[LabelIssue]:
+    """Return the labels of the labelled public items that are probably wrong or missing, the most unexpected first.
+
+    Every item is judged by models that had not seen it. For single labels, those items whose label is not the likeliest
+    one; for several labels, given ones that are less likely than a fifth and others that are likelier than not.
+
+    Parameters
+    ----------
+    options
+        C, class_weight and progress, as for `recs.train_classifier`.
+
+    Raises
+    ------
+    OptionError
+        If no item has a label, or all have the same.
+
+    References
+    ----------
+    Northcutt, Jiang and Chuang, Confident learning, doi:10.1613/jair.1.12125, for judging labels out of fold.
+    """
+    lesson = read_lesson(items, embeddings, label=label, label_texts=label_texts, rules=rules)
+    examples = lesson.examples
+    held = search(examples, seed=seed, **options)
+    scaled = calibrate(held, examples, None) if len(lesson.items) > 1 else uncalibrated(len(lesson.classes))
+    logits = scaled.apply(held.scores, held.likeness)
+    oldest = _first_dates(lesson.dated, examples.Y)
+    issues = []
+    if examples.single:
+        p = np.maximum(np.asarray(softmax(logits, axis=1)), _TINY)
+        for row, given in enumerate(examples.y.tolist()):
+            best = int(p[row].argmax())
+            if best != given:
+                issue = LabelIssue(
+                    id=lesson.items[row].id,
+                    label=lesson.classes[given],
+                    kind="wrong",
+                    probability=round(float(p[row, given]), 6),
+                    better=lesson.classes[best],
+                    score=round(float(np.log(p[row, best] / p[row, given])), 4),
+                )
+                issues.append(issue)
+    else:
+        p = np.clip(np.asarray(expit(logits)), _TINY, 1 - _TINY)
+        wrong = examples.Y & examples.known & (p < SUGGEST)
+        missing = ~examples.Y & examples.known & (p > 0.5)
+        for row, place in np.argwhere(wrong | missing).tolist():
+            odds = float(np.log(p[row, place] / (1 - p[row, place])))
+            issue = LabelIssue(
+                id=lesson.items[row].id,
+                label=lesson.classes[place],
+                kind="wrong" if wrong[row, place] else "missing",
+                probability=round(float(p[row, place]), 6),
+                score=round(abs(odds), 4),
+                older=lesson.dated is not None and bool(missing[row, place] and lesson.dated[row] < oldest[place]),
+            )
+            issues.append(issue)
+    return sorted(issues, key=lambda issue: (-issue.score, issue.id, issue.label))
+
+
+def _first_dates(dated: Float64Array | None, Y: Any) -> Float64Array:
+    """Return the date of the oldest item of each label; infinity where none has a date."""
+    if dated is None:
+        return np.full(Y.shape[1], np.inf)
+    dates = np.where(np.isfinite(dated), dated, np.inf)
+    return np.asarray(np.where(Y, dates[:, None], np.inf).min(axis=0, initial=np.inf))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An item to label next: how unsure its best label is, 0 to 1, and what that label would be, if any is known."""
+
+    id: str
+    doubt: float
+    guess: str | None
+
+
+def select_to_label(items: Iterable[Item], embeddings: Embeddings, *, label: str, k: int = 20) -> list[Wanted]:
+    """Return the unlabelled public items that teach most when they are labelled next, the first one first.
+
+    Each is one that a model of the labels so far is unsure of, that stands for many others, and that is unlike what is
+    labelled already and what was chosen before it. Without labels, the last two alone.
+
+    Parameters
+    ----------
+    k
+        How many, 1 or more; fewer where fewer are unlabelled.
+
+    Raises
+    ------
+    OptionError
+    EmbeddingError
+
+    Notes
+    -----
+    Cost: n² d products for the neighbours, k n d for the choice.
+
+    References
+    ----------
+    Hacohen, Dekel and Weinshall, Active learning on a budget, arXiv:2202.02794, for typical items first.
+    """
+    if k < 1:
+        raise OptionError(f"k is {k!r}, expected 1 or more.")
+    public = Collection(tuple(items)).public
+    X = unit_rows(embeddings.take([item.id for item in public]).vectors).astype(np.float32)
+    try:
+        given = set(read_labels(public, label).given)
+    except OptionError:  # nothing is labelled yet: the case this is for
+        given = set()
+    labelled = np.array([item.id in given for item in public], dtype=bool)
+    doubts, guesses = np.ones(len(public)), [None] * len(public)
+    if labelled.any():
+        doubts, guesses = _doubts(public, embeddings, label, X)
+    nearness = np.full(len(public), -1.0)
+    for row in np.flatnonzero(labelled):
+        nearness = np.maximum(nearness, X @ X[row])
+    worth = np.where(labelled, 0.0, doubts * _typicality(X) ** 2)
+    chosen: list[int] = []
+    for _ in range(min(k, int((~labelled).sum()))):
+        gain = worth * np.maximum(1 - np.maximum(nearness, 0), 1e-9)
+        gain[[*chosen, *np.flatnonzero(labelled)]] = -1
+        best = int(gain.argmax())
+        chosen.append(best)
+        nearness = np.maximum(nearness, X @ X[best])
+    return [Wanted(public[row].id, round(float(doubts[row]), 4), guesses[row]) for row in chosen]
+
+
+def _doubts(public: Any, embeddings: Embeddings, label: str, X: FloatArray) -> tuple[Float64Array, list[Any]]:
+    """Return how unsure each item's best label is, and that label: 1 less the lead of the best over the second."""
+    try:
+        lesson = read_lesson(public, embeddings, label=label)
+    except OptionError:  # one label so far: nothing to be unsure between
+        return np.ones(len(public)), [None] * len(public)
+    scores = fit_linear(lesson.examples, QUICK_C).scores(X)
+    guesses = [lesson.classes[best] for best in scores.argmax(axis=1)]
+    if lesson.examples.single:
+        ranked = np.sort(softmax(scores, axis=1), axis=1)
+        return np.asarray(1 - (ranked[:, -1] - ranked[:, -2])), guesses
+    return np.asarray(1 - np.abs(2 * expit(scores) - 1).min(axis=1)), guesses
+
+
+def _typicality(X: FloatArray) -> Float64Array:
+    """Return the mean cosine of each row to its nearest other rows, 0 at least, shape (n,)."""
+    k = min(CROWD, len(X) - 1)
+    if k < 1:
+        return np.ones(len(X))
+    return np.asarray(np.maximum(top_k(X, k).scores.mean(axis=1), 1e-3))
