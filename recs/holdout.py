@@ -266,10 +266,10 @@ def _label_scores(lesson: Lesson, p: Float64Array, Y: BoolArray, auto: BoolArray
 
 
 def _reliability(sure: Float64Array, hit: BoolArray) -> Iterator[tuple[float, float, int]]:
-    place = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
-    for one in np.unique(place):
-        rows = place == one
-        yield float(sure[rows].mean()), float(hit[rows].mean()), int(rows.sum())
+    """Return bins of as many items each: fewer bins of few items, whose shares would say nothing."""
+    order = np.argsort(sure, kind="stable")
+    for rows in np.array_split(order, min(BINS, max(len(order) // BINS, 1))):
+        yield float(sure[rows].mean()), float(hit[rows].mean()), len(rows)
 
 
 def _coverage(p: Float64Array, Y: BoolArray, known: BoolArray, single: bool) -> Iterator[tuple[float, float, float]]:

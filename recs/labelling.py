@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,16 +13,15 @@ from scipy.special import expit, softmax
 from recs.calibration import Float64Array, uncalibrated
 from recs.classifier import SUGGEST
 from recs.classify import calibrate, read_lesson
-from recs.embeddings import Embeddings, FloatArray, unit_rows
+from recs.embeddings import Embeddings, FloatArray, IntArray, unit_rows
 from recs.errors import OptionError
 from recs.items import Collection, Item
 from recs.labels import LabelRules, read_labels
 from recs.logistic import fit_linear, search
-from recs.neighbors import top_k
 
-CROWD = 20  # neighbours by which it is judged how typical an item is
 QUICK_C = 10.0  # of the model that says what it is unsure of: made anew after every few labels
 _TINY = 1e-12
+_BLOCK = 512  # items whose gains are computed at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +141,8 @@ class Wanted:
 def select_to_label(items: Iterable[Item], embeddings: Embeddings, *, label: str, k: int = 20) -> list[Wanted]:
     """Return the unlabelled public items that teach most when they are labelled next, the first one first.
 
-    Each is one that a model of the labels so far is unsure of, that stands for many others, and that is unlike what is
-    labelled already and what was chosen before it. Without labels, the last two alone.
+    Each is like many items of which a model of the labels so far is unsure, and to which nothing that is labelled, or
+    was chosen before it, is as like: the greedy maximum of a facility location. Without labels all count alike.
 
     Parameters
     ----------
@@ -156,11 +156,11 @@ def select_to_label(items: Iterable[Item], embeddings: Embeddings, *, label: str
 
     Notes
     -----
-    Cost: n² d products for the neighbours, k n d for the choice.
+    Cost: n² d products once, then about n d for each that is chosen; memory O(n d).
 
     References
     ----------
-    Hacohen, Dekel and Weinshall, Active learning on a budget, arXiv:2202.02794, for typical items first.
+    Wei, Iyer and Bilmes, Submodularity in data subset selection and active learning, ICML 2015.
     """
     if k < 1:
         raise OptionError(f"k is {k!r}, expected 1 or more.")
@@ -171,21 +171,33 @@ def select_to_label(items: Iterable[Item], embeddings: Embeddings, *, label: str
     except OptionError:  # nothing is labelled yet: the case this is for
         given = set()
     labelled = np.array([item.id in given for item in public], dtype=bool)
-    doubts, guesses = np.ones(len(public)), [None] * len(public)
-    if labelled.any():
-        doubts, guesses = _doubts(public, embeddings, label, X)
-    nearness = np.full(len(public), -1.0)
+    doubts, guesses = _doubts(public, embeddings, label, X) if given else (np.ones(len(public)), [None] * len(public))
+    served = np.zeros(len(public), np.float32)  # how like the most alike labelled item is
     for row in np.flatnonzero(labelled):
-        nearness = np.maximum(nearness, X @ X[row])
-    worth = np.where(labelled, 0.0, doubts * _typicality(X) ** 2)
-    chosen: list[int] = []
-    for _ in range(min(k, int((~labelled).sum()))):
-        gain = worth * np.maximum(1 - np.maximum(nearness, 0), 1e-9)
-        gain[[*chosen, *np.flatnonzero(labelled)]] = -1
-        best = int(gain.argmax())
-        chosen.append(best)
-        nearness = np.maximum(nearness, X @ X[best])
+        served = np.maximum(served, X @ X[row])
+    chosen = _most_useful(X, doubts.astype(np.float32), served, np.flatnonzero(~labelled), k)
     return [Wanted(public[row].id, round(float(doubts[row]), 4), guesses[row]) for row in chosen]
+
+
+def _most_useful(X: FloatArray, worth: FloatArray, served: FloatArray, rows: IntArray, k: int) -> list[int]:
+    """Return up to k of `rows` that serve all items best: each time the one that adds most, by lazy evaluation."""
+
+    def gain(some: IntArray) -> Float64Array:
+        return np.asarray(np.maximum(X[some] @ X.T - served, 0).astype(np.float64) @ worth)
+
+    gains = [gain(rows[start : start + _BLOCK]) for start in range(0, len(rows), _BLOCK)]
+    queue = [(-value, row) for value, row in zip(np.concatenate([*gains, []]).tolist(), rows.tolist(), strict=True)]
+    heapq.heapify(queue)  # what an item adds only falls as others are chosen, so the best of old values is a bound
+    chosen: list[int] = []
+    while queue and len(chosen) < k:
+        _, row = heapq.heappop(queue)
+        again = (-float(gain(np.array([row]))[0]), row)
+        if queue and again > queue[0]:
+            heapq.heappush(queue, again)
+            continue
+        chosen.append(row)
+        served = np.maximum(served, X @ X[row])
+    return chosen
 
 
 def _doubts(public: Any, embeddings: Embeddings, label: str, X: FloatArray) -> tuple[Float64Array, list[Any]]:
@@ -200,11 +212,3 @@ def _doubts(public: Any, embeddings: Embeddings, label: str, X: FloatArray) -> t
         ranked = np.sort(softmax(scores, axis=1), axis=1)
         return np.asarray(1 - (ranked[:, -1] - ranked[:, -2])), guesses
     return np.asarray(1 - np.abs(2 * expit(scores) - 1).min(axis=1)), guesses
-
-
-def _typicality(X: FloatArray) -> Float64Array:
-    """Return the mean cosine of each row to its nearest other rows, 0 at least, shape (n,)."""
-    k = min(CROWD, len(X) - 1)
-    if k < 1:
-        return np.ones(len(X))
-    return np.asarray(np.maximum(top_k(X, k).scores.mean(axis=1), 1e-3))

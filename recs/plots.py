@@ -70,16 +70,16 @@ def plot_classifier(evaluation: ClassifierEvaluation) -> Figure:
     above = {"xytext": (-2, 3), "textcoords": "offset points", "ha": "right", "color": GREY}
     curve.annotate("target", (1, evaluation.target_precision), **above)
     for split, colour in zip(evaluation.splits, (BLUE, GREY), strict=False):
-        sure, right, counts = np.array(split.reliability).T
+        sure, right, _ = np.array(split.reliability).T
         honest.plot(sure, right, color=colour, lw=1.2, label=f"{split.split} (ECE {split.metrics['ece']:.3f})")
-        honest.scatter(sure, right, s=12 + 120 * counts / counts.max(), color=colour, zorder=3)
+        honest.plot(sure, right, "o", color=colour, ms=6, mec="white", zorder=3)
         _, precision, coverage = np.array(split.coverage).T
         curve.plot(coverage, precision, color=colour, lw=2, label=split.split)
         if split.auto_precision is not None:
             curve.plot(split.auto_coverage, split.auto_precision, "o", color=colour, ms=9, mec="white", zorder=4)
     honest.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability of the best label", ylabel="share that is right")
     curve.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the true labels that is put", ylabel="precision")
-    for axes, where in ((honest, "upper left"), (curve, "lower left")):
+    for axes, where in ((honest, "lower right"), (curve, "lower left")):
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, loc=where)
     return figure

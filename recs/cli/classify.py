@@ -118,6 +118,7 @@ def _flat(
     item: Item, prediction: Prediction, reasons: Sequence[Reason], *, explained: bool
 ) -> Iterable[dict[str, Any]]:
     """Return a row a label; one without a label where nothing is said."""
+    from recs.writers import plain
 
     why = {reason.label: reason for reason in reasons}
     for one in prediction.labels or (None,):
