@@ -174,6 +174,16 @@ def cluster_means(vectors: FloatArray, labels: IntArray) -> Float64Array:
     return means
 
 
+def without_itself(vectors: FloatArray, labels: IntArray, best: IntArray, cosines: Float64Array) -> Float64Array:
+    """Return cosines as they would be if no row had a part in the centroid of its label: as those of new rows are."""
+    counts = np.bincount(labels[labels >= 0])
+    total = np.append(np.linalg.norm(cluster_means(vectors, labels), axis=1) * counts, 0.0)[labels]
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    rest = np.sqrt(np.maximum(total**2 - 2 * cosines * total * lengths + lengths**2, 1e-12))
+    own = (labels == best) & (np.append(counts, 0)[labels] > 1)
+    return np.where(own, np.round((cosines * total - lengths) / rest, 9), cosines)
+
+
 def core_thresholds(labels: IntArray, cosines: Float64Array, core: BoolArray, topics: int) -> Float64Array:
     """Return for each topic a cosine that nearly all rows of its core reach; of all its rows, where none is core."""
     thresholds = np.full(topics, np.inf)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from recs.density import Discriminant, cluster_means, core_thresholds, density_cores, scatter_matrix
+from recs.density import Discriminant, cluster_means, core_thresholds, density_cores, scatter_matrix, without_itself
 from recs.embeddings import FloatArray, IntArray, Similarity, unit_rows
 from recs.graph import Float64Array, grow, merge_clusters, move_rows, neighbor_graph, renumber
 from recs.neighbors import BoolArray
@@ -205,7 +205,8 @@ class Fitted:
         while True:
             rule = Discriminant.fit(space.vectors, cut.labels, space.scatter)
             best, cosines = rule.scores(space.vectors)
-            found = cls.of(space, cut, rule.with_thresholds(best, cosines, space.core >= 0), best, cosines)
+            fair = without_itself(space.vectors, cut.labels, best, cosines)
+            found = cls.of(space, cut, rule.with_thresholds(best, fair, space.core >= 0), best, cosines)
             filled = found.filled
             if filled.all():
                 return found

@@ -14,6 +14,7 @@ from standins import make_embedder, make_records
 import recs
 from recs.cluster import cluster_items
 from recs.clustering import topics_over_time
+from recs.density import without_itself
 from recs.embeddings import Embeddings
 from recs.errors import FingerprintMismatchError, MissingDependencyError, OptionError, SourceError
 from recs.graph import components, grow, merge_clusters, move_rows, neighbor_graph, spectral_coordinates
@@ -257,6 +258,33 @@ def test_cluster_items_parts_without_an_edge_between_are_told_apart():
 
 
 # --- after the first run ---
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_without_itself_is_the_cosine_with_the_centroid_of_the_others(scale):
+    _, embeddings, truth = blobs([1, 2, 3, 9])
+    X = (scale * embeddings.vectors).astype(np.float32)
+    labels = np.where(np.arange(15) % 7 == 5, -1, truth)
+    best = np.where(np.arange(15) % 4 == 3, (truth + 1) % 4, truth)
+    cosines = np.linspace(0.2, 0.9, 15)
+    for row in range(15):
+        mean = X[labels == truth[row]].mean(axis=0, dtype=np.float64)
+        cosines[row] = X[row] @ mean / np.linalg.norm(X[row]) / np.linalg.norm(mean)
+    expected = cosines.copy()
+    for row in np.flatnonzero((labels == best) & (labels > 0)):
+        others = np.setdiff1d(np.flatnonzero(labels == labels[row]), [row])
+        mean = X[others].mean(axis=0, dtype=np.float64)
+        expected[row] = X[row] @ mean / np.linalg.norm(X[row]) / np.linalg.norm(mean)
+    assert not np.allclose(expected, cosines, atol=0.01)
+    np.testing.assert_allclose(without_itself(X, labels, best, cosines), expected, atol=1e-5)
+
+
+def test_cluster_items_covers_new_items_nearly_as_well_as_its_own():
+    items, embeddings, _ = blobs([16] * 8, spread=1.5)
+    some = [item for row, item in enumerate(items) if row % 4]
+    found = cluster_items(some, embeddings)
+    new = found.predict(embeddings.take([item.id for row, item in enumerate(items) if row % 4 == 0]))
+    assert (new >= 0).mean() >= found.metrics["coverage"] - 0.2
 
 
 def test_predict_agrees_with_assigned_in_any_company():
