@@ -1,7 +1,5 @@
 """What an editor would like to know of a site's links and lists: orphans, hubs, duplicates, and links worth adding."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -4,8 +4,6 @@ While one round is computed the next gathers, so thirty callers with a line each
 a caller gets differs from a call of its own by no more than another batch composition makes it (`Embedder`).
 """
 
-from __future__ import annotations
-
 import heapq
 import math
 import threading

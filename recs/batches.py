@@ -1,7 +1,5 @@
 """Batches of texts by token budget, composed in a canonical order."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

@@ -1,7 +1,5 @@
 """Lines that stand in most texts of a collection, or of one series or feed in it, found and taken out."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

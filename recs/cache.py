@@ -5,8 +5,6 @@ under the digest of title, text and model. The file can be committed to a reposi
 it needs neither torch nor the model's files.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os

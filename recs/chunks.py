@@ -5,8 +5,6 @@ Dynamic programming over a thinned set of boundaries finds the pieces of the low
 worse the boundary at its end and the less it fills the budget, and even pieces cost less than uneven ones.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence

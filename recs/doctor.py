@@ -1,7 +1,5 @@
 """What runs here and whether it does so rightly: the environment, a model's files, vectors that must equal others."""
 
-from __future__ import annotations
-
 import base64
 import os
 import platform

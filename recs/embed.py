@@ -1,7 +1,5 @@
 """Items to vectors: the embedder, the cache and the ids joined."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Files written whole or not at all, their digests, and the folder where recs keeps what it can compute again."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

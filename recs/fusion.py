@@ -8,8 +8,6 @@ gains nothing by it, and an item that resembles nothing still has its nearest. N
 This module knows rows, not items: the caller sorts them by id, and ties go to the lower row.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the processor can do, asked without importing torch, since a run from the cache must not pay for that import."""
 
-from __future__ import annotations
-
 import importlib.util
 import platform
 from collections.abc import Collection

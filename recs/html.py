@@ -1,7 +1,5 @@
 """HTML to plain text: one walk over the parsed tree, in time linear in the source whatever its shape."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from typing import Any

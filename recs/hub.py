@@ -1,7 +1,5 @@
 """Fetching the files of a model from its hub, never code; safetensors of weights that are published without."""
 
-from __future__ import annotations
-
 import importlib.util
 import logging
 import os

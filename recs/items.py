@@ -1,7 +1,5 @@
 """The nouns of a collection: items, the links between them, what was left out, and what was matched."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Lists that stay as an earlier run made them, until an item is edited, a score drifts or something better comes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

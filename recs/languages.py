@@ -1,7 +1,5 @@
 """The language of a text, by its declared code or by py3langid where it is sure."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import re

@@ -5,8 +5,6 @@ to their first letters where forms of one word should meet, which works in every
 the business of `recs.neighbors` and `recs.fusion`.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 import unicodedata

@@ -4,8 +4,6 @@ The author's own links say which items belong together. To judge a ranking by th
 have to be out of sight first: `hide_links` takes them out of the bodies and makes the texts anew.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections import Counter

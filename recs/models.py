@@ -6,8 +6,6 @@ Nothing here imports torch. A model is a folder as sentence-transformers writes 
 have it, can stand for the weights.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Texts to pieces that fit a model's context window, titles and prompts before them; boundaries as records to keep."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The models that recs knows by name (`models.toml`), and where the files of any model are on this machine."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import tomllib

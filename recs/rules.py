@@ -4,8 +4,6 @@ A ranking says what is alike; the rules say what to show. Filters (`Rules.mask`)
 the rest (`arrange`) works on the ranking's candidates. Rows are items sorted by id.
 """
 
-from __future__ import annotations
-
 import heapq
 import math
 import tomllib

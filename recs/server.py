@@ -1,7 +1,5 @@
 """Vectors and related lists over HTTP: OpenAI's contract for embeddings, a Truss's for predictions."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import json

@@ -1,7 +1,5 @@
 """The signals that `recs.fusion` fuses: likeness of vectors, of passages, of terms, and titles that a text mentions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

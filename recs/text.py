@@ -5,8 +5,6 @@ sections by two; a section begins with its heading, on a line of its own. List i
 forced line breaks are lines of one block. There are no control characters, and nothing stands before or after it.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

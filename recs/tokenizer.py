@@ -1,7 +1,5 @@
 """A model's own tokenizer, read from its tokenizer.json without torch or transformers."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

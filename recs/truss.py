@@ -1,7 +1,5 @@
 """A Truss: the folder that a model server is built of. Its model.py (`truss_model.py` here) answers as `recs embed`."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import io

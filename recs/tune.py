@@ -4,8 +4,6 @@ The gain is told by nested cross-validation over sources, repeated: every source
 of its links, with a regularisation that was chosen without it too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

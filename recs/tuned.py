@@ -4,8 +4,6 @@ The file is small and readable: weights by the name of a feature. It re-orders t
 never adds one.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Why two items are related: what each signal says, the words that both use, the passages that match best."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

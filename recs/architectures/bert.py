@@ -4,8 +4,6 @@ Lighter to import than the libraries, faster on a processor, and right for what 
 whose config.json says "bert", and models whose vector is the pooler's.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What the config.json of the BERT family says: sizes, the weights that follow from them, what distance does."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ own, and can apply GELU or add the residual before the product leaves the regist
 to torch, so they are used only after giving the right result once.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Barrier

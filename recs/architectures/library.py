@@ -1,7 +1,5 @@
 """Any model that sentence-transformers can run, with its weights compared to the files."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Models without torch: onnxruntime runs a graph made from the weights (BERT family), or an ONNX file of the model."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ A file of ONNX is protocol buffers, and a writer needs three of their kinds of f
 alone; onnxruntime fuses them when it loads the graph.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import struct

@@ -1,7 +1,5 @@
 """Token ids of several texts laid out as rows of one width, for a model that runs each row at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

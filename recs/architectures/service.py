@@ -4,8 +4,6 @@ A service is named `URL#MODEL`, or `URL` where it has one model; MODEL may end i
 http://127.0.0.1:8000/v1 and https://api.openai.com/v1#text-embedding-3-small?max_tokens=8191
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import ipaddress

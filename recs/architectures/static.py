@@ -1,7 +1,5 @@
 """Static models: the vector of a text is the mean of its tokens' rows in one table. No torch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

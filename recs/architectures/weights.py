@@ -4,8 +4,6 @@ Libraries initialise what they cannot place and log a line; the vectors then loo
 nor the safetensors package is needed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

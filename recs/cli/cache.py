@@ -1,7 +1,5 @@
 """`recs cache`: what the vector cache holds, and making it smaller."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -1,7 +1,5 @@
 """`recs doctor`: what runs here, and whether a model computes what it should."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

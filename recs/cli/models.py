@@ -1,7 +1,5 @@
 """`recs models`: the models that recs knows by name, and what is known of each."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -84,9 +82,7 @@ def convert(folder: Path) -> None:
 
 @command.command("export")
 @click.argument("name")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where to write it."
-)
+@click.option("-o", "--output", type=Path, required=True, metavar="DIR", help="Where to write it.")
 @choice(
     "--pooling",
     "mean cls max pooler",

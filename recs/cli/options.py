@@ -34,6 +34,11 @@ def choice(flag: str, choices: str, help: str | None = None, *, default: bool = 
     return click.option(*flag.split(), type=click.Choice(words), default=first, show_default=default, help=help)
 
 
+def file_option(flags: str, help: str, *, metavar: str = "FILE") -> Callable[[_F], _F]:
+    """Return an option ("--rules rules_file") that takes a path."""
+    return click.option(*flags.split(), type=_PATH, metavar=metavar, help=help)
+
+
 def _together(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
     return lambda function: reduce(lambda done, decorate: decorate(done), reversed(decorators), function)
 
@@ -81,13 +86,7 @@ model_options = _together(
 
 # Where vectors are kept.
 cache_options = _together(
-    click.option(
-        "--cache",
-        "cache_folder",
-        type=_PATH,
-        metavar="DIR",
-        help="Keep vectors in DIR instead of the user's cache folder.",
-    ),
+    file_option("--cache cache_folder", "Keep vectors in DIR instead of the user's cache folder.", metavar="DIR"),
     click.option("--no-cache", is_flag=True, help="Keep no vectors and use none that were kept."),
 )
 
@@ -97,7 +96,7 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, no
 def output_options(*formats: str) -> Callable[[_F], _F]:
     """Where the result goes and what it looks like."""
     return _together(
-        click.option("-o", "--output", type=_PATH, metavar="FILE", help="Write the whole result to FILE."),
+        file_option("-o --output", "Write the whole result to FILE."),
         choice("--format form", " ".join(formats), "Of the result; by the suffix of FILE if left out.", default=False),
         quiet_option,
     )
@@ -105,12 +104,9 @@ def output_options(*formats: str) -> Callable[[_F], _F]:
 
 # What is shown of a ranking. An option given here goes before the file of rules.
 rule_options = _together(
-    click.option(
-        "--rules",
-        "rules_file",
-        type=_PATH,
-        metavar="FILE",
-        help="Pins, exclusions and the options below, as TOML; recs.toml of this folder if it is there.",
+    file_option(
+        "--rules rules_file",
+        "Pins, exclusions and the options below, as TOML; recs.toml of this folder if it is there.",
     ),
     click.option("--min-score", type=float, metavar="SCORE", help="Show nothing that scores less.  [default: none]"),
     click.option(
@@ -129,11 +125,8 @@ rule_options = _together(
     ),
 )
 
-judgments_option = click.option(
-    "--judgments",
-    type=_PATH,
-    metavar="FILE",
-    help="Links from a file instead: src, dst and, where the text holds its words, anchor.",
+judgments_option = file_option(
+    "--judgments", "Links from a file instead: src, dst and, where the text holds its words, anchor."
 )
 
 

@@ -1,7 +1,5 @@
 """`recs related`: the related list of every item."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Any
 
 import click
 
-from recs.cli.options import output_options, read_rules, rule_options, source_argument
+from recs.cli.options import file_option, output_options, read_rules, rule_options, source_argument
 from recs.cli.session import collection_options, opened_collection
 from recs.cli.terminal import emit, report_reading, report_related, sample_table, say
 
@@ -26,14 +24,9 @@ _SAMPLES = 5
     show_default=True,
     help="Rank by some of terms, mentions, dense, passages (with commas); auto: by all that are at hand.",
 )
-@click.option("--tuned", type=click.Path(path_type=Path), metavar="FILE", help="Re-order by what recs tune learned.")
+@file_option("--tuned", "Re-order by what recs tune learned.")
 @click.option("--why", is_flag=True, help="Say of each match what makes the two related.")
-@click.option(
-    "--previous",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="An earlier result: keep its lists where nothing better has come.",
-)
+@file_option("--previous", "An earlier result: keep its lists where nothing better has come.")
 @rule_options
 @output_options("json", "jsonl", "csv", "hugo", "table")
 @collection_options

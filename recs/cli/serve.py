@@ -1,7 +1,5 @@
 """`recs serve`: vectors and related lists over HTTP."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

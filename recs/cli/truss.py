@@ -1,7 +1,5 @@
 """`recs truss`: a model as a Truss."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,20 +1,18 @@
 """`recs tune`: learn from a site's own links how to re-order its related lists."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
 import click
 
-from recs.cli.options import judgments_option, quiet_option, source_argument
+from recs.cli.options import file_option, judgments_option, quiet_option, source_argument
 from recs.cli.session import collection_options, opened_collection
 from recs.cli.terminal import estimate, say
 
 
 @click.command("tune")
 @source_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write what was learned to FILE.")
+@file_option("-o --output", "Write what was learned to FILE.")
 @judgments_option
 @quiet_option
 @collection_options

@@ -1,7 +1,5 @@
 """Dates as feeds, exports and front matter write them."""
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from datetime import UTC, date, datetime

@@ -1,7 +1,5 @@
 """One record of a source to one item: which field means what, under all the names that exports give it."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """A folder of Markdown with front matter, as Hugo, Jekyll and others keep it."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """JSON, JSON Feed and JSON Lines."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Tables: CSV, Parquet, pandas data frames."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Whether an item may be shown, from the many fields that say so. What is not understood is closed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
