@@ -79,20 +79,20 @@ class Rules:
         pairs = ((known.name, getattr(self, known.name), getattr(Rules(), known.name)) for known in fields(self))
         return {name: len(v) if isinstance(v, Mapping | frozenset) else v for name, v, usual in pairs if v != usual}
 
-    def mask(self, items: Sequence[Item], languages: Sequence[str | None]) -> Mask:
-        """Return which pairs may be listed, for blocks of rows; see `recs.neighbors.top_k`."""
+    def closed(self, items: Sequence[Item]) -> tuple[BoolArray, list[list[int]]]:
+        """Return which items may stand in a list at all, and for each item the rows that may not stand in its own."""
         row_of = {item.id: row for row, item in enumerate(items)}
-        codes = {code: number for number, code in enumerate(sorted({code for code in languages if code}), 1)}
-        language = np.array([codes.get(code or "", 0) for code in languages], dtype=np.int64)
-        text = _firsts(items)
         listed = np.array([item.recommend and item.id not in self.no_recommend for item in items], dtype=np.bool_)
         if self.collapse:
-            listed &= text == np.arange(len(items))
-        excluded = {
-            row: [row_of[name] for name in (*item.excludes, *self.excludes.get(item.id, ())) if name in row_of]
-            for row, item in enumerate(items)
-            if item.excludes or item.id in self.excludes
-        }
+            listed &= _firsts(items) == np.arange(len(items))
+        excluded = [(*item.excludes, *self.excludes.get(item.id, ())) for item in items]
+        return listed, [[row_of[name] for name in names if name in row_of] for names in excluded]
+
+    def mask(self, items: Sequence[Item], languages: Sequence[str | None]) -> Mask:
+        """Return which pairs may be listed, for blocks of rows; see `recs.neighbors.top_k`."""
+        codes = {code: number for number, code in enumerate(sorted({code for code in languages if code}), 1)}
+        language = np.array([codes.get(code or "", 0) for code in languages], dtype=np.int64)
+        text, (listed, excluded) = _firsts(items), self.closed(items)
 
         def allowed(start: int, stop: int) -> BoolArray:
             block = np.tile(listed, (stop - start, 1))
@@ -102,7 +102,7 @@ class Rules:
             if self.collapse:
                 block &= text[start:stop, None] != text
             for row in range(start, stop):
-                block[row - start, excluded.get(row, [])] = False
+                block[row - start, excluded[row]] = False
             return block
 
         return allowed
@@ -189,8 +189,7 @@ class _Chooser:
     def __post_init__(self) -> None:
         items = self.items
         self.row_of = {item.id: row for row, item in enumerate(items)}
-        copies = np.flatnonzero(_firsts(items) != np.arange(len(items))).tolist()
-        self.copies = set(copies) if self.rules.collapse else set()
+        self.listed, self.excluded = self.rules.closed(items)
         self.series: defaultdict[str | None, list[int]] = defaultdict(list)
         for row, item in enumerate(items):
             self.series[item.series or None].append(row)
@@ -223,9 +222,7 @@ class _Chooser:
 
     def may(self, other: int, row: int) -> bool:
         """Return whether no rule keeps an item out of all lists, or out of this one."""
-        item, name = self.items[row], self.items[other].id
-        listed = self.items[other].recommend and name not in self.rules.no_recommend and other not in self.copies
-        return listed and name not in (*item.excludes, *self.rules.excludes.get(item.id, ()))
+        return bool(self.listed[other]) and other not in self.excluded[row]
 
     def fits(self, other: int, row: int, picks: Sequence[Pick]) -> bool:
         """Return whether a list may take another entry beside those it has."""
