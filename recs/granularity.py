@@ -158,7 +158,8 @@ def _judged(space: Space, cut: Cut) -> Cut:
     alike = [adjusted_mutual_info_score(cut.labels[rows], labels[rows]) for rows, labels in cut.runs]
     centroids = np.vstack([unit_rows(cluster_means(space.vectors, cut.labels)), np.zeros(space.vectors.shape[1])])
     cosines = np.einsum("ij,ij->i", space.vectors, centroids[cut.labels].astype(np.float32)).astype(np.float64)
-    thresholds = core_thresholds(cut.labels, cosines, space.core >= 0, len(cut.ids))
+    fair = without_itself(space.vectors, cut.labels, cut.labels, cosines)
+    thresholds = core_thresholds(cut.labels, fair, space.core >= 0, len(cut.ids))
     close = cosines >= np.append(thresholds, np.inf)[cut.labels]
     coverage = float(close[space.twin_of].mean())  # nearly what the rule of the layer will have
     return replace(cut, stability=round(float(np.mean(alike)), 6), coverage=round(coverage, 6))
