@@ -24,8 +24,8 @@ from sentence_transformers import SentenceTransformer
 
 import recs
 from recs.architectures.packing import pack
-from recs.batches import plan_batches
 from recs.chunks import split_text
+from recs.pieces import plan_batches
 
 
 def load_texts(root: Path, embedder: recs.Embedder, posts: int, queries: int) -> dict[str, list[str]]:

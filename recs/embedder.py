@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from recs.batches import plan_missing
 from recs.embeddings import Embeddings, FloatArray, unit_rows
 from recs.errors import EmbeddingError, ModelNotFoundError, OptionError, TextTooLongError
 from recs.hardware import Engine, Precision, resolve_device, resolve_engine, resolve_precision
 from recs.hub import can_download, download_model
 from recs.models import ModelSpec, cut_model, read_model
-from recs.pieces import CHUNKING, Cutter, Document, render
+from recs.pieces import CHUNKING, Cutter, Document, plan_missing, render
 from recs.registry import DEFAULT_MODEL, find_model, is_service, missing_model_message, registry_row
 from recs.tokenizer import ModelTokenizer
 

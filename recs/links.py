@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from recs.boilerplate import without_lines
 from recs.items import Item, Link, Markup
-from recs.text import CODE, plain_text
+from recs.text import CODE, plain_text, without_lines
 
 # Every repetition is bounded, and nothing runs past the next opening: hostile bodies cost linear time.
 _COMMENT = re.compile(r"<!--(?:(?!<!--).){0,10000}?-->", re.DOTALL)

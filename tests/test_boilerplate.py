@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recs.boilerplate import remove_boilerplate
-from recs.text import plain_text
+from recs.text import plain_text, remove_boilerplate
 
 
 def posts(n: int, *, line: str = "Subscribe to our newsletter", every: int = 1) -> list[str]:
@@ -22,60 +21,60 @@ def posts(n: int, *, line: str = "Subscribe to our newsletter", every: int = 1) 
 
 def test_remove_boilerplate_line_of_every_text_is_removed_and_counted() -> None:
     cleaned = remove_boilerplate(posts(8), [None] * 8)
-    assert cleaned.texts == [f"Post {i}\n\nWords of post {i}." for i in range(8)]
-    assert cleaned.removed == {"Subscribe to our newsletter": 8}
+    assert cleaned[0] == [f"Post {i}\n\nWords of post {i}." for i in range(8)]
+    assert cleaned[1] == {"Subscribe to our newsletter": 8}
 
 
 @pytest.mark.parametrize(("n", "every", "is_removed"), [(10, 2, True), (11, 2, True), (12, 3, False), (4, 1, False)])
 def test_remove_boilerplate_needs_half_of_the_texts_and_five(n: int, every: int, is_removed: bool) -> None:
     texts = posts(n, every=every)
     cleaned = remove_boilerplate(texts, [None] * n)
-    assert (cleaned.texts != texts) == is_removed == bool(cleaned.removed)
+    assert (cleaned[0] != texts) == is_removed == bool(cleaned[1])
 
 
 def test_remove_boilerplate_differences_of_white_space_do_not_matter() -> None:
     texts = [f"{i}\n\n{' ' * i}Follow{' ' * (i + 1)}us" for i in range(6)]
-    assert remove_boilerplate(texts, [None] * 6).removed == {"Follow us": 6}
+    assert remove_boilerplate(texts, [None] * 6)[1] == {"Follow us": 6}
 
 
 def test_remove_boilerplate_duplicates_count_once() -> None:
     texts = posts(8) + ["The same text\n\nin many rows"] * 10_000
     cleaned = remove_boilerplate(texts, [None] * len(texts))
-    assert cleaned.texts[8:] == texts[8:]
-    assert cleaned.removed == {"Subscribe to our newsletter": 8}
+    assert cleaned[0][8:] == texts[8:]
+    assert cleaned[1] == {"Subscribe to our newsletter": 8}
 
 
 def test_remove_boilerplate_line_of_one_group_is_removed_only_there() -> None:
     texts = [f"Episode {i}\n\nBrought to you by a sponsor" for i in range(6)] + [f"Other {i}" for i in range(30)]
     texts.append("A text about the line\n\nBrought to you by a sponsor")
     cleaned = remove_boilerplate(texts, ["feed"] * 6 + [None] * 30 + ["another"])
-    assert cleaned.texts[:6] == [f"Episode {i}" for i in range(6)]
-    assert cleaned.texts[6:] == texts[6:]
-    assert cleaned.removed == {"Brought to you by a sponsor": 6}
+    assert cleaned[0][:6] == [f"Episode {i}" for i in range(6)]
+    assert cleaned[0][6:] == texts[6:]
+    assert cleaned[1] == {"Brought to you by a sponsor": 6}
 
 
 def test_remove_boilerplate_text_of_nothing_else_is_kept_whole() -> None:
     texts = [*posts(9), "Subscribe to our newsletter"]
     cleaned = remove_boilerplate(texts, [None] * 10)
-    assert cleaned.texts[-1] == texts[-1]
-    assert cleaned.removed == {"Subscribe to our newsletter": 9}
+    assert cleaned[0][-1] == texts[-1]
+    assert cleaned[1] == {"Subscribe to our newsletter": 9}
 
 
 def test_remove_boilerplate_lines_without_words_are_kept() -> None:
     texts = [f"Code {i}\n\nfn f() {{\n    x{i}\n}}\n\n---" for i in range(9)]
-    assert remove_boilerplate(texts, [None] * 9).texts == [t.replace("fn f() {\n", "") for t in texts]
+    assert remove_boilerplate(texts, [None] * 9)[0] == [t.replace("fn f() {\n", "") for t in texts]
 
 
 def test_remove_boilerplate_section_without_its_heading_joins_the_one_before() -> None:
     texts = [
         f"Cake {i}\n\n\nIngredients\n\n- {i} eggs\n\n\nDirections\n\nBake {i} minutes.\n\n\nShare" for i in range(6)
     ]
-    assert remove_boilerplate(texts, [None] * 6).texts[3] == "Cake 3\n\n- 3 eggs\n\nBake 3 minutes."
+    assert remove_boilerplate(texts, [None] * 6)[0][3] == "Cake 3\n\n- 3 eggs\n\nBake 3 minutes."
 
 
 def test_remove_boilerplate_of_nothing_is_nothing() -> None:
     cleaned = remove_boilerplate([], [])
-    assert (cleaned.texts, cleaned.removed) == ([], {})
+    assert (cleaned[0], cleaned[1]) == ([], {})
 
 
 lines = st.sampled_from(["Same", "Also the same", "Third", "a", "b", "c", "d", "", "", "---"])
@@ -92,7 +91,7 @@ def test_remove_boilerplate_agrees_with_a_plain_count_in_any_order(texts: list[s
         standing = sum(line in text.split("\n") for text in set(members))
         return standing >= 5 and 2 * standing >= len(set(members)) and line.strip("-") != ""
 
-    for text, group, result in zip(texts, groups, cleaned.texts, strict=True):
+    for text, group, result in zip(texts, groups, cleaned[0], strict=True):
         mine = [t for t, g in zip(texts, groups, strict=True) if g == group]
         kept = [
             line
@@ -105,8 +104,8 @@ def test_remove_boilerplate_agrees_with_a_plain_count_in_any_order(texts: list[s
     order = list(range(len(texts)))
     random.Random(0).shuffle(order)
     again = remove_boilerplate([texts[i] for i in order], [groups[i] for i in order])
-    assert again.texts == [cleaned.texts[i] for i in order]
-    assert list(again.removed.items()) == list(cleaned.removed.items())
+    assert again[0] == [cleaned[0][i] for i in order]
+    assert list(again[1].items()) == list(cleaned[1].items())
 
 
 def test_remove_boilerplate_five_thousand_posts_take_about_a_second() -> None:
@@ -114,7 +113,7 @@ def test_remove_boilerplate_five_thousand_posts_take_about_a_second() -> None:
     start = time.process_time()
     cleaned = remove_boilerplate(texts, ["feed"] * 5000)
     assert time.process_time() - start < 3
-    assert cleaned.removed == {"Subscribe to our newsletter": 5000}
+    assert cleaned[1] == {"Subscribe to our newsletter": 5000}
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -136,8 +135,8 @@ def test_remove_boilerplate_of_real_collections_removes_what_an_editor_would(
     rows = read_rows(data_dir / collection / "data.jsonl")
     texts = [plain_text(row[field], "text") for row in rows]
     cleaned = remove_boilerplate(texts, [None] * len(texts))
-    assert set(expected) <= set(cleaned.removed)
-    assert len(cleaned.removed) <= len(expected) + 8
+    assert set(expected) <= set(cleaned[1])
+    assert len(cleaned[1]) <= len(expected) + 8
     before = Counter(len(text) > 0 for text in texts)
-    assert before == Counter(len(text) > 0 for text in cleaned.texts)
-    assert 1 - sum(map(len, cleaned.texts)) / sum(map(len, texts)) >= share
+    assert before == Counter(len(text) > 0 for text in cleaned[0])
+    assert 1 - sum(map(len, cleaned[0])) / sum(map(len, texts)) >= share

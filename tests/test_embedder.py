@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from standins import DIM, BagEncoder, make_embedder
 
-from recs.batches import plan_batches, plan_missing
 from recs.errors import EmbeddingError, OptionError, TextTooLongError
+from recs.pieces import plan_batches, plan_missing
 
 LONG = " ".join(f"word{i}" for i in range(100))
 

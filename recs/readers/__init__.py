@@ -9,7 +9,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
-from recs.boilerplate import remove_boilerplate
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item, Markup, Skipped
 from recs.links import resolve_links
@@ -18,6 +17,7 @@ from recs.readers.fields import MarkupOption, RecordReader
 from recs.readers.folder import MARKDOWN_SUFFIXES, folder_records
 from recs.readers.json_ import json_line_records, json_records, looks_like_lines, read_text
 from recs.readers.tabular import csv_records, frame_records, is_pandas, parquet_records
+from recs.text import remove_boilerplate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,9 +97,8 @@ def read_items(
     reader.check_fields(name)
     removed: Mapping[str, int] = {}
     if boilerplate == "remove":
-        cleaned = remove_boilerplate([item.text for item in items], [item.series for item in items])
-        items = [replace(item, text=text) for item, text in zip(items, cleaned.texts, strict=True)]
-        removed = cleaned.removed
+        texts, removed = remove_boilerplate([item.text for item in items], [item.series for item in items])
+        items = [replace(item, text=text) for item, text in zip(items, texts, strict=True)]
     elif boilerplate != "keep":
         raise OptionError(f"boilerplate is {boilerplate!r}, expected remove or keep.")
     return Collection(tuple(resolve_links(items)), name, tuple(skipped), dict(reader.ignored), removed)
