@@ -43,24 +43,19 @@ class Finding(NamedTuple):
 
 
 def diagnose(
-    name: str | None = None,
-    *,
-    text: str | None = None,
-    cache: Path | None = None,
-    dim: int | None = None,
-    pooling: str | None = None,
-    **options: Any,
+    name: str | None = None, *, text: str | None = None, cache: Path | None = None, **options: Any
 ) -> Iterator[Finding]:
     """Look at the environment, the vector cache and a model; yield what is found as it is found.
 
-    `name`, `dim`, `pooling` and `options` are as in `load_embedder`, but nothing is downloaded; the default model may
+    `name` and `options` are as in `load_embedder`, but nothing is downloaded; the default model may
     be missing. `text` is what to show the tokens of, and what of it would be cut, `cache` the folder of the cache.
     """
     yield from _environment()
     yield _cache(cache or cache_folder())
     try:
         engine = resolve_engine(options.get("engine", "auto"), options.get("precision", "auto"))
-        spec = read_model(name or DEFAULT_MODEL, dim=dim, pooling=pooling, onnx=engine == "onnx")
+        read: Any = {option: options.pop(option, None) for option in ("dim", "pooling")}
+        spec = read_model(name or DEFAULT_MODEL, **read, onnx=engine == "onnx")
         yield Finding("model", "ok", f"{spec.name} in {spec.folder}")
         for line in describe_files(spec):
             yield Finding("file", "ok", line)

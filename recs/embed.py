@@ -103,12 +103,10 @@ def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
 @contextmanager
 def open_cache(cache: Cache | str | os.PathLike[str] | bool) -> Iterator[Cache | None]:
     """Yield the cache that the argument stands for, and close it if it was opened here."""
-    if isinstance(cache, Cache):
-        yield cache
-    elif isinstance(cache, str | os.PathLike) or cache is True:
+    if isinstance(cache, str | os.PathLike) or cache is True:
         with Cache(None if cache is True else cache) as opened:
             yield opened
-    elif not cache:
-        yield None
+    elif isinstance(cache, Cache) or not cache:
+        yield cache or None
     else:
         raise OptionError(f"cache is a {type(cache).__name__}, expected True, False, a folder or a Cache.")

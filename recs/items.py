@@ -1,6 +1,6 @@
 """The nouns of a collection: items, the links between them, what was left out, and what was matched."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -160,9 +160,6 @@ class Collection(Sequence[Item]):
 
     def __len__(self) -> int:
         return len(self.items)
-
-    def __iter__(self) -> Iterator[Item]:
-        return iter(self.items)
 
     def __getitem__(self, index: Any) -> Any:
         return self.items[index]

@@ -17,20 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-MIN_DOCUMENTS = 2
-"""A term that stands in fewer documents connects nothing."""
-
+MIN_DOCUMENTS = 2  # a term that stands in fewer connects nothing
+# A term that stands in a larger share of the documents, or in more of them, says nothing about one of them.
 MAX_SHARE, MAX_DOCUMENTS = 0.3, 1000
-"""A term that stands in a larger share of the documents, or in more of them, says nothing about one of them."""
-
+SMALL_COLLECTION = 20  # of fewer documents every term is kept: the two limits above would leave next to nothing
 # A line of so many words in so many different texts comes from a template: its terms are nobody's subject.
 _LINE_WORDS, _LINE_TEXTS = 5, 3
 STEM = 6  # letters that stand for a word: "watering" meets "watered"
 _K1, _B = 1.2, 0.75  # Robertson and Zaragoza, The probabilistic relevance framework, doi:10.1561/1500000019
 _QUERY_TERMS = 40
-
-SMALL_COLLECTION = 20
-"""Collections of fewer documents keep every term: there the two limits above would leave next to nothing."""
 
 # Scripts that write no spaces between words, and Hangul, whose words carry particles.
 _UNSPACED = (
