@@ -10,7 +10,7 @@ import numpy as np
 
 from recs.architectures import available_device
 from recs.architectures.packing import pad_right
-from recs.architectures.weights import POOLER, check_names
+from recs.architectures.weights import POOLER, check_names, read_tensors
 from recs.embeddings import FloatArray
 from recs.errors import MissingDependencyError, ModelError, WeightsError
 from recs.hardware import Precision
@@ -121,7 +121,6 @@ def _check_weights(network: Any, folder: Path, *, pooler: bool) -> None:
     and mean nothing. A pooler that no vector goes through is left out (`pooler`).
     """
     import torch
-    from safetensors import SafetensorError, safe_open
     from transformers.core_model_loading import revert_weight_conversion
 
     prefix = f"{getattr(network, 'base_model_prefix', '')}."
@@ -129,23 +128,15 @@ def _check_weights(network: Any, folder: Path, *, pooler: bool) -> None:
     if getattr(network, "_weight_conversions", None):  # it renamed, parted or joined what the files hold
         state = revert_weight_conversion(network, state)
     loaded = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    placed: set[str] = set()
-    unexpected = []
-    for path in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(path, "pt") as file:
-                for stored in file.keys():  # noqa: SIM118  (not a mapping)
-                    name = stored.removeprefix(prefix)
-                    placed.add(name)
-                    if name not in loaded:
-                        unexpected.append(stored)
-                    elif not torch.equal(loaded[name].cpu(), file.get_tensor(stored).to(loaded[name].dtype)):
-                        raise WeightsError(f"{folder}: {stored} in memory is not what the file holds.")
-        except SafetensorError as error:
-            raise WeightsError(f"{path}: not a whole safetensors file ({error}).") from error
+    stored = read_tensors(folder)
+    placed = {name.removeprefix(prefix): name for name in stored}
+    for name in sorted(placed.keys() & loaded.keys()):
+        if not torch.equal(loaded[name].cpu(), torch.from_numpy(stored[placed[name]]).to(loaded[name].dtype)):
+            raise WeightsError(f"{folder}: {placed[name]} in memory is not what the file holds.")
+    unexpected = [original for name, original in placed.items() if name not in loaded]
     spare = (*_DERIVED, *(() if pooler else POOLER))
-    tied = {loaded[name].data_ptr() for name in placed & loaded.keys()}
-    missing = sorted(name for name in loaded.keys() - placed if loaded[name].data_ptr() not in tied)
+    tied = {loaded[name].data_ptr() for name in placed.keys() & loaded.keys()}
+    missing = sorted(name for name in loaded.keys() - placed.keys() if loaded[name].data_ptr() not in tied)
     missing, unexpected = ([n for n in names if not n.endswith(spare)] for names in (missing, unexpected))
     check_names(folder, type(network).__name__, missing, unexpected)
 
