@@ -218,6 +218,13 @@ def _topics(rows: Sequence[Mapping[str, Any]]) -> tuple[Topic, ...]:
     )
 
 
+def largest_first(clustering: Clustering) -> tuple[list[Topic], IntArray]:
+    """Return the topics, the largest first, and which of them each item is in; -1 for none."""
+    topics = sorted(clustering.topics, key=lambda topic: (-topic.size, topic.id))
+    places = {topic.id: place for place, topic in enumerate(topics)}
+    return topics, np.array([places.get(topic, -1) for topic in clustering.assigned.tolist()], np.int64)
+
+
 PERIODS = {"year": 4, "month": 7, "day": 10}
 
 

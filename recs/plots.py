@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recs.clustering import largest_first
 from recs.errors import MissingDependencyError, OutputError
 from recs.layout import topic_anchors, topic_colours
 
@@ -109,9 +110,7 @@ def plot_topics(clustering: Clustering, coordinates: FloatArray) -> Figure:
         raise MissingDependencyError("drawing", "matplotlib", "notebooks") from error
     from scipy.optimize import linear_sum_assignment
 
-    n, topics = len(clustering), sorted(clustering.topics, key=lambda topic: (-topic.size, topic.id))
-    place = {topic.id: at for at, topic in enumerate(topics)}
-    of = np.array([place.get(topic, -1) for topic in clustering.assigned.tolist()], np.int64)
+    n, (topics, of) = len(clustering), largest_first(clustering)
     xy = np.asarray(coordinates, np.float64).reshape(-1, 2)
     xy = xy - xy.min(axis=0, initial=np.inf)
     xy *= _CLOUD / max(xy.max(initial=0.0), 1e-9)
@@ -141,19 +140,24 @@ def plot_topics(clustering: Clustering, coordinates: FloatArray) -> Figure:
         axes.plot(*line.T, color=colours[at], lw=1.1, zorder=4 if many else 2)
         axes.plot(*line[0], "o", color=colours[at], ms=max(6, marks["s"] ** 0.5 + 1), mec="white", mew=1.2, zorder=5)
         name = "".join(c if c in known and c.isprintable() else "□" for c in " ".join(topics[at].name.split()))
-        outward, (x, y) = (1 if slot >= rows else -1), line[1] - [0, 0.045]
-        style: Any = {"ha": "left" if outward > 0 else "right", "parse_math": False, "family": families}
-        text = axes.text(x + 0.07 * outward, y, name, color="#1b1d21", size=9, **style)
-        while name and text.get_window_extent().width > (_COLUMN - 0.7) * figure.dpi:
-            name = name[:-1].rstrip()
-            text.set_text(f"{name}…")
-        x += (0.14 + text.get_window_extent().width / figure.dpi) * outward
-        axes.text(x, y, f"{topics[at].size:,}", color=GREY, size=8, **style)
+        _write(axes, line[1], 1 if slot >= rows else -1, name, f"{topics[at].size:,}", families=families)
     out = int((of < 0).sum())
     said = [f"{n:,} items, {len(topics)} topics.", f"Pale: {out:,} items in none of them." if out else ""]
     said += [f"The {len(topics) - named} smallest topics have no name here."] * (named < len(topics))
     axes.text(0.2, 0.18, " ".join(said), color="#5c6068", size=8)
     return figure
+
+
+def _write(axes: Any, at: Any, outward: int, name: str, size: str, *, families: list[str]) -> None:
+    """Write a name, cut where it is too long for its column, and a size in grey beside it; neither is mathematics."""
+    style: Any = {"ha": "left" if outward > 0 else "right", "parse_math": False, "family": families}
+    x, y, dpi = at[0], at[1] - 0.045, axes.figure.dpi
+    text = axes.text(x + 0.07 * outward, y, name, color="#1b1d21", size=9, **style)
+    while name and text.get_window_extent().width > (_COLUMN - 0.7) * dpi:
+        name = name[:-1].rstrip()
+        text.set_text(f"{name}…")
+    x += (0.14 + text.get_window_extent().width / dpi) * outward
+    axes.text(x, y, size, color=GREY, size=8, **style)
 
 
 def _fonts(wanted: set[str]) -> tuple[list[str], set[str]]:

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from recs.clustering import Clustering
+from recs.clustering import Clustering, largest_first
 from recs.embeddings import FloatArray
 from recs.items import Item
 from recs.layout import topic_anchors, topic_colours
@@ -36,9 +36,7 @@ def topic_map(clustering: Clustering, items: Sequence[Item], coordinates: FloatA
     if not len(clustering.assigned) == len(items) == len(coordinates):
         lengths = f"{len(clustering.assigned)} topics, {len(items)} items and {len(coordinates)} places"
         raise ValueError(f"{lengths}; expected one of each an item.")
-    topics = sorted(clustering.topics, key=lambda topic: (-topic.size, topic.id))
-    place = {topic.id: at for at, topic in enumerate(topics)}
-    of = np.array([place.get(int(topic), -1) for topic in clustering.assigned], np.int64)
+    topics, of = largest_first(clustering)
     xy = np.asarray(coordinates, dtype=np.float64).reshape(-1, 2)
     xy = xy - xy.min(axis=0, initial=np.inf)
     xy = np.round(xy * (65535 / max(xy.max(initial=0.0), 1e-9)))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from recs.clustering import Clustering, topics_over_time
+from recs.clustering import Clustering, largest_first, topics_over_time
 from recs.errors import OptionError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def topic_tags(clustering: Clustering, *, format: str) -> str:
 def topic_report(clustering: Clustering, items: Iterable[Item]) -> str:
     """Return what a collection is about, as Markdown: all topics at a glance, then each; over time; granularity."""
     by_id = {item.id: item for item in items}
-    topics = sorted(clustering.topics, key=lambda topic: (-topic.size, topic.id))
+    topics, _ = largest_first(clustering)
     found = clustering.metrics
     lines = ["# Topics", "", f"{len(clustering):,} items, {len(topics)} topics; vectors of {_text(clustering.model)}."]
     if topics:

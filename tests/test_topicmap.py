@@ -29,13 +29,13 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--dis
 def hostile_page() -> str:
     items = [Item(id=str(at), text=title, title=title, url="javascript:alert(1)") for at, title in enumerate(TITLES)]
     topics = [SimpleNamespace(id=3, name=TITLES[0], size=4)]
-    clustering: Any = SimpleNamespace(topics=topics, assigned=[3, 3, -1, -1, 3, 3])
+    clustering: Any = SimpleNamespace(topics=topics, assigned=np.array([3, 3, -1, -1, 3, 3]))
     places = np.array([[at, at * at] for at in range(len(TITLES))], np.float32)
     return topic_map(cast("Any", clustering), items, places)
 
 
 def test_topic_map_of_other_lengths_is_an_error() -> None:
-    clustering: Any = SimpleNamespace(topics=[], assigned=[-1, -1])
+    clustering: Any = SimpleNamespace(topics=[], assigned=np.array([-1, -1]))
     with pytest.raises(ValueError, match="2 topics, 0 items and 2 places"):
         topic_map(cast("Any", clustering), [], np.zeros((2, 2), np.float32))
 

@@ -127,12 +127,14 @@ def _report(clustering: Clustering) -> dict[str, Any]:
 
 
 def _text(clustering: Clustering, collection: Collection) -> str:
+    from recs.clustering import largest_first
+
     items = {item.id: item for item in collection}
     metrics = clustering.metrics
     lines = [
         f"{len(clustering):,} items, {len(clustering.topics)} topics, {metrics['coverage']:.0%} of the items in one"
     ]
-    for topic in sorted(clustering.topics, key=lambda topic: (-topic.size, topic.id)):
+    for topic in largest_first(clustering)[0]:
         lines += ["", f"{topic.size:5}  {topic.name}  [{topic.id}]", f"       {', '.join(topic.phrases)}"]
         lines += [f"         {heading(items[name])}" for name in topic.exemplars[:3]]
     if clustering.sweep:
