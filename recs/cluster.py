@@ -132,7 +132,10 @@ def cluster_items(
         layers=tuple(layers),
         default=place,
         topics=layers[place].topics,
-        sweep=tuple(_row(cut, cut is source) for cut in cuts),
+        sweep=tuple(
+            SweepRow(cut.resolution, len(cut.ids), cut.stability, cut.coverage, round(cut.score, 6), cut is source)
+            for cut in cuts
+        ),
         rule=default.rule,
         model=embeddings.model,
         fingerprint=embeddings.fingerprint,
@@ -306,10 +309,6 @@ def _closeness(rule: Discriminant, embedder: Embedder) -> Any:
         return np.asarray(np.clip(vectors @ rule.centroids[topic], 0, 1))
 
     return closeness
-
-
-def _row(cut: Cut, chosen: bool) -> SweepRow:
-    return SweepRow(cut.resolution, len(cut.ids), cut.stability, cut.coverage, round(cut.score, 6), chosen)
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

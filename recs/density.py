@@ -9,11 +9,10 @@ import numpy as np
 
 from recs.embeddings import FloatArray, IntArray, unit_rows
 from recs.errors import MissingDependencyError
-from recs.graph import Float64Array, components, spectral_coordinates
+from recs.graph import Float64Array, components, principal_coordinates, spectral_coordinates
 from recs.neighbors import BoolArray
 
 Reduction = Literal["none", "pca", "spectral", "umap"]
-REDUCTIONS: tuple[Reduction, ...] = ("none", "pca", "spectral", "umap")
 Selection = Literal["eom", "leaf"]
 
 _DIMS = 12  # of the spectral coordinates, in which a component of the graph is searched (docs/clusters.md)
@@ -65,9 +64,7 @@ def _reduced(vectors: FloatArray, reduction: Reduction, seed: int) -> Float64Arr
     if reduction == "none":
         return vectors.astype(np.float64)
     if reduction == "pca":
-        centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-        axes = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, : _OTHER_DIMS["pca"]]
-        return np.asarray(np.round(centred @ axes, 7))
+        return np.round(principal_coordinates(vectors, _OTHER_DIMS["pca"]), 7)
     try:
         from umap import UMAP
     except ImportError as error:

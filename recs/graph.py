@@ -79,6 +79,13 @@ def spectral_coordinates(graph: Any, dims: int) -> Float64Array:
     return np.round(vectors / np.where(lengths > 0, lengths, 1), _DECIMALS)
 
 
+def principal_coordinates(vectors: FloatArray, dims: int) -> Float64Array:
+    """Return where rows stand along the `dims` axes on which they vary most, shape (n, dims); signs are fixed."""
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    axes = np.linalg.eigh(centred.T @ centred)[1][:, : -dims - 1 : -1]
+    return np.asarray(centred @ (axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])))
+
+
 def grow(graph: Any, labels: IntArray) -> IntArray:
     """Give each row of label -1 the label that most of its neighbours' weight has, from the labelled rows outwards.
 

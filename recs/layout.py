@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from recs.embeddings import FloatArray, IntArray, Similarity
-from recs.graph import Float64Array, neighbor_graph
+from recs.graph import Float64Array, neighbor_graph, principal_coordinates
 
 _NEIGHBORS = 15
 _EPOCHS = 300
@@ -29,7 +29,8 @@ def map_layout(vectors: FloatArray, *, similarity: Similarity = "cosine") -> Flo
     n = len(distinct)
     if n < 3:
         return np.stack([np.linspace(-0.5, 0.5, n), np.zeros(n)], axis=1).astype(np.float32)[place_of.ravel()]
-    places = _principal(distinct)
+    places = principal_coordinates(distinct, 2)
+    places *= 10 / (np.abs(places).max() or 1.0)
     edges = neighbor_graph(distinct, min(_NEIGHBORS, n - 1), similarity=similarity).tocoo()
     weights = _balanced(edges.row, edges.col, edges.data, n)
     random = np.random.default_rng(0)
@@ -64,14 +65,6 @@ def topic_colours(anchors: Float64Array) -> list[str]:
         np.minimum.at(nearest, np.array(chosen, np.int64), np.linalg.norm(anchors[:topic] - anchor, axis=1))
         chosen.append(int(nearest.argmax()))
     return [_COLOURS[colour] for colour in chosen]
-
-
-def _principal(vectors: FloatArray) -> Float64Array:
-    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    axes = np.linalg.eigh(centred.T @ centred)[1][:, :-3:-1]
-    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
-    places = centred @ axes
-    return np.asarray(10 * places / (np.abs(places).max() or 1.0))
 
 
 def _balanced(rows: IntArray, columns: IntArray, weights: Float64Array, n: int) -> Float64Array:
