@@ -89,8 +89,10 @@ class Embedder:
         forbidden = row.forbidden_dtypes if row else ()
         self.precision: Precision = resolve_precision(precision, self.device, forbidden=forbidden)
         self.instruction = instruction
-        self._given_tokenizer = tokenizer
-        self._given_encoder = encoder
+        if tokenizer is not None:
+            self.tokenizer = tokenizer
+        if encoder is not None:
+            self._encoder = encoder
 
     def __repr__(self) -> str:
         return f"Embedder({self.spec.name!r}, device={self.device!r}, precision={self.precision!r})"
@@ -98,19 +100,14 @@ class Embedder:
     @cached_property
     def tokenizer(self) -> ModelTokenizer:
         """The model's tokenizer."""
-        if self._given_tokenizer is not None:
-            return self._given_tokenizer
         if self.spec.folder is None:
-            raise ModelNotFoundError(
-                f"{missing_model_message(self.spec.name)}, or bring a cache that holds all vectors"
-            )
+            advice = "or bring a cache that holds all vectors"
+            raise ModelNotFoundError(f"{missing_model_message(self.spec.name)}, {advice}")
         static = self.spec.architecture == "static"
         return ModelTokenizer(self.spec.home, lowercase=self.spec.lowercase, special_tokens=not static)
 
     @cached_property
     def _encoder(self) -> Encoder:
-        if self._given_encoder is not None:
-            return self._given_encoder
         from recs.architectures import load_encoder
 
         return load_encoder(self.spec, self.tokenizer, device=self.device, precision=self.precision, engine=self.engine)

@@ -131,7 +131,7 @@ def test_embed_known_boundaries_need_no_tokenizer():
     store = _Dict()
     first = make_embedder().embed([LONG], titles=["T"], store=store)
     embedder = make_embedder()
-    embedder._given_tokenizer = None  # asking for it now would fail: the stand-in has no folder
+    del embedder.tokenizer  # asking for it now would fail: the stand-in has no folder
     np.testing.assert_array_equal(embedder.embed([LONG], titles=["T"], store=store).vectors, first.vectors)
 
 
