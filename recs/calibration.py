@@ -57,6 +57,8 @@ def fit_temperature(scores: Float64Array, likeness: Float64Array | None, y: npt.
     y : int array of shape (n,)
     """
     rows, labels = np.arange(len(y)), scores.shape[1]
+    if not len(y):
+        return uncalibrated(labels)
 
     def loss(v: Float64Array) -> float:
         z = np.exp(v[0]) * (scores if likeness is None else scores + v[1] * likeness)

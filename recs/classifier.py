@@ -30,7 +30,7 @@ SCHEMA = "recs.classifier/1"
 OUTSIDE = 0.02  # share of the labelled items that the gate would call strangers
 SUGGEST = 0.2  # an editor who is shown one right label in five is still served
 SUGGESTIONS = 3
-_BLOCK = 16384  # rows that are scored at a time: what they need stays in the tens of megabytes
+_BLOCK = 4096  # rows that are scored at a time: what they need stays near the processor
 
 Answer = Literal["auto", "suggest", "abstain"]
 
@@ -196,7 +196,7 @@ class Classifier:
             decided = self.decide(X)
             said = np.where(decided.auto | decided.suggest, decided.probabilities, -1.0)
             most = SUGGESTIONS + int(decided.auto.sum(axis=1).max(initial=0))
-            ranked = np.argsort(-said, axis=1, kind="stable")[:, :most].tolist()
+            ranked = np.argsort(-said - decided.auto, axis=1, kind="stable")[:, :most].tolist()
             for row, columns in enumerate(ranked):
                 labels = self._labels(said[row], decided.auto[row], columns)
                 answers = [label.answer for label in labels]
@@ -225,7 +225,7 @@ class Classifier:
             if shown and name not in labels:
                 probability = round(float(said[column]), 6)
                 labels[name] = Label(name, probability, "auto" if auto[column] else "suggest")
-        return tuple(labels.values())
+        return tuple(sorted(labels.values(), key=lambda label: -label.probability))
 
     @property
     def speaking(self) -> Any:
@@ -299,9 +299,10 @@ class Classifier:
         ------
         OutputError, MissingDependencyError
         """
-        folder = Path(path)
-        others = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-        if set(others) - _FILES or (folder.exists() and not folder.is_dir()):
+        folder = Path(os.path.realpath(path))  # "." has no name to put another one beside, a link is not what it names
+        found = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        others = sorted(found if _JSON not in found else found - _FILES)
+        if others or (folder.exists() and not folder.is_dir()):
             raise OutputError(
                 f"{folder}: holds {others[0] if others else 'a file'}; expected a new folder or one of a classifier."
             )
@@ -364,7 +365,7 @@ class Classifier:
             )
             _check(loaded)
             return loaded
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SourceError(f"{folder}: not a classifier written by recs ({error}).") from error
         except Exception as error:
             if type(error).__name__ != "SafetensorError":  # has no base of its own to catch
@@ -393,7 +394,9 @@ def gate_percentile(gate: Float64Array, best: Float64Array, centre: Float64Array
 
 def _blocks(vectors: FloatArray) -> Iterator[Float64Array]:
     for start in range(0, len(vectors), _BLOCK):
-        yield unit_rows(vectors[start : start + _BLOCK].astype(np.float64))
+        X = vectors[start : start + _BLOCK].astype(np.float64)
+        X /= np.maximum(np.sqrt(np.einsum("ij,ij->i", X, X)), 1e-99)[:, None]  # a zero row stays zero
+        yield X
 
 
 def _passages(item: Item, embeddings: Embeddings, row: int, embedder: Embedder | None) -> tuple[list[Span], Any]:

@@ -103,7 +103,6 @@ def train_classifier(
     The result depends on the set of items, not on their order. Cost: some twenty fits of scikit-learn, of n d L
     products an iteration each.
     """
-    _check_options(C, class_weight, calibration, target_precision, min_support)
     lesson = read_lesson(items, embeddings, label=label, label_texts=label_texts, rules=rules)
     return learn(
         lesson,
@@ -129,6 +128,7 @@ def learn(
     progress: Callable[[str], None] | None = None,
 ) -> Classifier:
     """Return the classifier of a lesson; the options are those of `train_classifier`."""
+    _check_options(C, class_weight, calibration, target_precision, min_support)
     examples, support = lesson.examples, lesson.support
     held = search(examples, C=C, class_weight=class_weight, seed=seed, progress=progress)
     fitted = fit_linear(examples, held.C, class_weight=class_weight, start=held.model)
@@ -338,10 +338,10 @@ def _gate(best: Float64Array, centre: Float64Array) -> Float64Array:
 def _kept(lesson: Lesson) -> IntArray:
     """Return up to fifty rows a label, spread by a digest of their ids, so that the choice hangs on nothing else."""
     digests = [hashlib.blake2b(item.id.encode("utf-8", "replace")).digest() for item in lesson.items]
-    order = sorted(range(len(digests)), key=lambda row: digests[row])
+    order = np.array(sorted(range(len(digests)), key=lambda row: digests[row]))
     kept: set[int] = set()
     for label in range(len(lesson.classes)):
-        kept |= set([row for row in order if lesson.examples.Y[row, label]][:EXAMPLES_KEPT])
+        kept |= set(order[lesson.examples.Y[order, label]][:EXAMPLES_KEPT].tolist())
     return np.array(sorted(kept), np.int64)
 
 

@@ -198,6 +198,9 @@ def _judge(lesson: Lesson, split: str, parts: Sequence[tuple[IntArray, IntArray]
         baselines[f"{NEIGHBOURS} nearest"][start:stop] = _neighbour_votes(examples.X[older], examples.Y[older], X)
         start = stop
     auto &= known
+    if not examples.single:  # what a machine put is neither right nor wrong
+        for p in (found, *baselines.values()):
+            p[~known] = 0.0
     right, true = int((auto & Y).sum()), int(Y.sum())
     best = found.argmax(axis=1)
     sure, hit = found.max(axis=1), Y[np.arange(len(rows)), best]

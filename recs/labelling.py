@@ -66,7 +66,8 @@ def label_issues(
     """Return the labels of the labelled public items that are probably wrong or missing, the most unexpected first.
 
     Every item is judged by models that had not seen it. For single labels, those items whose label is not the likeliest
-    one; for several labels, given ones that are less likely than a fifth and others that are likelier than not.
+    one; for several labels, given ones that are less likely than a fifth and others that are likelier than not. A label
+    that no other item has cannot be told to be wrong.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def label_issues(
         p = np.maximum(np.asarray(softmax(logits, axis=1)), _TINY)
         for row, given in enumerate(examples.y.tolist()):
             best = int(p[row].argmax())
-            if best != given:
+            if best != given and lesson.support[given] > 1:
                 issue = LabelIssue(
                     id=lesson.items[row].id,
                     label=lesson.classes[given],
@@ -105,7 +106,7 @@ def label_issues(
                 issues.append(issue)
     else:
         p = np.clip(np.asarray(expit(logits)), _TINY, 1 - _TINY)
-        wrong = examples.Y & examples.known & (p < SUGGEST)
+        wrong = examples.Y & examples.known & (p < SUGGEST) & (lesson.support > 1)
         missing = ~examples.Y & examples.known & (p > 0.5)
         for row, place in np.argwhere(wrong | missing).tolist():
             odds = float(np.log(p[row, place] / (1 - p[row, place])))
@@ -173,8 +174,8 @@ def select_to_label(items: Iterable[Item], embeddings: Embeddings, *, label: str
     labelled = np.array([item.id in given for item in public], dtype=bool)
     doubts, guesses = _doubts(public, embeddings, label, X) if given else (np.ones(len(public)), [None] * len(public))
     served = np.zeros(len(public), np.float32)  # how like the most alike labelled item is
-    for row in np.flatnonzero(labelled):
-        served = np.maximum(served, X @ X[row])
+    for start in range(0, int(labelled.sum()), _BLOCK):
+        served = np.maximum(served, (X @ X[labelled][start : start + _BLOCK].T).max(axis=1))
     chosen = _most_useful(X, doubts.astype(np.float32), served, np.flatnonzero(~labelled), k)
     return [Wanted(public[row].id, round(float(doubts[row]), 4), guesses[row]) for row in chosen]
 

@@ -118,4 +118,5 @@ def _names(value: object) -> list[str]:
     """Return a field's value as names: of a string itself, of a list its members, of anything else none."""
     values = value if isinstance(value, list | tuple) else [value]
     found = [str(one) for one in values if isinstance(one, str | int) and not isinstance(one, bool)]
-    return [" ".join(name.split()) for name in found if name.strip()]
+    # A lone surrogate, which JSON may hold and UTF-8 cannot, is replaced: a folder holds what was learned.
+    return [" ".join(name.encode("utf-8", "replace").decode().split()) for name in found if name.strip()]

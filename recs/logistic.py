@@ -91,6 +91,8 @@ def fit_linear(
     """Fit the model of all labels at one C; `start` is one fitted at another C, from which it is found sooner."""
     model = Linear(np.zeros((examples.Y.shape[1], examples.X.shape[1])), np.full(examples.Y.shape[1], NEVER))
     X, weights = examples.X, np.ones(len(examples.X), np.float32)
+    if not len(X):  # left out are all items there are, or all are one text
+        return model
     names = np.zeros(0, np.int64) if examples.texts is None else np.flatnonzero(np.any(examples.texts, axis=1))
     if examples.texts is not None and len(names):
         moved = examples.texts[names] - examples.texts[names].mean(axis=0) + X.mean(axis=0)
@@ -209,7 +211,7 @@ def search(
 ) -> HeldOut:
     """Choose C by the log loss of items left out, after a temperature; return the scores of the items left out.
 
-    The grid is climbed until the loss rises. An item whose label no other item has cannot be told and is not judged.
+    The grid is climbed while the loss falls. An item whose label no other item has cannot be told and is not judged.
     """
     n, labels = examples.Y.shape
     k = min(FOLDS if n < MANY else FOLDS_OF_MANY, n)
@@ -237,8 +239,9 @@ def search(
         for candidate in GRID:
             if progress is not None:
                 progress(f"C = {candidate:g}")
+            lowest = min(losses.values(), default=np.inf)
             found, losses[candidate] = judge(candidate, range(k) if n < MANY else range(1))
-            if losses[candidate] > min(losses.values()):
+            if losses[candidate] >= lowest:
                 break
             chosen, scores = candidate, found
     if n >= MANY or C != "auto":

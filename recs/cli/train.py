@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +13,7 @@ import click
 
 from recs.cli.options import find_options_embedder, opened_cache, read_source, source_argument
 from recs.cli.session import collection_options
-from recs.cli.terminal import embedding_progress, emit, heading, report_reading, say
+from recs.cli.terminal import embedding_progress, emit, heading, printable, report_reading, say
 
 if TYPE_CHECKING:
     from recs.embedder import Embedder
@@ -98,7 +98,7 @@ def command(source: str, **values: Any) -> None:
         if values["wanted"]:
             items = {item.id: item for item in collection}
             chosen = select_to_label(collection, embeddings, label=values["label"], k=values["wanted"])
-            emit("".join(f"{one.id}\t{one.guess or '?'}\t{heading(items[one.id])}\n" for one in chosen))
+            emit("".join(f"{one.id}\t{printable(one.guess or '?')}\t{heading(items[one.id])}\n" for one in chosen))
 
 
 def _judged(
@@ -112,7 +112,7 @@ def _judged(
     try:
         evaluation = evaluate_classifier(collection, embeddings, **options)
     except OptionError as error:
-        if not values["output"] or "needed to judge" not in str(error):
+        if not values["wanted"] and (not values["output"] or "needed to judge" not in str(error)):
             raise
         say(f"note: {error}")
         return None
@@ -158,9 +158,12 @@ def _texts(
     collection: Collection, values: Mapping[str, Any], rules: LabelRules, texts: Mapping[str, str]
 ) -> dict[str, str]:
     """Return what labels mean: the user's words, or else what they are called, where that has a letter in it."""
+    from recs.errors import OptionError
     from recs.labels import read_labels
 
-    given = read_labels(collection.public, values["label"], rules).given
+    given: Mapping[str, tuple[str, ...]] = {}
+    with suppress(OptionError):  # nothing is labelled yet: where that matters, it is told
+        given = read_labels(collection.public, values["label"], rules).given
     names = [] if values["no_names"] else sorted({name for labels in given.values() for name in labels})
     own = {rules.renamed.get(name, name): text for name, text in texts.items() if text.strip()}
     called = {name: name.replace("-", " ").replace("_", " ") for name in names if any(map(str.isalpha, name))}
@@ -208,7 +211,7 @@ def table(evaluation: ClassifierEvaluation) -> str:
     lines += ["", f"  {'label':{width}}  items  precision  recall     f1  auto  right    ({first.split})"]
     for one in judged[:_LABELS_SHOWN]:
         figures = f"{one.support:6}{one.precision:11.2f}{one.recall:8.2f}{one.f1:7.2f}{one.auto:6}{one.auto_right:7}"
-        lines.append(f"  {one.label:{width}}{figures}")
+        lines.append(f"  {printable(one.label):{width}}{figures}")
     if len(judged) > _LABELS_SHOWN:
         lines.append(f"  … and {len(judged) - _LABELS_SHOWN:,} labels more")
     return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)]) + "\n"
