@@ -90,6 +90,20 @@ def test_topic_map_labels_stand_apart_and_search_needs_no_mouse(tmp_path: Any) -
     assert (said["after"], said["topic"]) == ("", "10 of 400")
 
 
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_topic_map_of_few_items_is_in_the_middle(n: int, tmp_path: Any) -> None:
+    clustering = cast("Any", SimpleNamespace(topics=[], assigned=np.full(n, -1)))
+    items = [Item(id=str(at), text="", title="T") for at in range(n)]
+    page = topic_map(clustering, items, np.arange(2 * n, dtype=np.float32).reshape(n, 2))
+    told = '<script nonce="recs">document.title = JSON.stringify([...X].map((x, i) => [sx(x), sy(Y[i])]))</script>'
+    found = re.search(r"<title>(.*?)</title>", browse(tmp_path, page.replace("</html>", f"{told}</html>")))
+    assert found is not None
+    places = np.array(json.loads(found[1])).reshape(n, 2)
+    assert n == 0 or abs(places[:, 0].mean() - 600) < 1
+    assert ((places > 0) & (places < [1200, 800])).all()
+
+
 def test_topic_map_hostile_titles_stay_data() -> None:
     page = hostile_page()
     found = re.search(r'id="d">(.*?)</script>', page, re.DOTALL)
