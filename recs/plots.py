@@ -68,7 +68,7 @@ def plot_classifier(evaluation: ClassifierEvaluation) -> Figure:
     honest, curve = figure.subplots(1, 2)
     honest.plot([0, 1], [0, 1], color=PALE, lw=1.5, zorder=1)
     curve.axhline(evaluation.target_precision, color=PALE, lw=1.5, zorder=1)
-    above = {"xytext": (-2, 3), "textcoords": "offset points", "ha": "right", "color": GREY}
+    above = {"xytext": (-2, -12), "textcoords": "offset points", "ha": "right", "color": GREY}
     curve.annotate("target", (1, evaluation.target_precision), **above)
     for split, colour in zip(evaluation.splits, (BLUE, GREY), strict=False):
         sure, right, _ = np.array(split.reliability).T
