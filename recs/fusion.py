@@ -29,15 +29,13 @@ _FLAT = 1e-6  # a deviation that is a smaller part of the values is rounding
 class Signal(Protocol):
     """A similarity between the n items of a collection.
 
-    weight is that in the sum of the standardised signals; proposes says whether it has a part in finding candidates (in
-    a large collection what has none is asked for those alone), symmetric whether the order of a pair makes no
-    difference.
+    What has no part in finding candidates is asked, in a large collection, for those alone.
     """
 
     name: str
-    weight: float
-    proposes: bool
-    symmetric: bool
+    weight: float  # in the sum of the standardised signals
+    proposes: bool  # whether it has a part in finding candidates
+    symmetric: bool  # whether the order of a pair makes no difference
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
         """Return the similarities of some rows with some columns, or with all."""

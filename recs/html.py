@@ -68,8 +68,7 @@ def html_text(source: str, *, shortcodes: bool = True) -> str:
     """Return the text of an HTML page or fragment, its lines, blocks and sections apart.
 
     Left out: scripts, styles, forms, navigation, hidden elements, lists that plugins inject, WordPress shortcodes (with
-    `shortcodes`) and, of a whole page, what stands around its article. Kept: code as it is written, captions, the
-    alternative text of images.
+    `shortcodes`) and, of a page, what stands around its article. Kept: code as it is, captions, words for images.
     """
     from selectolax.lexbor import LexborHTMLParser
 

@@ -27,8 +27,7 @@ def can_download() -> bool:
 def download_model(name: str) -> None:
     """Fetch a model into the local hub cache, after a line in the log that says name, size and place.
 
-    Raises `ModelNotFoundError` if the hub cannot be reached or has no such model, and `ModelError` if a part of the
-    model has no safetensors.
+    Raises `ModelNotFoundError` if the hub cannot be reached or lacks the model, `ModelError` if it lacks safetensors.
     """
     import huggingface_hub
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -67,8 +66,7 @@ def convert_weights(folder: Path) -> list[Path]:
 
     The files are pickles, so this is a step for a person who trusts who made them, never one of loading a model. They
     are read by torch's restricted loader, which builds tensors and calls nothing else. Raises `MissingDependencyError`,
-    `ModelError` if there is nothing to convert, `WeightsError` if a file is torn or holds anything but tensors, and
-    `OutputError`.
+    `OutputError`, `ModelError` if nothing is to convert, `WeightsError` if a file is torn or holds more than tensors.
     """
     try:
         import torch

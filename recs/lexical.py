@@ -147,8 +147,7 @@ class _Counts:
     """How often each term stands in each of n texts; equal texts are one row.
 
     matrix is a csr_array of float64, shape (distinct, v); rows the row of each text, terms the term of each column. Of
-    shape (v,): documents, distinct texts with the term; shared, whether two texts, equal ones too, hold it; idf, ln((2
-    + distinct) / (1 + documents)).
+    shape (v,): documents, distinct texts with the term; shared, whether two texts, equal ones too, hold it; idf.
     """
 
     def __init__(self, texts: Iterable[str], analyze: Callable[[str], list[str]]) -> None:

@@ -142,8 +142,7 @@ class DenseScores:
 
     A block is one product of rows of `left` and `right` that stays within 1 (3/2 for "euclidean"). With R the largest
     norm, it holds a.b / |a||b| for "cosine", a.b / R^2 for "dot", and for "euclidean" (a.b - |b|^2 / 2) / R^2, which
-    orders a row as minus the distance does; there the mean of the vectors is taken out first, so that R is small and
-    little is lost.
+    orders a row as minus the distance does; there the mean is taken out first, so that R is small and little is lost.
     """
 
     def __init__(self, vectors: npt.NDArray[Any], similarity: Similarity) -> None:

@@ -121,8 +121,7 @@ NO_RULES = Rules(demote=False, collapse=False)
 def load_rules(path: Path) -> Rules:
     """Read rules from a TOML file: the attributes of `Rules` by name, `pins` and `excludes` as tables of lists.
 
-    Raises `SourceError` if the file cannot be read, `OptionError` for a name that is none of the rules, or a value of
-    another type.
+    `SourceError` if the file cannot be read, `OptionError` for a name that is no rule, or a value of another type.
     """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -166,9 +165,8 @@ def arrange(
 ) -> list[list[Pick]]:
     """Choose for each of n items what is shown of its candidates: at most k picks, pins first.
 
-    `twins` are for each row the rows that are near-duplicates or translations of it; `similar` gives similarities,
-    shape (a, b), in [-1, 1], of some rows with some others, for `Rules.diversity`. Time linear in the candidates; with
-    `diversity`, times k.
+    `twins` are for each row its near-duplicates and translations; `similar` gives similarities, shape (a, b), in
+    [-1, 1], of some rows with others, for `Rules.diversity`. Time linear in the candidates; with diversity, times k.
     """
     chooser = _Chooser(items, ranking, twins, k, rules, similar)
     lists = [chooser.choose(row) for row in range(len(items))]

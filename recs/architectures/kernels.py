@@ -14,8 +14,7 @@ from typing import Any
 class Linear:
     """x Wᵀ + b for x of shape (n, i), with GELU or a residual after it.
 
-    The weight is a float32 tensor of shape (o, i), the bias one of shape (o,) or None; `dtype` and `device` are those
-    of the input and the result.
+    The weight is a float32 tensor (o, i), the bias one of shape (o,) or None; `dtype` and `device` are of x and result.
     """
 
     def __init__(self, weight: Any, bias: Any, *, dtype: Any, device: str) -> None:

@@ -54,8 +54,7 @@ class RecordReader:
     """Turns records into items, as one set of options says, and keeps count of fields without a place.
 
     What is dated later than `now` is scheduled. `fields` is the user's own mapping, what a field means → its name in
-    the source, and goes before every alias; `markup` is what bodies are written in, where "auto" asks the name of the
-    field, then the body.
+    the source, and goes before every alias; `markup` is of bodies, where "auto" asks the field's name, then the body.
     """
 
     now: datetime

@@ -13,8 +13,7 @@ _LISTS = ("items", "posts", "entries", "articles", "episodes", "documents")
 def read_text(data: bytes, source: str) -> str:
     """Return the text of a file: UTF-8, or UTF-16 or UTF-32 with a byte order mark.
 
-    Raises `SourceError` with line and byte of what is no UTF-8. No other encoding is tried: a wrong guess is a silent
-    wrong answer.
+    `SourceError` with line and byte of what is no UTF-8. No other is tried: a wrong guess is a silent wrong answer.
     """
     marked = data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
     encoding = "utf-32" if marked else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
