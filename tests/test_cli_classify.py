@@ -57,6 +57,7 @@ def test_train_then_classify_tags_what_has_no_label(run, posts, tmp_path):
     done = run("train", posts, "--label", "topic", "-o", "model", "--figure", "curve.png")
     assert "by time: learned from" in done.stdout
     assert "75 items with exactly one label each, 3 labels; 15 public items have none." in done.stderr
+    assert "topic" not in done.stderr  # among the fields that are not used
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert {"by time", "at random"} == set(Classifier.load(tmp_path / "model").metrics["evaluation"])
     lines = [

@@ -141,7 +141,9 @@ def opened_labels(
     rules, texts = load_label_rules(values["rules_file"]) if values["rules_file"] else (LabelRules(), {})
     collection = read_source(source, values)
     if not values["quiet"]:
-        report_reading(collection)
+        read = {values["label"], values["label"] + "_auto"}
+        others = {name: count for name, count in collection.ignored_fields.items() if name not in read}
+        report_reading(replace(collection, ignored_fields=others))
     with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
         embedder = find_options_embedder(values, cache)
         options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
