@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -292,6 +293,23 @@ def test_save_interrupted_leaves_the_earlier_one(taught, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
     replace(taught[2], notes=("new",)).save(tmp_path / "c")
     assert Classifier.load(tmp_path / "c").notes == ("new",)
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_save_that_cannot_take_its_place_puts_the_earlier_one_back(taught, tmp_path, monkeypatch):
+    taught[2].save(tmp_path / "c")
+    before, rename = folder_bytes(tmp_path / "c"), Path.rename
+
+    def fail(path, target):
+        if path.name.endswith(".partial"):
+            assert not target.exists()
+            raise OSError(13, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OutputError, match="Permission denied"):
+        replace(taught[2], notes=("new",)).save(tmp_path / "c")
+    assert folder_bytes(tmp_path / "c") == before
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
