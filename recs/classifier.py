@@ -76,7 +76,7 @@ class Prediction:
     answer
         "auto" if a label may be put without a person, "suggest" if there is something to show to one, else "abstain".
     labels
-        At most three that are suggested, beside those that are put; the most probable first. None where it abstains.
+        Those that are put, filled up to three with suggestions; the most probable first. None where it abstains.
     familiarity
         Share of the labelled items that are less at home among the labels than this one, 0 to 1. Below .02 nothing is
         said, however probable the best label looks: probabilities only tell the labels from each other.

@@ -7,7 +7,8 @@ given, stands in training as an example of it.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -85,6 +86,19 @@ class Linear:
         return np.asarray(X.astype(np.float64) @ self.weights.T + self.intercepts)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep linear algebra to one thread: more of them only wait for each other here, and change the last bits."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:  # comes with scikit-learn, whose absence is told where it is needed
+        yield
+        return
+    with threadpool_limits(1):
+        yield
+
+
+@_one_thread()
 def fit_linear(
     examples: Examples, C: float, *, class_weight: ClassWeight | None = None, start: Linear | None = None
 ) -> Linear:

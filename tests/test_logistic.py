@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
+from recs import logistic
 from recs.errors import MissingDependencyError
 from recs.logistic import FOLDS, GRID, NEVER, Examples, centroids, fit_linear, folds, search, taught, text_directions
 
@@ -91,6 +92,18 @@ def test_fit_linear_without_scikit_learn_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn.linear_model", None)
     with pytest.raises(MissingDependencyError, match=r"scikit-learn.*\[classify\]"):
         fit_linear(examples_of(np.arange(10) % 2), 1.0)
+
+
+def test_fit_linear_is_computed_on_one_thread_so_that_their_number_changes_no_bit(monkeypatch):
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    seen = []
+    fit = logistic._fit
+    monkeypatch.setattr(logistic, "_fit", lambda *a, **k: seen.append(threadpool_info()) or fit(*a, **k))
+    with threadpool_limits(2):
+        fit_linear(examples_of(np.arange(30) % 3), 1.0)
+    assert all(pool["num_threads"] == 1 for pools in seen for pool in pools)
+    assert seen
 
 
 def test_folds_every_label_is_spread_and_twins_stand_together():
