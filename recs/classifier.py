@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -17,8 +13,9 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from recs.calibration import Float64Array
+from recs.classifier_folder import ARRAYS, read_folder, write_folder
 from recs.embeddings import Embeddings, FloatArray, unit_rows
-from recs.errors import EmbeddingError, FingerprintMismatchError, MissingDependencyError, OutputError, SourceError
+from recs.errors import EmbeddingError, FingerprintMismatchError
 from recs.items import Item, Span
 from recs.labels import LabelRules
 from recs.logistic import nearest_centre
@@ -26,7 +23,6 @@ from recs.logistic import nearest_centre
 if TYPE_CHECKING:
     from recs.embedder import Embedder
 
-SCHEMA = "recs.classifier/1"
 OUTSIDE = 0.02  # share of the labelled items that the gate would call strangers
 SUGGEST = 0.2  # an editor who is shown one right label in five is still served
 SUGGESTIONS = 3
@@ -159,7 +155,7 @@ class Classifier:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in _ARRAYS:
+        for name in ARRAYS:
             getattr(self, name).flags.writeable = False
 
     def check_comparable(self, embeddings: Embeddings) -> None:
@@ -255,17 +251,22 @@ class Classifier:
         The item is seen as the mean of its passages, weighted by their lengths, and each passage is left out in turn.
         """
         self.check_comparable(embeddings)
-        column = {self.rules.renamed.get(name, name): place for place, name in enumerate(self.classes)}
-        reasons = []
-        for row, (prediction, item) in enumerate(zip(predictions, items, strict=True)):
-            if not prediction.id == item.id == embeddings.ids[row]:
+        listed = list(items)
+        for prediction, item, name in zip(predictions, listed, embeddings.ids, strict=True):
+            if not prediction.id == item.id == name:
                 raise EmbeddingError(f"item {item.id!r} meets the prediction of {prediction.id!r}; keep one order.")
-            passages, vectors = _passages(item, embeddings, row, embedder) if prediction.labels else ([], None)
+        passages = _passages(predictions, listed, embeddings, embedder)
+        reasons = []
+        for row, prediction in enumerate(predictions):
+            p = self._probabilities(next(_blocks(embeddings.vectors[row : row + 1])))[0]
             told = []
             for label in prediction.labels:
-                place = column[label.name]
-                near = self._nearest(embeddings.vectors[row], place, nearest, item.id)
-                span, effect = self._telling(passages, vectors, place) if len(passages) > 1 else (None, 0.0)
+                called = [self.rules.renamed.get(name, name) == label.name for name in self.classes]
+                place = int(
+                    np.where(called, p, -1).argmax()
+                )  # of labels that were renamed alike, the one that was said
+                near = self._nearest(embeddings.vectors[row], place, nearest, listed[row].id)
+                span, effect = self._telling(*passages[row], place) if len(passages[row][0]) > 1 else (None, 0.0)
                 told.append(Reason(label.name, near, span, round(effect, 6)))
             reasons.append(tuple(told))
         return reasons
@@ -299,45 +300,7 @@ class Classifier:
         ------
         OutputError, MissingDependencyError
         """
-        folder = Path(os.path.realpath(path))  # "." has no name to put another one beside, a link is not what it names
-        found = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-        others = sorted(found if _JSON not in found else found - _FILES)
-        if others or (folder.exists() and not folder.is_dir()):
-            raise OutputError(
-                f"{folder}: holds {others[0] if others else 'a file'}; expected a new folder or one of a classifier."
-            )
-        weights = _safetensors().save({name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS})
-        manifest = {name: getattr(self, name) for name in _MANIFEST} | {
-            "schema": SCHEMA,
-            "rules": asdict(self.rules),
-            "sha256": hashlib.sha256(weights).hexdigest(),
-            "shapes": {name: list(getattr(self, name).shape) for name in _ARRAYS},
-        }
-        document = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-        partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
-        earlier = partial.with_suffix(".earlier")
-        try:
-            partial.mkdir(parents=True)
-            for name, data in (
-                (_WEIGHTS, weights),
-                (_JSON, document.encode("utf-8", "replace")),
-                ("README.md", _readme(self).encode("utf-8", "replace")),
-            ):
-                with (partial / name).open("xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-            if folder.exists():
-                folder.rename(earlier)
-            partial.rename(folder)
-        except OSError as error:
-            if earlier.exists() and not folder.exists():
-                earlier.rename(folder)
-            raise OutputError(f"{folder}: cannot be written: {error.strerror or error}.") from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-            if folder.exists():
-                shutil.rmtree(earlier, ignore_errors=True)
+        write_folder({one.name: getattr(self, one.name) for one in fields(self)}, Path(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -346,40 +309,9 @@ class Classifier:
         Raises
         ------
         SourceError
-            If a file is missing, torn, tampered with, or of another schema or shape than it says.
+            If a file is missing, torn, changed, or of another schema or shape than it says.
         """
-        folder = Path(path)
-        try:
-            manifest = json.loads((folder / _JSON).read_text(encoding="utf-8"))
-            if manifest["schema"] != SCHEMA:
-                raise ValueError(f"schema {manifest['schema']!r}, expected {SCHEMA!r}")
-            data = (folder / _WEIGHTS).read_bytes()
-            if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
-                raise ValueError(f"{_WEIGHTS} is not the file that {_JSON} was written with")
-            arrays = _safetensors().load(data)
-            known = {name: manifest[name] for name in _MANIFEST}
-            known |= {name: tuple(manifest[name]) for name in ("classes", "notes")}
-            known["example_items"] = tuple((str(name), str(title)) for name, title in manifest["example_items"])
-            loaded = cls(
-                **known, **{name: arrays[name].copy() for name in _ARRAYS}, rules=LabelRules.parse(manifest["rules"])
-            )
-            _check(loaded)
-            return loaded
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise SourceError(f"{folder}: not a classifier written by recs ({error}).") from error
-        except Exception as error:
-            if type(error).__name__ != "SafetensorError":  # has no base of its own to catch
-                raise
-            raise SourceError(f"{folder}: {_WEIGHTS} is torn ({error}).") from error
-
-
-_WEIGHTS, _JSON = "weights.safetensors", "classifier.json"
-_FILES = {_WEIGHTS, _JSON, "README.md"}
-_ARRAYS = ("weights", "intercepts", "thresholds", "support", "centres", "gate", "examples", "example_labels")
-_MANIFEST = (
-    *("label", "classes", "single", "example_items", "model", "fingerprint", "role", "prompt"),
-    *("parameters", "metrics", "notes"),
-)
+        return cls(**read_folder(Path(path)))
 
 
 def gate_percentile(gate: Float64Array, best: Float64Array, centre: Float64Array) -> Float64Array:
@@ -399,77 +331,24 @@ def _blocks(vectors: FloatArray) -> Iterator[Float64Array]:
         yield X
 
 
-def _passages(item: Item, embeddings: Embeddings, row: int, embedder: Embedder | None) -> tuple[list[Span], Any]:
-    """Return the passages of an item with their vectors: paragraphs, or sentences of a single one, or its chunks."""
+def _passages(
+    predictions: Sequence[Prediction], items: Sequence[Item], embeddings: Embeddings, embedder: Embedder | None
+) -> list[tuple[list[Span], Any]]:
+    """Return the passages of each item with their vectors: paragraphs, or sentences of a single one, or its chunks."""
     if embedder is None:
-        rows = np.flatnonzero(embeddings.chunk_rows == row)
-        spans = [(int(start), int(stop)) for start, stop in embeddings.chunk_spans[rows]]
-        return spans, embeddings.chunk_vectors[rows]
-    spans = _spans(item.text, r"\n\n+")
-    if len(spans) == 1:
-        spans = _spans(item.text, r"(?<=[.!?…])\s+|(?<=[。！？])")
-    if len(spans) < 2:
-        return [], None
-    embedded = embedder.embed([item.text[start:stop] for start, stop in spans], role=embeddings.role)
-    return spans, embedded.vectors
+        rows = [np.flatnonzero(embeddings.chunk_rows == row) for row in range(len(items))]
+        spans = [[(int(start), int(stop)) for start, stop in embeddings.chunk_spans[some]] for some in rows]
+        return [(some, embeddings.chunk_vectors[at]) for some, at in zip(spans, rows, strict=True)]
+    spans = []
+    for prediction, item in zip(predictions, items, strict=True):
+        found = _spans(item.text, r"\n\n+") if prediction.labels else []
+        spans.append(found if len(found) != 1 else _spans(item.text, r"(?<=[.!?…])\s+|(?<=[。！？])"))
+    texts = [item.text[start:stop] for item, some in zip(items, spans, strict=True) for start, stop in some]
+    vectors = embedder.embed(texts, role=embeddings.role).vectors if texts else embeddings.vectors[:0]
+    ends = np.cumsum([len(some) for some in spans]).tolist()
+    return [(some, vectors[end - len(some) : end]) for some, end in zip(spans, ends, strict=True)]
 
 
 def _spans(text: str, between: str) -> list[Span]:
     edges = [0, *(edge for match in re.finditer(between, text) for edge in match.span()), len(text)]
     return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if text[start:stop].strip()]
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors.numpy
-    except ImportError as error:
-        raise MissingDependencyError("a classifier's folder", "safetensors", "classify") from error
-    return safetensors.numpy
-
-
-def _check(loaded: Classifier) -> None:
-    """Raise `ValueError` unless all arrays are of the shapes that the classes ask for, and finite."""
-    labels, dim = len(loaded.classes), loaded.weights.shape[-1]
-    examples = len(loaded.example_items)
-    expected = {
-        "weights": ((labels, dim), "f"),
-        "intercepts": ((labels,), "f"),
-        "thresholds": ((labels,), "f"),
-        "support": ((labels,), "i"),
-        "centres": ((labels, dim), "f"),
-        "gate": ((105,), "f"),
-        "examples": ((examples, dim), "f"),
-        "example_labels": ((examples, labels), "b"),
-    }
-    if labels < 1 or list(loaded.classes) != sorted(set(map(str, loaded.classes))):
-        raise ValueError("its classes are not sorted names")
-    for name, (shape, kind) in expected.items():
-        array = getattr(loaded, name)
-        if array.shape != shape or array.dtype.kind != kind:
-            raise ValueError(f"{name} has shape {array.shape} of {array.dtype}, expected {shape}")
-        if (kind == "f" and np.isnan(array).any()) or (name != "thresholds" and not np.isfinite(array).all()):
-            raise ValueError(f"{name} holds NaN or infinity")
-
-
-def _readme(classifier: Classifier) -> str:
-    """Return what a person who finds the folder should know."""
-    kind = "exactly one label an item" if classifier.single else "any number of labels an item"
-    lines = [
-        f"# A classifier of `{_inline(classifier.label)}`",
-        "",
-        f"{len(classifier.classes)} labels, {kind}, on vectors of `{_inline(classifier.model)}`.",
-        "Written by `recs train`; `recs classify SOURCE --classifier FOLDER` uses it. No pickle: `weights.safetensors`",
-        "holds arrays, `classifier.json` names, options and figures.",
-        "",
-        "| label | learned from | put without a person from |",
-        "| --- | --- | --- |",
-    ]
-    for name, support, threshold in zip(classifier.classes, classifier.support, classifier.thresholds, strict=True):
-        said = f"p ≥ {threshold:.2f}" if np.isfinite(threshold) else "never: only suggested"
-        lines.append(f"| {_inline(name)} | {int(support)} | {said} |")
-    lines += ["", *(f"- {_inline(note)}" for note in classifier.notes)]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _inline(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", " ".join(text.split()))

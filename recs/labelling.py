@@ -20,6 +20,7 @@ from recs.labels import LabelRules, read_labels
 from recs.logistic import fit_linear, search
 
 QUICK_C = 10.0  # of the model that says what it is unsure of: made anew after every few labels
+UNUSUAL = 2.0  # nats below what is usual for a label, from which it is doubted
 _TINY = 1e-12
 _BLOCK = 512  # items whose gains are computed at a time
 
@@ -38,8 +39,9 @@ class LabelIssue:
     better
         For a wrong single label, the one that is likeliest instead; else empty.
     score
-        By how much it is unexpected, in nats: log odds of what the models say against what the item says. The list is
-        sorted by it.
+        By how much it is unexpected, in nats: log p(better) - log p(label) for a wrong single label, the log odds of a
+        missing one, and for a wrong one of several how far its log odds are below those of the others that have it. The
+        list is sorted by it.
     older
         Whether the item is older than every item with the label: the label may simply not have existed.
     """
@@ -66,8 +68,9 @@ def label_issues(
     """Return the labels of the labelled public items that are probably wrong or missing, the most unexpected first.
 
     Every item is judged by models that had not seen it. For single labels, those items whose label is not the likeliest
-    one; for several labels, given ones that are less likely than a fifth and others that are likelier than not. A label
-    that no other item has cannot be told to be wrong.
+    one; for several labels, given ones that are less likely than a fifth and much less likely than the label is for the
+    others that have it, and labels not given that are likelier than not. A label that no other item has cannot be told
+    to be wrong.
 
     Parameters
     ----------
@@ -106,16 +109,17 @@ def label_issues(
                 issues.append(issue)
     else:
         p = np.clip(np.asarray(expit(logits)), _TINY, 1 - _TINY)
-        wrong = examples.Y & examples.known & (p < SUGGEST) & (lesson.support > 1)
+        odds, held_by = np.log(p / (1 - p)), examples.Y & examples.known
+        usual = (odds * held_by).sum(axis=0) / np.maximum(held_by.sum(axis=0), 1)
+        wrong = held_by & (p < SUGGEST) & (usual - odds > UNUSUAL) & (lesson.support > 1)
         missing = ~examples.Y & examples.known & (p > 0.5)
         for row, place in np.argwhere(wrong | missing).tolist():
-            odds = float(np.log(p[row, place] / (1 - p[row, place])))
             issue = LabelIssue(
                 id=lesson.items[row].id,
                 label=lesson.classes[place],
                 kind="wrong" if wrong[row, place] else "missing",
                 probability=round(float(p[row, place]), 6),
-                score=round(abs(odds), 4),
+                score=round(float(usual[place] - odds[row, place] if wrong[row, place] else odds[row, place]), 4),
                 older=lesson.dated is not None and bool(missing[row, place] and lesson.dated[row] < oldest[place]),
             )
             issues.append(issue)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load
 
 from recs.embeddings import Embeddings
 from recs.items import Item
@@ -45,6 +46,11 @@ def make_clouds(
 def vectors_of(names: Sequence[str], like: Embeddings, rows: Any) -> Embeddings:
     """Return vectors with ids of their own in the space of `like`."""
     return Embeddings.from_array(names, rows, model=like.model)
+
+
+def arrays(weights: bytes) -> dict[str, bytes]:
+    """Return the arrays of a weights file, without its note of the other file."""
+    return {name: array.tobytes() for name, array in load(weights).items()}
 
 
 def _names(entry: Any) -> list[str]:

@@ -1,5 +1,6 @@
 """A trained classifier: its three answers, its reasons, its folder."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from labelled import make_clouds, vectors_of
+from safetensors.numpy import load, save
 from standins import make_embedder
 
 from recs.classifier import SUGGESTIONS, Classifier, gate_percentile
@@ -212,20 +214,32 @@ def test_load_predicts_like_scikit_learn_where_neither_it_nor_torch_is(tmp_path,
     assert np.load(tmp_path / "p.npy") == pytest.approx(expected, abs=1e-6)
 
 
-def tamper(folder, **changes):
+def edit(folder, **changes):
+    """Change what the JSON says, and nothing else."""
     path = folder / "classifier.json"
     path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
 
 
-def reweigh(folder, **changes):
-    """Write other arrays, and a manifest that vouches for them."""
-    import hashlib
-
-    from safetensors.numpy import load, save
-
-    data = save({**load((folder / "weights.safetensors").read_bytes()), **changes})
+def tamper(folder, arrays=None, **changes):
+    """Change what the two files say, and let each vouch for the other."""
+    edit(folder, **changes)
+    manifest = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
+    del manifest["sha256"]
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    kept = load((folder / "weights.safetensors").read_bytes())
+    data = save({**kept, **(arrays or {})}, metadata={"classifier.json": digest})
     (folder / "weights.safetensors").write_bytes(data)
-    tamper(folder, sha256=hashlib.sha256(data).hexdigest())
+    edit(folder, sha256=hashlib.sha256(data).hexdigest())
+
+
+def reweigh(folder, **arrays):
+    tamper(folder, arrays)
+
+
+def test_load_what_tampering_leaves_alone_is_read(taught, tmp_path):
+    taught[2].save(tmp_path / "c")
+    tamper(tmp_path / "c", notes=["mine"])
+    assert Classifier.load(tmp_path / "c").notes == ("mine",)
 
 
 SPOILED = {
@@ -239,6 +253,8 @@ SPOILED = {
     "a list": lambda f: (f / "classifier.json").write_text("[]"),
     "deep json": lambda f: (f / "classifier.json").write_text("[" * 100_000),
     "not utf-8": lambda f: (f / "classifier.json").write_bytes(b"\xff\xfe"),
+    "edited json": lambda f: edit(f, notes=["mine"]),
+    "rules edited by hand": lambda f: edit(f, rules={"allowed": None, "retired": ["garden"], "renamed": {}}),
     "another schema": lambda f: tamper(f, schema="recs.classifier/9"),
     "fewer classes": lambda f: tamper(f, classes=["garden"]),
     "unsorted classes": lambda f: tamper(f, classes=["kitchen", "garden", "workshop"]),
@@ -254,7 +270,7 @@ SPOILED = {
     "another gate": lambda f: reweigh(f, gate=np.zeros(3)),
     "torn weights": lambda f: (
         (f / "weights.safetensors").write_bytes(b"\xff" * 40),
-        tamper(f, sha256=__import__("hashlib").sha256(b"\xff" * 40).hexdigest()),
+        edit(f, sha256=hashlib.sha256(b"\xff" * 40).hexdigest()),
     ),
 }
 

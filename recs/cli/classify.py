@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -28,7 +27,13 @@ _PATH = click.Path(path_type=Path)
 @source_argument
 @click.option("--classifier", "folder", type=_PATH, required=True, metavar="DIR", help="What `recs train -o` wrote.")
 @click.option("--explain", is_flag=True, help="Say why: the nearest labelled items, the passage that counts most.")
-@click.option("--labels", "rules_file", type=_PATH, metavar="FILE", help="TOML: allowed, retired, renamed.")
+@click.option(
+    "--labels",
+    "rules_file",
+    type=_PATH,
+    metavar="FILE",
+    help="TOML: allowed, retired, renamed; in place of those of `recs train`.",
+)
 @output_options("jsonl", "csv", "table")
 @collection_options
 def command(source: str, folder: Path, **values: Any) -> None:
@@ -71,6 +76,7 @@ def _write(
     import sys
 
     from recs.files import write_atomically
+    from recs.writers import dumps
 
     output = values["output"]
     form = values["form"] or ("csv" if output and output.suffix.lower() == ".csv" else None)
@@ -82,7 +88,7 @@ def _write(
     elif form == "csv":
         text = csv_text(row for one in rows for row in _flat(*one, explained=reasons is not None))
     else:
-        text = json_lines(_record(classifier.label, *row) for row in rows)
+        text = "".join(f"{dumps(_record(classifier.label, *row))}\n" for row in rows)
     if output:
         write_atomically(output, text.encode("utf-8", "replace"))
         if not values["quiet"]:
@@ -145,11 +151,6 @@ def _told(item: Item, prediction: Prediction, reasons: Sequence[Reason]) -> str:
                 passage = " ".join(printable(item.text[slice(*reason.passage)]).split())
                 lines.append(f"          {reason.effect:+.2f} by “{passage[:90]}”")
     return "\n".join(lines)
-
-
-def json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return rows as JSON lines."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -68,19 +68,18 @@ def command(source: str, **values: Any) -> None:
 
     Labels that `recs classify` put (`<label>_auto` of an item) are never learned from.
     """
+    from recs.classifier_folder import check_place
     from recs.classify import train_classifier
-    from recs.labelling import label_issues, select_to_label
+    from recs.labelling import label_issues
 
+    if values["output"]:
+        check_place(values["output"])
+    note: Callable[[str], None] = (lambda _: None) if values["quiet"] else say
     with opened_labels(source, values) as (collection, embeddings, _, learned):
-        options = {name: values[name] for name in ("target_precision", "min_support")}
-
-        def note(line: str) -> None:
-            if not values["quiet"]:
-                say(line)
-
-        evaluation = _judged(collection, embeddings, {**learned, **options}, values)
+        options = {**learned, **{name: values[name] for name in ("target_precision", "min_support")}}
+        evaluation = _judged(collection, embeddings, options, values)
         if values["output"] or values["no_evaluate"]:
-            classifier = train_classifier(collection, embeddings, **learned, **options)
+            classifier = train_classifier(collection, embeddings, **options)
             if evaluation is not None:
                 classifier = replace(classifier, metrics={**classifier.metrics, "evaluation": summary(evaluation)})
             for line in classifier.notes:
@@ -96,9 +95,17 @@ def command(source: str, **values: Any) -> None:
             write_rows(rows, values["issues"])
             note(f"wrote {values['issues']}: {len(rows):,} labels to look at")
         if values["wanted"]:
-            items = {item.id: item for item in collection}
-            chosen = select_to_label(collection, embeddings, label=values["label"], k=values["wanted"])
-            emit("".join(f"{one.id}\t{printable(one.guess or '?')}\t{heading(items[one.id])}\n" for one in chosen))
+            _emit_next(collection, embeddings, values["label"], values["wanted"])
+
+
+def _emit_next(collection: Collection, embeddings: Embeddings, label: str, k: int) -> None:
+    from recs.labelling import select_to_label
+
+    items = {item.id: item for item in collection}
+    chosen = select_to_label(collection, embeddings, label=label, k=k)
+    if not chosen:
+        say("note: every public item is labelled already.")
+    emit("".join(f"{one.id}\t{printable(one.guess or '?')}\t{heading(items[one.id])}\n" for one in chosen))
 
 
 def _judged(
@@ -174,13 +181,13 @@ def _texts(
 
 def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
     """Write rows as CSV or JSON lines, by the suffix of the file."""
-    from recs.cli.classify import csv_text, json_lines
+    from recs.cli.classify import csv_text
     from recs.files import write_atomically
-    from recs.writers import plain
+    from recs.writers import dumps, plain
 
     if path.suffix.lower() == ".csv":
         rows = [{**row, "label": plain(row["label"]), "better": plain(row["better"])} for row in rows]
-    text = csv_text(rows) if path.suffix.lower() == ".csv" else json_lines(rows)
+    text = csv_text(rows) if path.suffix.lower() == ".csv" else "".join(f"{dumps(row)}\n" for row in rows)
     write_atomically(path, text.encode("utf-8", "replace"))
 
 
