@@ -52,6 +52,18 @@ def rewrite(path, change):
     return path
 
 
+def test_classify_drafts_are_tagged_when_asked_for_and_leave_no_vector(run, posts, tmp_path):
+    run("train", posts, "--label", "topic", "-o", "model", "-q")
+    rewrite(posts, lambda place, record: {**record, "draft": place % 2 == 0})
+    assert len(run("classify", posts, "--classifier", "model", "-q").stdout.splitlines()) == 45
+    lines = run("classify", posts, "--classifier", "model", "--drafts", "-q").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [f"p{place:03}" for place in range(90)]
+    CliRunner().invoke(
+        cli, ["classify", str(posts), "--classifier", "model", "--drafts", "--cache", "kept", "-m", "bag-of-words"]
+    )
+    assert not (tmp_path / "kept").exists()
+
+
 def test_train_then_classify_tags_what_has_no_label(run, posts, tmp_path):
     truth = [record["topic"] for record in json.loads(posts.read_text())]
     rewrite(posts, lambda place, record: record if place < 75 else {**record, "topic": None})

@@ -34,6 +34,7 @@ _PATH = click.Path(path_type=Path)
     metavar="FILE",
     help="TOML: allowed, retired, renamed; in place of those of `recs train`.",
 )
+@click.option("--drafts", is_flag=True, help="Tag drafts, private and scheduled items too; keeps no vector of them.")
 @output_options("jsonl", "csv", "table")
 @collection_options
 def command(source: str, folder: Path, **values: Any) -> None:
@@ -49,21 +50,24 @@ def command(source: str, folder: Path, **values: Any) -> None:
     if values["rules_file"]:
         classifier = replace(classifier, rules=load_label_rules(values["rules_file"])[0])
     collection = read_source(source, values)
+    items = collection.public
+    if values["drafts"]:
+        items, values["no_cache"] = tuple(sorted(collection, key=lambda item: item.id)), True
     if not values["quiet"]:
-        report_reading(collection)
+        report_reading(replace(collection, items=items))
     with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
         named = {**values, "model": values["model"] or classifier.model}
         embedder = find_options_embedder(named, cache)
         options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
-        embeddings = embed_items(collection.public, embedder, role=classifier.role, **options)
+        embeddings = embed_items(items, embedder, role=classifier.role, **options)
         predictions = classifier.predict(embeddings)
         reasons = None
         if values["explain"]:
-            reasons = classifier.explain(predictions, collection.public, embeddings, embedder=embedder)
+            reasons = classifier.explain(predictions, items, embeddings, embedder=embedder)
     if not values["quiet"]:
         counts = Counter(prediction.answer for prediction in predictions)
         say(", ".join(f"{counts[answer]:,} {answer}" for answer in ("auto", "suggest", "abstain")))
-    _write(classifier, collection.public, predictions, reasons, values)
+    _write(classifier, items, predictions, reasons, values)
 
 
 def _write(

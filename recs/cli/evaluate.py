@@ -60,7 +60,7 @@ def command(source: str, task: str, judgments: Path | None, figure: Path | None,
 def _classify(source: str, figure: Path | None, values: dict[str, Any]) -> None:
     from recs.holdout import evaluate_classifier
 
-    with opened_labels(source, values) as (collection, embeddings, _, learned):
+    with opened_labels(source, values) as (collection, embeddings, learned):
         options = {name: values[name] for name in ("target_precision", "min_support")}
         evaluation = evaluate_classifier(collection, embeddings, **learned, **options)
     draw(evaluation, figure)

@@ -58,6 +58,18 @@ def embedding_progress(*, quiet: bool) -> Iterator[Callable[[EmbedderProgress], 
         yield draw
 
 
+@contextmanager
+def working(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
+    """Yield a callback that shows what is being done; None where no terminal watches."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda what: status.update(printable(what))
+
+
 def report_reading(collection: Collection) -> None:
     """Say what a source held that is not ranked: skipped rows, closed items, removed lines, fields without a place."""
     closed = Counter(item.visibility for item in collection if not item.is_public)

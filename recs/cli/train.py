@@ -13,10 +13,9 @@ import click
 
 from recs.cli.options import find_options_embedder, opened_cache, read_source, source_argument
 from recs.cli.session import collection_options
-from recs.cli.terminal import embedding_progress, emit, heading, printable, report_reading, say
+from recs.cli.terminal import embedding_progress, emit, heading, printable, report_reading, say, working
 
 if TYPE_CHECKING:
-    from recs.embedder import Embedder
     from recs.embeddings import Embeddings
     from recs.holdout import ClassifierEvaluation
     from recs.items import Collection
@@ -75,7 +74,7 @@ def command(source: str, **values: Any) -> None:
     if values["output"]:
         check_place(values["output"])
     note: Callable[[str], None] = (lambda _: None) if values["quiet"] else say
-    with opened_labels(source, values) as (collection, embeddings, _, learned):
+    with opened_labels(source, values) as (collection, embeddings, learned):
         options = {**learned, **{name: values[name] for name in ("target_precision", "min_support")}}
         evaluation = _judged(collection, embeddings, options, values)
         if values["output"] or values["no_evaluate"]:
@@ -136,10 +135,8 @@ def draw(evaluation: ClassifierEvaluation, path: Path | None) -> None:
 
 
 @contextmanager
-def opened_labels(
-    source: str, values: Mapping[str, Any]
-) -> Iterator[tuple[Collection, Embeddings, Embedder, dict[str, Any]]]:
-    """Yield the items of SOURCE, their vectors, the model, and what `recs.train_classifier` needs to know of labels."""
+def opened_labels(source: str, values: Mapping[str, Any]) -> Iterator[tuple[Collection, Embeddings, dict[str, Any]]]:
+    """Yield the items of SOURCE, their vectors, and what `recs.train_classifier` needs to know of labels."""
     from recs.embed import embed_items
     from recs.labels import LabelRules, load_label_rules
 
@@ -155,12 +152,13 @@ def opened_labels(
         embedder = find_options_embedder(values, cache)
         options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
         embeddings = embed_items(collection.public, embedder, role="classification", **options)
-        learned: dict[str, Any] = {"label": values["label"], "rules": rules}
-        if names := _texts(collection, values, rules, texts):
-            learned["label_texts"] = embedder.embed(
-                list(names.values()), ids=list(names), role="classification", store=cache
-            )
-        yield collection, embeddings, embedder, learned
+        words = _texts(collection, values, rules, texts)
+        named = words and embedder.embed(list(words.values()), ids=list(words), role="classification", store=cache)
+    with working(quiet=values["quiet"]) as progress_of_fits:
+        learned: dict[str, Any] = {"label": values["label"], "rules": rules, "progress": progress_of_fits}
+        if named:
+            learned["label_texts"] = named
+        yield collection, embeddings, learned
 
 
 def _texts(
