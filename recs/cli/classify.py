@@ -54,7 +54,7 @@ def command(source: str, folder: Path, **values: Any) -> None:
     if values["drafts"]:
         items, values["no_cache"] = tuple(sorted(collection, key=lambda item: item.id)), True
     if not values["quiet"]:
-        report_reading(replace(collection, items=items))
+        report_reading(replace(collection, items=collection.public) if values["drafts"] else collection)
     with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
         named = {**values, "model": values["model"] or classifier.model}
         embedder = find_options_embedder(named, cache)
