@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recs.embeddings import SIMILARITIES, FloatArray, IntArray, Similarity
-from recs.errors import EmbeddingError, OptionError
+from recs.errors import EmbeddingError, MissingDependencyError, OptionError
 
 BoolArray = npt.NDArray[np.bool_]
 Float64Array = npt.NDArray[np.float64]
@@ -35,9 +35,9 @@ _UNIT_ROUNDOFF = 2.0**-24  # of float32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbors:
-    """The best columns for each of n rows, best first, ties in the order of columns.
+    """The best columns for each of q rows, best first, ties in the order of columns.
 
-    indices, int64 of shape (n, k), are columns, -1 where a row has fewer than k; scores, float64 of the same shape, are
+    indices, int64 of shape (q, k), are columns, -1 where a row has fewer than k; scores, float64 of the same shape, are
     higher for better, NaN where there is none.
     """
 
@@ -46,55 +46,68 @@ class Neighbors:
 
 
 def top_k(
-    vectors: npt.NDArray[Any], k: int, *, similarity: Similarity = "cosine", mask: Mask | None = None
+    vectors: npt.NDArray[Any],
+    k: int,
+    *,
+    similarity: Similarity = "cosine",
+    queries: npt.NDArray[Any] | None = None,
+    mask: Mask | None = None,
+    decimals: int = DECIMALS,
+    device: str | None = None,
 ) -> Neighbors:
-    """Return for each of n vectors the k best others; a twin in another row is listed.
+    """Return the k best vectors for each query.
 
     Parameters
     ----------
     vectors : array of shape (n, d)
         Of any length for "cosine", where a zero vector scores 0 with everything.
-    similarity
-        "cosine", "dot", or "euclidean", whose score is minus the distance; rounded before scores are compared.
+    queries : array of shape (q, d), optional
+        Without it, every vector is compared with all others and never with itself; a twin in another row is listed.
     mask
-        The pairs that may be listed, asked for block by block.
+        The pairs that may be listed (by language, exclusions), asked for block by block.
+    similarity
+        "cosine", "dot", or "euclidean", whose score is minus the distance.
+    decimals
+        Scores are rounded to so many before they are compared.
+    device
+        A torch device ("cuda", "mps") to compute the blocks on; the result is the same.
 
-    Raises `EmbeddingError` on NaN or infinity, or for another shape, and `OptionError`.
+    Raises
+    ------
+    EmbeddingError
+        On NaN or infinity, or shapes that do not agree.
+    OptionError, MissingDependencyError
 
     Notes
     -----
     The k-th largest maximum of the tiles of a row is a score that k pairs reach. What lies further below it than
     rounding can account for is out; the rest, about k pairs, is cut in the same way by its own k-th score, and scored
-    exactly. Time O(n² d); memory O(n d), and about 200 MB for the blocks however many rows there are.
+    exactly. Time O(q n d); memory O((n + q) d), and about 200 MB for the blocks however many rows there are.
     """
-    scores = DenseScores(vectors, similarity)
+    scores = DenseScores(vectors, queries, similarity, decimals=decimals)
     if k < 0:
         raise OptionError(f"k is {k}, expected 0 or more.")
-    n = len(scores.left)
-    found = Neighbors(np.full((n, k), -1, np.int64), np.full((n, k), np.nan))
-    take, step = min(k, n), min(_block_rows(n), max(n, 1))
+    q, n = scores.shape
+    found = Neighbors(np.full((q, k), -1, np.int64), np.full((q, k), np.nan))
+    take = min(k, n)
     width = max(1, min(_TILE, n // (8 * max(take, 1))))  # so many tiles that the best k seldom share one
-    buffer = np.full((step, n + -n % width), -np.inf, np.float32)  # the last tile is filled up
-    for start in range(0, n if take else 0, step):
-        stop = min(start + step, n)
-        padded = buffer[: stop - start]
-        block, tiles = padded[:, :n], padded.reshape(stop - start, -1, width)
-        np.matmul(scores.left[start:stop], scores.right.T, out=block)
-        if mask is not None:
-            block += np.where(mask(start, stop), np.float32(0), np.float32(-np.inf))
-        np.fill_diagonal(block[:, start:stop], -np.inf)
-        maxima = tiles.max(axis=2)
+    blocks = _Blocks(scores, width, device)
+    for start in range(0, q if take else 0, blocks.rows):
+        stop = min(start + blocks.rows, q)
+        allowed = None if mask is None else mask(start, stop)
+        maxima = blocks.load(start, stop, allowed, skip_own=queries is None)
         floor = scores.floor(start, np.partition(maxima, -take, axis=1)[:, -take])
-        rows, which = np.nonzero(maxima >= floor[:, None])
-        values = tiles[rows, which]
+        rows, tiles = np.nonzero(maxima >= floor[:, None])
+        values = blocks.tiles(rows, tiles)
         keep = values >= floor[rows, None]
         crowded = np.bincount(rows, keep.sum(axis=1), minlength=stop - start) > max(256, 4 * take)
         keep[crowded[rows]] = False
         places, columns = np.nonzero(keep)
         kept = values[places, columns]
-        _rank(scores, found, rows[places], columns + which[places] * width, kept, start=start)
+        columns += tiles[places] * width
+        _rank(scores, found, rows[places], columns, kept, start=start)
         for row in np.flatnonzero(crowded).tolist():
-            _rank_crowded(scores, found, start + row, block[row])
+            _rank_crowded(scores, found, start + row, blocks.row(row))
     return found
 
 
@@ -138,43 +151,56 @@ def _places(rows: IntArray) -> IntArray:
 
 
 class DenseScores:
-    """Similarities of n vectors: fast as blocks of float32, exact by the pair, with a bound between both.
+    """Similarities of q queries and n vectors: fast as blocks of float32, exact by the pair, with a bound between both.
 
-    A block is one product of rows of `left` and `right` that stays within 1 (3/2 for "euclidean"). With R the largest
-    norm, it holds a.b / |a||b| for "cosine", a.b / R^2 for "dot", and for "euclidean" (a.b - |b|^2 / 2) / R^2, which
-    orders a row as minus the distance does; there the mean is taken out first, so that R is small and little is lost.
+    A block is one product of scaled rows that stays within 1 (3/2 for "euclidean"). With R the largest norm, it holds
+    a.b / |a||b| for "cosine", a.b / R^2 for "dot", and for "euclidean" (a.b - |b|^2 / 2) / R^2, which orders a row as
+    minus the distance does; there the mean of the vectors is taken out first, so that R is small and little is lost.
     """
 
-    def __init__(self, vectors: npt.NDArray[Any], similarity: Similarity) -> None:
+    def __init__(
+        self, vectors: npt.NDArray[Any], queries: npt.NDArray[Any] | None, similarity: Similarity, *, decimals: int
+    ) -> None:
         if similarity not in SIMILARITIES:
             raise OptionError(f"similarity is {similarity!r}, expected one of {', '.join(SIMILARITIES)}.")
-        self._vectors, self._similarity = np.asarray(vectors), similarity
-        if self._vectors.ndim != 2:
-            raise EmbeddingError(f"vectors of shape {self._vectors.shape}; expected (n, d).")
-        n, d = self._vectors.shape
+        self._keys = np.asarray(vectors)
+        self._queries = self._keys if queries is None else np.asarray(queries)
+        of_keys, of_queries = self._keys.shape, self._queries.shape
+        if len(of_keys) != 2 or len(of_queries) != 2 or of_keys[1] != of_queries[1]:
+            raise EmbeddingError(f"vectors of shape {of_keys}, queries of shape {of_queries}; expected (n, d), (q, d).")
+        self.shape = (len(self._queries), len(self._keys))
+        self._similarity, self._decimals = similarity, decimals
         euclidean = similarity == "euclidean"
-        middle: Any = self._vectors.mean(axis=0, dtype=np.float64) if euclidean and n else 0.0
-        self._norms = _norms(self._vectors, middle)
-        self._radius = float(self._norms.max(initial=0.0)) or 1.0
+        middle: Any = self._keys.mean(axis=0, dtype=np.float64) if euclidean and len(self._keys) else 0.0
+        self._key_norms = _norms(self._keys, middle)
+        self._query_norms = self._key_norms if queries is None else _norms(self._queries, middle)
+        self._radius = float(max(self._key_norms.max(initial=0.0), self._query_norms.max(initial=0.0))) or 1.0
         # Rounding d elements, products and sums (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1),
         # with a tenth to spare; then taking the mean out in float64.
+        d = self._keys.shape[1]
         self.error = 1.1 * (d + 5) * _UNIT_ROUNDOFF * (1.5 if euclidean else 1.0)
         self.error += 2.0**-50 * math.sqrt(d) * float(np.abs(middle).max(initial=0.0)) / self._radius
-        by = np.where(self._norms > 0, self._norms, 1) if similarity == "cosine" else np.full(n, self._radius)
-        self.left = self.right = np.empty((n, d), np.float32)
-        for part in _parts(n):
-            self.left[part] = (self._vectors[part].astype(np.float64) - middle) / by[part, None]
+        self.keys32 = self._scaled(self._keys, middle, self._key_norms)
+        self.queries32 = self.keys32 if queries is None else self._scaled(self._queries, middle, self._query_norms)
         if euclidean:  # one more dimension adds the term of b to the product
-            self.right = np.column_stack([self.left, (-((self._norms / self._radius) ** 2) / 2).astype(np.float32)])
-            self.left = np.column_stack([self.left, np.ones(n, np.float32)])
+            lengths = (self._key_norms / self._radius) ** 2
+            self.keys32 = np.column_stack([self.keys32, (-lengths / 2).astype(np.float32)])
+            self.queries32 = np.column_stack([self.queries32, np.ones(len(self.queries32), np.float32)])
+
+    def _scaled(self, X: npt.NDArray[Any], middle: Any, norms: Float64Array) -> FloatArray:
+        by = np.where(norms > 0, norms, 1) if self._similarity == "cosine" else np.full(len(X), self._radius)
+        scaled = np.empty(X.shape, np.float32)
+        for part in _parts(len(X)):
+            scaled[part] = (X[part].astype(np.float64) - middle) / by[part, None]
+        return scaled
 
     def floor(self, start: int, bounds: FloatArray) -> FloatArray:
         """Return the block scores below which no pair, once rounded, can reach those at `bounds`, a row each.
 
         Never -inf: what is not allowed stays out.
         """
-        bounds64, step = bounds.astype(np.float64), 1.001 * 10.0**-DECIMALS
-        lengths = self._norms[start : start + len(bounds)] / self._radius
+        bounds64, step = bounds.astype(np.float64), 1.001 * 10.0**-self._decimals
+        lengths = self._query_norms[start : start + len(bounds)] / self._radius
         if self._similarity == "cosine":
             floor = bounds64 - 2 * self.error - step
         elif self._similarity == "dot":
@@ -188,23 +214,23 @@ class DenseScores:
         """Return the scores of pairs, rounded; for each pair the same bits in whatever company."""
         scores = np.empty(len(rows))
         for part in _parts(len(rows)):
-            left = self._vectors[rows[part]].astype(np.float64)
-            right = self._vectors[columns[part]].astype(np.float64)
+            left = self._queries[rows[part]].astype(np.float64)
+            right = self._keys[columns[part]].astype(np.float64)
             if self._similarity == "euclidean":
                 left = right = left - right
             scores[part] = np.einsum("ij,ij->i", left, right)
         if self._similarity == "euclidean":
             scores = -np.sqrt(scores)
         if self._similarity == "cosine":
-            lengths = self._norms[rows] * self._norms[columns]
+            lengths = self._query_norms[rows] * self._key_norms[columns]
             scores /= np.where(lengths > 0, lengths, 1)
-        return np.round(scores, DECIMALS) + 0.0  # adding 0 leaves no negative zeros
+        return np.round(scores, self._decimals) + 0.0  # adding 0 leaves no negative zeros
 
     @cached_property
     def twins(self) -> IntArray:
         """For each vector the first that is the same in every bit."""
         first: dict[bytes, int] = {}
-        return np.array([first.setdefault(row.tobytes(), place) for place, row in enumerate(self._vectors)], np.int64)
+        return np.array([first.setdefault(row.tobytes(), place) for place, row in enumerate(self._keys)], np.int64)
 
 
 def _parts(n: int) -> list[slice]:
@@ -224,3 +250,62 @@ def _norms(X: npt.NDArray[Any], middle: Any) -> Float64Array:
 
 def _block_rows(n: int) -> int:
     return min(1024, max(64, _BLOCK_BYTES // (4 * max(n, 1))))
+
+
+class _Blocks:
+    """The block at hand, in tiles of `width` columns, in memory or on a torch device: both have the same operations.
+
+    Columns of -inf past the last one fill up the last tile.
+    """
+
+    def __init__(self, scores: DenseScores, width: int, device: str | None) -> None:
+        q, self._n = scores.shape
+        self._width, self._xp, self._device = width, _torch(device) if device is not None else np, device
+        self.rows = max(1, min(q, _block_rows(self._n)))
+        if device is not None:
+            scores.error += 1.5 * self._product_error(scores.keys32.shape[1])  # of both lengths
+        self._keys = self._put(scores.keys32)
+        self._queries = self._keys if scores.queries32 is scores.keys32 else self._put(scores.queries32)
+        self._buffer = self._put(np.full((self.rows, self._n + -self._n % width), -np.inf, np.float32))
+
+    def load(self, start: int, stop: int, allowed: BoolArray | None, *, skip_own: bool) -> FloatArray:
+        """Compute the scores of some rows, -inf for pairs that are not allowed; return the maxima of their tiles."""
+        self._padded = self._buffer[: stop - start]
+        block = self._padded[:, : self._n]
+        self._xp.matmul(self._queries[start:stop], self._keys.T, out=block)
+        if allowed is not None:
+            block += self._put(np.where(allowed, np.float32(0), np.float32(-np.inf)))
+        if skip_own:
+            own = self._put(np.arange(start, stop))
+            block[own - start, own] = -math.inf
+        self._tiles = self._padded.reshape(stop - start, -1, self._width)
+        return self._get(self._xp.amax(self._tiles, 2))
+
+    def tiles(self, rows: IntArray, tiles: IntArray) -> FloatArray:
+        return self._get(self._tiles[self._put(rows), self._put(tiles)])
+
+    def row(self, row: int) -> FloatArray:
+        return self._get(self._padded[row, : self._n])
+
+    def _put(self, array: npt.NDArray[Any]) -> Any:
+        return array if self._device is None else self._xp.from_numpy(array).to(self._device)
+
+    def _get(self, array: Any) -> FloatArray:
+        return np.asarray(array if self._device is None else array.cpu())
+
+    def _product_error(self, d: int) -> float:
+        """Find out how many bits of a number a product keeps: the process may have allowed TF32 or bfloat16."""
+        eye = self._put(np.eye(1024, d, dtype=np.float32))
+        for bits, error in ((12, 0.0), (9, 2.0**-9)):
+            value = 1 + 2.0**-bits
+            if float(self._xp.matmul(eye * value, eye.T).max()) == value:
+                return error
+        return 2.0**-6
+
+
+def _torch(device: str) -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise MissingDependencyError(f"device={device!r}", "torch", "models") from None
+    return torch

@@ -8,19 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recs import neighbors
-from recs.errors import EmbeddingError, OptionError
+from recs.errors import EmbeddingError, MissingDependencyError, OptionError
 from recs.neighbors import DenseScores, top_k
 
 SIMILARITIES = ("cosine", "dot", "euclidean")
 
 
-def full_matrix(X, similarity):
-    rows = X.astype(np.float64)
+def full_matrix(X, queries, similarity):
+    keys, rows = X.astype(np.float64), queries.astype(np.float64)
     if similarity == "euclidean":
-        return -np.sqrt(((rows[:, None, :] - rows[None, :, :]) ** 2).sum(axis=2))
+        return -np.sqrt(((rows[:, None, :] - keys[None, :, :]) ** 2).sum(axis=2))
     if similarity == "cosine":
-        rows = rows / np.where(norms := np.linalg.norm(rows, axis=1), norms, 1)[:, None]
-    return (rows[:, None, :] * rows[None, :, :]).sum(axis=2)
+        keys, rows = (Y / np.where(norms := np.linalg.norm(Y, axis=1), norms, 1)[:, None] for Y in (keys, rows))
+    return (rows[:, None, :] * keys[None, :, :]).sum(axis=2)
 
 
 def sorted_lists(scores, allowed, k):
@@ -60,17 +60,25 @@ def random_rows(rng, n, d, kind):
     similarity=st.sampled_from(SIMILARITIES),
     kind=st.sampled_from(["grid", "plain", "close", "uneven", "far"]),
     share=st.sampled_from([None, 0.0, 0.02, 0.5]),
+    own=st.booleans(),
     seed=st.integers(0, 10**6),
 )
-def test_top_k_any_input_equals_full_sort(n, d, k, similarity, kind, share, seed):
+def test_top_k_any_input_equals_full_sort(n, d, k, similarity, kind, share, own, seed):
     rng = np.random.default_rng(seed)
     X = random_rows(rng, n, d, kind)
-    allowed = np.ones((n, n), bool) if share is None else rng.random((n, n)) < share
-    mask = None if share is None else lambda start, stop: allowed[start:stop]
-    found = top_k(X, k, similarity=similarity, mask=mask)
+    queries = X if own else random_rows(rng, 9, d, kind)
+    allowed = np.ones((len(queries), n), bool) if share is None else rng.random((len(queries), n)) < share
+    found = top_k(
+        X,
+        k,
+        similarity=similarity,
+        queries=None if own else queries,
+        mask=None if share is None else lambda start, stop: allowed[start:stop],
+    )
+    expected = allowed & ~np.eye(len(queries), n, dtype=bool) if own else allowed
     assert found.indices.dtype == np.int64
-    assert found.indices.shape == found.scores.shape == (n, k)
-    assert_same(found, sorted_lists(full_matrix(X, similarity), allowed & ~np.eye(n, dtype=bool), k))
+    assert found.indices.shape == found.scores.shape == (len(queries), k)
+    assert_same(found, sorted_lists(full_matrix(X, queries, similarity), expected, k))
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
@@ -79,15 +87,14 @@ def test_top_k_several_blocks_equals_full_sort(similarity, monkeypatch):
     rng = np.random.default_rng(3)
     X = np.repeat(rng.standard_normal((350, 8)), 2, axis=0)
     found = top_k(X, 7, similarity=similarity)
-    assert_same(found, sorted_lists(full_matrix(X, similarity), ~np.eye(700, dtype=bool), 7))
+    assert_same(found, sorted_lists(full_matrix(X, X, similarity), ~np.eye(700, dtype=bool), 7))
 
 
-def test_top_k_neighbours_in_one_tile_are_all_found(monkeypatch):
-    monkeypatch.setattr(neighbors, "DECIMALS", 12)
+def test_top_k_neighbours_in_one_tile_are_all_found():
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((5, 16))
     X = np.repeat(centres, 300, axis=0) + 0.05 * rng.standard_normal((1500, 16))
-    found = top_k(X, 2)
+    found = top_k(X, 2, decimals=12)
     unit = X / np.linalg.norm(X, axis=1, keepdims=True)
     scores = unit @ unit.T
     np.fill_diagonal(scores, -np.inf)
@@ -108,10 +115,8 @@ def test_top_k_rows_permuted_permutes_lists(seed, similarity):
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((150, 12)).astype(np.float32)
     order = rng.permutation(150)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbors, "DECIMALS", 12)  # with 6 decimals a few are ties, broken by row
-        straight = top_k(X, 6, similarity=similarity)
-        mixed = top_k(X[order], 6, similarity=similarity)
+    straight = top_k(X, 6, similarity=similarity, decimals=12)  # with 6 decimals a few are ties, broken by row
+    mixed = top_k(X[order], 6, similarity=similarity, decimals=12)
     np.testing.assert_array_equal(order[mixed.indices], straight.indices[order])
     np.testing.assert_array_equal(mixed.scores, straight.scores[order])
 
@@ -158,22 +163,61 @@ def test_top_k_ten_thousand_twins_scores_each_once(monkeypatch):
     assert (found.scores == 1).all()
 
 
-def test_top_k_memory_is_far_below_the_full_matrix():
-    X = np.random.default_rng(5).standard_normal((8_000, 4)).astype(np.float32)
+@pytest.mark.parametrize(("q", "n"), [(8_000, 8_000), (200, 200_000)])
+def test_top_k_memory_is_far_below_the_full_matrix(q, n):
+    X = np.random.default_rng(5).standard_normal((n, 4)).astype(np.float32)
     tracemalloc.start()
-    top_k(X, 10)
+    top_k(X, 10, queries=None if q == n else X[:q])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 240e6 * 0.7
+    assert peak < min(q * n * 4, 240e6) * 0.7
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("kind", ["plain", "grid", "close"])
+def test_top_k_on_a_torch_device_is_the_same(similarity, kind):
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(6)
+    X = random_rows(rng, 700, 24, kind)
+    allowed = rng.random((700, 700)) < 0.9
+    for queries in (None, X[:40] + 1):
+        for mask in (None, lambda start, stop, q=queries: allowed[start:stop]):
+            plain = top_k(X, 9, similarity=similarity, queries=queries, mask=mask)
+            torch = top_k(X, 9, similarity=similarity, queries=queries, mask=mask, device="cpu")
+            np.testing.assert_array_equal(torch.indices, plain.indices)
+            np.testing.assert_array_equal(torch.scores, plain.scores)
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(23, 0.0), (10, 2.0**-9), (7, 2.0**-6)])
+def test_torch_blocks_find_out_how_precise_a_product_is(bits, expected, monkeypatch):
+    torch = pytest.importorskip("torch")
+    exact = torch.matmul
+
+    def short(X):
+        return torch.round(X * 2.0**bits) / 2.0**bits
+
+    monkeypatch.setattr(torch, "matmul", lambda a, b, out=None: exact(short(a), short(b), out=out))
+    X = np.random.default_rng(7).standard_normal((400, 24))
+    blocks = neighbors._Blocks(DenseScores(X, None, "cosine", decimals=6), 8, "cpu")
+    assert blocks._product_error(24) == expected
+    np.testing.assert_array_equal(top_k(X, 5, device="cpu").indices, top_k(X, 5).indices)
+
+
+def test_top_k_without_torch_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    with pytest.raises(
+        MissingDependencyError, match=r"device='cuda' needs torch: pip install 'recs-toolkit\[models\]'"
+    ):
+        top_k(np.eye(3), 1, device="cuda")
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_block_scores_differ_from_exact_by_less_than_the_bound(similarity):
     rng = np.random.default_rng(8)
     X = np.abs(rng.standard_normal((300, 500))) * 10.0 ** rng.uniform(-2, 2, (300, 1))
-    scores = DenseScores(X, similarity)
-    block = scores.left @ scores.right.T
-    exact = full_matrix(X, similarity)
+    scores = DenseScores(X, None, similarity, decimals=6)
+    block = scores.queries32 @ scores.keys32.T
+    exact = full_matrix(X, X, similarity)
     for column in (0, 100, 299):  # no pair with a lower block score than the floor may round to a higher exact score
         floor = scores.floor(0, block[:, column])
         below = block < floor[:, None]
@@ -185,9 +229,10 @@ def test_block_scores_differ_from_exact_by_less_than_the_bound(similarity):
     [
         ({"k": -1}, OptionError, "k is -1"),
         ({"similarity": "cosin"}, OptionError, "similarity is 'cosin', expected one of cosine, dot, euclidean"),
+        ({"queries": np.ones((1, 3))}, EmbeddingError, r"\(2, 2\), queries of shape \(1, 3\)"),
         ({"vectors": np.ones(3)}, EmbeddingError, r"shape \(3,\)"),
         ({"vectors": np.array([[1, 0], [0, np.nan]])}, EmbeddingError, "row 1 holds NaN"),
-        ({"vectors": np.array([[np.inf, 0]])}, EmbeddingError, "row 0 holds NaN, infinity"),
+        ({"queries": np.array([[np.inf, 0]])}, EmbeddingError, "row 0 holds NaN, infinity"),
     ],
 )
 def test_top_k_bad_input_is_an_error(options, error, message):
