@@ -187,18 +187,28 @@ class Classifier:
             If the vectors are of another model or prompt than those that it was trained on.
         """
         self.check_comparable(embeddings)
+        called = [self.rules.renamed.get(name, name) for name in self.classes]
+        ids = iter(embeddings.ids)
         found: list[Prediction] = []
         for X in _blocks(embeddings.vectors):
             decided = self.decide(X)
-            said = np.where(decided.auto | decided.suggest, decided.probabilities, -1.0)
-            most = SUGGESTIONS + int(decided.auto.sum(axis=1).max(initial=0))
-            ranked = np.argsort(-said - decided.auto, axis=1, kind="stable")[:, :most].tolist()
-            for row, columns in enumerate(ranked):
-                labels = self._labels(said[row], decided.auto[row], columns)
-                answers = [label.answer for label in labels]
-                answer: Answer = "auto" if "auto" in answers else "suggest" if answers else "abstain"
-                familiarity = round(float(decided.familiarity[row]), 4)
-                found.append(Prediction(embeddings.ids[len(found)], answer, labels, familiarity))
+            rows, columns = np.nonzero(decided.auto | decided.suggest)
+            p, auto = decided.probabilities[rows, columns], decided.auto[rows, columns]
+            order = np.lexsort((columns, -p, ~auto, rows))  # of each item those to put, then the likeliest others
+            said = [
+                Label(called[column], probability, "auto" if sure else "suggest")
+                for column, probability, sure in zip(
+                    columns[order].tolist(), p[order].round(6).tolist(), auto[order].tolist(), strict=True
+                )
+            ]
+            stop = 0
+            for familiarity, count in zip(
+                decided.familiarity.round(4).tolist(), np.bincount(rows, minlength=len(X)).tolist(), strict=True
+            ):
+                start, stop = stop, stop + count
+                answer: Answer = said[start].answer if count else "abstain"
+                labels = tuple(said[start:stop]) if count < 2 else _told(said[start:stop])
+                found.append(Prediction(next(ids), answer, labels, familiarity))
         return found
 
     def decide(self, X: Float64Array) -> Decisions:
@@ -211,17 +221,6 @@ class Classifier:
         if self.single:  # only the best label may be put, and only if nothing that may not be said is better
             auto &= np.arange(len(self.classes)) == p.argmax(axis=1)[:, None]
         return Decisions(p, auto, may & ~auto & (p >= SUGGEST), familiarity)
-
-    def _labels(self, said: Float64Array, auto: Any, columns: Sequence[int]) -> tuple[Label, ...]:
-        """Return the labels of one item: those to put, and of the others the likeliest; a new name stands once."""
-        labels: dict[str, Label] = {}
-        for column in columns:
-            name = self.rules.renamed.get(self.classes[column], self.classes[column])
-            shown = said[column] > 0 and (auto[column] or len(labels) < SUGGESTIONS)
-            if shown and name not in labels:
-                probability = round(float(said[column]), 6)
-                labels[name] = Label(name, probability, "auto" if auto[column] else "suggest")
-        return tuple(sorted(labels.values(), key=lambda label: -label.probability))
 
     @property
     def speaking(self) -> Any:
@@ -322,6 +321,15 @@ def gate_percentile(gate: Float64Array, best: Float64Array, centre: Float64Array
     mean_best, mean_centre, best_deviation, centre_deviation = gate[:4]
     sum_ = (best - mean_best) / best_deviation + (centre - mean_centre) / centre_deviation
     return np.asarray(np.interp(sum_, gate[4:], np.linspace(0, 1, len(gate) - 4)))
+
+
+def _told(said: Iterable[Label]) -> tuple[Label, ...]:
+    """Return the labels of one item: those to put, filled up with the likeliest others; a new name stands once."""
+    labels: dict[str, Label] = {}
+    for label in said:
+        if label.name not in labels and (label.answer == "auto" or len(labels) < SUGGESTIONS):
+            labels[label.name] = label
+    return tuple(sorted(labels.values(), key=lambda label: -label.probability))
 
 
 def _blocks(vectors: FloatArray) -> Iterator[Float64Array]:
