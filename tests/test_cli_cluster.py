@@ -59,3 +59,10 @@ def test_cluster_two_items_finds_none_and_says_so(run, tmp_path):
     assert report["topics"] == []
     assert [entry["topic"] for entry in report["items"].values()] == [-1, -1]
     assert report["notes"]
+
+
+@pytest.mark.parametrize("option", [("--tags", "t.txt"), ("--plot", "map.gif"), ("--plot", "map")])
+def test_cluster_file_of_unknown_kind_is_refused_before_anything_is_read(option):
+    done = CliRunner().invoke(cli, ["cluster", "no-such-file.json", *option])
+    assert done.exit_code == 2
+    assert f"{option[1]} ends in none of" in done.output

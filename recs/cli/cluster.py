@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.options import find_options_embedder, opened_cache, output_options, read_source, source_argument
+from recs.cli.options import (
+    file_option,
+    find_options_embedder,
+    opened_cache,
+    output_options,
+    read_source,
+    source_argument,
+)
 from recs.cli.session import collection_options, write_report
 from recs.cli.terminal import embedding_progress, heading, report_reading, say
 
@@ -17,8 +24,6 @@ if TYPE_CHECKING:
     from recs.clustering import Clustering
     from recs.embeddings import Embeddings
     from recs.items import Collection
-
-_PATH = click.Path(path_type=Path)
 
 
 @click.command("cluster")
@@ -32,13 +37,13 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="Outliers stay out, or not.",
 )
-@click.option("--previous", type=_PATH, metavar="FILE", help="What --save wrote: topics keep their ids.")
-@click.option("--edits", type=_PATH, metavar="FILE", help="JSON with your names and merges, by topic id.")
-@click.option("--save", type=_PATH, metavar="FILE", help="Keep the clustering, for --previous and for recs.Clustering.")
-@click.option("--map", type=_PATH, metavar="FILE", help="Write a map of the topics, one HTML page.")
-@click.option("--plot", type=_PATH, metavar="FILE", help="Draw the map as .png, .svg or .pdf.")
-@click.option("--report", type=_PATH, metavar="FILE", help="Write what the topics are about, as Markdown.")
-@click.option("--tags", type=_PATH, metavar="FILE", help="Write the topic of every item, as .json or .csv.")
+@file_option("--previous", "What --save wrote: topics keep their ids.")
+@file_option("--edits", "JSON with your names and merges, by topic id.")
+@file_option("--save", "Keep the clustering, for --previous and for recs.Clustering.")
+@file_option("--map", "Write a map of the topics, one HTML page.")
+@file_option("--plot", "Draw the map as .png, .svg or .pdf.", suffixes=".png .svg .pdf")
+@file_option("--report", "Write what the topics are about, as Markdown.")
+@file_option("--tags", "Write the topic of every item, as .json or .csv.", suffixes=".json .csv")
 @output_options("json", "table")
 @collection_options
 def command(source: str, **values: Any) -> None:

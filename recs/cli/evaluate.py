@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.options import judgments_option, output_options, read_rules, rule_options, source_argument
+from recs.cli.options import file_option, judgments_option, output_options, read_rules, rule_options, source_argument
 from recs.cli.session import collection_options, opened_collection, write_report
 from recs.cli.terminal import estimate
 from recs.cli.train import draw, label_options, opened_labels
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Entries in a shown list.")
 @judgments_option
 @click.option("--since", metavar="DATE", help="Judge only items published on this date or later.")
-@click.option("--figure", type=click.Path(path_type=Path), metavar="FILE", help="Draw the result: .png or .svg.")
+@file_option("--figure", "Draw the result: .png or .svg.", suffixes=".png .svg .pdf")
 @rule_options
 @output_options("json", "table")
 @collection_options

@@ -34,9 +34,15 @@ def choice(flag: str, choices: str, help: str | None = None, *, default: bool = 
     return click.option(*flag.split(), type=click.Choice(words), default=first, show_default=default, help=help)
 
 
-def file_option(flags: str, help: str, *, metavar: str = "FILE") -> Callable[[_F], _F]:
-    """Return an option ("--rules rules_file") that takes a path."""
-    return click.option(*flags.split(), type=_PATH, metavar=metavar, help=help)
+def file_option(flags: str, help: str, *, metavar: str = "FILE", suffixes: str = "") -> Callable[[_F], _F]:
+    """Return an option ("--rules rules_file") that takes a path, one that ends in any of the suffixes (".png .svg")."""
+
+    def check(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+        if path is not None and suffixes and path.suffix.lower() not in suffixes.split():
+            raise click.BadParameter(f"{path} ends in none of {suffixes}")
+        return path
+
+    return click.option(*flags.split(), type=_PATH, metavar=metavar, help=help, callback=check)
 
 
 def _together(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from recs.cli.options import find_options_embedder, opened_cache, read_source, source_argument
+from recs.cli.options import file_option, find_options_embedder, opened_cache, read_source, source_argument
 from recs.cli.session import collection_options
 from recs.cli.terminal import embedding_progress, emit, heading, printable, report_reading, say, working
 
@@ -54,11 +54,9 @@ def label_options(function: _F) -> _F:
 @label_options
 @click.option("-o", "--output", type=_PATH, metavar="DIR", help="Keep the classifier; without it, it is only judged.")
 @click.option("--no-evaluate", is_flag=True, help="Do not judge it on items left out.")
-@click.option(
-    "--issues", type=_PATH, metavar="FILE", help="Write labels that are probably wrong or missing: .jsonl, .csv."
-)
+@file_option("--issues", "Write labels that are probably wrong or missing: .jsonl, .csv.", suffixes=".jsonl .csv")
 @click.option("--next", "wanted", type=click.IntRange(min=1), metavar="K", help="List K items to label next.")
-@click.option("--figure", type=_PATH, metavar="FILE", help="Draw reliability and coverage: .png or .svg.")
+@file_option("--figure", "Draw reliability and coverage: .png or .svg.", suffixes=".png .svg .pdf")
 @click.option("--format", "form", type=click.Choice(["json", "table"]), default="table", help="Of the evaluation.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
 @collection_options
