@@ -38,7 +38,7 @@ class _Verbs(click.Group):
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="recs")
 def cli() -> None:
-    """Related lists and vectors for a pile of writing, from open-source text embedding models on this machine.
+    """Related lists, topics and tags for a pile of writing, from open-source text embedding models on this machine.
 
     SOURCE is a file (JSON, JSON Feed, JSON Lines, CSV, Parquet), a folder of Markdown, or - for stdin.
     """
