@@ -13,7 +13,10 @@ from recs.errors import OptionError, SourceError
 from recs.items import Item
 
 AUTO = "_auto"
-"""`tags_auto` of an item names those of its `tags` that were put without a person: they never train."""
+"""`tags_auto` of an item names those of its `tags` that were put without a person: they never train.
+
+One that is no longer among its `tags` was taken away by a person: that is learned, as a label that the item has not.
+"""
 
 _FIELDS = ("category", "tags", "series", "group", "lang")
 
@@ -99,8 +102,8 @@ def read_labels(items: Iterable[Item], label: str, rules: LabelRules | None = No
     for item in items:
         marked = frozenset(renamed.get(name, name) for name in _names(item.meta.get(label + AUTO)))
         names = [renamed.get(name, name) for name in _values(item, label)]
-        if marked:
-            automatic[item.id] = marked
+        if put := marked & set(names):  # one that was put and taken away again is a person's word: no
+            automatic[item.id] = put
         if own := tuple(sorted(set(names) - marked)):
             given[item.id] = own
         found |= {name for name in _FIELDS if getattr(item, name)} | {n for n, v in item.meta.items() if _names(v)}

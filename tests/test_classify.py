@@ -242,3 +242,20 @@ def test_train_one_item_and_texts_is_sound():
     items, embeddings = make_clouds(["a", None])
     texts = vectors_of(["a", "b"], embeddings, np.eye(12)[:2])
     assert train_classifier(items, embeddings, label="kind", label_texts=texts).classes == ("a", "b")
+
+
+def test_train_label_that_an_editor_took_away_is_learned_as_absent():
+    rows = [["a", "b"] if place % 2 else ["b"] for place in range(80)]
+    items, embeddings = make_clouds(rows, spread=0.3)
+    vectors = [*embeddings.vectors, *embeddings.vectors[1::2]]
+    ids = [*embeddings.ids, *(f"z{place}" for place in range(40))]
+    both = Embeddings.from_array(ids, vectors, model=embeddings.model)
+
+    def probability(meta):
+        more = [Item(id=f"z{place}", text="t", meta=meta) for place in range(40)]
+        classifier = train_classifier([*items, *more], both, label="kind", C=30.0)
+        return classifier.predict_proba(both.take(["i0001"]))[0, classifier.classes.index("a")]
+
+    left = probability({"kind": ["b", "a"], "kind_auto": ["a"]})
+    taken = probability({"kind": ["b"], "kind_auto": ["a"]})
+    assert left > 0.8 > taken + 0.2

@@ -110,7 +110,7 @@ def test_evaluate_what_a_machine_put_is_neither_right_nor_wrong():
     """Items that a machine tagged beside a person: the figures are as if nothing were said of those tags."""
     items, embeddings = make_clouds(SEVERAL, spread=0.2, dates=days(160))
     marked = [
-        replace(item, meta={"kind": item.meta["kind"][:1], "kind_auto": item.meta["kind"][1:]}) if n >= 96 else item
+        replace(item, meta={**item.meta, "kind_auto": item.meta["kind"][1:]}) if n >= 96 else item
         for n, item in enumerate(items)
     ]
     split = evaluate_classifier(marked, embeddings, label="kind", C=30.0).splits[0]

@@ -19,6 +19,13 @@ def test_read_labels_automatic_ones_are_kept_apart():
     assert found.single
 
 
+def test_read_labels_automatic_one_that_was_taken_away_is_a_correction():
+    items = items_with({"kind": ["a"], "kind_auto": ["b"]}, {"kind": ["a", "b"], "kind_auto": ["b"]})
+    found = read_labels(items, "kind")
+    assert found.given == {"i0": ("a",), "i1": ("a",)}
+    assert found.automatic == {"i1": {"b"}}
+
+
 def test_read_labels_renamed_ones_are_one():
     items = items_with(
         {"kind": ["old", "new"]}, {"kind": "old"}, {"kind": ["new"], "kind_auto": ["old"]}, {"kind": "x"}
