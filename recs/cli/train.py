@@ -200,9 +200,10 @@ def table(evaluation: ClassifierEvaluation) -> str:
     for split in evaluation.splits:
         lines += ["", f"{split.split}: learned from {split.learned:,}, judged on {split.judged:,}"]
         rows = {"classifier": split.metrics, **split.baselines}
-        lines.append(f"  {'':12}" + "".join(f"{name.replace('_', ' '):>19}" for name in split.metrics))
-        for name, metrics in rows.items():
-            lines.append(f"  {name:12}" + "".join(f"{value:19.3f}" for value in metrics.values()))
+        lines.append(f"  {'':18}" + "".join(f"{name:>12}" for name in rows))
+        for metric in split.metrics:
+            values = "".join(f"{metrics[metric]:12.3f}" for metrics in rows.values())
+            lines.append(f"  {metric.replace('_', ' '):18}{values}")
         put = "none was right often enough" if split.auto_precision is None else f"{split.auto_precision:.3f} right"
         lines.append(
             f"  automatic at {evaluation.target_precision:g}: {put}, {split.auto_coverage:.1%} of all true labels; "
