@@ -127,22 +127,28 @@ def evaluate_classifier(
     Raises
     ------
     OptionError
-        If fewer than ten items have a label, or all have the same.
+        If fewer than ten items have a label, all have the same, or all are one text.
     """
     lesson = read_lesson(items, embeddings, label=label, label_texts=label_texts, rules=rules)
     n = len(lesson.items)
     if n < 10:
         raise OptionError(f"{n} items have a label in {label!r}; ten are needed to judge a classifier.")
-    splits, notes = [], []
-    for split, parts in (("by time", _by_time(lesson)), ("at random", _at_random(lesson, seed))):
+    found = {"by time": _by_time(lesson), "at random": _at_random(lesson, seed)}
+    if not any(found.values()):
+        raise OptionError(
+            f"the {n} items with a label in {label!r} have one text, or the same labels: texts and labels that differ "
+            "are needed to judge a classifier."
+        )
+    splits = []
+    for split, parts in found.items():
         if parts:
             if progress is not None:
                 progress(split)
             splits.append(_judge(lesson, split, parts, target_precision=target_precision, seed=seed, **options))
-        else:
-            notes.append("few items have a date: nothing says how a classifier does on what comes next.")
+    why = "few items have a date" if lesson.dated is None else "the older items alone have too few labels"
+    notes = () if found["by time"] else (f"{why}: nothing says how a classifier does on what comes next.",)
     return ClassifierEvaluation(
-        label, lesson.examples.single, n, len(lesson.classes), target_precision, tuple(splits), tuple(notes)
+        label, lesson.examples.single, n, len(lesson.classes), target_precision, tuple(splits), notes
     )
 
 

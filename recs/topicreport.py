@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from recs.clustering import Clustering, largest_first, topics_over_time
 from recs.errors import OptionError
+from recs.writers import plain
 
 if TYPE_CHECKING:
     from recs.items import Item
@@ -39,8 +40,7 @@ def topic_tags(clustering: Clustering, *, format: str) -> str:
     writer.writerow(["id", "topic", "name", "strength"])
     for name, topic, depth in rows:
         if topic in names:
-            formula = names[topic].startswith(("=", "+", "-", "@", "\t", "\r"))
-            writer.writerow([name, topic, "'" * formula + names[topic], f"{depth:.4f}"])
+            writer.writerow([name, topic, plain(names[topic]), f"{depth:.4f}"])
     return buffer.getvalue()
 
 

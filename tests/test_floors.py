@@ -89,7 +89,7 @@ def test_classifier_floors_on_real_labels(data_dir, monkeypatch, tmp_path):
         classifier = recs.train_classifier(train, data.of(train), label="category")
         ours, theirs = (classifier.decide(data.of(items).vectors.astype(np.float64)) for items in (test, strange))
         right = np.array(classifier.classes)[ours.probabilities.argmax(axis=1)] == [item.category for item in test]
-        assert (right & (ours.familiarity >= 0.02)).mean() >= 0.93
+        assert (right & (ours.familiarity >= 0.02)).mean() >= 0.935
         assert (theirs.familiarity < 0.02).mean() >= 0.72
     if (data_dir / "18f_blog").is_dir():
         data = Set(data_dir, "18f_blog")

@@ -7,6 +7,7 @@ import pytest
 from labelled import make_clouds, vectors_of
 
 from recs import holdout
+from recs.embeddings import Embeddings
 from recs.errors import OptionError
 from recs.holdout import evaluate_classifier
 from recs.items import Item
@@ -147,13 +148,31 @@ def test_evaluate_few_items_are_refused_and_plain_data_is_given():
 @pytest.mark.parametrize("dated", [False, True])
 @pytest.mark.parametrize(
     "labels",
-    [[f"l{n}" for n in range(12)], ["a"] * 11 + ["b"], [["a", "b"]] * 12, [[f"l{n}", "x"] for n in range(12)]],
-    ids=["of one item each", "one of one item", "all the same", "several of one item each"],
+    [[f"l{n}" for n in range(12)], ["a"] * 11 + ["b"], [[f"l{n}", "x"] for n in range(12)]],
+    ids=["of one item each", "one of one item", "several of one item each"],
 )
 def test_evaluate_odd_labels_give_figures_between_nought_and_one(labels, dated):
     _, embeddings = make_clouds([str(place) for place in range(12)])
     dates = days(12) if dated else [None] * 12
     items = [Item(id=f"i{n:04}", text="t", published=dates[n], meta={"kind": one}) for n, one in enumerate(labels)]
-    for split in evaluate_classifier(items, embeddings, label="kind").splits:
+    splits = evaluate_classifier(items, embeddings, label="kind").splits
+    assert splits
+    for split in splits:
         for name, value in split.metrics.items():
             assert 0 <= value <= (1 if name != "log_loss" else 50)
+
+
+@pytest.mark.parametrize("dates", [None, days(12)])
+def test_evaluate_items_that_are_one_text_cannot_be_judged(dates):
+    items, embeddings = make_clouds(["a", "b"] * 6, dates=dates)
+    same = Embeddings.from_array(embeddings.ids, [embeddings.vectors[0]] * 12, model="clouds")
+    if dates is None:
+        with pytest.raises(OptionError, match="needed to judge a classifier"):
+            evaluate_classifier(items, same, label="kind")
+    else:
+        judged = evaluate_classifier(items, same, label="kind")
+        assert [split.split for split in judged.splits] == ["by time"]
+        assert not judged.notes
+    alike, vectors = make_clouds([["a", "b"]] * 12, dates=dates)
+    with pytest.raises(OptionError, match="needed to judge a classifier"):
+        evaluate_classifier(alike, vectors, label="kind")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.options import find_options_embedder, opened_cache, output_options, read_source, source_argument
-from recs.cli.session import collection_options
-from recs.cli.terminal import embedding_progress, emit, heading, printable, report_reading, say
+from recs.cli.options import output_options, read_source, source_argument
+from recs.cli.session import collection_options, embedded
+from recs.cli.terminal import emit, heading, printable, report_reading, say
 
 if TYPE_CHECKING:
     from recs.classifier import Classifier, Prediction, Reason
@@ -43,7 +43,6 @@ def command(source: str, folder: Path, **values: Any) -> None:
     JSON lines have `<label>_auto`: copied into the source with the labels themselves, it keeps them out of training.
     """
     from recs.classifier import Classifier
-    from recs.embed import embed_items
     from recs.labels import load_label_rules
 
     classifier = Classifier.load(folder)
@@ -55,11 +54,8 @@ def command(source: str, folder: Path, **values: Any) -> None:
         items, values["no_cache"] = tuple(sorted(collection, key=lambda item: item.id)), True
     if not values["quiet"]:
         report_reading(replace(collection, items=collection.public) if values["drafts"] else collection)
-    with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
-        named = {**values, "model": values["model"] or classifier.model}
-        embedder = find_options_embedder(named, cache)
-        options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
-        embeddings = embed_items(items, embedder, role=classifier.role, **options)
+    values["model"] = values["model"] or classifier.model
+    with embedded(items, values, role=classifier.role) as (embeddings, embedder, _):
         predictions = classifier.predict(embeddings)
         reasons = None
         if values["explain"]:

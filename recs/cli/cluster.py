@@ -11,14 +11,12 @@ import click
 
 from recs.cli.options import (
     file_option,
-    find_options_embedder,
-    opened_cache,
     output_options,
     read_source,
     source_argument,
 )
-from recs.cli.session import collection_options, write_report
-from recs.cli.terminal import embedding_progress, heading, report_reading, say
+from recs.cli.session import collection_options, embedded, write_report
+from recs.cli.terminal import heading, report_reading, say
 
 if TYPE_CHECKING:
     from recs.clustering import Clustering
@@ -53,15 +51,11 @@ def command(source: str, **values: Any) -> None:
     """
     from recs.cluster import cluster_items
     from recs.clustering import Clustering
-    from recs.embed import embed_items
 
     collection = read_source(source, values)
     if not values["quiet"]:
         report_reading(collection)
-    with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
-        embedder = find_options_embedder(values, cache)
-        options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
-        embeddings = embed_items(collection.public, embedder, role="clustering", **options)
+    with embedded(collection.public, values, role="clustering") as (embeddings, embedder, _):
         clustering = cluster_items(
             collection,
             embeddings,

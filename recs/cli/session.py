@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +19,10 @@ from recs.cli.options import (
 from recs.cli.terminal import embedding_progress, emit, say
 
 if TYPE_CHECKING:
-    from recs.items import Collection
+    from recs.cache import Cache
+    from recs.embedder import Embedder
+    from recs.embeddings import Embeddings
+    from recs.items import Collection, Item
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -43,6 +46,19 @@ def opened_collection(source: str, values: Mapping[str, Any]) -> Iterator[tuple[
             signals = signals if embedder else "terms,mentions"
         ranking = {"signals": signals, "embedder": embedder, "overflow": values["overflow"]}
         yield collection, {**ranking, "cache": cache or False, "progress": progress}
+
+
+@contextmanager
+def embedded(
+    items: Sequence[Item], values: Mapping[str, Any], *, role: str
+) -> Iterator[tuple[Embeddings, Embedder, Cache | None]]:
+    """Yield the vectors of items for a role, the model that the options name, and the cache while it is open."""
+    from recs.embed import embed_items
+
+    with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
+        embedder = find_options_embedder(values, cache)
+        options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
+        yield embed_items(items, embedder, role=role, **options), embedder, cache
 
 
 def write_report(report: Mapping[str, Any], text: str, values: Mapping[str, Any]) -> None:

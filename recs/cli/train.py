@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from recs.cli.options import file_option, find_options_embedder, opened_cache, read_source, source_argument
-from recs.cli.session import collection_options
-from recs.cli.terminal import embedding_progress, emit, heading, printable, report_reading, say, working
+from recs.cli.options import file_option, read_source, source_argument
+from recs.cli.session import collection_options, embedded
+from recs.cli.terminal import emit, heading, printable, report_reading, say, working
 
 if TYPE_CHECKING:
     from recs.embeddings import Embeddings
@@ -135,7 +135,6 @@ def draw(evaluation: ClassifierEvaluation, path: Path | None) -> None:
 @contextmanager
 def opened_labels(source: str, values: Mapping[str, Any]) -> Iterator[tuple[Collection, Embeddings, dict[str, Any]]]:
     """Yield the items of SOURCE, their vectors, and what `recs.train_classifier` needs to know of labels."""
-    from recs.embed import embed_items
     from recs.labels import LabelRules, load_label_rules
 
     if not values["label"]:
@@ -146,10 +145,7 @@ def opened_labels(source: str, values: Mapping[str, Any]) -> Iterator[tuple[Coll
         read = {values["label"], values["label"] + "_auto"}
         others = {name: count for name, count in collection.ignored_fields.items() if name not in read}
         report_reading(replace(collection, ignored_fields=others))
-    with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
-        embedder = find_options_embedder(values, cache)
-        options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
-        embeddings = embed_items(collection.public, embedder, role="classification", **options)
+    with embedded(collection.public, values, role="classification") as (embeddings, embedder, cache):
         words = _texts(collection, values, rules, texts)
         named = words and embedder.embed(list(words.values()), ids=list(words), role="classification", store=cache)
     with working(quiet=values["quiet"]) as progress_of_fits:
