@@ -318,9 +318,13 @@ def gate_percentile(gate: Float64Array, best: Float64Array, centre: Float64Array
 
     best is the highest score of any label, centre the cosine to the nearest centre, each of shape (n,).
     """
+    return np.asarray(np.interp(gate_signs(gate, best, centre), gate[4:], np.linspace(0, 1, len(gate) - 4)))
+
+
+def gate_signs(gate: Float64Array, best: Float64Array, centre: Float64Array) -> Float64Array:
+    """Return the sum of two signs of familiarity, each standardised by the moments that `gate` begins with."""
     mean_best, mean_centre, best_deviation, centre_deviation = gate[:4]
-    sum_ = (best - mean_best) / best_deviation + (centre - mean_centre) / centre_deviation
-    return np.asarray(np.interp(sum_, gate[4:], np.linspace(0, 1, len(gate) - 4)))
+    return np.asarray((best - mean_best) / best_deviation + (centre - mean_centre) / centre_deviation)
 
 
 def _told(said: Iterable[Label]) -> tuple[Label, ...]:

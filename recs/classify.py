@@ -25,7 +25,7 @@ from recs.calibration import (
     precision_threshold,
     uncalibrated,
 )
-from recs.classifier import SUGGEST, Classifier
+from recs.classifier import SUGGEST, Classifier, gate_signs
 from recs.embeddings import Embeddings, FloatArray, IntArray, unit_rows
 from recs.errors import OptionError
 from recs.items import Collection, Item
@@ -328,11 +328,8 @@ def _all_right(target: float) -> int:
 
 def _gate(best: Float64Array, centre: Float64Array) -> Float64Array:
     """Return the two signs of familiarity of held-out items as `Classifier.gate` keeps them."""
-    moments = [best.mean(), centre.mean(), max(best.std(), 1e-9), max(centre.std(), 1e-9)]
-    plain = np.array([*moments, *np.zeros(101)])
-    sums = (best - plain[0]) / plain[2] + (centre - plain[1]) / plain[3]
-    plain[4:] = np.percentile(sums, np.arange(101))
-    return plain
+    moments = np.array([best.mean(), centre.mean(), max(best.std(), 1e-9), max(centre.std(), 1e-9)])
+    return np.append(moments, np.percentile(gate_signs(moments, best, centre), np.arange(101)))
 
 
 def _kept(lesson: Lesson) -> IntArray:
