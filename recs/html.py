@@ -45,6 +45,9 @@ _DROPPED_NAME = re.compile(
     r"|footnote-ref|footnote-backref|reversefootnote|footnote-return|fnref[\w:.-]*"
     r"|gutter|lineno|linenos|linenodiv|rouge-gutter|line-numbers-rows|hljs-ln-numbers"
 )
+# Classes that hide an element, and those that show it again on some screens.
+_HIDDEN_NAME = re.compile(r"hidden|is-hidden|d-none")
+_SHOWN_AGAIN = re.compile(r"(?:sm|md|lg|xl|2xl|print):.*|d-(?:sm|md|lg|xl|xxl|print)-.*")
 _ELEMENTS = _DROPPED.union(
     _BREAKS,
     _names(
@@ -251,6 +254,7 @@ class _Walker:
             or attributes.get("aria-hidden") == "true"
             or (self.is_page and attributes.get("role") in _PAGE_ROLES)
             or any(map(_DROPPED_NAME.fullmatch, names))
+            or (any(map(_HIDDEN_NAME.fullmatch, names)) and not any(map(_SHOWN_AGAIN.fullmatch, names)))
             or bool(_HIDING_STYLE.search(attributes.get("style") or ""))
             or (attributes.get("href") or "").startswith("#fnref")
             or (tag == "dialog" and "open" not in attributes)

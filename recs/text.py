@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from recs.comments import remove_comments
 from recs.html import INVISIBLE, html_text, is_block, is_element
 from recs.items import Markup
 from recs.markdown import markdown_html
@@ -23,9 +24,11 @@ _MOST_MARKS = 30
 def plain_text(body: str, markup: Markup) -> str:
     """Return the plain text of a body as the head of this module describes it; "" where there are no words.
 
-    With the markup "text" it is only normalised: a tab becomes four spaces, three and more newlines become two blank
-    lines. Cost: linear in the length of the body, whatever it holds.
+    What the author's own tool hides is left out (`recs.comments`). With the markup "text" the rest is only normalised:
+    a tab becomes four spaces, three and more newlines become two blank lines. Cost: linear in the length of the body,
+    whatever it holds.
     """
+    body = remove_comments(body, markup)
     if markup == "text":
         return _normalise(body)
     is_markdown = markup == "markdown"

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recs.comments import remove_comments
 from recs.items import Markup
 from recs.text import detect_markup, plain_text
 
@@ -188,7 +189,7 @@ def test_plain_text_of_any_source_has_the_promised_shape(markup: Markup, source:
     assert text == unicodedata.normalize("NFC", text) == text.strip()
     assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in text if char != "\n")
     assert not re.search(r"[^\S\n]\n|\n{4}", text)
-    assert plain_text(text, "text") == text
+    assert plain_text(text, "text") == remove_comments(text, "text").strip()  # code may show marks of comments
 
 
 @given(words=st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1), min_size=1, max_size=30))
@@ -324,3 +325,71 @@ def test_plain_text_and_detect_markup_of_long_runs_of_ticks_take_no_time(body: s
 )
 def test_plain_text_of_markdown_leaves_out_exports_that_are_code(source: str, kept: bool) -> None:
     assert of_markdown(f"{source}\n\nText") == (f"{source}\n\nText" if kept else "Text")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("[[a|b c]] and [[a]] and [[a#Part]] and [[#Part]] and [[a#^id]]", "b c and a and a Part and Part and a"),
+        ("[[What is a scion?]] [[folder/note]] [[a\\|b]] [[a|]]", "What is a scion? folder/note b a"),
+        ("| x |\n|---|\n| [[a\\|b]] [[c]] |", "x\nb c"),
+        ("x ![[knife.png|300]] ![[a/b.PDF#page=2]] ![[d.excalidraw]] y", "x y"),
+        ("![[Note#Part]] ![[Note|300]] ![[Note|words]] ![[Note|3x4]]", "Note Part Note words Note"),
+        ("The union. ^union\n\n- item ^a-1\n\n^own", "The union.\n\n- item"),
+        ("x ^2\n\na ^b c\n\nx^n", "x ^2\n\na ^b c\n\nx^n"),
+        ("> [!note]- Tools\n> A knife.", "Tools\nA knife."),
+        ("> [!NOTE]\n> A knife.\n>\n> > [!tip|wide]+ More\n> > tape", "A knife.\n\nMore\ntape"),
+        ("> [!warning]", ""),
+        ("> quoted [!note] words\n\n[!note] no quote", "quoted [!note] words\n\n[!note] no quote"),
+        (
+            "a ==marked== and ==two **words**==, x==1 and y==2, a == b == c",
+            "a marked and two words, x==1 and y==2, a == b == c",
+        ),
+        ("这是==高亮==文字", "这是高亮文字"),
+        ("`[[a|b]] ==c==` `![[d.png]]`", "[[a|b]] ==c== ![[d.png]]"),
+        ("```\n[[1,2],[3,4]]\n[[a]] ^id\n```\n\n    [[a]]", "[[1,2],[3,4]]\n[[a]] ^id\n\n[[a]]"),
+        ("[[1]](https://x.org/y) [[2]][r] [[1,2],[3,4]]\n\n[r]: https://z.org", "[1] [2] [[1,2],[3,4]]"),
+        ("[[nodiscard]] int f();", "nodiscard int f();"),
+    ],
+)
+def test_plain_text_of_markdown_reads_the_marks_of_obsidian(source: str, expected: str) -> None:
+    assert of_markdown(source) == expected
+
+
+@pytest.mark.parametrize("piece", ["[[", "![[a|", "[[a]]", "==", "==a", " ^a", "^a\t", "> [!a]\n", "[[a|b", "`[["])
+def test_plain_text_of_markdown_of_hostile_marks_takes_linear_time(piece: str) -> None:
+    start = time.process_time()
+    of_markdown("x" + piece * (200_000 // len(piece)))
+    assert time.process_time() - start < 4
+
+
+@pytest.mark.parametrize("markup", ["text", "html", "markdown"])
+def test_plain_text_holds_no_comments(markup: Markup) -> None:
+    body = "a <!-- secret --> b {% comment %}\n\nsecret\n\n{% endcomment %} c {# secret #} d"
+    assert plain_text(body, markup) == "a b c d".replace(" ", " " if markup != "text" else "  ")
+
+
+def test_plain_text_of_markdown_comments_that_span_blocks_leave_no_secret() -> None:
+    body = "shown\n\n{% comment %}\nsecret\n\nsecret\n\n- secret\n{% endcomment %}\n\nshown\n\n%%\nsecret\n\nsecret\n%%"
+    body += "\n\nend"
+    assert of_markdown(body) == "shown\n\nshown\n\nend"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "is_shown"),
+    [
+        ("class='hidden'", False),
+        ("class='note d-none'", False),
+        ("class='is-hidden'", False),
+        ("class='hidden md:block'", True),
+        ("class='d-none d-md-block'", True),
+        ("class='hidden-gem'", True),
+        ("style='display: none'", False),
+        ("hidden", False),
+    ],
+)
+def test_plain_text_of_an_element_that_its_class_hides(attributes, is_shown):
+    text = plain_text(f"<p>Before.</p><div {attributes}>secretword</div><p>After.</p>", "html")
+    assert ("secretword" in text) is is_shown
+    assert "Before." in text
+    assert "After." in text
