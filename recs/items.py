@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from pathlib import PurePath
 from typing import Any, Literal
 
 from recs.errors import SourceError
@@ -47,10 +49,19 @@ class Item:
         To other items of the collection: found in the body, or declared.
     pins, excludes
         Ids that an editor wants first in this item's list, and never in it.
+    aliases
+        Other names, and earlier URLs, by which links may call the item.
+    closed_by
+        The field and the value that closed the item, as the source spells them; None where nothing did.
     recommend
         Whether the item may stand in the lists of others.
     meta
         Fields of the source that recs has no place for.
+
+    Notes
+    -----
+    What is given in place of text (a path, a lazy title, a tag of a CMS) becomes its text, what is given in place of a
+    tuple (a list, a generator) a tuple. `SourceError` for an object that has no text of its own.
     """
 
     id: str
@@ -72,13 +83,47 @@ class Item:
     links: tuple[Link, ...] = ()
     pins: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    closed_by: tuple[str, str] | None = None
     recommend: bool = True
     meta: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        for name in _TEXTS:
+            value = getattr(self, name)
+            if value is not None and type(value) is not str:
+                object.__setattr__(self, name, _as_text(value, f"item {self.id!r}: its {name}"))
+        for name in _NAMES:
+            values = getattr(self, name)
+            if type(values) is not tuple or any(type(value) is not str for value in values):
+                listed = (values,) if isinstance(values, str) else () if values is None else values
+                named = tuple(_as_text(value, f"item {self.id!r}: one of its {name}") for value in listed)
+                object.__setattr__(self, name, named)
 
     @property
     def is_public(self) -> bool:
         """Whether the item may be recommended, searched or mapped."""
         return self.visibility == "public"
+
+
+_TEXTS = (
+    *("id", "text", "title", "body", "url", "lang", "published", "updated", "category", "series", "group", "image"),
+    "excerpt",
+)
+_NAMES = ("tags", "pins", "excludes", "aliases")
+
+
+def _as_text(value: Any, what: str) -> str:
+    """Return an object as the text that it has; `SourceError` for one without a text of its own."""
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    if isinstance(value, date):
+        return value.isoformat()
+    own_text: Any = type(value).__str__
+    has_text = own_text is not object.__str__ and not isinstance(value, bytes)
+    if not (has_text or isinstance(value, int | float)) or isinstance(value, bool):
+        raise SourceError(f"{what} is a {type(value).__name__}; expected text.")
+    return str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +185,8 @@ class Collection(Sequence[Item]):
         Fields of the source that recs has no place for, and in how many items each was seen.
     boilerplate
         Lines that stood in most items and were removed from `Item.text`, with the number of items that each stood in.
+    notes
+        What a person should be told of how the source was read: where ids came from, which fields were passed over.
 
     Raises `SourceError` if two items share an id.
     """
@@ -149,6 +196,7 @@ class Collection(Sequence[Item]):
     skipped: tuple[Skipped, ...] = ()
     ignored_fields: Mapping[str, int] = field(default_factory=dict)
     boilerplate: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         first: dict[str, int] = {}

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from standins import DIM, BagEncoder, make_embedder, make_spec
 
+from recs import Item
 from recs.cache import FILE_NAME, Cache, clear_cache
-from recs.embed import open_cache
+from recs.embed import embed_items, find_embedder, open_cache
 from recs.errors import CacheError, OptionError
+from recs.languages import item_languages
+from recs.spaces import model_name, space_name
 
 SPACE = json.dumps(["f" * 64, "", "float32"])
 
@@ -239,6 +242,130 @@ def test_known_model_remembers_the_spec(tmp_path):
         cache.put_vectors(SPACE, _vectors(1), spec)
         assert cache.known_model("bag-of-words") == spec
         assert cache.known_precision(spec.fingerprint) == "float32"
+
+
+# Words of the user's.
+
+MARKERS = ("Zyxglomph", "Quorvendal", "Wobblefrunt", "Kneebisquit", "Snarfblatt", "Überdrüglich", "Жмыхобрызг")
+TITLE, TEXT, NAME, WISH, FOLDER, GERMAN, RUSSIAN = MARKERS
+
+
+def _words_found(folder):
+    """Return what of the markers stands in the files of a folder: pieces of six letters, in any usual encoding."""
+    content = b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+    content += content.lower()
+    words = [form for word in MARKERS for form in (word, word.lower())]
+    pieces = {word[i : i + 6] for word in words for i in range(len(word) - 5)}
+    escaped = {piece for piece in pieces if json.dumps(piece).encode() != f'"{piece}"'.encode()}
+    found = {piece for piece in pieces for code in ("utf-8", "utf-16-le", "utf-16-be") if piece.encode(code) in content}
+    return found | {piece for piece in escaped if json.dumps(piece)[1:-1].lower().encode() in content}
+
+
+def _marked_items():
+    sentence = f"The {TEXT} stood by the {GERMAN} window, and nobody knew why the {RUSSIAN} had come so early. "
+    return [
+        Item(id=f"{NAME}-{n}", title=f"{TITLE} {n}", text=sentence * 8, url=f"https://{NAME}.example/{n}")
+        for n in range(3)
+    ]
+
+
+def test_cache_holds_no_word_of_the_user(tmp_path):
+    items = _marked_items()
+    embedder = make_embedder(name=f"/home/{FOLDER}/models/mine", prompts={"query": "known prompt: "})
+    with Cache(tmp_path) as cache:
+        item_languages(items, cache)
+        for instruction in (None, f"For {WISH}: ", f"{WISH} {GERMAN}"):
+            embed_items(items, embedder, instruction=instruction, cache=cache)
+        embed_items(items, embedder, role="query", overflow="truncate", cache=cache)
+        assert {path.name.removeprefix(FILE_NAME) for path in tmp_path.iterdir()} == {"", "-wal", "-shm"}
+        assert _words_found(tmp_path) == set()
+        assert cache.info().chunks == 3 * 4 + 1  # of three titles with four prompts, and one guess: the texts are equal
+    assert _words_found(tmp_path) == set()
+    assert b"known prompt" in (tmp_path / FILE_NAME).read_bytes()  # what a model says of itself may be known
+    encoder = BagEncoder()
+    with Cache(tmp_path) as cache:
+        embedder = make_embedder(encoder, name=f"/home/{FOLDER}/models/mine", prompts={"query": "known prompt: "})
+        embed_items(items, embedder, instruction=f"For {WISH}: ", cache=cache)
+        assert encoder.texts == 0
+        assert cache.known_model(f"/home/{FOLDER}/models/mine").prompts == {"query": "known prompt: "}
+        assert cache.known_model(f"/home/other-{FOLDER}/models/mine") is None
+        cache.prune()
+        assert _words_found(tmp_path) == set()
+    assert _words_found(tmp_path) == set()
+
+
+def test_markers_would_be_found(tmp_path):
+    with Cache(tmp_path) as cache:
+        cache.put_vectors(json.dumps(["f", f"{WISH} {RUSSIAN}", "float32"]), _vectors(1), make_spec())
+        assert {WISH.lower()[:6], RUSSIAN[:6]} <= _words_found(tmp_path)
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["old", "old and new"])
+def test_cache_of_an_older_version_opens_and_forgets_the_words_in_it(tmp_path, both):
+    spec = make_spec(name=f"/home/{FOLDER}/mine", prompts={"query": "q: "})
+    old = json.dumps([spec.fingerprint, f"For {WISH} and {GERMAN}: ", "float32"])
+    new = space_name(spec.fingerprint, f"For {WISH} and {GERMAN}: ", "float32", own_prompts=["q: "])
+    kept = json.dumps([spec.fingerprint, "q: ", "float32"])
+    vectors = _vectors(40)
+    with Cache(tmp_path) as cache:
+        cache.put_vectors(old, vectors, spec)
+        cache.put_vectors(kept, _vectors(2), spec)
+        cache.put_chunks({b"boundaries": b'{"prefix": false}'})
+        if both:
+            cache.put_vectors(new, {**_vectors(5), **_vectors(2, start=90)}, spec)
+        with cache._connection:  # as a version that did not hide paths has written it
+            cache._connection.execute("UPDATE spaces SET model = ?", (spec.name,))
+    assert _words_found(tmp_path)
+    with Cache(tmp_path) as cache:
+        assert _words_found(tmp_path) == set()
+        found = cache.get_vectors(new, [*vectors, *_vectors(2, start=90)], DIM)
+        assert len(found) == 42 if both else 40
+        assert all(found[key].tobytes() == vectors[key].tobytes() for key in vectors)
+        assert len(cache.get_vectors(kept, list(_vectors(2)), DIM)) == 2
+        assert cache.get_chunks([b"boundaries"]) == {b"boundaries": b'{"prefix": false}'}
+        assert cache.known_model(spec.name) == spec
+        assert len(cache.info().spaces) == 2
+    assert _words_found(tmp_path) == set()
+
+
+def test_cache_with_a_space_that_is_none_is_an_error(tmp_path):
+    with Cache(tmp_path) as cache:
+        cache.put_vectors('["f"]', _vectors(1), make_spec())
+    with pytest.raises(CacheError, match="damaged"):
+        Cache(tmp_path)
+
+
+def test_space_name_keeps_the_model_s_own_prompts_and_digests_of_others():
+    names = [
+        space_name("f", prompt, "float32", own_prompts=["q: "]) for prompt in ("", "q: ", "mine", "Mine", "\ud800")
+    ]
+    assert names[:2] == ['["f", "", "float32"]', '["f", "q: ", "float32"]']
+    assert len(set(names)) == 5
+    assert all(json.loads(name)[1].startswith("sha256:") for name in names[2:])
+
+
+@pytest.mark.parametrize(
+    "name", ["all-MiniLM-L6-v2", "org/model", "org/model_v1.5@256", "nomic-embed-text:latest", "hf.co/model:Q4"]
+)
+def test_model_name_of_a_model_is_kept(name):
+    assert model_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/home/ann/m", "~/ann/m", "./ann/m", "../ann/m/", "C:\\ann\\m", "c:/ann/m", "a/ann/m", "ann b/m", "/ann/m@8"],
+)
+def test_model_name_of_a_path_is_its_last_part_and_a_digest(name):
+    assert "ann" not in model_name(name)
+    assert model_name(name).startswith("m")
+    assert model_name(name) != model_name(name + "2")
+
+
+def test_model_in_a_folder_is_found_in_the_cache_by_its_path(tmp_path):
+    with Cache(tmp_path) as cache:
+        first = make_embedder(name="/models/gone").embed(["soil"], store=cache)
+        again = find_embedder("/models/gone", cache).embed(["soil"], store=cache)
+    assert again.vectors.tobytes() == first.vectors.tobytes()
 
 
 def test_prune_removes_what_was_not_asked_for(tmp_path):

@@ -80,7 +80,7 @@ def test_related_reports_what_it_left_out(recs_command, tmp_path):
     path = tmp_path / "posts.json"
     path.write_text(json.dumps(records))
     done = recs_command("related", path, "--signals", "terms")
-    assert "1 items that are not public (1 draft)" in done.stderr
+    assert "left out: 1 item that is not public" in done.stderr
     assert "(empty)" in done.stderr
     assert '"d"' not in done.stdout
 
@@ -218,7 +218,7 @@ def test_embed_file_of_strings_takes_them_as_they_are_and_others_say_what_they_l
     path.write_text('[{"id": "b", "text": "soil"}, {"id": "c", "text": "x", "draft": true}, {"id": "a", "text": ""}]')
     items = recs_command("embed", "-f", path)
     assert json.loads(items.stdout) == json.loads(recs_command("embed", "soil").stdout)
-    assert "1 draft" in items.stderr
+    assert "1 closed by `draft: true` (draft): c" in items.stderr
     assert "(a): no text" in items.stderr
 
 

@@ -1,9 +1,13 @@
+import json
+
 import numpy as np
 import pytest
-from standins import DIM, BagEncoder, make_embedder
+from standins import DIM, BagEncoder, WordTokenizer, make_embedder, make_spec
 
+from recs.embedder import Embedder
 from recs.errors import EmbeddingError, OptionError, TextTooLongError
 from recs.pieces import plan_batches, plan_missing
+from recs.tokenizer import Tokens
 
 LONG = " ".join(f"word{i}" for i in range(100))
 
@@ -103,6 +107,82 @@ def test_embed_every_chunk_fits_the_window():
             return super().encode(texts)
 
     make_embedder(Strict()).embed([LONG * 3, "x " * 31, "y " * 33], titles=["t", "Two words", "z " * 50])
+
+
+class _Ascii(WordTokenizer):
+    """Knows no word that has a letter beyond ASCII."""
+
+    def read(self, texts):
+        unknown = [[place for place, word in enumerate(text.split()) if not word.isascii()] for text in texts]
+        return [Tokens(spans, places) for spans, places in zip(self.spans(texts), unknown, strict=True)]
+
+
+def _ascii_embedder(**changes):
+    return Embedder(make_spec(**changes), device="cpu", precision="float32", tokenizer=_Ascii(), encoder=BagEncoder())
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "tokens", "lost", "truncated"),
+    [
+        ("all known", "", 2, 0, 0),
+        ("süß and sour", "", 3, 1, 1),
+        ("süß", "", 1, 1, 1),
+        ("süß", "Known", 2, 1, 1),
+        ("known", "Süß", 2, 1, 1),
+        ("süß", "Süß", 2, 2, 2),
+        ("", "Süß known", 2, 1, 1),
+        (LONG + " ü", "", 101, 1, 69),  # the unknown one is past the window: it is lost once
+        ("ü " + LONG, "", 101, 1, 70),
+        ("ü " + LONG + " ü", "Tä", 103, 3, 73),
+        ("ü " + LONG, "ö " * 9, 110, 10, 10 + 100),  # a title too long to be a prefix is a piece before the text
+        ("ü " * 40, "", 40, 40, 40),
+    ],
+)
+def test_embed_unknown_tokens_are_lost(text, title, tokens, lost, truncated):
+    stores = {"chunk": _Dict(), "truncate": _Dict()}
+    for overflow, expected in (("chunk", lost), ("truncate", truncated)):
+        for _ in range(2):  # computed, then of a record
+            made = _ascii_embedder().embed([text], titles=[title], overflow=overflow, store=stores[overflow])
+            assert made.tokens.tolist() == [tokens]
+            assert made.tokens_lost.tolist() == [expected]
+            assert made.blank.tolist() == [expected == tokens]
+
+
+def test_embed_overflow_error_asks_for_the_window_alone():
+    _ascii_embedder().embed(["süß"], overflow="error")
+    with pytest.raises(TextTooLongError, match="has 101 tokens and 32 fit"):
+        _ascii_embedder().embed([LONG + " ü"], overflow="error")
+
+
+def test_embed_unknown_tokens_change_no_vector():
+    made = _ascii_embedder().embed(["süß and sour", LONG], titles=["ä", ""])
+    expected = make_embedder().embed(["süß and sour", LONG], titles=["ä", ""])
+    assert made.vectors.tobytes() == expected.vectors.tobytes()
+    assert expected.tokens_lost.tolist() == [0, 0]  # this tokenizer cannot tell
+
+
+def test_embed_records_hold_numbers_and_those_of_an_older_version_are_not_found(monkeypatch):
+    store = _Dict()
+    monkeypatch.setattr("recs.embedder.CHUNKING", "chunks/1")
+    _ascii_embedder().embed(["süß and sour"], store=store)
+    old = dict.fromkeys(store.chunks, b'{"prefix": false, "parts": [[0, 12, 3, 5, 0]], "tokens": 3, "lost": 0}')
+    monkeypatch.undo()
+    store = _Dict()
+    store.chunks |= old
+    assert _ascii_embedder().embed(["süß and sour"], store=store).tokens_lost.tolist() == [1]
+    (record,) = [record for key, record in store.chunks.items() if key not in old]
+    assert json.loads(record) == [0, 3, 0, 1, [[0, 12, 3, 5, 0]]]
+    assert not any(char.isalpha() for char in record.decode())
+
+
+@pytest.mark.model
+def test_embed_unknown_tokens_of_the_real_model_are_counted():
+    from recs import load_embedder
+
+    texts = ["\U0001f600 smile", "\U0001f600\U0001f680", "ภาษาไทย ꦗꦮ", "x" * 2_000_000, "Привет, 日本語", "\u200b"]
+    made = load_embedder("all-MiniLM-L6-v2", precision="float32").embed(texts)
+    assert made.tokens_lost.tolist() == [1, 1, 2, 1, 0, 0]
+    assert made.blank.tolist() == [False, True, True, True, False, True]
 
 
 def test_embed_order_of_texts_changes_no_byte():

@@ -1,5 +1,10 @@
+import json
+import zipfile
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recs import Embeddings
 from recs.errors import EmbeddingError, FingerprintMismatchError, OutputError, SourceError
@@ -57,6 +62,74 @@ def test_constructor_refuses_cosine_rows_that_are_not_unit():
 def test_vectors_are_read_only():
     with pytest.raises(ValueError, match="read-only"):
         _embeddings().vectors[0, 0] = 1
+
+
+def test_arrays_of_the_caller_stay_writeable_and_are_not_copied():
+    vectors, rows = np.eye(3, dtype=np.float32), np.arange(3)
+    given = {"chunk_vectors": vectors.copy(), "chunk_rows": rows, "chunk_spans": np.zeros((3, 2), np.int64)}
+    given |= {"tokens": np.ones(3, np.int64), "tokens_lost": np.zeros(3, np.int64)}
+    made = Embeddings(ids=("a", "b", "c"), vectors=vectors, fingerprint="f", **given)
+    for name, array in {"vectors": vectors, **given}.items():
+        assert array.flags.writeable
+        assert not getattr(made, name).flags.writeable
+        assert np.shares_memory(getattr(made, name), array)
+    vectors[0] = [0, 1, 0]
+    assert made.vectors[0].tolist() == [0, 1, 0]  # a view, as the docstring warns
+
+
+def test_from_array_leaves_the_caller_s_array_alone():
+    x = np.eye(3, dtype=np.float32)
+    made = Embeddings.from_array("abc", x, model="m", similarity="dot")
+    x[:] = 7
+    assert made.vectors.tolist() == np.eye(3).tolist()
+
+
+EYE = np.eye(3, dtype=np.float32)
+ROWS = np.array([0, 1, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"chunk_rows": np.array([0, -1, 1, 2])}, "chunk_rows holds -1, expected rows of 3 vectors: 0 to 2"),
+        ({"chunk_rows": np.array([0, 1, 1, 3])}, "chunk_rows holds 3, expected rows of 3 vectors: 0 to 2"),
+        ({"chunk_rows": np.array([0, 2, 1, 2])}, "chunk_rows must not fall"),
+        ({"chunk_rows": np.array([0, 1, 2])}, r"chunk_rows has shape \(3,\), expected \(4,\) for 4 chunks of 3 items"),
+        (
+            {"chunk_rows": np.array([0.0, 1, 1, 2])},
+            "chunk_rows holds float64 numbers, expected an array of whole numbers",
+        ),
+        ({"chunk_rows": np.zeros((4, 1), np.int64)}, r"chunk_rows has shape \(4, 1\)"),
+        ({"chunk_vectors": EYE}, r"chunk_rows has shape \(4,\), expected \(3,\)"),
+        ({"chunk_vectors": np.ones((4, 2), np.float32)}, r"chunk_vectors has shape \(4, 2\), expected \(4, 3\)"),
+        ({"chunk_vectors": np.full((4, 3), np.nan, np.float32)}, "chunk_vectors holds NaN"),
+        ({"chunk_vectors": np.array("a")}, "chunk_vectors holds a single ndarray"),
+        ({"chunk_spans": np.zeros((4, 3), np.int64)}, r"chunk_spans has shape \(4, 3\), expected \(4, 2\) or \(0, 2\)"),
+        ({"chunk_spans": np.zeros(8, np.int64)}, r"chunk_spans has shape \(8,\)"),
+        ({"chunk_spans": np.zeros((3, 2), np.int64)}, r"chunk_spans has shape \(3, 2\)"),
+        ({"chunk_spans": np.array([[0, 1], [2, 1], [0, 0], [0, 0]])}, "stops before it starts"),
+        ({"tokens": np.ones(2, np.int64)}, r"tokens has shape \(2,\), expected \(3,\) or \(0,\)"),
+        ({"tokens_lost": np.ones(4, np.int64)}, "tokens_lost has shape"),
+        ({"vectors": np.array([["a"], ["b"], ["c"]])}, "vectors holds <U1 numbers"),
+    ],
+)
+def test_constructor_refuses_arrays_that_do_not_fit(change, said):
+    fitting = {
+        "vectors": EYE,
+        "chunk_vectors": EYE[ROWS],
+        "chunk_rows": ROWS,
+        "chunk_spans": np.zeros((4, 2), np.int64),
+    }
+    Embeddings(ids=("a", "b", "c"), fingerprint="f", **fitting)
+    with pytest.raises(EmbeddingError, match=said) as told:
+        Embeddings(ids=("a", "b", "c"), fingerprint="f", **fitting | change)
+    assert "\n" not in str(told.value)
+
+
+def test_blank_is_what_the_model_knows_no_token_of():
+    counts = {"tokens": np.array([3, 3, 0]), "tokens_lost": np.array([3, 2, 0])}
+    assert Embeddings(ids=("a", "b", "c"), vectors=EYE, fingerprint="f", **counts).blank.tolist() == [True, False, True]
+    assert _embeddings().blank.tolist() == [False] * 3  # of vectors from elsewhere nothing is known
 
 
 def test_check_comparable_two_models_raise_and_name_both():
@@ -130,6 +203,114 @@ def test_load_pickle_is_refused(tmp_path):
         Embeddings.load(path)
 
 
+_MANIFEST = {
+    "format": "recs.embeddings/1",
+    "ids": ["a", "b"],
+    "fingerprint": "f",
+    "similarity": "cosine",
+    "model": "m",
+    "role": "document",
+    "prompt": "",
+}
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*_MANIFEST, "x"]), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def _write(path, manifest, arrays=()):
+    _embeddings(ids=("a", "b")).save(path)
+    with np.load(path) as archive:
+        content = {**archive, "manifest": np.frombuffer(manifest, np.uint8), **dict(arrays)}
+    np.savez(path, **content)
+
+
+def _load(path):
+    """Return what the file holds, or what is said of it."""
+    try:
+        return Embeddings.load(path)
+    except SourceError as error:
+        return str(error)
+
+
+@given(
+    manifest=_JSON | st.dictionaries(st.sampled_from(sorted(_MANIFEST)), _JSON).map(lambda odd: {**_MANIFEST, **odd})
+)
+def test_load_odd_manifest_is_a_source_error_or_sound(tmp_path_factory, manifest):
+    path = tmp_path_factory.mktemp("odd") / "e.npz"
+    _write(path, json.dumps(manifest).encode())
+    found = _load(path)
+    if isinstance(found, str):
+        assert found.startswith(f"{path}: not a file of embeddings written by recs (")
+        assert "\n" not in found
+    else:
+        assert all(isinstance(getattr(found, name), str) for name in _MANIFEST if name not in ("format", "ids"))
+        assert len(set(found.ids)) == 2
+        assert all(isinstance(name, str) for name in found.ids)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        (b"[]", "format 'a list', expected 'recs.embeddings/1'"),
+        (b"null", "format 'a NoneType'"),
+        (b'{"format": "other/9"}', "format 'other/9'"),
+        (json.dumps({**_MANIFEST, "ids": None}).encode(), "ids is no list of strings"),
+        (json.dumps({**_MANIFEST, "ids": "ab"}).encode(), "ids is no list of strings"),
+        (json.dumps({**_MANIFEST, "ids": ["a", 1]}).encode(), "ids is no list of strings"),
+        (json.dumps({**_MANIFEST, "ids": ["a", "a"]}).encode(), "'a' stands for two rows"),
+        (json.dumps({**_MANIFEST, "ids": ["a"]}).encode(), "1 ids and an array of shape"),
+        (json.dumps({**_MANIFEST, "prompt": 5}).encode(), "prompt is no string"),
+        (json.dumps({**_MANIFEST, "similarity": "taxi"}).encode(), "similarity is 'taxi'"),
+        (json.dumps({name: _MANIFEST[name] for name in ("format", "ids")}).encode(), "fingerprint is no string"),
+        (b"[" * 100_000, "recursion"),
+        (b"\xff\xfe", "not a file"),
+    ],
+)
+def test_load_says_what_is_wrong_with_a_manifest(tmp_path, manifest, said):
+    _write(tmp_path / "e.npz", manifest)
+    with pytest.raises(SourceError, match=said):
+        Embeddings.load(tmp_path / "e.npz")
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"vectors": np.zeros((2, 4), np.float32)},
+        {"vectors": np.zeros(4, np.float32)},
+        {"vectors": np.array("text")},
+        {"chunk_rows": np.array([9])},
+        {"tokens": np.array(["a", "b"])},
+        {"manifest": np.float64(1)},
+    ],
+)
+def test_load_odd_arrays_are_a_source_error(tmp_path, arrays):
+    _write(tmp_path / "e.npz", json.dumps(_MANIFEST).encode(), arrays)
+    with pytest.raises(SourceError, match="not a file of embeddings"):
+        Embeddings.load(tmp_path / "e.npz")
+
+
+def test_load_file_of_one_array_or_without_some_is_a_source_error(tmp_path):
+    np.save(tmp_path / "one.npy", np.eye(2))
+    with zipfile.ZipFile(tmp_path / "text.npz", "w") as archive:
+        archive.writestr("manifest", "text")
+    for name in ("one.npy", "text.npz"):
+        with pytest.raises(SourceError, match="not a file of embeddings"):
+            Embeddings.load(tmp_path / name)
+
+
+@given(place=st.integers(0, 10_000), value=st.integers(0, 255))
+def test_load_file_with_a_changed_byte_is_a_source_error_or_sound(tmp_path_factory, place, value):
+    path = tmp_path_factory.mktemp("changed") / "e.npz"
+    _embeddings().save(path)
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] = value
+    path.write_bytes(content)
+    found = _load(path)
+    assert "\n" not in found if isinstance(found, str) else len(found) == 3
+
+
 def test_write_atomically_failure_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "f.json"
     write_atomically(path, b"old")
@@ -159,3 +340,86 @@ def test_write_atomically_follows_a_link_and_keeps_permissions(tmp_path):
 def test_from_array_of_what_is_no_table_of_numbers_is_an_error(X):
     with pytest.raises(EmbeddingError, match="vector"):
         Embeddings.from_array(["a", "b"], X, model="m")
+
+
+def test_from_array_ragged_rows_are_named():
+    for X in ([[1.0], [1.0, 2.0]], np.array([np.ones(1), np.ones(2)], dtype=object)):
+        with pytest.raises(EmbeddingError, match=r"row 0 has shape \(1,\) and row 1 has shape \(2,\)"):
+            Embeddings.from_array(["a", "b"], X, model="m")
+
+
+def test_from_array_masked_numbers_are_missing():
+    X = np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]], mask=[[0, 0], [0, 1]])
+    with pytest.raises(EmbeddingError, match="'b' holds NaN"):
+        Embeddings.from_array(["a", "b"], X, model="m")
+
+
+@pytest.mark.parametrize("form", ["csr_matrix", "coo_array", "dok_matrix"])
+def test_from_array_of_a_sparse_matrix_says_what_to_do(form):
+    from scipy import sparse
+
+    with pytest.raises(EmbeddingError, match=r"a sparse matrix; make it dense with X\.toarray\(\)"):
+        Embeddings.from_array(["a", "b"], getattr(sparse, form)(np.eye(2)), model="m")
+
+
+def test_from_array_of_what_pandas_holds():
+    pd = pytest.importorskip("pandas")
+    expected = [[0.6, 0.8], [1.0, 0.0]]
+    frame = pd.DataFrame({"x": [3, 1], "y": [4.0, 0.0]}, index=pd.Index([7, 8]))
+    lists = pd.Series([[3, 4], [1, 0]])
+    arrays = pd.Series([np.array([3.0, 4.0], np.float32), np.array([1.0, 0.0], np.float32)])
+    for X in (frame, frame.astype(object), frame.astype("Float64"), lists, arrays, lists.to_list(), lists.to_numpy()):
+        made = Embeddings.from_array(frame.index.astype(str), X, model="m")
+        assert made.ids == ("7", "8")
+        np.testing.assert_allclose(made.vectors, expected, atol=1e-7)
+    for X in (
+        pd.Series(["3, 4", "1, 0"]),
+        pd.Series([[3, 4], None]),
+        frame.astype(str),
+        frame.astype(str).astype(object),
+    ):
+        with pytest.raises(EmbeddingError, match="no table of numbers") as told:
+            Embeddings.from_array(["a", "b"], X, model="m")
+        assert "\n" not in str(told.value)
+    with pytest.raises(EmbeddingError, match=r"found 7 \(int\).*df\.index\.astype\(str\)"):
+        Embeddings.from_array(frame.index, frame, model="m")
+
+
+def test_from_array_of_tensors():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([[3.0, 4.0], [1.0, 0.0]])
+    asked = x.clone().requires_grad_()
+    for X in (x, asked, asked * 1, x.to(torch.bfloat16), x.to(torch.int64), list(asked), [row * 1 for row in asked]):
+        made = Embeddings.from_array("ab", X, model="m")
+        np.testing.assert_allclose(made.vectors, [[0.6, 0.8], [1, 0]], atol=1e-6)
+    for X in (x.to_sparse(), x.to("meta"), x + 1j, [x[0], x[1, :1]]):
+        with pytest.raises(EmbeddingError, match="no table of numbers") as told:
+            Embeddings.from_array("ab", X, model="m")
+        assert "\n" not in str(told.value)
+
+
+def test_from_array_ids_of_numpy_become_strings():
+    made = Embeddings.from_array(np.array(["a", "ü"]), np.eye(2), model="m")
+    assert made.ids == ("a", "ü")
+    assert {type(name) for name in made.ids} == {str}
+
+
+@pytest.mark.parametrize("ids", [5, None, [1, 2], np.array([1, 2]), [b"a", b"b"], [None, "a"], np.eye(2)])
+def test_from_array_ids_that_are_no_strings_are_told_in_one_line(ids):
+    with pytest.raises(EmbeddingError, match="ids") as told:
+        Embeddings.from_array(ids, np.eye(2), model="m")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("X", [None, 5, {}, {"a": 1}, {1, 2}, "text", b"text", [], np.float32(1), (n for n in "ab")])
+def test_from_array_of_anything_else_is_told_in_one_line(X):
+    with pytest.raises(EmbeddingError) as told:
+        Embeddings.from_array("ab", X, model="m")
+    assert "\n" not in str(told.value)
+
+
+def test_from_array_numbers_beyond_float32_are_refused():
+    with pytest.raises(EmbeddingError, match="'a' holds NaN or infinity"):
+        Embeddings.from_array("a", [[1e300, 1.0]], model="m", similarity="dot")
+    with pytest.raises(EmbeddingError, match="no table of numbers"):
+        Embeddings.from_array("a", [[10**400, 1]], model="m")

@@ -230,3 +230,76 @@ def test_best_marks_the_k_best_and_ties_in_order(seed, n, k):
     for row, marked in zip(scores, fusion._best(scores, k), strict=True):
         order = [j for j in np.argsort(-row, kind="stable") if row[j] > -np.inf][:k]
         assert np.flatnonzero(marked).tolist() == sorted(order)
+
+
+def unknown_oracle(signals):
+    """Return the parts of all pairs, (n, n, s), where pairs of NaN have no part in means and add nothing."""
+    n = len(signals[0].matrix)
+    own = np.eye(n, dtype=bool)
+    filled = []
+    for signal in signals:
+        matrix = np.where(own, np.nan, signal.matrix)
+        overall = np.nanmean(matrix)
+        means = [np.nanmean(row) if np.isfinite(row).any() else overall for row in matrix]
+        filled.append(np.where(np.isnan(matrix), np.array(means)[:, None], matrix))
+
+    def moments(matrix):
+        others = [np.delete(matrix[i], i) for i in range(n)]
+        return np.array([row.mean() * n / (n + 5) for row in others]), np.array([row.var() for row in others])
+
+    weights = []
+    for signal, matrix in zip(signals, filled, strict=True):
+        means, variances = moments(matrix)
+        weights.append(signal.weight / np.sqrt(variances.mean() + means.var()))
+    _, variances = moments(sum(weight * matrix for weight, matrix in zip(weights, filled, strict=True)))
+    deviations = np.sqrt((n * variances + 5 * variances.mean()) / (n + 5))
+    parts = []
+    for signal, matrix, weight in zip(signals, filled, weights, strict=True):
+        part = (signal.matrix - moments(matrix)[0][:, None]) / deviations[:, None]
+        parts.append(np.nan_to_num(weight * (part + part.T) / 2))
+    return np.stack(parts, axis=2)
+
+
+@pytest.mark.parametrize("proposes", [True, False])
+def test_fuse_pairs_of_which_a_signal_knows_nothing_are_ranked_by_the_others(proposes):
+    n, signals = 30, random_signals(5, 30, symmetric=(True, True))
+    signals[1].proposes = proposes
+    unknown = np.zeros((n, n), dtype=bool)
+    unknown[[4, 11]] = unknown[:, [4, 11]] = True
+    unknown[20, 21] = unknown[21, 20] = True
+    signals[1].matrix[unknown] = np.nan
+    fused = fuse(signals, names(n), n)
+    expected = unknown_oracle(signals)
+    rows = np.arange(n)[:, None]
+    np.testing.assert_allclose(fused.parts, expected[rows, fused.indices], atol=1e-9)
+    assert lists_of(fused) == expected_lists(expected.sum(axis=2), n)
+    assert (fused.parts[:, :, 1][unknown[rows, fused.indices]] == 0).all()
+
+
+def test_fuse_candidates_are_the_same_however_few_are_kept(monkeypatch):
+    n, signals = 60, random_signals(6, 60, symmetric=(True, True, True))
+    for signal in signals[1:]:
+        signal.matrix += 30 * signal.matrix.std()  # nothing is known, and 0 is far from what is usual
+        signal.matrix[[7, 8]] = signal.matrix[:, [7, 8]] = np.nan
+    whole = lists_of(fuse(signals, names(n), n))
+    monkeypatch.setattr(fusion, "_CANDIDATES", 5)
+    assert lists_of(fuse(signals, names(n), 5)) == [row[:5] for row in whole]
+
+
+@pytest.mark.parametrize("depth", [2, 11])
+def test_fuse_one_signal_lists_no_pair_of_which_it_knows_nothing(monkeypatch, depth):
+    monkeypatch.setattr(fusion, "_CANDIDATES", depth)
+    (signal,) = random_signals(7, 12, symmetric=(True,))
+    signal.matrix[3] = signal.matrix[:, 3] = np.nan
+    expected = expected_lists(signal.matrix, depth, ~np.isnan(signal.matrix))
+    assert expected[3] == []
+    assert lists_of(fuse([signal], names(12), depth)) == expected
+
+
+def test_fuse_a_signal_that_knows_nothing_changes_no_order():
+    first, second = random_signals(8, 15, symmetric=(True, True))
+    second.matrix[:] = np.nan
+    expected = [[j for j in np.argsort(-first.matrix[row]) if j != row] for row in range(15)]
+    fused = fuse([first, second], names(15), 14)
+    assert (fused.parts[:, :, 1] == 0).all()
+    assert np.mean([a[0] == b[0] for a, b in zip(lists_of(fused), expected, strict=True)]) > 0.5

@@ -5,6 +5,7 @@ import os
 import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -41,6 +42,9 @@ def _file(tmp_path, name, content):
         {"items": [POST]},
         {"posts": [POST], "title": "a site"},
         {"Items": [POST]},
+        {"count": 1, "results": [POST]},
+        {"meta": {"status": 200}, "response": {"blog": {}, "posts": [POST]}},
+        {"data": {"posts": [POST]}},
         {
             "version": "https://jsonfeed.org/version/1.1",
             "items": [{"id": "a", "title": "A title", "content_text": POST["text"]}],
@@ -117,7 +121,190 @@ def test_read_items_passes_items_and_collections_through():
     assert _read(collection) is collection
 
 
+# Ids: one rule for every table.
+
+
+def test_read_items_rows_of_a_frame_are_named_by_their_index_where_no_column_names_them():
+    pandas = pytest.importorskip("pandas", reason="pandas is part of the extra 'tables'")
+    frame = pandas.DataFrame({"text": [f"text {letter}" for letter in "abcd"]})
+    shuffled = _read(frame.iloc[[2, 0, 3, 1]])
+    assert {item.id: item.text for item in shuffled} == {"0": "text a", "1": "text b", "2": "text c", "3": "text d"}
+    assert shuffled.notes == ("ids are those of the index: no column is called id, guid, slug or url",)
+    assert [item.id for item in _read(frame.set_index(pandas.Index([1.5, "x", True, "y"])))] == [
+        "1.5",
+        "x",
+        "True",
+        "y",
+    ]
+    with pytest.raises(SourceError, match="row 1 and row 5 share the id '0'"):
+        _read(pandas.concat([frame, frame]))
+
+
+def test_read_items_row_without_an_id_is_skipped_where_others_have_one(tmp_path):
+    pandas = pytest.importorskip("pandas", reason="pandas is part of the extra 'tables'")
+    frame = pandas.DataFrame({"post_id": [1, 2, None, 4], "text": ["a", "b", "c", "d"]})
+    csv_file = _file(tmp_path, "p.csv", "post_id,text\n1,a\n2,b\n,c\n4,d\n")
+    records = [{"post_id": 1, "text": "a"}, {"post_id": 2, "text": "b"}, {"text": "c"}, {"post_id": 4, "text": "d"}]
+    for source in (frame, csv_file, records):
+        items = _read(source)
+        assert [(item.id, item.text) for item in items] == [("1", "a"), ("2", "b"), ("4", "d")]
+        assert [skipped.reason for skipped in items.skipped] == ["no id, where other items have one"]
+    assert _read(frame).notes == ("ids are those of the column 'post_id', not those of the index",)
+    assert _read(csv_file).notes == ("ids are those of the column 'post_id'",)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda pd: pd.DataFrame([["a", "b"]], columns=["text", "text"]), "two columns are called 'text'"),
+        (lambda pd: pd.DataFrame([["a", "b"]], columns=[1, "1"]), "two columns are called '1'"),
+        (lambda pd: pd.DataFrame({("a", "x"): ["a"]}), "its columns have several levels"),
+        (lambda pd: pd.DataFrame({"text": ["a"]}, index=[["x"], ["y"]]), "its index has several levels"),
+    ],
+)
+def test_read_items_frame_that_cannot_be_read_right_is_refused(make, said):
+    pandas = pytest.importorskip("pandas", reason="pandas is part of the extra 'tables'")
+    with pytest.raises(SourceError, match=said):
+        _read(make(pandas))
+
+
+def test_read_items_frames_of_other_libraries_are_read_or_refused():
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is part of the extra 'tables'")
+    table = pyarrow.table({"id": [1, 2], "text": ["a", "b"]})
+    assert [(item.id, item.text) for item in _read(table)] == [("1", "a"), ("2", "b")]
+    rows = [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}]
+    polars = type("DataFrame", (), {"__module__": "polars.dataframe.frame", "iter_rows": lambda _, named: iter(rows)})
+    assert [(item.id, item.text) for item in _read(polars())] == [("1", "a"), ("2", "b")]
+    lazy = type("LazyFrame", (), {"__module__": "polars.lazyframe.frame"})
+    with pytest.raises(SourceError, match="a LazyFrame of polars is no source"):
+        _read(lazy())
+    other = type("Frame", (), {"__module__": "dask.frame", "__dataframe__": None, "__iter__": lambda _: iter("ab")})
+    with pytest.raises(SourceError, match="a Frame of dask is no source"):
+        _read(other())
+
+
 # Fields.
+
+
+class _Lazy:
+    def __init__(self, text):
+        self.text = text
+
+    def __str__(self):
+        return self.text
+
+
+class _Mute:
+    pass
+
+
+def test_read_items_objects_of_a_cms_become_text():
+    record = {
+        "id": _Lazy("a"),
+        "title": _Lazy("A title"),
+        "text": _Lazy("Some text."),
+        "url": Path("posts/a"),
+        "tags": (_Lazy(name) for name in ("x", "y")),
+        "keywords": {"p", "q"},
+        "related": (name for name in ("b", "c")),
+        "own": _Mute(),
+    }
+    (item,) = _read([record])
+    assert (item.id, item.title, item.text, item.url) == ("a", "A title", "Some text.", "posts/a")
+    assert (item.tags, item.pins) == (("x", "y"), ("b", "c"))
+    assert isinstance(item.meta["own"], _Mute)
+    item = Item(
+        id=7,
+        text=_Lazy("t"),
+        url=Path("p/q"),
+        tags=(_Lazy(name) for name in "xy"),
+        pins=["b"],
+        published=date(2020, 1, 2),
+    )
+    assert (item.id, item.text, item.url, item.tags) == ("7", "t", "p/q", ("x", "y"))
+    assert (item.pins, item.published) == (("b",), "2020-01-02")
+
+
+@pytest.mark.parametrize("name", ["title", "text", "url", "tags", "status", "date"])
+def test_read_items_object_without_a_text_is_told(name):
+    items = _read([{"id": "a", "text": "Some text.", name: _Mute()}])
+    assert len(items) == 0
+    assert (
+        items.skipped[0].reason == f"its {name} is a _Mute, which is no text; expected text, a number, a list or a date"
+    )
+    with pytest.raises(SourceError, match=r"item 'a': (its|one of its) "):
+        Item(**{"id": "a", "text": "t", ("tags" if name == "tags" else "title"): (_Mute(),)})
+
+
+def test_read_items_endless_generator_is_told():
+    items = _read([{"id": "a", "text": "Some text.", "tags": iter(int, 1)}])
+    assert "more than 10,000 values" in items.skipped[0].reason
+
+
+def test_read_items_teaser_is_read_only_where_there_is_no_body():
+    records = [
+        {"id": "a", "description": "A teaser.", "body_markdown": "---\ntitle: T\n---\n## The plan\n\nAll of the text."},
+        {"id": "b", "summary": "A teaser.", "body_html": "<p>All of the text.</p>", "body_class": "a b c d e f g h i"},
+        {"id": "c", "excerpt": "A teaser.", "main_content": "All of the text."},
+        {"id": "d", "description": "A teaser.", "story": "All of the text, a long one, in a field of no known name."},
+        {"id": "e", "story": "All of the text, a long one, in a field of no known name."},
+        {"id": "f", "description": "A teaser.", "body_markdown": "---\ndraft: true\n---\nAll of the text."},
+        {"id": "g", "description": "A teaser.", "body_markdown": "---\ntitle: [torn\n---\nAll of the text."},
+    ]
+    items = _read(records)
+    assert {item.id: item.text for item in items} == {
+        "a": "The plan\n\nAll of the text.",
+        "b": "All of the text.",
+        "c": "All of the text.",
+        "d": "A teaser.",
+        "f": "All of the text.",
+    }
+    assert (items[0].title, items[4].visibility) == ("T", "draft")
+    assert items.notes == (
+        "1 item without a body: the text is the field 'description'",
+        "the field 'story' holds more text in 1 of these: --field text=story reads it",
+    )
+    assert {skipped.id: skipped.reason for skipped in items.skipped}["e"] == (
+        "no text; its field 'story' holds some: --field text=story"
+    )
+    assert "front matter is not YAML" in items.skipped[1].reason
+
+
+def test_read_items_yes_for_published_does_not_hide_the_date():
+    (item,) = _read([{**POST, "published": True, "published_at": "2020-01-02"}])
+    assert item.published == "2020-01-02T00:00:00Z"
+
+
+def test_read_items_date_of_several_moments():
+    (item,) = _read([{**POST, "date": {"created": "2020-01-02", "updated": "2021-02-03"}}])
+    assert (item.published, item.updated) == ("2020-01-02T00:00:00Z", "2021-02-03T00:00:00Z")
+
+
+def test_read_items_blocks_are_read_whole_and_hidden_ones_counted():
+    body = [
+        {"type": "text", "value": "<p>One.</p>"},
+        {"type": "text", "value": "Two."},
+        {"type": "x", "hidden": True, "value": "No."},
+    ]
+    items = _read([{"id": "a", "body": body}])
+    assert items[0].text == "One.\n\nTwo."
+    assert items.notes == ("left out of bodies, since they are marked as hidden: 1 block",)
+
+
+def test_read_items_raw_names_of_labels_are_kept():
+    (item,) = _read([{**POST, "keywords": "x, y", "section": "News"}])
+    assert (item.tags, item.category, item.meta) == (("x", "y"), "News", {"keywords": "x, y", "section": "News"})
+
+
+def test_read_items_read_again_is_the_same():
+    records = [
+        {"id": "a", "url": "/a/", "content_html": "<p>See <a href='/b/'>the other</a>.</p>", "links": ["b"]},
+        {"id": "b", "url": "/b/", "content_html": "<p>Text.</p>"},
+    ]
+    once = _read(records)
+    again = _read(list(once))
+    assert list(again) == list(once)
+    assert [link.target for link in once[0].links] == [link.target for link in _read(list(again))[0].links]
 
 
 @pytest.mark.parametrize(
@@ -235,6 +422,12 @@ def test_read_items_closed_stdin_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(SourceError, match="stdin: closed"):
         _read("-")
+
+
+def test_read_items_csv_that_names_its_separator_as_excel_does(tmp_path):
+    items = _read(_file(tmp_path, "p.csv", "sep=;\r\nid;text\r\n1;a, b\r\n2\r\n"))
+    assert [(item.id, item.text) for item in items] == [("1", "a, b")]
+    assert items.skipped[0].where == "p.csv: line 4"
 
 
 def test_read_items_csv_torn_row_is_skipped_and_commas_too_many_are_not_columns(tmp_path):
@@ -384,7 +577,7 @@ def test_read_items_bad_now_is_an_error():
         ("1577934245000", "2020-01-02T03:04"),
         (True, None),
         ("", None),
-        ("2020", None),
+        ("2020", "2020-01-01T00:00"),
         ("2020-13-01", None),
         (float("nan"), None),
         (1e300, None),
@@ -447,6 +640,12 @@ def test_read_items_skips_and_reports_what_has_no_text():
         ("p.jsonl", "\n".join(map(json.dumps, [POST, 7, POST])), r"p\.jsonl: line 1 and line 3 share the id"),
         ("p.xml", "<rss></rss>", "XML or HTML, which is not read yet"),
         ("p.md", "# A post", "a single Markdown file; give its folder"),
+        ("p.txt", "A post", r"a single \.txt file; give its folder"),
+        ("p.db", b"SQLite format 3\0" + b"\0" * 80, r"p\.db: an SQLite database; export its table to CSV"),
+        ("p.pdf", b"%PDF-1.7 x", "a PDF; convert it"),
+        ("p.json", b"PK\x03\x04 x", "a zip archive"),
+        ("p.gz", b"\x1f\x8b x", "a gzip archive"),
+        ("p.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nHello", "a transcript in WebVTT"),
         ("p", "id,text\n1,a", "--input-format csv"),
         ("p", json.dumps(POST), "--input-format jsonl"),
         ("p.json", b"\xef\xbb\xbf\xff", "is not UTF-8;"),
@@ -550,6 +749,7 @@ def site(tmp_path):
         ".hidden/x.md": "Not a post.",
         "bom.md": "\ufeff---\ntitle: Bom\nslug: 007\n---\nWith a mark.",
         "notes.txt": "Not Markdown.",
+        "notes.org": "Not read.",
     }
     for name, content in files.items():
         path = tmp_path / "site" / name
@@ -565,6 +765,7 @@ def test_read_items_folder_ids_titles_and_visibility(site):
         "_posts/2020-01-02-jekyll-post": ("Jekyll", "public"),
         "_posts/2020-01-03-unpublished": ("unpublished", "draft"),
         "bom": ("Bom", "public"),
+        "notes": ("notes", "public"),
         "plain": ("plain", "public"),
         "posts/bundle": ("Bundle", "public"),
         "posts/draft": ("Draft", "draft"),
@@ -581,7 +782,8 @@ def test_read_items_folder_ids_titles_and_visibility(site):
 
 def test_read_items_folder_reports_what_it_skips(site):
     skipped = {s.where.partition("/")[2]: s.reason for s in _read(site).skipped}
-    assert sorted(skipped) == ["broken.md", "latin.md", "open.md", "posts/_index.md"]
+    assert sorted(skipped) == ["", "broken.md", "latin.md", "node_modules", "open.md", "posts/_index.md"]
+    assert skipped[""] == "1 file .org, a format that recs does not read"
     assert "not YAML" in skipped["broken.md"]
     assert "no end" in skipped["open.md"]
     assert "is not UTF-8" in skipped["latin.md"]
@@ -598,7 +800,7 @@ def test_read_items_folder_follows_no_link_out_of_it(site, tmp_path):
 
 
 def test_read_items_folder_without_markdown_is_an_error(tmp_path):
-    with pytest.raises(SourceError, match="no Markdown files"):
+    with pytest.raises(SourceError, match="no Markdown, HTML or text files"):
         _read(tmp_path)
 
 
@@ -626,7 +828,8 @@ def test_read_items_yaml_bomb_is_read_in_no_time(site):
         ("---\nstatus: 'null'\n---\nText", "unknown"),
         ("+++\ndate = 9999-12-31T23:59:59-12:00\n+++\nText", "unknown"),
         ("---yaml\ndraft: true\n---\nText", None),
-        (";;;\n{}\n;;;\nText", None),
+        (";;;\n{}\n;;;\nText", "public"),
+        (';;;\n{"draft": true}\n;;;\nText', "draft"),
         ("----\ndraft: true\n----\nText", None),
         ("---\na: " + "[" * 30_000 + "\n---\nText", None),
         ("---\na: " + "[" * 300 + "]" * 300 + "\n---\nText", None),

@@ -468,6 +468,94 @@ def test_related_items_incremental_run_equals_a_full_one(tmp_path_factory, data)
         assert _json(_lists(records, cache=cache)) == _json(_lists(records))
 
 
+BLANK = [3, 4, 12, 17, 25]
+
+
+def _half_read(similarity, fill):
+    """Return items and vectors of a model that knows no token of some: `fill` makes their rows."""
+    items = recs.read_items(make_records(30, words=70)).public
+    embeddings = recs.embed_items(items, make_embedder(similarity=similarity), cache=False)
+    vectors, chunks = embeddings.vectors.copy(), embeddings.chunk_vectors.copy()
+    of_blank = np.isin(embeddings.chunk_rows, BLANK)
+    vectors[BLANK], chunks[of_blank] = fill(len(BLANK)), fill(int(of_blank.sum()))
+    lost = np.where(np.isin(np.arange(30), BLANK), embeddings.tokens, 0)
+    return items, replace(embeddings, vectors=vectors, chunk_vectors=chunks, tokens_lost=lost)
+
+
+def _same(n):
+    return np.tile(np.eye(24, dtype=np.float32)[:1], (n, 1))
+
+
+def _random(n):
+    rows = np.random.default_rng(n).standard_normal((n, 24))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "dot", "euclidean"])
+@pytest.mark.parametrize("signals", ["auto", "dense", "terms,passages"])
+def test_related_items_vectors_of_unknown_tokens_change_no_byte(similarity, signals):
+    one, two = (
+        related_items(*_half_read(similarity, fill), signals=signals, why=True, rules=Rules(diversity=0.3))
+        for fill in (_same, _random)
+    )
+    assert _json(one) == _json(two)
+    (note,) = one.notes
+    named = "('p003', 'p004', 'p012', …)"
+    assert note == f"the model knows no token of 5 items {named}: their vectors say nothing of them and rank nothing."
+
+
+def test_related_items_items_of_unknown_tokens_are_ranked_by_their_words():
+    items, embeddings = _half_read("cosine", _same)
+    lists = related_items(items, embeddings, why=True, rules=NO_RULES)
+    by_words = related_items(items, signals="terms,mentions", rules=NO_RULES)
+    names = [items[row].id for row in BLANK]
+    for name in names:
+        assert lists[name][0].id == by_words[name][0].id
+        assert all(match.why.parts["dense"] == match.why.parts["passages"] == 0 for match in lists[name])
+        assert all(match.why.passages is None for match in lists[name])
+    assert not any(set(found) & set(names) for name, found in lists.twins.items() if name in names)
+    other = next(name for name in lists if name not in names)
+    assert any(match.why.parts["dense"] > 0 for match in lists[other])
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "dot", "euclidean"])
+def test_related_items_of_unknown_tokens_are_no_translations(similarity):
+    items, embeddings = _half_read(similarity, _same)
+    spoken = [replace(item, lang=["en", "de"][row % 2]) for row, item in enumerate(items)]
+    lists = related_items(spoken, embeddings, rules=Rules(same_language=False))
+    names = {items[row].id for row in BLANK}
+    assert not names & {other for name in names for other in lists.twins.get(name, ())}
+
+
+def test_related_items_by_vectors_alone_say_nothing_of_unknown_tokens():
+    items, embeddings = _half_read("cosine", _same)
+    lists = related_items(items, embeddings, signals="dense", rules=NO_RULES)
+    names = {items[row].id for row in BLANK}
+    assert all(not lists[name] for name in names)
+    assert not names & {match.id for matches in lists.lists.values() for match in matches}
+    assert lists.counts["short_lists"] == len(BLANK)
+
+
+@pytest.mark.model
+def test_related_items_of_emoji_and_foreign_scripts_with_the_real_model(tmp_path):
+    texts = [
+        "\U0001f600\U0001f680",
+        "ภาษาไทยง่าย",
+        "x" * 300_000,
+        "\U0001f680 rocket science",
+        "the rocket flies",
+        "bread",
+    ]
+    records = [{"id": f"t{place}", "text": text} for place, text in enumerate(texts)]
+    for _ in range(2):  # the second time from the cache
+        lists = related_items(records, cache=recs.Cache(tmp_path), rules=NO_RULES)
+        assert lists.counts["tokens_lost"] == 4
+        assert any("the model knows no token of 3 items ('t0', 't1', 't2'): their" in note for note in lists.notes)
+    alone = related_items(records, cache=recs.Cache(tmp_path), rules=NO_RULES, signals="dense")
+    assert [len(alone[f"t{place}"]) for place in range(6)] == [0, 0, 0, 2, 2, 2]
+    assert alone["t3"][0].id == "t4"
+
+
 @pytest.mark.model
 def test_related_items_one_liner_with_the_real_model(tmp_path):
     lists = related_items(

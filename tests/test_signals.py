@@ -1,5 +1,6 @@
 """Signals against plain loops."""
 
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -8,7 +9,7 @@ from standins import make_embedder, make_records
 
 import recs
 from recs import Embeddings, Item
-from recs.signals import SIGNALS, Passages, make_signals
+from recs.signals import SIGNALS, Passages, blank_note, centre, make_signals
 
 
 def whole(signal, n):
@@ -143,3 +144,49 @@ def test_term_signals_agree_with_themselves():
     terms = whole(make_signals(items, None, ("terms",))[0], 30)
     np.testing.assert_allclose(np.diag(terms), 1)
     assert terms.min() >= 0
+
+
+def test_signals_of_vectors_know_nothing_of_items_without_a_known_token():
+    items, embeddings = embedded()
+    blank = np.zeros(len(items), dtype=bool)
+    blank[[2, 5]] = True
+    marked = replace(embeddings, tokens_lost=np.where(blank, embeddings.tokens, 0))
+    for before, after in zip(*(make_signals(items, e, SIGNALS) for e in (embeddings, marked)), strict=True):
+        found, expected = whole(after, len(items)), whole(before, len(items))
+        touched = blank[:, None] | blank
+        if after.name in ("dense", "passages"):
+            assert np.isnan(found[touched]).all()
+            assert np.isfinite(found[~touched]).all()
+            assert np.isnan(after.block(np.array([2, 3]), np.array([3, 5]))).tolist() == [[True, True], [False, True]]
+        else:
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_centre_leaves_blank_rows_out_of_the_mean():
+    x = np.random.default_rng(3).standard_normal((20, 5)).astype(np.float32)
+    blank = np.arange(20) % 4 == 0
+    found = centre(x, blank)
+    assert not found[blank].any()
+    np.testing.assert_array_equal(found[~blank], centre(x[~blank]))
+    np.testing.assert_array_equal(centre(x, np.zeros(20, dtype=bool)), centre(x))
+    assert not centre(x, np.ones(20, dtype=bool)).any()
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([], None),
+        ([3], "the model knows no token of 1 item ('p003'): its vector says nothing of it and ranks nothing."),
+        (
+            [1, 0],
+            "the model knows no token of 2 items ('p000', 'p001'): their vectors say nothing of them and rank nothing.",
+        ),
+        ([0, 1, 2, 3], "the model knows no token of 4 items ('p000', 'p001', 'p002', …): "),
+    ],
+)
+def test_blank_note_counts_and_names_three(rows, expected):
+    _, embeddings = embedded()
+    lost = np.zeros(len(embeddings), np.int64)
+    lost[rows] = embeddings.tokens[rows]
+    note = blank_note(replace(embeddings, tokens_lost=lost))
+    assert note == expected or (expected is not None and note.startswith(expected))

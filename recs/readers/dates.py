@@ -1,34 +1,48 @@
-"""Dates as feeds, exports and front matter write them."""
+"""Dates as feeds, exports and front matter hold them: texts, numbers, dates, and mappings of these."""
 
-import re
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
 
 from recs.errors import OptionError
+from recs.readers.date_text import parse_text
 
-_FORMATS = ("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%Y/%m/%d %H:%M:%S")
-_NUMBER = re.compile(r"-?\d{9,13}(\.\d+)?")
-_MILLISECONDS_FROM = 1e11  # in seconds that is the year 5138
+_DEEPEST = 4  # mappings inside each other: {"date": {"created": {"$date": {"$numberLong": "1577934245000"}}}}
+_START_NAMES = ("published", "date", "created", "start")
+_UPDATE_NAMES = ("updated", "modified")
+_BESIDE = ("time", "timezone", "timeZone", "tz")
 
 
 def parse_date(value: object) -> datetime | None:
-    """Return a moment in UTC; a date alone is its midnight. None for what is no date.
+    """Return the moment that a value names.
 
-    Understood: ISO 8601, RFC 2822, seconds or milliseconds since 1970, "2020/01/02", "2.1.2020", "Jan 2, 2020".
+    Parameters
+    ----------
+    value
+        Text (ISO 8601, RFC 2822 and what people, browsers and servers write, with month names in seven languages);
+        seconds or milliseconds since 1970; a date or datetime; or a mapping that holds one of these. A time without
+        a zone is taken as UTC, a date without a time as its midnight, a year or month as its first day. An hour that
+        comes twice, when clocks are set back, is the later one.
+
+    Returns
+    -------
+    datetime | None
+        The moment in UTC; None for what is not understood whole, or could be read in two ways.
+
+    Notes
+    -----
+    Never raises. The cost does not grow with the length of a text.
     """
     try:
-        if isinstance(value, str):
-            return _parse(value.strip())
-        if isinstance(value, datetime):
-            return _utc(value)
-        if isinstance(value, date):
-            return datetime(value.year, value.month, value.day, tzinfo=UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return _since_1970(float(value))
-    except OverflowError:  # a number of 400 digits; the last hour of the year 9999, in another zone
+        return _moment(_unwrapped(value))
+    except (ValueError, OverflowError):  # NaN, NaT, infinity; an integer too long to print; the last hour of 9999
         return None
-    return None
+
+
+def updated_of(value: object) -> object | None:
+    """Return what stands under "updated" or "modified" in a mapping; None for anything else."""
+    if not isinstance(value, Mapping):
+        return None
+    return next((value[name] for name in _UPDATE_NAMES if value.get(name) is not None), None)
 
 
 def parse_now(value: str | date | datetime | None) -> datetime:
@@ -46,36 +60,57 @@ def format_date(moment: datetime | None) -> str | None:
     return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
-def _parse(text: str) -> datetime | None:
-    if _NUMBER.fullmatch(text):
-        return _since_1970(float(text))
-    for parse in (_iso, parsedate_to_datetime):
-        with suppress(ValueError, TypeError, IndexError, OverflowError):
-            return _utc(parse(text))
-    for form in _FORMATS:
-        with suppress(ValueError):
-            return datetime.strptime(text, form).replace(tzinfo=UTC)
-    return None
+def _unwrapped(value: object) -> object:
+    """Return what a mapping says of its date; any other value as it is."""
+    for _ in range(_DEEPEST):
+        if not isinstance(value, Mapping):
+            return value
+        value = _held(value)
+    return value
 
 
-def _iso(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        # "2020-01-02 10:00:00 +0200" and "2020-1-2", which exports hold
-        found = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})([T ].*)?", text)
-        if not found:
-            raise
-        year, month, day, rest = found.groups()
-        rest = re.sub(r"\s+(?=[+-]\d|Z|UTC)", "", (rest or "").rstrip()).replace("UTC", "Z")
-        return datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02}{rest}")
+def _held(value: Mapping[object, object]) -> object:
+    """Return the date one level down: of MongoDB, of Firestore, or under the first name of a start."""
+    if "$date" in value:
+        return _mongo_date(value["$date"])
+    for underscore in ("", "_"):
+        if f"{underscore}seconds" in value:
+            return _firestore_date(value[f"{underscore}seconds"], value.get(f"{underscore}nanoseconds", 0))
+    held = next((value[name] for name in _START_NAMES if name in value), None)
+    beside = [value[name] for name in _BESIDE if value.get(name) is not None]
+    return _joined(held, beside) if beside else held
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _joined(day: object, beside: list[object]) -> str | None:
+    """Return one text of a date and what stands beside it: its time, its zone."""
+    texts = [part for part in (day.isoformat() if isinstance(day, date) else day, *beside) if isinstance(part, str)]
+    return " ".join(texts) if len(texts) == 1 + len(beside) else None
 
 
-def _since_1970(seconds: float) -> datetime | None:
-    with suppress(ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= _MILLISECONDS_FROM else seconds, UTC)
-    return None
+def _mongo_date(value: object) -> object:
+    """Return the value of "$date", in which a number counts milliseconds."""
+    if isinstance(value, Mapping):
+        value = value.get("$numberLong")
+    if isinstance(value, str) and not value.strip().lstrip("-").isdecimal():
+        return value
+    if not isinstance(value, int | float | str):
+        return None
+    return value if abs(float(value)) >= 1e11 else None  # fewer digits would be taken as seconds
+
+
+def _firestore_date(seconds: object, nanoseconds: object) -> str | None:
+    if type(seconds) not in (int, str) or type(nanoseconds) not in (int, str):
+        return None
+    whole = str(seconds).strip()
+    return f"{whole}.{nanoseconds:0>9}" if len(whole.lstrip("-")) < 12 else None  # 12 would be taken as milliseconds
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        moment = datetime.combine(value.date(), value.timetz())  # plain, where pandas has a type of its own
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if isinstance(value, int | float):
+        value = str(int(value)) if value == int(value) else repr(float(value))  # 2020.0 stands for 2020
+    return parse_text(value) if isinstance(value, str) else None

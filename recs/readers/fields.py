@@ -1,218 +1,288 @@
 """One record of a source to one item: which field means what, under all the names that exports give it."""
 
-import html
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Literal
-from uuid import UUID
 
-from recs.errors import OptionError
-from recs.items import Item, Link, Markup, Skipped
-from recs.readers import visibility as visible
-from recs.readers.dates import format_date, parse_date
+from recs.errors import OptionError, SourceError
+from recs.headings import first_heading
+from recs.items import Item, Skipped
+from recs.readers import readings
+from recs.readers.account import Account
+from recs.readers.bodies import Body, find_body
+from recs.readers.dates import format_date, parse_date, updated_of
+from recs.readers.names import ALIASES, is_known_name, is_of_visibility_alone
+from recs.readers.values import (
+    Repeated,
+    as_date,
+    declared_links,
+    fold,
+    is_missing,
+    one_line,
+    plain,
+    scalar,
+    switch,
+    word,
+    words,
+)
+from recs.readers.visibility import (
+    OPT_IN,
+    PUBLICATION_MOMENTS,
+    PUBLISHED_DATES,
+    WRAPPERS,
+    Judge,
+    Verdict,
+    nested_fields,
+)
 from recs.text import detect_markup, plain_text
 
 MarkupOption = Literal["auto", "text", "html", "markdown"]
 
-# Field names by what they mean, folded (see `visible.fold`), the better first.
-_ALIASES = {
-    "id": "id guid slug postid identifier uuid",
-    "text": "contenthtml html content contenttext text body plaintext markdown transcript contentencoded description"
-    " summary",
-    "title": "title name headline",
-    "url": "url link permalink externalurl canonicalurl",
-    "lang": "lang language locale",
-    "published": "date datepublished published publishedat pubdate publishdate createdat created",
-    "updated": "updated modified datemodified updatedat lastmod",
-    "tags": "tags keywords categories labels",
-    "category": "category section",
-    "series": "series",
-    "group": "group",
-    "image": "image featureimage bannerimage cover thumbnail",
-    "excerpt": "excerpt customexcerpt teaser",
-    "pins": "pins related",
-    "excludes": "excludes exclude",
-    "no_recommend": "norecommend",
-    "links": "links internallinks",
-    "visibility": "",  # only where the user maps it: `visible.NAMES` are many
-}
-ALIASES = {meaning: names.split() for meaning, names in _ALIASES.items()}
-KNOWN_NAMES = visible.NAMES.union(*ALIASES.values())
-_MARKUP_BY_NAME: Mapping[str, Markup] = {
-    **dict.fromkeys(("contenthtml", "html", "contentencoded"), "html"),
-    "markdown": "markdown",
-}
-_TAG = re.compile(r"<[^<>]{0,500}>")
 
-
-@dataclass(slots=True)
 class RecordReader:
-    """Turns records into items, as one set of options says, and keeps count of fields without a place.
+    """Turns records into items, as one set of options says, and keeps account of what it saw.
 
-    What is dated later than `now` is scheduled. `fields` is the user's own mapping, what a field means → its name in
-    the source, and goes before every alias; `markup` is of bodies, where "auto" asks the field's name, then the body.
+    Parameters
+    ----------
+    now
+        What is dated later is scheduled.
+    fields
+        The user's own mapping, what a field means → its name in the source; goes before every alias.
+    markup
+        Of bodies; "auto" asks the field's name, then the body.
+    public
+        Pairs (field, value) that mean public here, whatever the table of visibility says.
+    include_unlisted
+        Whether unlisted items are public.
+    opt_in
+        Folded names of fields that open: where one item says yes to one, an item that does not is closed.
     """
 
-    now: datetime
-    fields: Mapping[str, str] = field(default_factory=dict)
-    markup: MarkupOption = "auto"
-    ignored: Counter[str] = field(default_factory=Counter)
-    seen: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        now: datetime,
+        fields: Mapping[str, str] | None = None,
+        markup: MarkupOption = "auto",
+        *,
+        public: Iterable[tuple[str, str]] = (),
+        include_unlisted: bool = False,
+        opt_in: Iterable[str] = (),
+    ) -> None:
+        self.fields, self.markup = dict(fields or {}), markup
+        self.include_unlisted = include_unlisted
+        self.judge = Judge(now, public)
+        self.opt_in = OPT_IN | set(opt_in)
+        self.account = Account()
         for name in self.fields:
             if name not in ALIASES:
                 raise OptionError(f"no field is called {name!r} here; expected one of {', '.join(ALIASES)}.")
 
     def read(
-        self, record: Mapping[str, object], *, where: str, default_id: str, markup: Markup | None = None
+        self, record: Mapping[str, object], *, where: str, default_id: str, body: Body | None = None
     ) -> Item | Skipped:
         """Return the item that a record describes, or why there is none.
 
-        `where` is file and position, for messages, `default_id` the id of a record that has none, `markup` what the
-        source's format says its bodies are written in.
+        `where` is file and position, for messages, `default_id` the id of a record that has none, `body` the body where
+        it is none of the fields.
         """
-        record = {str(name): plain(value) for name, value in record.items()}
-        self.seen.update(record)
-        folded: dict[str, str] = {}
-        for name in record:
-            folded.setdefault(visible.fold(name), name)
-        used: set[str] = set()
-        values = {meaning: self._find(meaning, record, folded, used) for meaning in ALIASES}
-        item_id = _scalar(values["id"])
-        if not item_id and values["id"] is not None:
-            return Skipped(where, f"its id is a {type(values['id']).__name__}; expected a string or a number")
-        item_id = item_id or _scalar(values["url"]) or default_id
-        body, name = self._body(record, folded, used)
-        by_name = markup or _MARKUP_BY_NAME.get(visible.fold(name))
-        chosen = self.markup if self.markup != "auto" else by_name or detect_markup(body)
-        text = plain_text(body, chosen)
-        self.ignored.update(name for name in sorted(record.keys() - used) if visible.fold(name) not in visible.NAMES)
+        try:
+            found = _Record(record, self.fields)
+            if body is None or not body.text.strip():
+                body = find_body(found.values, found.folded, self.fields.get("text"), where)
+            found.add(body.front_matter)
+        except (TypeError, SourceError) as error:
+            return Skipped(where, str(error).removeprefix(f"{where}: ").rstrip("."))
+        item_id, source_of_id = self._id(found, default_id)
+        if not item_id:
+            kind = type(found.first("id")).__name__
+            return Skipped(where, f"its id is a {kind}; expected a string or a number")
+        chosen = self.markup if self.markup != "auto" else body.markup or detect_markup(body.text)
+        text = plain_text(body.text, chosen)
+        verdict = self._verdict(found, body)
+        item = _item(found, body, verdict, id=item_id, text=text, markup=chosen)
+        self._count(found, body)
         if not text:
-            return Skipped(where, "no text" if body.strip() == "" else "no text but markup", item_id)
-        published = values["published"]
-        said = [(visible.fold(name), value) for name, value in record.items()]
+            return Skipped(where, _why_empty(body), item_id)
+        self._remember(found, item_id, source_of_id)
+        return item
+
+    def check_options(self, source: str, public: Iterable[tuple[str, str]] = ()) -> None:
+        """Raise `OptionError` if the user mapped a field that no record has, or said of one that it means public."""
+        seen = self.account.seen
+        named = [(name, f"for {meaning}") for meaning, name in self.fields.items()]
+        folded = {fold(name) for name in seen}
+        named += [(name, "to be public") for name, _ in public if fold(name.partition(".")[0]) not in folded]
+        for name, what_for in named:
+            if name not in seen and seen:
+                found = ", ".join(repr(name) for name in sorted(seen)[:20])
+                raise OptionError(f"{source}: no record has the field {name!r} {what_for}; found {found}.")
+
+    def afterthought(self, item: Item) -> Verdict | None:
+        """Return what closes an item in view of all others; None where nothing does.
+
+        Some tools publish what says yes and nothing else, and an item that leaves its moment of publication empty,
+        where others fill it, was not published.
+        """
+        for name, ids in sorted(self.account.opted_in.items()):
+            if item.id not in ids:
+                return Verdict("draft", name, "(absent)")
+        for name, ids in sorted(self.account.unpublished.items()):
+            if item.id in ids and name in self.account.moments:
+                return Verdict("draft", name, "(empty)")
+        return None
+
+    def _id(self, found: "_Record", default_id: str) -> tuple[str, str]:
+        """Return the id of a record and the field that it came from, "" for its position; "" for an id of no use."""
+        for meaning in ("id", "url"):
+            value = found.first(meaning)
+            text = scalar(value)
+            if text and (meaning == "id" or switch(value) is None):
+                return text, meaning
+            if meaning == "id" and value is not None:
+                return "", ""
+        return default_id, ""
+
+    def _verdict(self, found: "_Record", body: Body) -> Verdict:
+        said = [*found.said, *body.front_matter.items()]
         if "published" in self.fields:  # then no other date says when
-            said = [(name, value) for name, value in said if name not in visible.PUBLISHED_DATES]
-        said.append(("status", values["visibility"]))
-        shown = visible.visibility(said, _as_date(published), self.now)
-        as_told: dict[str, Any] = {name: _scalar(values[name]) or None for name in ("url", "lang", "image")}
-        as_told |= {name: _word(values[name]) for name in ("category", "series", "group")}
-        as_told |= {name: _words(values[name]) for name in ("tags", "pins", "excludes")}
-        return Item(
-            **as_told,
-            id=item_id,
-            text=text,
-            title=_title(values["title"]),
-            body=body,
-            markup=chosen,
-            published=format_date(parse_date(_as_date(published))),
-            updated=format_date(parse_date(values["updated"])),
-            excerpt=_title(values["excerpt"]) or None,
-            visibility=shown,
-            recommend=visible.is_missing(values["no_recommend"]) or visible.switch(values["no_recommend"]) is False,
-            links=tuple(_links(values["links"])),
-            meta={name: value for name, value in record.items() if name not in used},
-        )
+            said = [(name, value) for name, value in said if fold(name) not in PUBLISHED_DATES]
+        also: list[tuple[str, object, readings.Reading]] = []
+        name, value = found.date()
+        if name:
+            also.append((name, value, readings.publication))
+        if "visibility" in self.fields:
+            name = self.fields["visibility"]
+            also.append((name, found.values.get(name), readings.status_word))
+        verdict = self.judge.verdict(said, also)
+        return Verdict("public") if verdict.visibility == "unlisted" and self.include_unlisted else verdict
 
-    def check_fields(self, source: str) -> None:
-        """Raise `OptionError` if the user mapped a field that no record has."""
-        for meaning, name in self.fields.items():
-            if name not in self.seen and self.seen:
-                found = ", ".join(repr(name) for name in sorted(self.seen)[:20])
-                raise OptionError(f"{source}: no record has the field {name!r} for {meaning}; found {found}.")
+    def _count(self, found: "_Record", body: Body) -> None:
+        account = self.account
+        account.seen.update(found.record)
+        unused = [name for name in found.record.keys() - found.used - {body.name} if not is_missing(found.record[name])]
+        placed = ALIASES["text"] if not body.name else ()
+        unused = [name for name in unused if fold(name) not in placed and not is_of_visibility_alone(fold(name))]
+        account.ignored.update(sorted(unused))
+        if body.is_teaser:
+            account.teasers[body.name] += 1
+            account.longer.update([body.longer] if body.longer else [])
+        account.hidden_blocks += body.hidden_blocks
 
-    def _find(self, meaning: str, record: Mapping[str, object], folded: Mapping[str, str], used: set[str]) -> object:
-        """Return the first value under any name of a field that is not missing."""
-        for name in self._names(meaning, folded):
-            used.add(name)
-            if not visible.is_missing(record.get(name)):
-                return record[name]
-        return None
-
-    def _names(self, meaning: str, folded: Mapping[str, str]) -> Iterator[str]:
-        if meaning in self.fields:
-            yield self.fields[meaning]
+    def _remember(self, found: "_Record", item_id: str, source_of_id: str) -> None:
+        account = self.account
+        if source_of_id:
+            account.id_fields[source_of_id] += 1
+            account.id_names.add(found.name_of(source_of_id))
         else:
-            yield from (folded[alias] for alias in ALIASES[meaning] if alias in folded)
-
-    def _body(self, record: Mapping[str, object], folded: Mapping[str, str], used: set[str]) -> tuple[str, str]:
-        """Return the body and the name of its field: the first that holds text."""
-        for name in self._names("text", folded):
-            used.add(name)
-            value = record.get(name)
-            if isinstance(value, Mapping):  # {"rendered": "…"}, {"value": "…"}
-                value = next((value[key] for key in ("rendered", "value", "html") if key in value), None)
-            if isinstance(value, list):
-                value = next((part["value"] for part in value if isinstance(part, Mapping) and "value" in part), None)
-            if isinstance(value, str) and value.strip():
-                return value, name
-        return "", ""
+            account.positional += 1
+        is_open = any(fold(name) in ("status", "published", "ispublished") for name, _ in found.said)
+        for name, value in found.said:
+            folded = fold(name.rpartition(".")[2])
+            if folded in self.opt_in and switch(value):
+                account.opted_in[name].add(item_id)
+            if folded in PUBLICATION_MOMENTS:
+                if not is_missing(value):
+                    account.moments.add(name)
+                elif not is_open:
+                    account.unpublished[name].add(item_id)
 
 
-def plain(value: Any) -> Any:
-    """Return a value of numpy, pandas, decimal or uuid as Python's own; None for NaT and NA."""
-    if value is None or type(value) in (str, int, float, bool, dict, datetime):
-        return value
-    if isinstance(value, list | tuple):
-        return [part if isinstance(part, list | tuple) else plain(part) for part in value]  # no deeper: a YAML bomb
-    if getattr(getattr(value, "dtype", None), "kind", "") == "M" and hasattr(value, "astype"):
-        value = value.astype("datetime64[us]")  # nanoseconds have no datetime
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if type(value).__name__ in ("NaTType", "NAType"):
+class _Record:
+    """The fields of one record by what they mean."""
+
+    def __init__(self, record: Mapping[str, object], mapped: Mapping[str, str]) -> None:
+        self._mapped = mapped
+        self.record = {str(name): _plain(str(name), value, mapped) for name, value in record.items()}
+        self.said: list[tuple[str, object]] = [*self.record.items(), *nested_fields(self.record)]
+        self.values = dict(self.record)
+        self.folded: dict[str, str] = {}
+        self.used: set[str] = set()
+        for name in self.record:
+            self.folded.setdefault(fold(name), name)
+        for name, inside in self.record.items():
+            if isinstance(inside, Mapping) and fold(name) in WRAPPERS:
+                self.used.add(name)
+                self.add(inside)
+
+    def add(self, more: Mapping[str, object]) -> None:
+        """Take fields that the record itself does not have."""
+        for name, value in more.items():
+            if fold(str(name)) not in self.folded:
+                self.folded[fold(str(name))] = str(name)
+                self.values[str(name)] = _plain(str(name), value, self._mapped)
+
+    def first(self, meaning: str) -> object:
+        """Return the first value under any name of a field that is not missing."""
+        for name in self._names(meaning):
+            value = self.values.get(name)
+            if not is_missing(value):
+                return value[-1] if isinstance(value, Repeated) else value
         return None
-    if isinstance(value, Decimal):
-        whole = value.is_finite() and value.adjusted() < 30 and value == value.to_integral_value()
-        return None if value.is_nan() else int(value) if whole else str(value)
-    return str(value) if isinstance(value, UUID) else value
+
+    def name_of(self, meaning: str) -> str:
+        """Return the name of the field that `first` takes."""
+        return next((name for name in self._names(meaning) if not is_missing(self.values.get(name))), "")
+
+    def date(self) -> tuple[str, object]:
+        """Return the field that says when an item was published and its value; a yes or no says nothing of it."""
+        for name in self._names("published"):
+            value = as_date(self.values.get(name))
+            if not is_missing(value):
+                return name, value
+        return "", None
+
+    def meta(self, body_name: str) -> dict[str, object]:
+        """Return the fields without a place, and those taken for tags or a category that have another name."""
+        labels = {name for meaning in ("tags", "category") for name in self._names(meaning) if fold(name) != meaning}
+        unused = self.values.keys() - (self.used - labels) - {body_name}
+        return {name: value for name, value in self.values.items() if name in unused}
+
+    def _names(self, meaning: str) -> Iterator[str]:
+        if meaning in self._mapped:
+            names = [self._mapped[meaning]]
+        else:
+            names = [self.folded[alias] for alias in ALIASES[meaning] if alias in self.folded]
+        for name in names:
+            self.used.add(name)
+            yield name
 
 
-def _scalar(value: object) -> str:
-    """Return an id, url or code as a string; "" for what cannot be one. A whole number has no decimal point."""
-    if isinstance(value, Mapping):
-        value = next((value[key] for key in ("rendered", "value", "url") if key in value), None)
-    if isinstance(value, bool) or visible.is_missing(value):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    # A lone surrogate, which JSON may hold and UTF-8 cannot, is replaced.
-    return str(value).encode("utf-8", "replace").decode("utf-8") if isinstance(value, str | int | float) else ""
+def _plain(name: str, value: object, mapped: Mapping[str, str]) -> object:
+    try:
+        return plain(value)
+    except TypeError as error:
+        if is_known_name(fold(name)) or name in mapped.values():
+            raise TypeError(f"its {name} is {error}; expected text, a number, a list or a date") from error
+        return value
 
 
-def _title(value: object) -> str:
-    """Return one line of plain text."""
-    text = _scalar(value)
-    return " ".join(plain_text(html.unescape(_TAG.sub("", text) if "</" in text else text), "text").split())
+def _why_empty(body: Body) -> str:
+    if body.text.strip():
+        return "no text but markup"
+    return f"no text; its field {body.longer!r} holds some: --field text={body.longer}" if body.longer else "no text"
 
 
-def _links(value: object) -> Iterator[Link]:
-    """Yield declared links: ids or addresses, or objects that hold one and perhaps the words of the link."""
-    for entry in value if isinstance(value, list | tuple) else [value]:
-        record = entry if isinstance(entry, Mapping) else {"target": entry}
-        target = next((_scalar(record[key]) for key in ("target", "dst", "url", "href", "id") if key in record), "")
-        if target:
-            yield Link(0, 0, _scalar(record.get("anchor") or record.get("text")), target)
-
-
-def _as_date(value: object) -> object:
-    """Return a value that should be a date; None for the yes or no of a field like "published"."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number or visible.switch(value) is None else None
-
-
-def _word(value: object) -> str | None:
-    """Return the first name of a value, a string being one name whatever commas it holds."""
-    return next(iter(_words([value] if isinstance(value, str) else value)), None)
-
-
-def _words(value: object) -> tuple[str, ...]:
-    """Return tags: of a list of strings or of objects with a name, or of a string with commas."""
-    listed = value.split(",") if isinstance(value, str) else value
-    parts: list[object] = list(listed) if isinstance(listed, list | tuple | set) else [listed]
-    names = [part.get("name") or part.get("slug") if isinstance(part, Mapping) else part for part in parts]
-    return tuple(dict.fromkeys(filter(None, (_scalar(name).strip() for name in names))))
+def _item(found: _Record, body: Body, verdict: Verdict, **known: Any) -> Item:
+    """Return the item that a record describes."""
+    url, no_recommend, excludes = (found.first(name) for name in ("url", "no_recommend", "excludes"))
+    _, published = found.date()
+    updated = found.first("updated") or updated_of(published)
+    told: dict[str, Any] = {name: word(found.first(name)) for name in ("category", "series", "group")}
+    told |= {name: words(found.first(name)) for name in ("tags", "pins", "aliases")}
+    told |= {name: scalar(found.first(name)) or None for name in ("lang", "image")}
+    return Item(
+        **known,
+        **told,
+        title=one_line(found.first("title")) or first_heading(body.text, known["markup"]),
+        body=body.text,
+        url=None if switch(url) is not None or "{{" in scalar(url) else scalar(url) or None,
+        published=format_date(parse_date(published)),
+        updated=format_date(parse_date(updated)),
+        excerpt=one_line(found.first("excerpt")) or None,
+        excludes=() if switch(excludes) is not None else words(excludes),
+        visibility=verdict.visibility,
+        closed_by=(verdict.field, verdict.value) if verdict.field else None,
+        recommend=is_missing(no_recommend) or switch(no_recommend) is False,
+        links=tuple(declared_links(found.first("links"))),
+        meta=found.meta(body.name),
+    )

@@ -1,78 +1,171 @@
-"""A folder of Markdown with front matter, as Hugo, Jekyll and others keep it."""
+"""A folder of Markdown, HTML, reStructuredText and text with front matter, as site generators and vaults keep it."""
 
 import json
 import os
 import re
-import tomllib
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 
-from recs.errors import SourceError
-from recs.items import Skipped
-from recs.readers.fields import KNOWN_NAMES
+from recs.errors import MissingDependencyError, SourceError
+from recs.headings import first_heading
+from recs.items import Markup, Skipped
+from recs.readers.documents import UNREAD, markup_of, read_document
+from recs.readers.frontmatter import split_front_matter
 from recs.readers.json_ import read_text
-from recs.readers.visibility import NAMES, fold
+from recs.readers.names import is_of_visibility_alone
+from recs.readers.readings import CLOSING_TAGS
+from recs.readers.sites import Site
+from recs.readers.values import fold, is_missing, pairs
 
-MARKDOWN_SUFFIXES = {".md", ".markdown", ".mdx", ".mdown"}
-_LEFT_OUT = {"node_modules", "_site", "public", "vendor", "__pycache__"}
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
-_LEAD = re.compile(r"(?:\s+|<!--.*?-->)*", re.DOTALL)
-_FENCE = re.compile(
-    r"(?P<fence>---|\+\+\+)[ \t]*\r?\n(?P<matter>.*?)(?:^|\n)(?P=fence)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.M
-)
-_OTHER_FENCE = re.compile(r"(?:---|\+\+\+|;;;)[^\n]*")
-_JSON = re.compile(r'\{(?:\s*["}]|\r?\n)')
-# "Name: value" at the head of a file without fences, as Pelican and MultiMarkdown write it.
-_NAMED = re.compile(r"(?P<name>[^\W\d][\w -]{0,40}):[ \t]*(?P<value>[^\n]*(?:\n[ \t]{4}[^\n]*)*)(?:\n|\Z)")
-_DEEPEST = 100
+# What Notion and others put behind a name so that no two files share one.
+_HASH = re.compile(r"[ _-](?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
+_DATA_SUFFIXES = (".json", ".11tydata.json")
+# Generators that make no page of a file whose name begins so.
+_UNDERSCORE_IS_CLOSED = ("jekyll", "hexo", "astro", "docusaurus")
 
 
-def folder_records(folder: Path, source: str) -> Iterator[tuple[str, Mapping[str, object] | Skipped]]:
-    """Yield (position, record) of each Markdown file below a folder, in the order of their paths.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file: what it says of itself, and its body."""
+
+    fields: Mapping[str, object]
+    body: str
+    markup: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """What is in a folder: its site, the files to be read, and the names of the folders in each folder."""
+
+    root: Path
+    source: str
+    site: Site
+    paths: list[Path]
+    beside: Mapping[PurePath, set[str]]
+
+
+def folder_records(
+    folder: Path, source: str, site: Site, problem: str = ""
+) -> Iterator[tuple[str, Document | Skipped]]:
+    """Yield (position, document) of each file below a folder, in the order of their paths.
 
     The id is the path from the folder without suffix, with "/" between its parts; "a/index.md" is "a". A Jekyll name
     "2020-01-02-slug" gives the date where the front matter has none. Hidden folders and links that lead out are passed
-    over. Raises `SourceError` if there is no Markdown at all.
+    over; whatever else is not read is told as `Skipped`, and so is the problem that `find_site` had. Raises
+    `SourceError` if there is nothing to read at all.
     """
     root = folder.resolve()
+    if problem:
+        yield source, Skipped(source, problem)
+    told: list[Skipped] = []
+    paths = sorted(_files(root, site, source, told))
+    for skipped in told:
+        yield skipped.where, skipped
+    beside: defaultdict[PurePath, set[str]] = defaultdict(set)
+    for path in paths:
+        relative = path.relative_to(root)
+        for above in list(relative.parents)[:-1]:
+            beside[above.parent].add(above.name)
+    yield from _documents(_Folder(root, source, site, paths, beside))
+    if not paths:
+        raise SourceError(f"{source}: no Markdown, HTML or text files in this folder.")
+
+
+def _documents(found: _Folder) -> Iterator[tuple[str, Document | Skipped]]:
+    pages = _pages(found)
+    handed_down = {path.parent: _handed_down(path) for path in found.paths if _is_list_page(path)}
+    data_files = _DataFiles(found.root)
+    for path in found.paths:
+        where = f"{found.source}/{path.relative_to(found.root).as_posix()}"
+        if path in pages:
+            yield where, Skipped(where, pages[path])
+            continue
+        try:
+            document = _document(path, found, where)
+            fields = dict(document.fields)
+            _take(fields, data_files.of_page(path))
+            for above in path.parents:  # the nearest list page that says something wins, and a page's own field always
+                _take(fields, handed_down.get(above, {}))
+            _take(fields, found.site.handed_down(path))
+            yield where, Document(fields, document.body, document.markup)
+        except (SourceError, MissingDependencyError) as error:
+            yield where, Skipped(where, str(error).removeprefix(f"{where}: ").rstrip("."))
+
+
+def _take(fields: dict[str, object], more: Mapping[str, object]) -> None:
+    """Take what a file does not say itself."""
+    own = {fold(name) for name in fields}
+    fields.update({name: value for name, value in more.items() if fold(name) not in own})
+
+
+def _files(root: Path, site: Site, source: str, told: list[Skipped]) -> Iterator[Path]:
+    """Yield the files to be read; `told` is filled with what is not."""
     unread: list[OSError] = []
-    paths = sorted(_files(root, unread))
+    others: Counter[str] = Counter()
+    for folder, folders, names in os.walk(root, onerror=unread.append):
+        left_out = [name for name in sorted(folders) if not site.holds_posts(Path(folder, name))]
+        for name in left_out:
+            inside = Path(folder, name).relative_to(root).as_posix()
+            where = f"{source}/{inside}"
+            told.append(Skipped(where, "a folder of software or of built pages, by its name; give it alone to read it"))
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in left_out]
+        for path in (Path(folder, name) for name in names if not name.startswith(".")):
+            if markup_of(path.suffix) is None:
+                others[path.suffix.lower()] += 1
+            elif Path(os.path.realpath(path)).is_relative_to(root):  # Path.resolve raises on links in a circle
+                yield path
+    for suffix, count in sorted(others.items()):
+        if suffix in UNREAD:
+            files = f"{count} file{'s' * (count > 1)} {suffix}"
+            told.append(Skipped(source, f"{files}, a format that recs does not read"))
     for error in sorted(unread, key=lambda error: str(error.filename)):
         inside = Path(error.filename).relative_to(root).as_posix()
         reason = f"a folder that cannot be read ({error.strerror})"
         if inside == ".":
             raise SourceError(f"{source}: {reason}.") from error
-        yield f"{source}/{inside}", Skipped(f"{source}/{inside}", reason)
-    lists = [path for path in paths if path.stem.partition(".")[0] == "_index"]  # _index.fr is the French one
-    handed_down = {path.parent: _handed_down(path) for path in lists}
-    for path in paths:
-        relative = path.relative_to(root)
-        where = f"{source}/{relative.as_posix()}"
-        if path in lists:
-            yield where, Skipped(where, "a list page, not a post")
-            continue
-        try:
-            record = _record(path, relative, where)
-            for above in path.parents:  # the nearest list page that says something wins, and a page's own field always
-                own = {fold(name) for name in record}
-                record |= {name: value for name, value in handed_down.get(above, {}).items() if fold(name) not in own}
-            yield where, record
-        except SourceError as error:
-            yield where, Skipped(where, str(error).removeprefix(f"{where}: ").rstrip("."))
-    if not paths:
-        raise SourceError(f"{source}: no Markdown files (.md, .markdown, .mdx) in this folder.")
+        told.append(Skipped(f"{source}/{inside}", reason))
 
 
-def _files(root: Path, unread: list[OSError]) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root, onerror=unread.append):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in _LEFT_OUT]
-        for path in (Path(folder, name) for name in names if not name.startswith(".")):
-            # Path.resolve raises on links in a circle
-            inside = Path(os.path.realpath(path)).is_relative_to(root)
-            if inside and path.suffix.lower() in MARKDOWN_SUFFIXES:
-                yield path
+def _is_list_page(path: Path) -> bool:
+    return path.stem.partition(".")[0] == "_index"  # _index.fr is the French one
+
+
+def _pages(found: _Folder) -> dict[Path, str]:
+    """Return the files that are no posts, and why: pages about a section or a folder, resources of a bundle."""
+    posts_in: Counter[Path] = Counter()  # below each folder, at any depth
+    fronts = {path for path in found.paths if _front_page(path, found.root)}
+    for path in found.paths:
+        if path not in fronts and not _is_list_page(path):
+            posts_in.update(path.parents)
+    for front in fronts:  # the page of a folder is a post of the folder above
+        posts_in.update(front.parent.parents)
+    sources = {path.with_suffix("") for path in found.paths if markup_of(path.suffix) == "markdown"}
+    bundles = {path.parent for path in fronts if found.site.generator == "hugo" and path.stem.startswith("index")}
+
+    def reason(path: Path) -> str:
+        if _is_list_page(path):
+            return "a list page, not a post"
+        if markup_of(path.suffix) != "markdown" and path.with_suffix("") in sources:
+            return "a Markdown file of the same name is read in its place"
+        if path.stem.startswith("_") and found.site.generator in _UNDERSCORE_IS_CLOSED:
+            return f"its name begins with _: {found.site.generator} makes no page of it"
+        if path in fronts:
+            is_section = path.parent not in bundles and posts_in[path.parent]
+            return "the page of a section or of the whole site, not a post" if is_section else ""
+        in_bundle = any(above in bundles for above in path.parents)
+        return "a file that belongs to the page of its folder, not a page" if in_bundle else ""
+
+    reasons = {path: reason(path) for path in found.paths}
+    return {path: why for path, why in reasons.items() if why}
+
+
+def _front_page(path: Path, root: Path) -> bool:
+    """Whether a file is the page of its folder: index.md, index.de.md, README.md."""
+    name = path.stem.partition(".")[0].casefold()
+    return name in ("index", "readme") and path.is_relative_to(root)
 
 
 def _handed_down(path: Path) -> dict[str, object]:
@@ -83,108 +176,98 @@ def _handed_down(path: Path) -> dict[str, object]:
         return {}
     cascade = matter.get("cascade")
     parts = [part for part in (cascade if isinstance(cascade, list) else [cascade]) if isinstance(part, Mapping)]
-    return {str(name): value for part in parts for name, value in part.items() if fold(str(name)) in NAMES}
+    return _of_visibility({str(name): value for part in parts for name, value in part.items()})
 
 
-def _record(path: Path, relative: Path, where: str) -> dict[str, object]:
+class _DataFiles:
+    """The data files of Eleventy: "page.json" beside a page, "folder/folder.json" for all below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folders: dict[Path, dict[str, object]] = {}
+
+    def of_page(self, path: Path) -> dict[str, object]:
+        """Return what they say of the visibility of a page; `SourceError` for one that cannot be read."""
+        told = _read_data([path.with_suffix(suffix) for suffix in _DATA_SUFFIXES])
+        for above in path.parents:
+            if not above.is_relative_to(self._root):
+                break
+            if above not in self._folders:
+                self._folders[above] = _read_data([above / f"{above.name}{suffix}" for suffix in _DATA_SUFFIXES])
+            _take(told, self._folders[above])
+        return told
+
+
+def _read_data(names: list[Path]) -> dict[str, object]:
+    told: dict[str, object] = {}
+    for name in names:
+        try:
+            data = name.read_bytes()
+        except OSError:
+            continue
+        try:
+            said = json.loads(read_text(data, name.name), object_pairs_hook=pairs)
+        except (ValueError, RecursionError, SourceError) as error:
+            raise SourceError(f"its data file {name.name} cannot be read ({error}).") from error
+        if isinstance(said, Mapping):
+            _take(told, _of_visibility(said))
+    return told
+
+
+def _of_visibility(said: Mapping[str, object]) -> dict[str, object]:
+    return {str(name): value for name, value in said.items() if is_of_visibility_alone(fold(str(name)))}
+
+
+def _document(path: Path, found: _Folder, where: str) -> Document:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"{where}: cannot be read ({error.strerror}).") from error
-    matter, body = split_front_matter(read_text(data, where), where)
+    relative, site = path.relative_to(found.root), found.site
+    matter, body = read_document(read_text(data, where), path.stem, path.suffix, where)
+    markup = markup_of(path.suffix) or "text"
     parts = relative.with_suffix("").parts
     item_id = "/".join(parts[:-1] if parts[-1] == "index" and len(parts) > 1 else parts)
-    record: dict[str, object] = {name: value for name, value in matter.items() if name.casefold() != "id"}
-    record |= {"id": item_id, "content": body}
-    said = {name.casefold(): value for name, value in matter.items()}
+    fields: dict[str, object] = {name: value for name, value in matter.items() if name.casefold() != "id"}
+    fields["id"] = item_id
+    said = {fold(name): value for name, value in matter.items()}
+    language = _language(relative, found)
     dated = _DATED.fullmatch(path.stem)
-    if dated and not (said.get("date") or said.get("published_at")):
-        record["date"] = dated[1]
-    if "_drafts" in relative.parts:
-        record["draft"] = "true"
-    if "title" not in said:
-        record["title"] = (dated[2] if dated else item_id.rpartition("/")[2]).replace("-", " ").replace("_", " ")
-    return record
+    if dated and is_missing(said.get("date")) and is_missing(said.get("publishedat")):
+        fields["date"] = dated[1]
+    closing = [part for part in (*relative.parts[:-1], *path.stem.split(".")[1:]) if fold(part) in CLOSING_TAGS]
+    if closing:
+        fields["folder"] = closing[0]
+    if is_missing(said.get("title")):
+        fields["title"] = first_heading(body, markup, leading=True) or _title_of_name(relative, language)
+    if is_missing(said.get("lang")) and is_missing(said.get("language")):
+        fields["lang"] = language
+    if site.generator in ("jekyll", "obsidian") or "_posts" in relative.parts:
+        fields |= _split_names(fields)
+    return Document(fields, body, markup)
 
 
-def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
-    """Return the front matter of a file (YAML, TOML, JSON, or lines of "Name: value") and its body.
-
-    Blank lines and comments may stand before it. Values of YAML are the strings that stand there, and None for null: no
-    "no" that becomes False, no id that loses its zeros. Raises `SourceError`, also for a first line that looks like a
-    fence and is none: what it may hide stays closed.
-    """
-    start = re.match(_LEAD, text).end()  # type: ignore[union-attr]  # (matches the empty string too)
-    fenced = _FENCE.match(text, start)
-    if fenced:
-        kind, stop = "YAML" if fenced["fence"] == "---" else "TOML", fenced.end()
-    elif _JSON.match(text, start):
-        kind = "JSON"
-    elif other := _OTHER_FENCE.match(text, start):
-        raise SourceError(
-            f"{where}: its front matter, from {other[0].strip()[:40]!r}, has no end; expected two lines --- or +++."
-        )
-    else:
-        return _named(text, start)
-    matter: Any = fenced and fenced["matter"].replace("\r\n", "\n")
-    try:
-        if fenced:
-            matter = _yaml(matter) if kind == "YAML" else tomllib.loads(matter)
-        else:
-            matter, stop = json.JSONDecoder().raw_decode(text, start)
-    except (ValueError, RecursionError) as error:
-        raise SourceError(f"{where}: its front matter is not {kind} ({error}).") from error
-    matter = {} if matter is None else matter
-    if not isinstance(matter, Mapping):
-        raise SourceError(f"{where}: its front matter is no list of names and values.")
-    return {str(name): value for name, value in matter.items()}, text[stop:]
+def _title_of_name(relative: PurePath, language: str | None) -> str:
+    """Return what the name of a file says: no date, no hash, no language, no hyphens."""
+    name = relative.stem.removesuffix(f".{language}")
+    if name == "index" and len(relative.parts) > 1:
+        name = relative.parent.name
+    dated = _DATED.fullmatch(name)
+    name = _HASH.sub("", dated[2] if dated else name)
+    return name if " " in name else name.replace("-", " ").replace("_", " ").strip()
 
 
-def _named(text: str, start: int) -> tuple[Mapping[str, Any], str]:
-    """Return leading lines of "Name: value" and the body, if one of the names is known; else all as body."""
-    matter: dict[str, Any] = {}
-    while line := _NAMED.match(text, start):
-        matter[line["name"]] = line["value"].strip()
-        start = line.end()
-    known = any(fold(name) in KNOWN_NAMES for name in matter)
-    return (matter, text[start:]) if known else ({}, text)
+def _language(relative: PurePath, found: _Folder) -> str | None:
+    site = found.site
+    said = site.language_of(relative, found.beside)
+    if said is None and found.root.is_relative_to(site.root):
+        whole = found.root.relative_to(site.root) / relative
+        below = [code for folder, code in site.folders.items() if whole.is_relative_to(folder)]
+        said = below[0] if below else site.language_of(whole, {}) or site.default_language
+    return said
 
 
-def _yaml(text: str) -> Any:
-    """Return what a YAML text holds; `ValueError` for what is none."""
-    import yaml
-
-    depth = 0
-    try:
-        for event in yaml.parse(text, Loader=_yaml_loader()):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:  # the parser written in C overruns its stack
-                raise ValueError("nested too deeply")
-        return yaml.load(text, Loader=_yaml_loader())  # noqa: S506  (makes strings, lists and dicts only)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 2}: " if mark else ""
-        raise ValueError(f"{line}{getattr(error, 'problem', None) or error}") from error
-
-
-@cache
-def _yaml_loader() -> Any:
-    import yaml
-
-    base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-
-    class Loader(base):  # type: ignore[misc]  # (the base is chosen at run time)
-        """Strings, lists and dicts; besides, a plain null is None and "<<" merges."""
-
-        def construct_scalar(self, node: Any) -> Any:
-            is_null = not node.style and node.value in ("", "~", "null", "Null", "NULL")
-            return None if is_null else super().construct_scalar(node)
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            mapping = super().construct_mapping(node, deep)
-            merged = mapping.pop("<<", None)
-            for other in merged if isinstance(merged, list) else [merged]:
-                mapping = {**other, **mapping} if isinstance(other, dict) else mapping
-            return mapping
-
-    return Loader
+def _split_names(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return the tags and categories of Jekyll and Obsidian that stand in one string, with blanks between them."""
+    texts = {name: value for name, value in fields.items() if fold(name) in ("tags", "categories")}
+    return {name: text.split() for name, text in texts.items() if isinstance(text, str) and "," not in text}

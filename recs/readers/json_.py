@@ -5,9 +5,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recs.errors import SourceError
+from recs.readers.values import pairs
 
 # Where a document that is an object keeps its posts.
-_LISTS = ("items", "posts", "entries", "articles", "episodes", "documents")
+_LISTS = (
+    "items",
+    "posts",
+    "entries",
+    "articles",
+    "episodes",
+    "documents",
+    "results",
+    "records",
+    "pages",
+    "nodes",
+    "data",
+)
+# Objects around such a document: Tumblr's answer, GraphQL's, a list of one.
+_AROUND = ("response", "data", "result", "db")
 
 
 def read_text(data: bytes, source: str) -> str:
@@ -66,7 +81,7 @@ def looks_like_lines(text: str) -> bool:
 def loads(text: str) -> Any:
     """Return what a JSON text holds; a `ValueError` for all that is none, nested too deeply included."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=pairs)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -84,9 +99,11 @@ def _problem(error: ValueError, text: str, *, one_line: bool = False) -> str:
 
 def _list_in(document: Mapping[str, Any], source: str) -> list[object]:
     folded = {name.casefold(): value for name, value in document.items()}
-    for name in _LISTS:
-        if isinstance(found := folded.get(name), list):
-            return found
+    around = [folded[name] for name in _AROUND if isinstance(folded.get(name), Mapping)]
+    for place in (folded, *({name.casefold(): value for name, value in inside.items()} for inside in around)):
+        for name in _LISTS:
+            if isinstance(found := place.get(name), list):
+                return found
     keys = ", ".join(repr(name) for name in list(document)[:8]) or "no keys"
     expected = "a list, or its posts under 'items' or 'posts' (one line of JSON Lines: --input-format jsonl)"
     raise SourceError(f"{source}: an object with {keys}; expected {expected}.")

@@ -1,112 +1,255 @@
-"""Whether an item may be shown, from the many fields that say so. What is not understood is closed."""
+"""Whether an item may be shown: the one table of fields and values that close or unlist, and how it is read.
 
-import math
-from collections.abc import Iterable, Mapping
+Closed items (draft, private, scheduled, expired, not understood) are in nothing that recs makes. Unlisted items are
+published, but their author keeps them from lists or from search engines: they are in nothing either, unless the reader
+of a collection asks for them. A field of the table whose value is not understood closes the item.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import NamedTuple
 
 from recs.items import Visibility
-from recs.readers.dates import parse_date
+from recs.readers import readings
+from recs.readers.values import Repeated, fold, is_missing, text_of
 
-# Field names, in lower case without "_", "-" and a leading "is". A field of the second table says the opposite of its
-# name's value.
-_STATUS = ("status", "visibility", "poststatus", "state", "access", "privacy")
-_OPEN_IF_TRUE = ("published", "publish", "public", "live", "visible")
-_CLOSED_IF_TRUE: Mapping[str, Visibility] = {
-    **dict.fromkeys(("draft", "unpublished"), "draft"),
-    **dict.fromkeys(("private", "passwordprotected", "expired"), "private"),
-    **dict.fromkeys(("deleted", "deletedat", "trashed", "trashedat"), "private"),
-    **dict.fromkeys(("unlisted", "headless", "hidden", "archived"), "unlisted"),
-    "scheduled": "scheduled",
-}
-_PASSWORDS = ("password", "postpassword")
-PUBLISHED_DATES = ("date", "datepublished", "publishedat", "pubdate")
-_DATES = (*PUBLISHED_DATES, "publishdate", "publishon", "scheduledat", "scheduledfor")
-_EXPIRY = ("expirydate", "expires", "expiresat", "unpublishdate")
-
-_WORDS: Mapping[str, Visibility] = {
-    **dict.fromkeys(("public", "publish", "published", "live", "open", "visible", "active", "sent"), "public"),
-    **dict.fromkeys(("draft", "pending", "auto-draft", "inherit", "unpublished", "in review", "review"), "draft"),
-    **dict.fromkeys(("private", "trash", "trashed", "deleted", "password", "internal"), "private"),
-    **dict.fromkeys(("members", "paid", "tiers"), "private"),
-    **dict.fromkeys(("scheduled", "future"), "scheduled"),
-    **dict.fromkeys(("unlisted", "hidden", "archived"), "unlisted"),
-}
-_TRUE = frozenset({"true", "yes", "on", "y", "1", "1.0"})
-_FALSE = frozenset({"false", "no", "off", "n", "0", "0.0"})
-
-_ALL = (*_STATUS, *_OPEN_IF_TRUE, *_CLOSED_IF_TRUE, *_PASSWORDS, *_DATES, *_EXPIRY)
-NAMES = frozenset(prefix + name for name in _ALL for prefix in ("", "is"))
-
-# The most closed wins where several fields speak.
-_ORDER: tuple[Visibility, ...] = ("unknown", "private", "draft", "scheduled", "unlisted", "public")
+_EXCLUDED_FROM = re.compile(
+    r"(?:no|not|donot|exclude[ds]?|hide|hidden|ignored?)(?:in|from|on)?(?:the)?"
+    r"(?:search|searchindex|nav|navigation|sitemap|lists?|listings?|home|homepage|homelist|index|collections?)"
+    r"|(?:search|nav|navigation|sitemap|lists?|listings?|home|homepage|index)(?:exclude[ds]?|hide|hidden|ignored?|disabled?)"
+)
 
 
-def visibility(fields: Iterable[tuple[str, object]], published: object, now: datetime) -> Visibility:
-    """Return the visibility of an item: "public" where no field says anything else, the most closed of what they say.
+class Verdict(NamedTuple):
+    """What the fields of a record say together, and the field and the value that closed it ("" where none did)."""
 
-    `fields` are (name folded by `fold`, value), of which a name may come more than once; `published` is the value of
-    the date field as found, None where there is none; what is dated later than `now` is scheduled. A value, or a date,
-    that is there and is not understood makes the item "unknown".
+    visibility: Visibility
+    field: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table: fields (folded by `fold`, without "is" before them), what they say, whose fields they are.
+
+    says is for the documentation; the visibility is what `read` returns.
     """
-    found = [_said(name.removeprefix("is"), value, now) for name, value in fields if not is_missing(value)]
-    if not is_missing(published):
-        found.append(_dated(published, now))
-    return min(found, key=_ORDER.index, default="public")
+
+    names: str
+    says: str
+    whose: str
+    read: readings.Reading
 
 
-def fold(name: str) -> str:
-    """Return the name of a field without case, underscores, hyphens and blanks."""
-    return "".join(char for char in name.casefold() if char not in "_- ")
+PUBLISHED_DATES = ("date", "datepublished", "publishedat", "pubdate")
+# A record that leaves these empty, where others of its source fill them, was never published.
+PUBLICATION_MOMENTS = frozenset({"publishedat", "firstpublishedat", "publishedon"})
+# Where one item says yes to this, an item that does not is not published: the tool publishes nothing else.
+OPT_IN = frozenset({"dgpublish"})
+
+TABLE: tuple[Rule, ...] = (
+    Rule(
+        "status visibility poststatus access privacy audience stage publishstatus publicationstatus publicationstate "
+        "contentstatus reviewstate reviewstatus workflowstate workflowstatus moderationstate",
+        "a word of the list below; any other closes",
+        "WordPress, Ghost, Pelican, Substack (audience), Drupal, Plone, Micropub, Kirby, Directus",
+        readings.status_word,
+    ),
+    Rule("state", "a word of the list below; any other is ignored", "Tumblr, Craft", readings.status_or_other),
+    Rule(
+        "published publish live public",
+        "false: draft; a date: as dates",
+        "Jekyll, Hexo, dev.to, Obsidian Publish, Wagtail",
+        readings.opened_by("draft", dated=True),
+    ),
+    Rule("visible", "false: draft", "Grav, Discourse", readings.opened_by("draft", dated=True)),
+    Rule(
+        "dgpublish",
+        "false, or absent where other notes say true: draft",
+        "Obsidian Digital Garden",
+        readings.opened_by("draft"),
+    ),
+    Rule(
+        "listed searchable indexed indexable discoverable makediscoverable insearchindex",
+        "false: unlisted",
+        "Bear, Zola, generic",
+        readings.opened_by("unlisted"),
+    ),
+    Rule(
+        "navigation index article pagefind",
+        "false: unlisted; any other value is ignored",
+        "Nuxt Content, VuePress, Starlight",
+        readings.opened_by("unlisted", strict=False),
+    ),
+    Rule(
+        "render enabled active routable",
+        "false: private; any other value is ignored",
+        "Zola, Craft, Django, Grav",
+        readings.opened_by("private", strict=False),
+    ),
+    Rule(
+        "draft unpublished wip workinprogress",
+        "true: draft",
+        "Hugo, Astro, Eleventy, Docusaurus",
+        readings.closed_by("draft"),
+    ),
+    Rule(
+        "private passwordprotected protected expired encrypted encrypt secret confidential membersonly subscribersonly "
+        "deleted deletedat trashed trashedat disabled withdrawn retracted",
+        "true, or any other value that is not false: private",
+        "Hexo, WordPress REST, Statamic, generic",
+        readings.closed_by("private"),
+    ),
+    Rule(
+        "unlisted headless hidden archived dghide bookhidden geekdochidden tochide hidesummary robotsnoindex noindex "
+        "booksearchexclude",
+        "true: unlisted",
+        "Docusaurus, Hugo and its themes, Hexo, Digital Garden",
+        readings.closed_by("unlisted"),
+    ),
+    Rule("scheduled", "true, or a date to come: scheduled", "generic", readings.closed_by("scheduled")),
+    Rule("password postpassword", "anything but false or empty: private", "WordPress, Hexo", readings.password),
+    Rule(
+        "date datepublished publishedat firstpublishedat pubdate publishdate publishon publishat scheduledat "
+        "scheduledfor goliveat embargo embargountil embargodate availablefrom visiblefrom publishfrom",
+        "a date to come: scheduled; one that cannot be read closes",
+        "Hugo, Wagtail (go_live_at), Drupal, feeds",
+        readings.publication,
+    ),
+    Rule(
+        "expirydate expiry expires expiresat expireson expireat expirationdate unpublishdate unpublishat unpublishon "
+        "publishuntil visibleuntil availableuntil",
+        "a date that has passed: private; one that cannot be read closes",
+        "Hugo, Wagtail (expire_at), Craft, Drupal",
+        readings.expiry,
+    ),
+    Rule(
+        "build",
+        "render never or link: private; list never or local: unlisted",
+        "Hugo (build, _build)",
+        readings.hugo_build,
+    ),
+    Rule("permalink", "false: private (no page is written)", "Eleventy", readings.permalink),
+    Rule(
+        "eleventyexcludefromcollections",
+        "true, or names of collections: unlisted",
+        "Eleventy",
+        readings.excluded_collections,
+    ),
+    Rule("exclude", "true: unlisted; ids are those of `excludes`", "Jekyll, generic", readings.exclude),
+    Rule(
+        "hide",
+        "true: unlisted; parts of a page (toc, navigation, …): public",
+        "Material for MkDocs, Hexo",
+        readings.hide,
+    ),
+    Rule(
+        "search",
+        "false, or {exclude: true}: unlisted",
+        "Material for MkDocs, Minimal Mistakes, Quarto",
+        readings.page_option("exclude excluded disable disabled hide hidden", paths=False),
+    ),
+    Rule(
+        "sitemap",
+        "false, or {disable: true}: unlisted",
+        "Hugo, Jekyll, Eleventy, Nuxt",
+        readings.page_option("disable disabled exclude excluded ignore noindex hide hidden", paths=True),
+    ),
+    Rule("robots metarobots googlebot", "noindex or none: unlisted", "HTML, Yoast, Hugo themes", readings.robots),
+    Rule("sidebar", "{hidden: true}: unlisted", "Starlight", readings.hiding_settings("hidden hide")),
+    Rule(
+        "redirectto redirecturl",
+        "anything but false: unlisted (a page that leads elsewhere)",
+        "Jekyll",
+        readings.redirect,
+    ),
+    Rule("layout", "redirect: unlisted", "Jekyll", readings.layout),
+    Rule(
+        "tags tag categories category keywords labels",
+        "a tag draft or private: that",
+        "Obsidian, generic",
+        readings.closing_tag,
+    ),
+    Rule("id", "drafts.…: draft", "Sanity", readings.draft_id),
+    Rule("folder", "a folder drafts or private: that", "Jekyll and Hexo (_drafts), generic", readings.closing_tag),
+    Rule("itunes:block itunesblock", "true: unlisted", "podcast feeds", readings.closed_by("unlisted", strict=False)),
+)
+_RULE_OF = {fold(name): rule for rule in TABLE for name in rule.names.split()}
+_EXCLUSION = Rule(
+    "…", "nav_exclude, search_exclude, hidden_from_home, …: true: unlisted", "themes", readings.closed_by("unlisted")
+)
+# Fields that have another place too: they are not left out of the account of fields without one.
+_ELSEWHERE = frozenset(
+    ("tags", "tag", "categories", "category", "keywords", "labels", "id", "permalink", "layout", "exclude", "folder")
+)
+# Objects that hold further fields of the same record, and those that may say something of its visibility as well.
+WRAPPERS = frozenset(("attributes", "fields", "frontmatter", "metadata", "meta", "params", "extra"))
+_TELLING = WRAPPERS | {"seo", "sys", "system", "data", "content", "yoastheadjson"}
 
 
-def is_missing(value: object) -> bool:
-    """Whether a value says nothing: None, NaN, or a blank string."""
-    if isinstance(value, str):
-        return not value.strip()
-    return value is None or (isinstance(value, float) and math.isnan(value))
+@cache
+def rule_of(name: str) -> Rule | None:
+    """Return the row of the table for a folded name; None for a field that says nothing of visibility."""
+    bare = name.removeprefix("is")
+    return _RULE_OF.get(name) or _RULE_OF.get(bare) or (_EXCLUSION if _EXCLUDED_FROM.fullmatch(bare) else None)
 
 
-def _said(name: str, value: object, now: datetime) -> Visibility:
-    """Return what one field says; "public" for a field of another matter."""
-    if name in _STATUS:
-        return _status(value)
-    if name in _OPEN_IF_TRUE:  # or a date
-        said = _status(value)
-        return said if said != "unknown" else _dated(value, now)
-    if name in _CLOSED_IF_TRUE:
-        return _closed(value, _CLOSED_IF_TRUE[name], now)
-    if name in _PASSWORDS:
-        return "public" if value is False else "private"
-    if name in _EXPIRY:
-        moment = parse_date(value)
-        return "unknown" if moment is None else "private" if moment <= now else "public"
-    return _dated(value, now) if name in _DATES else "public"
+def is_known(name: str) -> bool:
+    """Whether a folded name is of the table and of nothing else."""
+    return rule_of(name) is not None and name not in _ELSEWHERE
 
 
-def _status(value: object) -> Visibility:
-    said = switch(value)
-    if said is not None:
-        return "public" if said else "draft"
-    return _WORDS.get(value.strip().casefold(), "unknown") if isinstance(value, str) else "unknown"
+class Judge:
+    """Reads the table for the records of one source.
+
+    now
+        What is dated later is scheduled.
+    opened
+        What the person who runs recs says is public, as (folded field, its value as `text_of` gives it).
+    """
+
+    def __init__(self, now: datetime, opened: Iterable[tuple[str, str]] = ()) -> None:
+        self._now = now
+        self._opened = {(fold(name), value.strip().casefold()) for name, value in opened}
+
+    def verdict(
+        self, fields: Iterable[tuple[str, object]], also: Sequence[tuple[str, object, readings.Reading]] = ()
+    ) -> Verdict:
+        """Return the most closed of what (name, value) pairs say, a name as the source spells it, perhaps often.
+
+        `also` are values of fields that are not of the table, each with how it is to be read.
+        """
+        found = [Verdict("public")]
+        for name, value in fields:
+            rule = rule_of(fold(name.rpartition(".")[2]))
+            if rule is not None:
+                found += [self._said(name, said, rule.read) for said in _each(value, rule.read)]
+        found += [self._said(name, said, read) for name, value, read in also for said in _each(value, read)]
+        return min(found, key=lambda verdict: readings.ORDER.index(verdict.visibility))
+
+    def _said(self, name: str, value: object, read: readings.Reading) -> Verdict:
+        if is_missing(value):
+            return Verdict("public")
+        shown = read(value, self._now)
+        if shown == "public":
+            return Verdict("public")
+        said = "(set)" if read is readings.password else text_of(value)
+        is_opened = (fold(name), said.casefold()) in self._opened
+        return Verdict("public") if is_opened else Verdict(shown, name, said)
 
 
-def _closed(value: object, meaning: Visibility, now: datetime) -> Visibility:
-    said = switch(value)
-    if said is not None:
-        return meaning if said else "public"
-    if meaning == "scheduled":
-        return _dated(value, now)
-    return meaning if meaning == "private" else "unknown"  # "deleted" may hold a date
+def _each(value: object, read: readings.Reading) -> Sequence[object]:
+    """Return what is to be read one by one: each value of a name that comes twice, each tag."""
+    values: Sequence[object] = value if isinstance(value, Repeated) else (value,)
+    return [tag for one in values for tag in readings.tag_names(one)] if read is readings.closing_tag else values
 
 
-def _dated(value: object, now: datetime) -> Visibility:
-    moment = parse_date(value)
-    if moment is None:
-        return "unknown"
-    return "scheduled" if moment > now else "public"
-
-
-def switch(value: object) -> bool | None:
-    """Return what a yes or no says; None for anything else."""
-    word = str(value).strip().casefold() if isinstance(value, str | bool | int | float) else ""
-    return True if word in _TRUE else False if word in _FALSE else None
+def nested_fields(record: Mapping[str, object]) -> Iterable[tuple[str, object]]:
+    """Yield the fields of the objects that a record keeps more of its own fields in, as ("meta.status", value)."""
+    for outer, inside in record.items():
+        if isinstance(inside, Mapping) and fold(outer) in _TELLING:
+            for name, value in inside.items():
+                yield f"{outer}.{name}", value

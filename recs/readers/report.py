@@ -1,0 +1,43 @@
+"""What can be told of a source only when all of it was read: closings in view of the others, and notes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from recs.items import Item
+from recs.readers.account import Account
+from recs.readers.fields import RecordReader
+
+
+def closed_afterwards(items: Sequence[Item], reader: RecordReader) -> list[Item]:
+    """Return the items, those closed that are not published in view of all others (`RecordReader.afterthought`)."""
+    result = []
+    for item in items:
+        verdict = reader.afterthought(item) if item.is_public else None
+        if verdict is None:
+            result.append(item)
+        else:
+            result.append(replace(item, visibility=verdict.visibility, closed_by=(verdict.field, verdict.value)))
+    return result
+
+
+def reading_notes(reader: RecordReader, *, kind: str) -> tuple[str, ...]:
+    """Return what a person should be told of how a source was read; its kind is "table", "frame" or another."""
+    account = reader.account
+    notes = []
+    if kind in ("table", "frame") and (account.id_fields or account.positional):
+        notes.append(f"ids are {_ids_are(account, is_frame=kind == 'frame')}")
+    for name, count in sorted(account.teasers.items()):
+        notes.append(f"{count:,} item{'s' * (count > 1)} without a body: the text is the field {name!r}")
+    for name, count in sorted(account.longer.items()):
+        notes.append(f"the field {name!r} holds more text in {count:,} of these: --field text={name} reads it")
+    if hidden := account.hidden_blocks:
+        notes.append(f"left out of bodies, since they are marked as hidden: {hidden:,} block{'s' * (hidden > 1)}")
+    return tuple(notes)
+
+
+def _ids_are(account: Account, *, is_frame: bool) -> str:
+    if account.id_fields:
+        columns = ", ".join(repr(name) for name in sorted(account.id_names))
+        return f"those of the column {columns}" + (", not those of the index" if is_frame else "")
+    wanted = "no column is called id, guid, slug or url"
+    return f"those of the index: {wanted}" if is_frame else f"the numbers of the rows from 0: {wanted}"

@@ -1,0 +1,53 @@
+"""Substack's export: a table of posts, and a folder beside it with the HTML of each."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from recs.errors import SourceError
+from recs.items import Skipped
+from recs.readers.json_ import read_text
+from recs.readers.tabular import csv_records
+
+_TABLE, _BODIES, _ID = "posts.csv", "posts", "post_id"
+_NAME = re.compile(r"[\w.-]+")
+
+
+def find_table(folder: Path) -> Path | None:
+    """Return the table of an export that lies in a folder, or that a folder of its bodies belongs to; None for none.
+
+    The table says what is a draft and what is for paying readers, so the bodies are never read without it.
+    """
+    for place in (folder, folder.parent if folder.name == _BODIES else folder):
+        table = place / _TABLE
+        try:
+            with table.open(encoding="utf-8-sig") as file:
+                header = file.readline(10_000)
+        except (OSError, ValueError):
+            continue
+        if _ID in header and (place / _BODIES).is_dir():
+            return table
+    return None
+
+
+def substack_records(table: Path, source: str) -> Iterator[tuple[str, object]]:
+    """Yield (position, record) of each post, its body with it; `SourceError` for a table that cannot be read."""
+    try:
+        data = table.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{table}: cannot be read ({error.strerror}).") from error
+    for where, record in csv_records(read_text(data, source), source):
+        yield where, _with_body(record, table.parent / _BODIES, where) if isinstance(record, Mapping) else record
+
+
+def _with_body(record: Mapping[str, object], folder: Path, where: str) -> Mapping[str, object] | Skipped:
+    name = str(record.get(_ID) or "")
+    if not _NAME.fullmatch(name):
+        return Skipped(where, f"its {_ID} {name!r} is no name of a file")
+    try:
+        data = (folder / f"{name}.html").read_bytes()
+        return {**record, "content_html": read_text(data, f"{_BODIES}/{name}.html")}
+    except OSError:
+        return Skipped(where, f"no file {_BODIES}/{name}.html", name)
+    except SourceError as error:
+        return Skipped(where, str(error), name)

@@ -1,0 +1,344 @@
+"""Folders as site generators and note-taking tools keep them."""
+
+import json
+
+import pytest
+
+from recs import read_items
+from recs.errors import SourceError
+
+NOW = "2026-11-01"
+
+
+def _site(folder, files):
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def _read(folder, files, **options):
+    return read_items(_site(folder, files), **{"now": NOW, **options})
+
+
+def _by_id(items):
+    return {item.id: item for item in items}
+
+
+def _reasons(items, source):
+    return {skipped.where.removeprefix(f"{source}/"): skipped.reason for skipped in items.skipped}
+
+
+def test_folder_reads_html_text_and_restructured_text_and_counts_the_rest(tmp_path):
+    pytest.importorskip("docutils", reason="docutils is part of the extra 'rst'")
+    files = {
+        "a.md": "---\ntitle: Beans\n---\nBeans need warm soil.",
+        "2024-01-04-leeks.html": "---\ntitle: Leeks\n---\n<p>Leeks need <b>deep</b> soil.</p>",
+        "c.rst": "Carrots\n#######\n\n:date: 2024-01-03\n:status: published\n\nCarrots need *sandy* soil.\n",
+        "closed.rst": "Turnips\n#######\n\n:status: draft\n\nTurnips wait.\n",
+        "nosearch.rst": ":nosearch:\n\nRadishes\n########\n\nRadishes hide.\n",
+        "e.txt": "Onions need soil.",
+        "d.org": "#+TITLE: Garlic",
+        "f.adoc": "= Chives",
+        "g.adoc": "= Parsley",
+        "picture.png": "no writing",
+    }
+    items = _read(tmp_path, files)
+    read = {item.id: (item.title, item.text, item.visibility) for item in items}
+    assert read == {
+        "a": ("Beans", "Beans need warm soil.", "public"),
+        "2024-01-04-leeks": ("Leeks", "Leeks need deep soil.", "public"),
+        "c": ("Carrots", "Carrots\n\nCarrots need sandy soil.", "public"),
+        "closed": ("Turnips", "Turnips\n\nTurnips wait.", "draft"),
+        "nosearch": ("Radishes", "Radishes\n\nRadishes hide.", "unlisted"),
+        "e": ("e", "Onions need soil.", "public"),
+    }
+    told = [skipped.reason for skipped in items.skipped]
+    assert told == [
+        "2 files .adoc, a format that recs does not read",
+        "1 file .org, a format that recs does not read",
+    ]
+
+
+def test_folder_restructured_text_without_docutils_is_skipped_with_advice(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "docutils", None)
+    items = _read(tmp_path, {"a.md": "Text.", "c.rst": "Carrots\n#######\n"})
+    assert [item.id for item in items] == ["a"]
+    assert "pip install 'recs-toolkit[rst]'" in items.skipped[0].reason
+
+
+def test_folder_restructured_text_reads_no_other_file(tmp_path):
+    pytest.importorskip("docutils", reason="docutils is part of the extra 'rst'")
+    secret = tmp_path / "secret.inc"
+    secret.write_text("secretword")
+    text = (
+        f"T\n=\n\nSome text.\n\n.. include:: {secret}\n\n.. raw:: html\n   :file: {secret}\n\n.. a secretword comment\n"
+    )
+    (item,) = _read(tmp_path / "site", {"a.rst": text})
+    assert "secretword" not in item.text
+
+
+def test_folder_page_of_html_says_in_its_head_what_it_is(tmp_path):
+    head = "<html lang='de'><head><title>Beete | Garten</title><meta property='og:title' content='Beete'>"
+    files = {
+        "a.html": head
+        + "<link rel='canonical' href='https://example.org/beete/'></head><body><p>Text.</p></body></html>",
+        "b.html": head + "<meta name='robots' content='noindex'></head><body><p>Text.</p></body></html>",
+        "c.html": "<head><meta http-equiv='refresh' content='0; url=/a'></head><p>Text.</p>",
+        "d.html": '{{ define "main" }}<p>{{ .Content }}</p>{{ end }}',
+    }
+    items = _read(tmp_path, files)
+    read = _by_id(items)
+    assert (read["a"].title, read["a"].lang, read["a"].url) == ("Beete", "de", "https://example.org/beete/")
+    assert (read["b"].visibility, read["b"].closed_by) == ("unlisted", ("robots", "noindex"))
+    assert list(_reasons(items, tmp_path.name)) == ["c.html", "d.html"]
+
+
+def test_folder_left_out_folders_are_reported(tmp_path):
+    files = {
+        "hugo.toml": "title = 'Garden'",
+        "content/a.md": "Text.",
+        "public/a/index.html": "<p>Text.</p>",
+        "layouts/index.html": "<p>Text.</p>",
+        "themes/x/README.md": "Text.",
+        "content/themes/b.md": "Text on themes.",
+        "node_modules/x/readme.md": "Text.",
+    }
+    items = _read(tmp_path, files)
+    assert sorted(_by_id(items)) == ["content/a", "content/themes/b"]
+    assert sorted(_reasons(items, tmp_path.name)) == ["layouts", "node_modules", "public", "themes"]
+
+
+@pytest.mark.parametrize(
+    ("files", "posts"),
+    [
+        ({"README.md": "About.", "a.md": "Text."}, ["a"]),
+        ({"a/README.md": "The only text."}, ["a/README"]),
+        ({"posts/index.md": "All posts.", "posts/a.md": "Text."}, ["posts/a"]),
+        ({"posts/index.md": "All posts.", "posts/a/index.md": "Text."}, ["posts/a"]),
+        ({"a/index.md": "Text.", "b/index.md": "Text."}, ["a", "b"]),
+        ({"a/index.md": "Text.", "a/index.de.md": "Text."}, ["a", "a/index.de"]),
+        ({"index.md": "Only text."}, ["index"]),
+        ({"index.html": "<p>Home.</p>", "about/index.html": "<p>Text.</p>"}, ["about"]),
+        ({"a.md": "Text.", "a.html": "<p>Text.</p>"}, ["a"]),
+        ({"hugo.toml": "", "content/a/index.md": "Text.", "content/a/part.md": "Kept back."}, ["content/a"]),
+        ({"content/a/index.md": "The section.", "content/a/part.md": "Text."}, ["content/a/part"]),
+        (
+            {"_config.yml": "title: x", "_posts/2020-01-01-a.md": "Text.", "_posts/_part.md": "x"},
+            ["_posts/2020-01-01-a"],
+        ),
+    ],
+)
+def test_folder_pages_of_sections_are_no_posts(tmp_path, files, posts):
+    items = _read(tmp_path, files)
+    assert sorted(_by_id(items)) == posts
+    read = sum(name.endswith((".md", ".html")) for name in files)
+    assert len(items) + len(items.skipped) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "title"),
+    [
+        ("a.md", "# On leeks\n\nText.", "On leeks"),
+        ("a.md", "On leeks\n========\n\nText.", "On leeks"),
+        ("a.md", "Some text.\n\n# On *leeks*\n\nText.", "On leeks"),
+        ("on-leeks.md", "Some text.\n\n## Tools\n\nA spade.", "on leeks"),
+        ("a.md", "---\ntitle:\n---\n## On leeks\n\nText.", "On leeks"),
+        ("a.md", "```sh\n# not a title\n```\n\nText.", "a"),
+        ("a.md", "<!-- # hidden -->\n\nText.", "a"),
+        ("On leeks 0123456789abcdef0123456789abcdef.md", "Text.", "On leeks"),
+        ("2024-05-01-on-leeks.md", "Text.", "on leeks"),
+        ("on-leeks/index.md", "Text.", "on leeks"),
+        ("on_leeks.fr.md", "Du texte.", "on leeks"),
+    ],
+)
+def test_folder_missing_title_is_the_heading_or_the_name(tmp_path, name, text, title):
+    (item,) = _read(tmp_path, {name: text})
+    assert item.title == title
+
+
+def test_record_missing_title_is_its_first_heading():
+    items = read_items(
+        [{"id": "a", "content_html": "<p>Words.</p><h2>On leeks</h2><p>Text.</p>"}, {"id": "b", "text": "x"}]
+    )
+    assert [item.title for item in items] == ["On leeks", ""]
+
+
+@pytest.mark.parametrize(
+    ("files", "languages"),
+    [
+        ({"a/index.de.md": "x", "a/index.en.md": "x"}, {"a/index.de": "de", "a/index.en": "en"}),
+        ({"post.fr.md": "x", "post.md": "y"}, {"post.fr": "fr", "post": None}),
+        ({"post.pt-br.md": "x"}, {"post.pt-br": "pt-br"}),
+        ({"vue.js.md": "x", "a.min.md": "y"}, {"vue.js": None, "a.min": None}),
+        ({"de/a.md": "x", "en/a.md": "y"}, {"de/a": "de", "en/a": "en"}),
+        ({"content/de/p/a.md": "x", "content/fr/a.md": "y"}, {"content/de/p/a": "de", "content/fr/a": "fr"}),
+        ({"it/a.md": "x", "gardening/b.md": "y"}, {"it/a": None, "gardening/b": None}),
+        ({"i18n/de/blog/a.md": "x", "blog/a.md": "y"}, {"i18n/de/blog/a": "de", "blog/a": None}),
+        ({"a.de.md": "---\nlang: nl\n---\nx"}, {"a.de": "nl"}),
+        (
+            {
+                "hugo.toml": (
+                    'defaultContentLanguage = "en"\n[languages.en]\n[languages.de]\ncontentDir = "content/german"\n'
+                ),
+                "content/a.md": "x",
+                "content/a.it.md": "x",
+                "content/german/b.md": "x",
+            },
+            {"content/a": "en", "content/a.it": "en", "content/german/b": "de"},
+        ),
+        (
+            {"_config.yml": "languages: [en, de]\ndefault_lang: en\n", "de/a.md": "x", "b.md": "y"},
+            {"de/a": "de", "b": "en"},
+        ),
+        (
+            {
+                "mkdocs.yml": "plugins:\n- i18n:\n    languages:\n    - locale: en\n    - locale: de\n",
+                "docs/a.de.md": "x",
+            },
+            {"docs/a.de": "de"},
+        ),
+        (
+            {"docusaurus.config.js": "i18n: {defaultLocale: 'en', locales: ['en', 'fr']}", "blog/a.md": "x"},
+            {"blog/a": "en"},
+        ),
+    ],
+)
+def test_folder_declared_languages(tmp_path, files, languages):
+    items = _read(tmp_path, files)
+    assert {item.id: item.lang for item in items} == languages
+
+
+def test_folder_below_a_site_knows_its_configuration(tmp_path):
+    site = _site(
+        tmp_path,
+        {
+            "hugo.toml": 'defaultContentLanguage = "en"\n[languages.en]\n[languages.de]\n',
+            "content/posts/a/index.md": "x",
+            "content/posts/a/index.de.md": "x",
+            "content/posts/a/part.md": "Kept back.",
+        },
+    )
+    items = read_items(site / "content" / "posts")
+    assert {item.id: item.lang for item in items} == {"a": "en", "a/index.de": "de"}
+    assert list(_reasons(items, "posts")) == ["a/part.md"]
+
+
+def test_folder_configuration_that_cannot_be_read_is_reported(tmp_path):
+    items = _read(tmp_path, {"hugo.toml": "title = ", "content/a.md": "x"})
+    assert len(items) == 1
+    assert "configuration cannot be read" in items.skipped[0].reason
+
+
+def test_folder_what_a_configuration_or_data_file_hands_down_closes(tmp_path):
+    files = {
+        "_config.yml": (
+            "defaults:\n- scope: {path: 'notes'}\n  values: {published: false, layout: x}\n"
+            "- scope: {path: '', type: drafts}\n  values: {draft: true}\n"
+        ),
+        "notes/a.md": "x",
+        "notes/b.md": "---\npublished: true\n---\nx",
+        "_posts/2020-01-01-c.md": "x",
+    }
+    assert {item.id: item.is_public for item in _read(tmp_path / "jekyll", files)} == {
+        "notes/a": False,
+        "notes/b": True,
+        "_posts/2020-01-01-c": True,
+    }
+    files = {
+        "hugo.yaml": "cascade:\n- _target: {path: '/private/**'}\n  build: {list: never, render: never}\n",
+        "content/private/a.md": "x",
+        "content/b.md": "x",
+    }
+    closed = {item.id: item.is_public for item in _read(tmp_path / "hugo", files)}
+    assert closed == {"content/private/a": False, "content/b": True}
+    files = {
+        "posts/posts.json": json.dumps({"eleventyExcludeFromCollections": True, "layout": "x"}),
+        "posts/a.md": "x",
+        "posts/b.md": "---\neleventyExcludeFromCollections: false\n---\nx",
+        "c.json": '{"draft": true}',
+        "c.md": "x",
+        "d.11tydata.json": "{torn",
+        "d.md": "x",
+        "e.md": "x",
+    }
+    items = _read(tmp_path / "eleventy", files)
+    assert {item.id: item.is_public for item in items} == {"posts/a": False, "posts/b": True, "c": False, "e": True}
+    assert list(_reasons(items, "eleventy")) == ["d.md"]
+
+
+@pytest.mark.parametrize(
+    "name", ["drafts/a.md", "_drafts/a.md", "posts/Private/a.md", "a.draft.md", "unpublished/x/a.md"]
+)
+def test_folder_whose_name_closes(tmp_path, name):
+    items = _by_id(_read(tmp_path, {name: "Text.", "open.md": "Text.", "drafting/b.md": "Text."}))
+    closed = name.removesuffix(".md")
+    assert {item_id: item.is_public for item_id, item in items.items()} == {
+        closed: False,
+        "open": True,
+        "drafting/b": True,
+    }
+    assert items[closed].closed_by[0] == "folder"
+
+
+def test_folder_of_obsidian_publishes_what_says_yes(tmp_path):
+    (tmp_path / ".obsidian").mkdir()
+    files = {"a.md": "---\npublish: true\naliases: [other]\n---\nText.", "b.md": "Text."}
+    items = _by_id(_read(tmp_path, files))
+    assert {name: item.is_public for name, item in items.items()} == {"a": True, "b": False}
+    assert items["a"].aliases == ("other",)
+
+
+def test_folder_of_notion_reads_properties_and_shows_none(tmp_path):
+    name = "Storing leeks 0123456789abcdef0123456789abcdef"
+    properties = "Created: April 3, 2024 10:12 AM\nStatus: {}\nTags: garden, winter"
+    text = f"# Storing leeks\n\n{properties}\n\nLeeks stay in the ground."
+    files = {f"{name}.md": text.format("Published"), f"Old {name}.md": text.format("Draft")}
+    items = _by_id(_read(tmp_path, files))
+    assert not items[f"Old {name}"].is_public
+    item = items[name]
+    assert (item.title, item.tags, item.published) == ("Storing leeks", ("garden", "winter"), "2024-04-03T10:12:00Z")
+    assert item.text == "Storing leeks\n\nLeeks stay in the ground."
+
+
+def test_folder_of_jekyll_splits_tags_at_blanks_and_keeps_categories(tmp_path):
+    text = "---\ntags: winter garden tools\ncategories: how to\n---\nText."
+    files = {"_posts/2024-01-01-a.md": text, "_posts/2024-01-02-b.md": "---\ntags: x, y z\n---\nText."}
+    first, second = _read(tmp_path / "jekyll", files)
+    assert first.tags == ("winter", "garden", "tools")
+    assert (first.category, first.meta["categories"]) == ("how", ["how", "to"])
+    assert second.tags == ("x", "y z")
+    (other,) = _read(tmp_path / "other", {"a.md": text})
+    assert other.tags == ("winter garden tools",)
+
+
+def test_folder_of_substack_is_read_by_its_table(tmp_path):
+    table = (
+        "post_id,post_date,is_published,type,audience,title\n"
+        "1.light,2024-01-05T09:00:00.000Z,true,newsletter,everyone,Winter light\n"
+        "2.trains,2024-02-05T09:00:00.000Z,true,newsletter,only_paid,Night trains\n"
+        "3.thoughts,,false,newsletter,everyone,Unfinished\n"
+        "4.gone,2024-02-05T09:00:00.000Z,true,newsletter,everyone,No file\n"
+        "../5.secret,2024-02-05T09:00:00.000Z,true,newsletter,everyone,Outside\n"
+    )
+    bodies = {f"posts/{name}.html": f"<p>Text of {name}.</p>" for name in ("1.light", "2.trains", "3.thoughts")}
+    folder = _site(tmp_path / "export", {"posts.csv": table, "5.secret.html": "secret", **bodies})
+    for source in (folder, folder / "posts.csv", folder / "posts"):
+        items = read_items(source, now=NOW)
+        assert {item.id: item.is_public for item in items} == {"1.light": True, "2.trains": False, "3.thoughts": False}
+        assert (items[0].title, items[0].text) == ("Winter light", "Text of 1.light.")
+        assert len(items.skipped) == 2
+
+
+def test_folder_of_mkdocs_has_marks_of_pages_that_close_nothing(tmp_path):
+    files = {f"docs/{name}.md": f"---\nstatus: {name}\n---\nText." for name in ("new", "beta", "draft", "idea")}
+    config = {"mkdocs.yml": "extra:\n  status:\n    beta: For the brave\n"}
+    items = _read(tmp_path / "mkdocs", {**files, **config})
+    assert {item.id for item in items.public} == {"docs/new", "docs/beta"}
+    assert _read(tmp_path / "other", files).public == ()
+
+
+def test_folder_without_anything_to_read_is_an_error(tmp_path):
+    with pytest.raises(SourceError, match="no Markdown, HTML or text files"):
+        _read(tmp_path, {"a.org": "x"})
