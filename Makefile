@@ -37,7 +37,7 @@ types: .venv/installed-dev ## static types
 layers: .venv/installed-dev ## imports go downward only
 	@$(BIN)/lint-imports
 
-tests: .venv/installed-dev ## the tests; RECS_DATA=FOLDER adds quality floors on real collections
+tests: .venv/installed-dev ## the tests; RECS_DATA=FOLDER adds floors on real collections, RECS_CASES=FOLDER small cases
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 notebooks: .venv/installed-dev ## run the notebooks

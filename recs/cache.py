@@ -1,8 +1,9 @@
 """The vector cache: one SQLite file, so that no vector is computed twice.
 
 Vectors are kept under the digest of their exact text within a space (fingerprint, prompt, precision); chunk boundaries
-under the digest of title, text and model. The file can be committed to a repository: a build that finds everything in
-it needs neither torch nor the model's files.
+under the digest of title, text and model, guesses of a language under that of a text. The file can be committed to a
+repository: a build that finds everything in it needs neither torch nor the model's files, and it holds no word of a
+text, a title, an id or an instruction.
 """
 
 import json
@@ -12,8 +13,8 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, fields
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from recs.embeddings import FloatArray
 from recs.errors import CacheError
 from recs.files import cache_folder
 from recs.models import ModelSpec
+from recs.spaces import describe_model, forget_words, model_name, read_model_description
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +32,6 @@ _APPLICATION_ID = 0x72656373  # "recs"
 _VERSION = 1
 _BUSY_SECONDS = 60.0
 _KEYS_PER_QUERY = 500
-_FORGOTTEN = ("name", "fingerprint", "folder")
 
 _SPACE = "(SELECT id FROM spaces WHERE space = ?)"
 _TABLES = """
@@ -120,11 +121,17 @@ class Cache(AbstractContextManager["Cache"]):
             self._check_ours(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten
         with _transaction(connection):
             if not _tables(connection):
                 ours = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION}; {_TABLES}"
                 for statement in ours.split(";"):
                     connection.execute(statement)
+            renamed = forget_words(connection)
+        if renamed:
+            with suppress(sqlite3.OperationalError):  # another process is at work: what was renamed is overwritten
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _check_ours(self, connection: sqlite3.Connection) -> None:
         if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
@@ -152,7 +159,7 @@ class Cache(AbstractContextManager["Cache"]):
             if writing:
                 raise
             raise CacheError(f"{self.path}: cannot be used ({error}); choose another folder with --cache.") from error
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        except (sqlite3.DatabaseError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise self._damaged(error) from error
 
     def _give_up(self, reason: Exception) -> None:
@@ -182,8 +189,7 @@ class Cache(AbstractContextManager["Cache"]):
 
     def put_vectors(self, space: str, vectors: Mapping[bytes, FloatArray], spec: ModelSpec) -> None:
         """Keep vectors of a space, in one transaction: all of them or, if the process is killed, none."""
-        values = {entry.name: getattr(spec, entry.name) for entry in fields(spec) if entry.name not in _FORGOTTEN}
-        described = (space, spec.name, json.dumps(values, default=dict))
+        described = (space, model_name(spec.name), describe_model(spec))
         blobs = [(key, np.ascontiguousarray(vector, dtype="<f4").tobytes()) for key, vector in sorted(vectors.items())]
         self._write(
             vectors,
@@ -224,13 +230,9 @@ class Cache(AbstractContextManager["Cache"]):
         """Return what the cache remembers of a model whose files may not be here: the one whose vectors came last."""
         with self._guard():
             row = self._connection.execute(
-                "SELECT space, spec FROM spaces WHERE model = ? ORDER BY id DESC LIMIT 1", (name,)
+                "SELECT space, spec FROM spaces WHERE model = ? ORDER BY id DESC LIMIT 1", (model_name(name),)
             ).fetchone()
-        if row is None:
-            return None
-        values = json.loads(row[1])
-        values |= {"languages": tuple(values["languages"]), "fingerprint": json.loads(row[0])[0]}
-        return ModelSpec(name=name, **values)
+            return None if row is None else read_model_description(name, *row)
 
     def known_precision(self, fingerprint: str) -> str | None:
         """Return the precision of the vectors that the cache holds of a model; None if none or of more than one."""

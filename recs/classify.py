@@ -72,8 +72,9 @@ def train_classifier(
     embeddings
         Vectors of at least the labelled public items.
     label
-        The field: "category", "tags", "series", "group", "lang", or the name of another one of the source. Where no
-        item has two labels, every item has exactly one; else a label is judged by itself.
+        The field: "category", "tags", "series", "group", "lang", or the name of another one of the source, as
+        `recs.labels.read_labels` reads it. Where no item has two labels, every item has exactly one; else a label is
+        judged by itself.
     C
         Inverse strength of the penalty, above 0; "auto" chooses by log loss out of fold.
     class_weight
@@ -95,7 +96,7 @@ def train_classifier(
     Raises
     ------
     OptionError
-        If no item has a label, or all have the same.
+        If no item has a label, or all have the same, or the field holds what names no label.
     EmbeddingError, FingerprintMismatchError, MissingDependencyError
 
     Notes

@@ -19,7 +19,8 @@ from recs.hub import can_download, download_model
 from recs.models import ModelSpec, cut_model, read_model
 from recs.pieces import CHUNKING, Cutter, Document, plan_missing, render
 from recs.registry import DEFAULT_MODEL, find_model, is_service, missing_model_message, registry_row
-from recs.tokenizer import ModelTokenizer
+from recs.spaces import space_name
+from recs.tokenizer import ModelTokenizer, read_tokens
 
 if TYPE_CHECKING:
     from recs.architectures import Encoder
@@ -181,7 +182,7 @@ class Embedder:
         Returns
         -------
         Embeddings
-            In the order of `texts`.
+            In the order of `texts`. `tokens_lost` counts the tokens that the model does not know, too.
 
         Raises
         ------
@@ -238,16 +239,16 @@ class Embedder:
         missing = [i for i, key in enumerate(keys) if key not in known]
         for start in range(0, len(missing), _TEXTS_PER_TOKENIZATION):
             group = missing[start : start + _TEXTS_PER_TOKENIZATION]
-            spans = self.tokenizer.spans([sources[i][1] for i in group])
+            tokens_of_group = read_tokens(self.tokenizer, [sources[i][1] for i in group])
             cutter = Cutter(self.spec, self.tokenizer, prompt=prompt, split=overflow == "chunk")
-            for i, tokens in zip(group, spans, strict=True):
+            for i, tokens in zip(group, tokens_of_group, strict=True):
                 _, text, title = sources[i]
                 known[keys[i]] = made[keys[i]] = cutter.cut(text, tokens, title)
         documents = []
         for key, (name, text, title) in zip(keys, sources, strict=True):
             document = render(known[key], text, title, prompt)
-            if overflow == "error" and document.lost:
-                has = f"has {document.tokens} tokens and {document.tokens - document.lost} fit the context window"
+            if overflow == "error" and document.cut:
+                has = f"has {document.tokens} tokens and {document.tokens - document.cut} fit the context window"
                 advice = "choose overflow chunk or truncate"
                 raise TextTooLongError(f"the text of {name!r} {has} of {self.spec.name}; {advice}.")
             documents.append(document)
@@ -300,9 +301,9 @@ class Embedder:
         return cut.astype(np.float32)
 
     def space(self, prompt: str) -> str:
-        """Return what vectors with a prompt are cached under: fingerprint, prompt, precision and engine."""
+        """Return what vectors with a prompt are cached under; see `space_name`."""
         arithmetic = self.precision if self.engine == "torch" else f"{self.precision}/{self.engine}"
-        return json.dumps([self.spec.fingerprint, prompt, arithmetic])
+        return space_name(self.spec.fingerprint, prompt, arithmetic, own_prompts=self.spec.prompts.values())
 
     def _pool(
         self, names: tuple[str, ...], documents: Sequence[Document], vectors: Mapping[str, FloatArray]
@@ -329,7 +330,7 @@ class Embedder:
             chunk_rows=np.repeat(np.arange(len(documents)), counts),
             chunk_spans=np.array([piece.span for piece in pieces], np.int64).reshape(-1, 2),
             tokens=np.array([document.tokens for document in documents], np.int64),
-            tokens_lost=np.array([document.lost for document in documents], np.int64),
+            tokens_lost=np.array([document.cut + document.unknown for document in documents], np.int64),
         )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from recs.arrays import number_table, read_only_view
 from recs.errors import EmbeddingError, FingerprintMismatchError, SourceError
 from recs.files import write_atomically
 from recs.registry import meeting_roles
@@ -26,6 +26,7 @@ Similarity = Literal["cosine", "dot", "euclidean"]
 SIMILARITIES: tuple[Similarity, ...] = ("cosine", "dot", "euclidean")
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 _FORMAT = "recs.embeddings/1"
 
@@ -52,13 +53,17 @@ class Embeddings:
     chunk_rows : int64 array of shape (m,)
         The row of `vectors` that each chunk belongs to.
     chunk_spans : int64 array of shape (m, 2)
-        Where each chunk starts and stops in the text of its item; 0, 0 for one that holds only its title.
+        Where each chunk starts and stops in the text of its item; 0, 0 for one that holds only its title. May be empty.
     tokens, tokens_lost : int64 arrays of shape (n,)
-        Tokens in the text of each item, and how many of them reached no vector.
+        Tokens in the title and the text of each item, and how many of them reached no vector: past the context window,
+        or not known to the model. Empty where the vectors came from elsewhere.
 
     Notes
     -----
-    The arrays are read-only views; `ids` are unique.
+    `ids` are unique. The arrays are read-only views: nothing is copied, and the arrays that were given stay writeable.
+    Who writes to them later writes to these vectors too; give a copy where that may happen.
+
+    Raises `EmbeddingError` if arrays do not fit each other, or vectors cannot be compared.
     """
 
     ids: tuple[str, ...]
@@ -75,9 +80,10 @@ class Embeddings:
     tokens_lost: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
+        for name, kinds in _ARRAYS.items():
+            object.__setattr__(self, name, read_only_view(name, getattr(self, name), kinds))
         check_vectors(self.vectors, self.ids, self.similarity)
-        for name in _ARRAYS:
-            getattr(self, name).flags.writeable = False
+        _check_chunks(self)
 
     @classmethod
     def from_array(cls, ids: Iterable[str], X: npt.ArrayLike, *, model: str, similarity: Similarity = "cosine") -> Self:
@@ -87,33 +93,28 @@ class Embeddings:
         ----------
         ids : n unique strings
         X : array-like of shape (n, d)
-            Finite; no zero rows where `similarity` is "cosine", for which the rows are brought to unit length.
+            Finite; no zero rows where `similarity` is "cosine", for which the rows are brought to unit length. A data
+            frame, a column of lists or arrays, or a tensor of torch on any device will do as well.
         model
             The name of the model that made them. It is all that is known of the space, so it is the fingerprint: only
             vectors declared with the same name may meet.
 
         Raises `EmbeddingError` on NaN, infinite or zero rows, shapes that do not agree, or ids that are not unique.
         """
-        names = tuple(ids)
-        if any(not isinstance(name, str) for name in names):
-            raise EmbeddingError("ids must be strings; convert integers with str() so that they match the items' ids.")
+        names = _checked_ids(ids)
         if not model:
             raise EmbeddingError("vectors made elsewhere need the name of the model that made them: model='name'.")
-        try:
-            given = np.asarray(X)
-            if given.dtype.kind not in "biufO":
-                raise TypeError(f"they are of type {given.dtype}")
-            exact = given.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise EmbeddingError(f"the vectors are no table of numbers ({error}); expected shape (n, d).") from error
+        exact = number_table(X)
         if exact.size == 0 and not names:
             exact = exact.reshape(0, 0)
         check_vectors(exact, names, similarity, unit=False)
         if similarity == "cosine":
             exact = unit_rows(exact)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+            vectors = np.ascontiguousarray(exact, dtype=np.float32)
         return cls(
             ids=names,
-            vectors=np.ascontiguousarray(exact, dtype=np.float32),
+            vectors=vectors,
             fingerprint=f"declared:{model}:{exact.shape[1]}",
             similarity=similarity,
             model=model,
@@ -129,6 +130,13 @@ class Embeddings:
     def dim(self) -> int:
         """The number of dimensions, d."""
         return int(self.vectors.shape[1])
+
+    @property
+    def blank(self) -> BoolArray:
+        """Whether the model knows no token of an item, so that its vector says nothing of it; shape (n,)."""
+        if not len(self.tokens) == len(self.tokens_lost) == len(self.ids):
+            return np.zeros(len(self.ids), dtype=bool)
+        return np.asarray(self.tokens_lost >= self.tokens)
 
     def take(self, ids: Sequence[str]) -> Self:
         """Return the embeddings of `ids`, in that order; `EmbeddingError` if one has no vector here."""
@@ -183,17 +191,76 @@ class Embeddings:
         """Read what `save` wrote; `SourceError` if the file is missing, torn, or not one of ours."""
         try:
             with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                manifest = {"role": "document", "prompt": ""} | json.loads(archive["manifest"].tobytes())
-                if manifest.get("format") != _FORMAT:
-                    raise SourceError(f"{path}: format {manifest.get('format')!r}, expected {_FORMAT!r}.")
-                known = {name: manifest[name] for name in _MANIFEST} | {"ids": tuple(manifest["ids"])}
+                known = _read_manifest(archive["manifest"].tobytes())
                 return cls(**known, **{name: archive[name] for name in _ARRAYS})
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise SourceError(f"{path}: not a file of embeddings written by recs ({error}).") from error
+        except Exception as error:  # anyone may have written the file, and zip, numpy and json have errors of their own
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            raise SourceError(f"{path}: not a file of embeddings written by recs ({reason}).") from error
 
 
 _MANIFEST = ("ids", "fingerprint", "similarity", "model", "role", "prompt")
-_ARRAYS = ("vectors", "chunk_vectors", "chunk_rows", "chunk_spans", "tokens", "tokens_lost")
+# The kinds of numbers (as `numpy.dtype.kind` has them) that each array may be given in.
+_ARRAYS = {
+    "vectors": "f",
+    "chunk_vectors": "f",
+    "chunk_rows": "iu",
+    "chunk_spans": "iu",
+    "tokens": "iu",
+    "tokens_lost": "iu",
+}
+
+
+def _read_manifest(content: bytes) -> dict[str, Any]:
+    """Return the fields of `Embeddings` that a manifest holds; `ValueError` for anything that `save` does not write."""
+    manifest = json.loads(content)
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else f"a {type(manifest).__name__}"
+        raise ValueError(f"format {str(found)[:60]!r}, expected {_FORMAT!r}")
+    known = {"role": "document", "prompt": "", **manifest}
+    ids = known.get("ids")
+    if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
+        raise ValueError("ids is no list of strings")
+    if odd := [name for name in _MANIFEST[1:] if not isinstance(known.get(name), str)]:
+        raise ValueError(f"{odd[0]} is no string")
+    return {name: known[name] for name in _MANIFEST} | {"ids": tuple(ids)}
+
+
+def _checked_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    try:
+        names = tuple(ids)
+    except TypeError as error:
+        raise EmbeddingError(f"ids is a {type(ids).__name__}, expected a list of strings.") from error
+    if odd := [name for name in names if not isinstance(name, str)]:
+        found = f"{' '.join(str(odd[0]).split())[:60]} ({type(odd[0]).__name__})"
+        advice = "convert them with str() (of a data frame: df.index.astype(str)) so that they match the items' ids"
+        raise EmbeddingError(f"ids must be strings, found {found}; {advice}.")
+    return tuple(map(str, names))  # a string of numpy becomes one of Python
+
+
+def _check_chunks(embeddings: Embeddings) -> None:
+    """Raise `EmbeddingError` unless chunks and counts of tokens fit the n vectors, and the chunks each other."""
+    n, rows, spans = len(embeddings), embeddings.chunk_rows, embeddings.chunk_spans
+    m = len(embeddings.chunk_vectors)
+    expected: dict[str, tuple[tuple[int, ...], ...]] = {
+        "chunk_vectors": ((m, embeddings.dim),) if m else ((0, 0), (0, embeddings.dim)),
+        "chunk_rows": ((m,),),
+        "chunk_spans": ((m, 2), (0, 2)),
+        "tokens": ((n,), (0,)),
+        "tokens_lost": ((n,), (0,)),
+    }
+    for name, shapes in expected.items():
+        if (shape := getattr(embeddings, name).shape) not in shapes:
+            fits = " or ".join(map(str, shapes))
+            raise EmbeddingError(f"{name} has shape {shape}, expected {fits} for {m} chunks of {n} items.")
+    if m and not (rows.min() >= 0 and rows.max() < n):
+        odd = rows[(rows < 0) | (rows >= n)][0]
+        raise EmbeddingError(f"chunk_rows holds {odd}, expected rows of {n} vectors: 0 to {n - 1}.")
+    if np.any(rows[1:] < rows[:-1]):
+        raise EmbeddingError("chunk_rows must not fall: the chunks stand in the order of the items.")
+    if len(spans) and (spans.min() < 0 or np.any(spans[:, 0] > spans[:, 1])):
+        raise EmbeddingError("chunk_spans holds a span that starts below 0 or stops before it starts.")
+    if not np.isfinite(embeddings.chunk_vectors).all():
+        raise EmbeddingError("chunk_vectors holds NaN or infinity.")
 
 
 def unit_rows(X: npt.NDArray[Any]) -> npt.NDArray[Any]:

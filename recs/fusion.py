@@ -3,7 +3,8 @@
 Each signal is a similarity on a scale of its own. It is divided by its standard deviation over the collection at hand,
 the signals are added with fixed weights, and the sum is standardised for the two items: by how many deviations the pair
 stands out among all pairs of the one, and among all pairs of the other. So an item that resembles everything (a hub)
-gains nothing by it, and an item that resembles nothing still has its nearest. No label and no link is used.
+gains nothing by it, and an item that resembles nothing still has its nearest. No label and no link is used. Where a
+signal says NaN of a pair, it knows nothing of it and adds nothing to its score.
 
 This module knows rows, not items: the caller sorts them by id, and ties go to the lower row.
 """
@@ -38,7 +39,7 @@ class Signal(Protocol):
     symmetric: bool  # whether the order of a pair makes no difference
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
-        """Return the similarities of some rows with some columns, or with all."""
+        """Return the similarities of some rows with some columns, or with all; NaN where nothing is known of a pair."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,15 +153,29 @@ class _Scale:
     def scores(self, rows: IntArray, blocks: Mapping[int, Float64Array]) -> Float64Array:
         """Return the scores of some rows with all columns by some of the signals, whose blocks are given."""
         if self._alone:
-            return next(iter(blocks.values())).copy()
+            alone = next(iter(blocks.values())).copy()
+            alone[np.isnan(alone)] = -np.inf
+            return alone
         kept = list(blocks)
         weights = self._weights[kept]
-        total = sum(self._weights[k] * block for k, block in blocks.items())
         from_deviations, to_deviations = (self._deviation(side, kept) for side in (self._from, self._to))
-        scores = total * (1 / from_deviations[rows, None] + 1 / to_deviations)
+        ours, theirs = 1 / from_deviations[rows, None], 1 / to_deviations
+        known = {k: self._known(k, rows, block, ours, theirs) for k, block in blocks.items()}
+        total = sum(self._weights[k] * block for k, block in known.items())
+        scores = total * (ours + theirs)
         scores -= ((self._from[0][rows][:, kept] @ weights) / from_deviations[rows])[:, None]
         scores -= (self._to[0][:, kept] @ weights) / to_deviations
         return np.asarray(scores / 2)
+
+    def _known(
+        self, k: int, rows: IntArray, block: Float64Array, ours: Float64Array, theirs: Float64Array
+    ) -> Float64Array:
+        """Return the block of a signal with, in place of NaN, the similarity that adds nothing to the score."""
+        unknown = np.isnan(block)
+        if not unknown.any():
+            return block
+        neutral = (self._from[0][rows, k, None] * ours + self._to[0][:, k] * theirs) / (ours + theirs)
+        return np.where(unknown, neutral, block)
 
     def parts(self, row: int, columns: IntArray, values: Float64Array) -> Float64Array:
         """Return what each signal adds to the scores of some pairs, in the shape of `values`: (pairs, s)."""
@@ -168,6 +183,7 @@ class _Scale:
             return values
         stands_out = (values - self._from[0][row]) / self._deviations[True][row]
         stands_out += (values - self._to[0][columns]) / self._deviations[False][columns, None]
+        stands_out[np.isnan(values)] = 0
         return np.asarray(stands_out * self._weights / 2)
 
 
@@ -198,6 +214,7 @@ def _moments(signals: Sequence[Signal], sample: IntArray, n: int) -> tuple[Momen
                 blocks = [block if signal.symmetric else signal.block(sample, rows).T for signal, block in turned]
             stack = np.stack(blocks)
             stack[:, own] = 0
+            _fill_unknown(stack, own)
             mean = stack.sum(axis=2).T / pairs
             products = np.einsum("krc,lrc->rkl", stack, stack, optimize=True) / pairs[:, :, None]
             means[rows] = mean * (n / (n + _PRIOR))
@@ -205,3 +222,18 @@ def _moments(signals: Sequence[Signal], sample: IntArray, n: int) -> tuple[Momen
             flat = np.einsum("rkk->rk", covariance) <= _FLAT**2 * np.einsum("rkk->rk", products)
             covariances[rows] = np.where(flat[:, :, None] | flat[:, None, :], 0, covariance)
     return sides[0], sides[-1]
+
+
+def _fill_unknown(stack: Float64Array, own: BoolArray) -> None:
+    """Put in place of every NaN of (s, rows, columns) the mean of its row; of all rows where the row has nothing else.
+
+    So what is not known changes no mean. An item's own pair, which holds 0, does not count.
+    """
+    unknown = np.isnan(stack)
+    if unknown.any():
+        known = (~unknown & ~own).sum(axis=2)
+        stack[unknown] = 0
+        sums = stack.sum(axis=2)
+        overall = sums.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        means = np.where(known > 0, sums / np.maximum(known, 1), overall[:, None])
+        stack[unknown] = np.broadcast_to(means[:, :, None], stack.shape)[unknown]

@@ -171,10 +171,7 @@ def select_to_label(items: Iterable[Item], embeddings: Embeddings, *, label: str
         raise OptionError(f"k is {k!r}, expected 1 or more.")
     public = Collection(tuple(items)).public
     X = unit_rows(embeddings.take([item.id for item in public]).vectors).astype(np.float32)
-    try:
-        given = set(read_labels(public, label).given)
-    except OptionError:  # nothing is labelled yet: the case this is for
-        given = set()
+    given = set(read_labels(public, label, required=False).given)  # none yet: the case this is for
     labelled = np.array([item.id in given for item in public], dtype=bool)
     doubts, guesses = _doubts(public, embeddings, label, X) if given else (np.ones(len(public)), [None] * len(public))
     served = np.zeros(len(public), np.float32)  # how like the most alike labelled item is

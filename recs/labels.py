@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from recs.errors import OptionError, SourceError
 from recs.items import Item
+from recs.labelvalues import LabelValues
 
 AUTO = "_auto"
 """`tags_auto` of an item names those of its `tags` that were put without a person: they never train.
@@ -19,6 +20,10 @@ One that is no longer among its `tags` was taken away by a person: that is learn
 """
 
 _FIELDS = ("category", "tags", "series", "group", "lang")
+# Names that readers take for tags: there commas part one label from the next, as in tags themselves.
+_NAMES_OF_TAGS = ("keywords", "categories", "labels")
+_SHOWN = 12  # fields that an error names
+_LONGEST = 100  # characters of a label that an error suggests
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,37 +94,97 @@ class Labelled:
     single: bool
 
 
-def read_labels(items: Iterable[Item], label: str, rules: LabelRules | None = None) -> Labelled:
-    """Return the labels of items in a field: `category`, `tags`, `series`, `group`, `lang`, or one of `Item.meta`.
+def read_labels(
+    items: Iterable[Item], label: str, rules: LabelRules | None = None, *, required: bool = True
+) -> Labelled:
+    """Return the labels of items in a field.
+
+    Parameters
+    ----------
+    label
+        `category`, `tags`, `series`, `group`, `lang`, or the name of a field in `Item.meta`: a name that is not there
+        as it is written is looked for without regard to capitals, hyphens and underscores. A label is a string; a list
+        of strings is several; of objects their name or slug counts. A boolean is the label "true" or "false", a whole
+        number its digits. What is empty or NaN is no label.
+    rules
+        Labels that are renamed.
+    required
+        Whether it is an error if no item has a label.
 
     Raises
     ------
     OptionError
-        If no item has a label there.
+        If no item has a label there, or the field holds what names no label: lists of numbers or booleans, numbers
+        with a fraction, mappings, or values of several kinds.
     """
+    listed = list(items)
     renamed = rules.renamed if rules else {}
-    given, automatic, found = {}, {}, set()
-    for item in items:
-        marked = frozenset(renamed.get(name, name) for name in _names(item.meta.get(label + AUTO)))
-        names = [renamed.get(name, name) for name in _values(item, label)]
-        if put := marked & set(names):  # one that was put and taken away again is a person's word: no
+    said = _field_values(listed, label).names()
+    marks = _field_values(listed, label + AUTO).names(loose=True)
+    given, automatic = {}, {}
+    for item in listed:
+        marked = frozenset(renamed.get(name, name) for name in marks.get(item.id, ()))
+        names = {renamed.get(name, name) for name in said.get(item.id, ())}
+        if put := marked & names:  # one that was put and taken away again is a person's word: no
             automatic[item.id] = put
-        if own := tuple(sorted(set(names) - marked)):
+        if own := tuple(sorted(names - marked)):
             given[item.id] = own
-        found |= {name for name in _FIELDS if getattr(item, name)} | {n for n, v in item.meta.items() if _names(v)}
-    if not given:
-        known = ", ".join(repr(name) for name in sorted(found)[:12]) or "none"
-        raise OptionError(f"no item has a label in {label!r} that a person gave; fields that hold something: {known}.")
+    if not given and required:
+        fields = _possible_fields(listed)
+        known = ", ".join(map(repr, fields[:_SHOWN])) or "none"
+        more = f" and {len(fields) - _SHOWN} more" if len(fields) > _SHOWN else ""
+        why = "that a person gave" if said else "(there is no such field, or it is empty)"
+        raise OptionError(f"no item has a label in {label!r} {why}; fields that could be labels: {known}{more}.")
     return Labelled(given, automatic, all(len(names) == 1 for names in given.values()))
 
 
-def _values(item: Item, label: str) -> Sequence[str]:
-    return _names(getattr(item, label) if label in _FIELDS else item.meta.get(label))
+def fold_name(name: str) -> str:
+    """Return the name of a field without regard to capitals, hyphens, underscores and blanks."""
+    return "".join(char for char in name.casefold() if char not in "-_ ")
 
 
-def _names(value: object) -> list[str]:
-    """Return a field's value as names: of a string itself, of a list its members, of anything else none."""
-    values = value if isinstance(value, list | tuple) else [value]
-    found = [str(one) for one in values if isinstance(one, str | int) and not isinstance(one, bool)]
-    # A lone surrogate, which JSON may hold and UTF-8 cannot, is replaced: a folder holds what was learned.
-    return [" ".join(name.encode("utf-8", "replace").decode().split()) for name in found if name.strip()]
+def _field_values(items: Sequence[Item], name: str) -> LabelValues:
+    """Return what items hold in a field, by its name or, where that is missing, by a name that is folded alike."""
+    values = LabelValues(name)
+    folded = fold_name(name)
+    own = name if name in _FIELDS else None
+    alike = sorted(other for other in {other for item in items for other in item.meta} if fold_name(other) == folded)
+    for item in items:
+        if own is None and name in item.meta:
+            values.add(item.id, _parted(name, item.meta[name]))
+        elif own is not None or folded in _FIELDS:
+            values.add(item.id, getattr(item, own or folded))
+        else:
+            found = [other for other in alike if values.is_value(item.meta.get(other))]
+            if len(found) > 1 and any(item.meta[other] != item.meta[found[0]] for other in found):
+                both = " and ".join(map(repr, found[:2]))
+                raise OptionError(f"{name!r} may be {both}, and item {item.id!r} has both; name one of them.")
+            values.add(item.id, _parted(found[0], item.meta[found[0]]) if found else None)
+    return values
+
+
+def _parted(name: str, value: object) -> object:
+    is_list_of_tags = isinstance(value, str) and fold_name(name) in _NAMES_OF_TAGS
+    return str(value).split(",") if is_list_of_tags else value
+
+
+def _possible_fields(items: Sequence[Item]) -> list[str]:
+    """Return the names of fields that could be labels, sorted."""
+    fields = {name: LabelValues(name) for name in _FIELDS}
+    for item in items:
+        for name in _FIELDS:
+            fields[name].add(item.id, getattr(item, name))
+        for name, value in item.meta.items():
+            if not name.endswith(AUTO) and name not in _FIELDS:
+                fields.setdefault(name, LabelValues(name)).add(item.id, value)
+    return [name for name in sorted(fields) if _could_be_labels(fields[name])]
+
+
+def _could_be_labels(values: LabelValues) -> bool:
+    try:
+        names = values.names()
+    except OptionError:
+        return False
+    given = [name for of_item in names.values() for name in of_item]
+    identifies = len(names) >= 5 and len(set(given)) == len(names) == len(given)  # an id, a title, a date
+    return bool(given) and not identifies and max(map(len, given)) <= _LONGEST

@@ -16,7 +16,6 @@ _log = logging.getLogger(__name__)
 # Below this many characters a guess is worth nothing; beyond the second number more text changes nothing.
 _SHORTEST, _LONGEST = 200, 1500
 _SURE = 0.99
-_VERSION = "language/1"
 
 # ISO 639-1, and of what is written most also the three-letter codes, the English name and withdrawn codes.
 _LANGUAGES = """
@@ -35,6 +34,14 @@ ug,uk ukr ukrainian,ur urd urdu,uz,ve,vi vie vietnamese,vo,wa,wo,xh,yi yid yiddi
 zh zho chi chinese mandarin cn,zu
 """
 _CODES = {name: names.split()[0] for names in _LANGUAGES.split(",") for name in names.split()}
+
+# A guess is kept as one byte: the place of its code in this list, from 1, or 0 for none.
+_LISTED = sorted(set(_CODES.values()))
+_RECORD_OF = {code: bytes([place]) for place, code in enumerate(_LISTED, 1)}
+_CODE_OF = {record: code for code, record in _RECORD_OF.items()}
+_NONE = bytes([0])
+# Another list, or another meaning of a record, must not find the records of an older version.
+_VERSION = "language/2"
 
 
 def primary_language(code: str | None) -> str | None:
@@ -61,11 +68,11 @@ def item_languages(items: Sequence[Item], store: Cache | None = None) -> list[st
     for i, sample in samples.items():
         if keys[i] not in known:
             try:
-                known[keys[i]] = made[keys[i]] = _guess(sample).encode()
+                known[keys[i]] = made[keys[i]] = _RECORD_OF.get(_guess(sample), _NONE)
             except OSError as error:  # the guesser unpacks its tables into a temporary file
                 _log.warning("languages are not told apart: %s", error)
                 break
-        languages[i] = known[keys[i]].decode() or None
+        languages[i] = _CODE_OF.get(known[keys[i]])
     if store is not None and made:
         store.put_chunks(made)
     return languages

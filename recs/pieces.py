@@ -4,16 +4,17 @@ Boundaries are records to keep; batches are composed in a canonical order.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from recs.chunks import Span, split_text
 from recs.errors import ModelError
 from recs.models import ModelSpec
-from recs.tokenizer import ModelTokenizer, Spans
+from recs.tokenizer import ModelTokenizer, Spans, Tokens, read_tokens
 
-# A change in how texts are cut or titles are put before them must not find the boundaries of an older version.
-CHUNKING = "chunks/1"
+# A change in what a record holds, or in how texts are cut, must not find the records of an older version.
+CHUNKING = "chunks/2"
 # A title is put before every chunk; one that takes more than this share of the window gets chunks of its own instead.
 _TITLE_SHARE = 0.25
 _TITLE_END = "\n\n"
@@ -29,11 +30,15 @@ class Piece(NamedTuple):
 
 
 class Document(NamedTuple):
-    """One text cut to the window, its tokens, and how many of them are in no piece."""
+    """One text and its title cut to the window: their tokens, and how many of these say nothing to the model.
+
+    `cut` counts the tokens past the window, `unknown` those within it that the model does not know.
+    """
 
     pieces: list[Piece]
     tokens: int
-    lost: int
+    cut: int
+    unknown: int
 
 
 class Cutter:
@@ -48,20 +53,34 @@ class Cutter:
         if self._room < 2:
             raise ModelError(f"{spec.name}: its context window of {self._window} has no room for text.")
 
-    def cut(self, text: str, spans: Spans, title: str) -> bytes:
+    def cut(self, text: str, tokens: Tokens, title: str) -> bytes:
         """Return a record of where a text (and a title too long to be a prefix) is cut: see `render`."""
-        prompt, room, split = self._prompt, self._room, self._split
-        title_spans = self._tokenizer.spans([title])[0] if title else []
-        text_tokens, title_tokens = len(spans), len(title_spans)
-        prefix = title + _TITLE_END if title and text and title_tokens <= room * _TITLE_SHARE else ""
-        budget = room - (title_tokens if prefix else 0)
-        parts = [[*part, 0] for part in self._fit(text, spans, prompt + prefix, budget)] if text else []
+        prompt, room = self._prompt, self._room
+        title_tokens = read_tokens(self._tokenizer, [title])[0] if title else Tokens(())
+        title_length = len(title_tokens.spans)
+        prefix = title + _TITLE_END if title and text and title_length <= room * _TITLE_SHARE else ""
+        budget = room - (title_length if prefix else 0)
+        parts = [[*part, 0] for part in self._fit(text, tokens.spans, prompt + prefix, budget)] if text else []
         if title and not prefix:
-            parts = [[*part, 1] for part in self._fit(title, title_spans, prompt, room)] + parts
-            text_tokens += title_tokens
-        parts = parts if split else parts[:1]
-        lost = 0 if split else max(text_tokens - parts[0][2], 0)
-        return json.dumps({"prefix": bool(prefix), "parts": parts, "tokens": text_tokens, "lost": lost}).encode()
+            parts = [[*part, 1] for part in self._fit(title, title_tokens.spans, prompt, room)] + parts
+        parts = parts if self._split else parts[:1]
+        # Numbers alone: a record is kept in a file that people publish.
+        record = [int(bool(prefix)), *self._account(tokens, title_tokens, parts, whole_title=bool(prefix)), parts]
+        return json.dumps(record, separators=(",", ":")).encode()
+
+    def _account(
+        self, tokens: Tokens, title_tokens: Tokens, parts: Sequence[Sequence[int]], *, whole_title: bool
+    ) -> tuple[int, int, int]:
+        """Return how many tokens text and title have, how many are past the window, how many of the rest unknown."""
+        kept, kept_of_title = len(tokens.spans), len(title_tokens.spans)
+        total = kept + kept_of_title
+        if not self._split:
+            _, _, first_tokens, _, is_title = parts[0]
+            kept = 0 if is_title else first_tokens
+            if not whole_title:
+                kept_of_title = first_tokens if is_title else 0
+        unknown = bisect_left(tokens.unknown, kept) + bisect_left(title_tokens.unknown, kept_of_title)
+        return total, max(total - kept - kept_of_title, 0), unknown
 
     def _around(self, before: str) -> int:
         """Return the tokens of what goes before a text, and of what the model adds."""
@@ -94,15 +113,15 @@ class Cutter:
 
 def render(record: bytes, text: str, title: str, prompt: str) -> Document:
     """Put prompt and title around the pieces that a record of `Cutter.cut` describes."""
-    content: dict[str, Any] = json.loads(record)
-    before = prompt + (title + _TITLE_END if content["prefix"] else "")
+    has_prefix, total, cut, unknown, parts = json.loads(record)
+    before = prompt + (title + _TITLE_END if has_prefix else "")
     pieces = [
         Piece(prompt + title[start:stop], length, max(tokens, 1), (0, 0))
         if of_title
         else Piece(before + text[start:stop], length, max(tokens, 1), (start, stop))
-        for start, stop, tokens, length, of_title in content["parts"]
+        for start, stop, tokens, length, of_title in parts
     ]
-    return Document(pieces, content["tokens"], content["lost"])
+    return Document(pieces, total, cut, unknown)
 
 
 def plan_batches(texts: Sequence[str], lengths: Sequence[int], *, budget: int) -> list[list[int]]:

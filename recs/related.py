@@ -25,7 +25,7 @@ from recs.neighbors import Float64Array
 from recs.readers import Source, read_items
 from recs.registry import registry_row
 from recs.rules import NO_RULES, Rules, Similar, arrange
-from recs.signals import SIGNALS, TERM_SIGNALS, centre, make_signals
+from recs.signals import SIGNALS, TERM_SIGNALS, blank_note, centre, make_signals
 from recs.tuned import Tuned, pair_features
 from recs.why import Explainer
 
@@ -270,7 +270,7 @@ def rank_items(
     if embeddings is not None:
         embedder, row = options.get("embedder"), registry_row(embeddings.model)[1]
         covered = embedder.spec.languages if isinstance(embedder, Embedder) else row.languages if row else ()
-        notes += filter(None, [uncovered_note(languages, covered, embeddings.model)])
+        notes += filter(None, [uncovered_note(languages, covered, embeddings.model), blank_note(embeddings)])
     fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items, languages))
     return RankedItems(made, fused, languages, embeddings, notes)
 
@@ -309,7 +309,7 @@ def _twins(ranked: RankedItems) -> list[set[int]]:
         return twins
     values = {name: fused.values[:, :, used.index(name)] for name in _TWIN if name in used}
     if "dense" in used and embeddings is not None and embeddings.similarity != "cosine":
-        rows = centre(embeddings.vectors)  # the limits are those of cosines
+        rows = centre(embeddings.vectors, embeddings.blank)  # the limits are those of cosines
         cosines = [rows[others] @ row for row, others in zip(rows, fused.indices, strict=True)]
         values["dense"] = np.where(fused.indices < 0, np.nan, np.reshape(cosines, fused.indices.shape))
     with np.errstate(invalid="ignore"):
@@ -328,7 +328,7 @@ def _similar(ranked: RankedItems) -> Similar:
     """Return what tells how alike items are, in [-1, 1] whatever the model's own similarity is."""
     if ranked.embeddings is None:
         return lambda a, b: ranked.signals[0].block(np.array(a), np.array(b))
-    rows = centre(ranked.embeddings.vectors)
+    rows = centre(ranked.embeddings.vectors, ranked.embeddings.blank)
     return lambda a, b: rows[a] @ rows[b].T
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from recs.embeddings import Embeddings, FloatArray, IntArray, Similarity, unit_rows
+from recs.embeddings import BoolArray, Embeddings, FloatArray, IntArray, Similarity, unit_rows
 from recs.fusion import Signal
 from recs.items import Item
 from recs.lexical import item_terms
@@ -24,7 +24,7 @@ def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Se
     """Return the named signals of n items, in the order of `SIGNALS`.
 
     `embeddings` are of the same items in the same order; without them only what needs no model can be asked for, and
-    without chunk vectors no passages.
+    without chunk vectors no passages. Of an item that the model knows no token of, signals of vectors say NaN.
     """
     made: list[Signal] = []
     if "terms" in names or "mentions" in names:
@@ -34,19 +34,39 @@ def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Se
         if "mentions" in names and terms.titles.nnz:
             made.append(_Products("mentions", 1.0, terms.present, terms.titles))
     if embeddings is not None and "dense" in names:
-        made.append(_Dense(embeddings.vectors, embeddings.similarity))
+        made.append(_Dense(embeddings.vectors, embeddings.similarity, embeddings.blank))
     if embeddings is not None and "passages" in names and len(embeddings.chunk_vectors) > len(items):
-        made.append(Passages(embeddings.chunk_vectors, embeddings.chunk_rows, embeddings.similarity))
+        passages = (embeddings.chunk_vectors, embeddings.chunk_rows, embeddings.similarity, embeddings.blank)
+        made.append(Passages(*passages))
     return made
 
 
-def centre(vectors: FloatArray) -> Float64Array:
-    """Return unit rows after the mean row was taken out, shrunk for small n. `vectors` has shape (n, d)."""
+def centre(vectors: FloatArray, blank: BoolArray | None = None) -> Float64Array:
+    """Return unit rows after the mean row was taken out, shrunk for small n. `vectors` has shape (n, d).
+
+    Rows that are `blank`, of shape (n,), have no part in the mean and come out as zeros.
+    """
     exact: Float64Array = unit_rows(vectors.astype(np.float64))
+    if blank is not None and blank.any():
+        centred = np.zeros_like(exact)
+        centred[~blank] = centre(vectors[~blank])
+        return centred
     n = len(exact)
     if n:
         exact -= exact.mean(axis=0) * (n / (n + _MEAN_PRIOR))
     return np.asarray(unit_rows(exact))
+
+
+def blank_note(embeddings: Embeddings) -> str | None:
+    """Say of which items the model knows no token: such vectors rank nothing; None where there are none."""
+    blank = [name for name, is_blank in zip(embeddings.ids, embeddings.blank.tolist(), strict=True) if is_blank]
+    if not blank:
+        return None
+    named = ", ".join(repr(name) for name in blank[:3]) + (", …" if len(blank) > 3 else "")
+    if len(blank) == 1:
+        return f"the model knows no token of 1 item ({named}): its vector says nothing of it and ranks nothing."
+    items = f"{len(blank):,} items ({named})"
+    return f"the model knows no token of {items}: their vectors say nothing of them and rank nothing."
 
 
 class _Products:
@@ -69,16 +89,17 @@ class _Dense:
 
     name, weight, proposes, symmetric = "dense", 1.0, True, True
 
-    def __init__(self, vectors: FloatArray, similarity: Similarity) -> None:
-        self._vectors = centre(vectors) if similarity == "cosine" else vectors.astype(np.float64)
+    def __init__(self, vectors: FloatArray, similarity: Similarity, blank: BoolArray | None = None) -> None:
+        self._vectors = centre(vectors, blank) if similarity == "cosine" else vectors.astype(np.float64)
         self._squares = np.einsum("ij,ij->i", self._vectors, self._vectors) if similarity == "euclidean" else None
+        self._blank = np.zeros(len(vectors), dtype=bool) if blank is None else blank
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
         others = slice(None) if columns is None else columns
         products = self._vectors[rows] @ self._vectors[others].T
         if self._squares is not None:
             products = -np.sqrt(np.maximum(self._squares[rows, None] + self._squares[others] - 2 * products, 0))
-        return np.asarray(products)
+        return _without(np.asarray(products), self._blank[rows], self._blank[others])
 
 
 class Passages:
@@ -86,8 +107,10 @@ class Passages:
 
     name, weight, proposes, symmetric = "passages", 1.0, False, True
 
-    def __init__(self, vectors: FloatArray, rows: IntArray, similarity: Similarity) -> None:
-        self._chunks = _Dense(vectors, similarity)
+    def __init__(
+        self, vectors: FloatArray, rows: IntArray, similarity: Similarity, blank: BoolArray | None = None
+    ) -> None:
+        self._chunks = _Dense(vectors, similarity, None if blank is None else blank[rows])
         self._counts = np.bincount(rows)
         self._starts = np.cumsum(self._counts) - self._counts
 
@@ -119,3 +142,11 @@ class Passages:
         starts = np.cumsum(counts) - counts
         chunks = np.arange(counts.sum()) - np.repeat(starts, counts) + np.repeat(self._starts[items], counts)
         return chunks, starts
+
+
+def _without(similarities: Float64Array, blank_rows: BoolArray, blank_columns: BoolArray) -> Float64Array:
+    """Return similarities with NaN for every pair of which one is blank: its vector says nothing."""
+    if blank_rows.any() or blank_columns.any():
+        similarities[blank_rows] = np.nan
+        similarities[:, blank_columns] = np.nan
+    return similarities

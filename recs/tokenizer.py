@@ -4,13 +4,23 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from recs.errors import ModelError
 
 Spans = Sequence[tuple[int, int]]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Tokens(NamedTuple):
+    """The tokens of one text: where each stands in it, half open, in characters, and which of them are unknown.
+
+    `unknown` holds the places of those tokens, in order, that stand for text which the model has no token for.
+    """
+
+    spans: Spans
+    unknown: Sequence[int] = ()
 
 
 class ModelTokenizer:
@@ -75,8 +85,23 @@ class ModelTokenizer:
 
     def spans(self, texts: Sequence[str]) -> list[Spans]:
         """Return for each text the span in characters, half open, of each of its tokens, special tokens left out."""
+        return [found.spans for found in self.read(texts)]
+
+    def read(self, texts: Sequence[str]) -> list[Tokens]:
+        """Return the tokens of each text, special tokens left out.
+
+        A byte-level tokenizer knows every text; others have one unknown token for a character or for a whole word.
+        """
         prepared = list(map(self._prepare, texts))
-        return [found.offsets for found in self._tokenizer.encode_batch(prepared, add_special_tokens=False)]
+        return [
+            Tokens(found.offsets, self._places_of_unknown(found.ids))
+            for found in self._tokenizer.encode_batch(prepared, add_special_tokens=False)
+        ]
+
+    def _places_of_unknown(self, ids: Sequence[int]) -> list[int]:
+        if self.unknown_id is None:
+            return []
+        return [place for place, token in enumerate(ids) if token == self.unknown_id]
 
     def _prepare(self, text: str) -> str:
         if not text.isascii():
@@ -88,6 +113,14 @@ class ModelTokenizer:
             return lowered
         # A few capitals have a lower case of two characters; they are kept, so that offsets stay those of the text.
         return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+
+
+def read_tokens(tokenizer: Any, texts: Sequence[str]) -> list[Tokens]:
+    """Return the tokens of each text by any tokenizer; one that cannot tell unknown tokens has none."""
+    if hasattr(tokenizer, "read"):
+        found: list[Tokens] = tokenizer.read(texts)
+        return found
+    return [Tokens(spans) for spans in tokenizer.spans(texts)]
 
 
 def _check_normalizer(folder: Path, normalizer: Any) -> None:

@@ -76,7 +76,8 @@ class Model:
         except RecsError as error:
             raise _refusal(str(error)) from error
         if lost := int(found.tokens_lost.sum()):
-            logging.getLogger("recs").warning("%d of %d tokens were past the context window", lost, found.tokens.sum())
+            why = "past the context window, or unknown to the model"
+            logging.getLogger("recs").warning("%d of %d tokens are lost: %s", lost, found.tokens.sum(), why)
         return found
 
 

@@ -58,6 +58,8 @@ class Explainer:
         passages = next((signal for signal in self.signals if isinstance(signal, Passages)), None)
         if passages is None or self.embeddings is None or not len(self.embeddings.chunk_spans):
             return None
+        if self.embeddings.blank[[row, other]].any():  # the model has read nothing of one of them
+            return None
         ours, theirs = passages.best_pair(row, other)
         (start, stop), (their_start, their_stop) = self.embeddings.chunk_spans[[ours, theirs]].tolist()
         return (start, stop), (their_start, their_stop)

@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS")
+_KEPT = ("RECS_DATA", "RECS_CASES", "RECS_FUZZ")
 _CLEANUPS: list[pytest.MonkeyPatch | tempfile.TemporaryDirectory[str]] = []
 
 
@@ -22,7 +23,7 @@ def pytest_configure() -> None:
     environment = pytest.MonkeyPatch()
     _CLEANUPS.extend((environment, folder))
     for name in os.environ:
-        if (name.startswith("RECS_") and name != "RECS_DATA") or name in ("COLUMNS", "LINES", "FORCE_COLOR"):
+        if (name.startswith("RECS_") and name not in _KEPT) or name in ("COLUMNS", "LINES", "FORCE_COLOR"):
             environment.delenv(name)
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "SENTENCE_TRANSFORMERS_HOME", "TRANSFORMERS_CACHE"):
         environment.delenv(name, raising=False)

@@ -44,7 +44,7 @@ def command(text: str | None, data: str | None, file: Path | None, output: Path 
         embeddings = embedder.embed(texts, ids=ids, titles=titles, **options, store=cache, progress=progress)
     lost = int(embeddings.tokens_lost.sum())
     if lost and not quiet:
-        say(f"note: {lost:,} of {int(embeddings.tokens.sum()):,} tokens were past the context window and are lost")
+        say(f"note: {lost:,} of {int(embeddings.tokens.sum()):,} tokens are lost")
     if output and (form == "npz" or (form is None and output.suffix == ".npz")):
         embeddings.save(output)
     elif output:
@@ -81,6 +81,8 @@ def _inputs(
     if not quiet:
         report_reading(collection)
     items = [item for item in collection if item.is_public]
+    if not items:
+        raise SourceError(f"{collection.source}: no public item with text; nothing was written.")
     return [item.id for item in items], [item.title for item in items], [item.text for item in items]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import reduce
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from recs.cli.terminal import say
+from recs.cli.terminal import report_reading, say
 
 if TYPE_CHECKING:
     from recs.cache import Cache
@@ -68,6 +68,15 @@ source_options = _together(
     click.option(
         "--now", metavar="DATE", help="The moment that decides what is still scheduled; the present if left out."
     ),
+    click.option(
+        "--public",
+        "opened",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="This value of this field means public: --public status=Veröffentlicht",
+    ),
+    click.option("--include-unlisted", is_flag=True, help="Read items that are kept from lists as public too."),
+    click.option("--allow-empty", is_flag=True, help="Write a result even if no item is public."),
 )
 
 # Which model, and how it runs.
@@ -173,20 +182,35 @@ def optional_embedder(values: Mapping[str, Any], cache: Cache | None) -> Embedde
 
 
 def read_source(source: str, values: Mapping[str, Any]) -> Collection:
-    """Read SOURCE as the options of `source_options` say."""
+    """Read SOURCE as the options of `source_options` say.
+
+    Raises `SourceError` where no item is public, unless that was allowed: no earlier result is replaced by nothing.
+    """
+    from recs.errors import SourceError
     from recs.readers import read_items
 
-    for pair in values["fields"]:
-        if not all(pair.partition("=")):
-            raise click.BadParameter(f"{pair!r} is not NAME=FIELD, as in text=body_md", param_hint="--field")
-    return read_items(
+    collection = read_items(
         source,
         format=values["input_format"],
-        fields=dict(pair.split("=", 1) for pair in values["fields"]),
+        fields=dict(_pairs(values["fields"], "--field", "NAME=FIELD, as in text=body_md")),
         markup=values["markup"],
         boilerplate="keep" if values["keep_boilerplate"] else "remove",
         now=values["now"],
+        public=_pairs(values["opened"], "--public", "FIELD=VALUE, as in status=Veröffentlicht"),
+        include_unlisted=values["include_unlisted"],
     )
+    wanted = collection.items if values.get("drafts") else collection.public
+    if not wanted and not values["allow_empty"]:
+        report_reading(collection)
+        raise SourceError(f"{collection.source}: no public item with text; nothing was written (see --allow-empty).")
+    return collection
+
+
+def _pairs(given: Sequence[str], flag: str, expected: str) -> list[tuple[str, str]]:
+    for pair in given:
+        if not all(pair.partition("=")):
+            raise click.BadParameter(f"{pair!r} is not {expected}", param_hint=flag)
+    return [(name, value) for name, _, value in (pair.partition("=") for pair in given)]
 
 
 @contextmanager

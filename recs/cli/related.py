@@ -27,6 +27,7 @@ _SAMPLES = 5
 @file_option("--tuned", "Re-order by what recs tune learned.")
 @click.option("--why", is_flag=True, help="Say of each match what makes the two related.")
 @file_option("--previous", "An earlier result: keep its lists where nothing better has come.")
+@click.option("--strict", is_flag=True, help="Write nothing if fewer than half of the items of --previous are left.")
 @rule_options
 @output_options("json", "jsonl", "csv", "hugo", "table")
 @collection_options
@@ -47,6 +48,8 @@ def command(source: str, output: Path | None, form: str | None, quiet: bool, **v
     if not quiet:
         report_reading(collection)
         report_related(lists)
+    if values["previous"]:
+        _check_shrinking(len(lists), values["previous"], strict=values["strict"])
     if output:
         write_related(lists, output, format=form)
         if not quiet:
@@ -59,3 +62,17 @@ def command(source: str, output: Path | None, form: str | None, quiet: bool, **v
             say(f"\nall {len(lists):,} lists: recs {shlex.join(kept)} -o related.json")
     else:
         emit(render_related(lists, format=form or "json"))
+
+
+def _check_shrinking(count: int, previous: Path, *, strict: bool) -> None:
+    """Warn where fewer than half of the items of an earlier result are left; `SourceError` with --strict."""
+    from recs.errors import SourceError
+    from recs.kept import earlier_lists
+
+    before = len(earlier_lists(previous))
+    if 2 * count >= before:
+        return
+    what = f"{count:,} items are left of the {before:,} in {previous}"
+    if strict:
+        raise SourceError(f"{what}; nothing was written (--strict).")
+    say(f"warning: {what}; --strict makes this an error")

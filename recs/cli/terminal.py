@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from recs.metrics import Estimate
     from recs.related import RelatedLists
 
-_SKIPPED_SHOWN = 5
+_SKIPPED_SHOWN, _GROUPS_SHOWN, _IDS_SHOWN = 5, 12, 5
 _HEADING_WIDTH = 80
 
 
@@ -71,11 +73,8 @@ def working(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
 
 
 def report_reading(collection: Collection) -> None:
-    """Say what a source held that is not ranked: skipped rows, closed items, removed lines, fields without a place."""
-    closed = Counter(item.visibility for item in collection if not item.is_public)
-    if closed:
-        listed = ", ".join(f"{count} {name}" for name, count in sorted(closed.items()))
-        say(f"left out: {closed.total()} items that are not public ({listed})")
+    """Report what a source held that is not ranked: closed items, skipped rows, removed lines, unused fields."""
+    _report_closed([item for item in collection if not item.is_public])
     if collection.skipped:
         say(f"skipped: {len(collection.skipped)}")
         for skipped in collection.skipped[:_SKIPPED_SHOWN]:
@@ -88,6 +87,54 @@ def report_reading(collection: Collection) -> None:
         say(f"removed: {len(collection.boilerplate)} lines that stand in most items, {times:,} times in all")
     if collection.ignored_fields:
         say(f"not used: the fields {', '.join(sorted(collection.ignored_fields))}")
+    for note in collection.notes:
+        say(f"note: {note}")
+
+
+def _report_closed(closed: Sequence[Item]) -> None:
+    """Report the closed items in groups: by which field and value, which items, and what to do if that was wrong."""
+    if not closed:
+        return
+    say(f"left out: {_items(len(closed))} that {'is' if len(closed) == 1 else 'are'} not public")
+    groups: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
+    for item in closed:
+        groups[_closing(item)].append(item)
+    by_size = sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+    for (what, advice), items in by_size[:_GROUPS_SHOWN]:
+        ids = ", ".join(item.id for item in items[:_IDS_SHOWN]) + (", …" if len(items) > _IDS_SHOWN else "")
+        say(f"  {len(items):,} closed by {what}: {ids}{advice}")
+    if len(by_size) > _GROUPS_SHOWN:
+        rest = by_size[_GROUPS_SHOWN:]
+        say(f"  … and {sum(len(items) for _, items in rest):,} more, for {len(rest)} other reasons")
+
+
+def _items(count: int) -> str:
+    return f"{count:,} item{'s' * (count != 1)}"
+
+
+def _quoted(argument: str) -> str:
+    """Return an argument as a shell takes it; letters of any language need no quotes."""
+    return argument if re.fullmatch(r"[\w.,:/@%+=-]+", argument) else shlex.quote(argument)
+
+
+def _closing(item: Item) -> tuple[str, str]:
+    """Return what closed an item, and what to do if it should not have."""
+    from recs.readers.names import ALIASES
+    from recs.readers.values import fold
+
+    if item.closed_by is None:
+        return f"visibility {item.visibility}", ""
+    name, value = item.closed_by
+    if item.visibility == "scheduled":
+        return f"`{name}`, a date to come", ""
+    if item.visibility == "unlisted":
+        return f"`{name}: {value}` (unlisted)", "; --include-unlisted reads them"
+    opening = f"--public {_quoted(f'{name}={value}')}"
+    if item.visibility == "unknown":
+        return f"`{name}: {value}`, which is not understood", f"; if that means public: {opening}"
+    if fold(name) in ALIASES["tags"]:
+        return f"the tag `{value}` in `{name}`", f"; if that is a subject: {opening}"
+    return f"`{name}: {value}` ({item.visibility})", ""
 
 
 def report_related(lists: RelatedLists) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -135,15 +135,15 @@ def draw(evaluation: ClassifierEvaluation, path: Path | None) -> None:
 @contextmanager
 def opened_labels(source: str, values: Mapping[str, Any]) -> Iterator[tuple[Collection, Embeddings, dict[str, Any]]]:
     """Yield the items of SOURCE, their vectors, and what `recs.train_classifier` needs to know of labels."""
-    from recs.labels import LabelRules, load_label_rules
+    from recs.labels import AUTO, LabelRules, fold_name, load_label_rules
 
     if not values["label"]:
         raise click.UsageError("--label FIELD is needed: category, tags, or the name of any other field of SOURCE.")
     rules, texts = load_label_rules(values["rules_file"]) if values["rules_file"] else (LabelRules(), {})
     collection = read_source(source, values)
     if not values["quiet"]:
-        read = {values["label"], values["label"] + "_auto"}
-        others = {name: count for name, count in collection.ignored_fields.items() if name not in read}
+        read = {fold_name(values["label"]), fold_name(values["label"] + AUTO)}
+        others = {name: count for name, count in collection.ignored_fields.items() if fold_name(name) not in read}
         report_reading(replace(collection, ignored_fields=others))
     with embedded(collection.public, values, role="classification") as (embeddings, embedder, cache):
         words = _texts(collection, values, rules, texts)
@@ -158,16 +158,15 @@ def opened_labels(source: str, values: Mapping[str, Any]) -> Iterator[tuple[Coll
 def _texts(
     collection: Collection, values: Mapping[str, Any], rules: LabelRules, texts: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return what labels mean: the user's words, or else what they are called, where that has a letter in it."""
-    from recs.errors import OptionError
+    """Return what labels mean: the user's words, or else what they are called, where that is a word that tells it."""
     from recs.labels import read_labels
 
-    given: Mapping[str, tuple[str, ...]] = {}
-    with suppress(OptionError):  # nothing is labelled yet: where that matters, it is told
-        given = read_labels(collection.public, values["label"], rules).given
+    # That nothing is labelled yet is told where it matters.
+    given = read_labels(collection.public, values["label"], rules, required=False).given
     names = [] if values["no_names"] else sorted({name for labels in given.values() for name in labels})
     own = {rules.renamed.get(name, name): text for name, text in texts.items() if text.strip()}
-    called = {name: name.replace("-", " ").replace("_", " ") for name in names if any(map(str.isalpha, name))}
+    telling = (name for name in names if any(map(str.isalpha, name)) and name not in ("true", "false"))
+    called = {name: name.replace("-", " ").replace("_", " ") for name in telling}
     return {**called, **own}
 
 

@@ -1,0 +1,84 @@
+"""Arrays that a caller hands in: read-only views of them, and tables of numbers of whatever holds one."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recs.errors import EmbeddingError
+
+
+def read_only_view(name: str, given: Any, kinds: str) -> npt.NDArray[Any]:
+    """Return a view of an array that cannot be written to; the array itself stays as it is, and nothing is copied.
+
+    `name` is for messages, `kinds` the kinds of numbers it may hold, as `numpy.dtype.kind` has them. `EmbeddingError`
+    for what is no array of such numbers.
+    """
+    try:
+        view = np.asarray(given).view()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise EmbeddingError(f"{name} is no array ({_one_line(error)}).") from error
+    if view.ndim == 0 or view.dtype.kind not in kinds:
+        expected = "floating-point numbers" if kinds == "f" else "whole numbers"
+        found = f"{view.dtype} numbers" if view.ndim else f"a single {type(given).__name__}"
+        raise EmbeddingError(f"{name} holds {found}, expected an array of {expected}.")
+    view.flags.writeable = False
+    return view
+
+
+def number_table(X: Any) -> npt.NDArray[np.float64]:
+    """Return a table of numbers in float64, of whatever holds one; `EmbeddingError` for anything else.
+
+    Taken are arrays, nested lists, data frames, columns of lists or arrays, and tensors of torch: those that require a
+    gradient or lie on another device, too.
+    """
+    try:
+        given = _as_array(X)
+        if given.dtype == object and given.ndim == 1:
+            given = _stacked(given)
+        if given.dtype == object and any(isinstance(value, str | bytes) for value in given.flat):
+            raise TypeError("some are strings")
+        if given.dtype.kind not in "biufO":
+            raise TypeError(f"they are of type {given.dtype}")
+        return given.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        reason = _one_line(error)
+        raise EmbeddingError(f"the vectors are no table of numbers ({reason}); expected shape (n, d).") from error
+
+
+def _as_array(X: Any) -> npt.NDArray[Any]:
+    if hasattr(X, "toarray"):
+        raise TypeError("a sparse matrix; make it dense with X.toarray()")
+    if _is_tensor(X):  # numpy has no bfloat16; float64 holds the numbers of every type of torch
+        X = X.detach().cpu()
+        return np.asarray(X if X.is_complex() else X.double())
+    if isinstance(X, np.ma.MaskedArray):  # what is masked is missing
+        return np.where(np.ma.getmaskarray(X), np.nan, np.ma.getdata(X))
+    if isinstance(X, list | tuple):
+        rows = [_as_array(row) if _is_tensor(row) else row for row in X]
+        try:
+            return np.asarray(rows)
+        except ValueError:  # of several lengths: told by the caller
+            ragged = np.empty(len(rows), dtype=object)
+            for place, row in enumerate(rows):
+                ragged[place] = row
+            return ragged
+    return np.asarray(X)
+
+
+def _is_tensor(X: Any) -> bool:
+    return hasattr(X, "detach") and hasattr(X, "cpu")
+
+
+def _stacked(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return rows that are lists, arrays or tensors of their own as one table; ValueError where they do not fit."""
+    arrays = [_as_array(row) for row in rows]
+    first = arrays[0].shape if arrays else ()
+    for place, array in enumerate(arrays):
+        if array.shape != first:
+            raise ValueError(f"row 0 has shape {first} and row {place} has shape {array.shape}")
+    return np.stack(arrays) if arrays else np.zeros((0, 0))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
