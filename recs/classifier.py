@@ -181,6 +181,8 @@ class Classifier:
     def predict(self, embeddings: Embeddings) -> list[Prediction]:
         """Return what is said of each row: the labels to put, those to show to a person, or nothing.
 
+        Nothing is said of a row of `Embeddings.blank`, of which the model knows no token; its familiarity is 0.
+
         Raises
         ------
         FingerprintMismatchError
@@ -209,7 +211,10 @@ class Classifier:
                 answer: Answer = said[start].answer if count else "abstain"
                 labels = tuple(said[start:stop]) if count < 2 else _told(said[start:stop])
                 found.append(Prediction(next(ids), answer, labels, familiarity))
-        return found
+        return [
+            Prediction(one.id, "abstain", (), 0.0) if is_blank else one
+            for one, is_blank in zip(found, embeddings.blank.tolist(), strict=True)
+        ]
 
     def decide(self, X: Float64Array) -> Decisions:
         """Return what is known of n vectors of this space, shape (n, d), unit rows, all at once."""

@@ -70,7 +70,8 @@ def train_classifier(
     items
         Those without a label are left out, and so are labels that `<label>_auto` of an item names.
     embeddings
-        Vectors of at least the labelled public items.
+        Vectors of at least the labelled public items. Nothing is learned from an item of which the model knows no
+        token (`Embeddings.blank`); `notes` says how many there are.
     label
         The field: "category", "tags", "series", "group", "lang", or the name of another one of the source, as
         `recs.labels.read_labels` reads it. Where no item has two labels, every item has exactly one; else a label is
@@ -191,6 +192,7 @@ class Lesson:
     dated: Float64Array | None
     unlabelled: int
     automatic: int
+    blank: int = 0  # items with a label of which the model knows no token: they are not in it
 
     @property
     def support(self) -> IntArray:
@@ -224,10 +226,17 @@ def read_lesson(
     Raises
     ------
     OptionError
-        If no item has a label, or all have the same.
+        If no item has a label, or all have the same, or the model knows no token of those that have one.
     """
     public = Collection(tuple(items)).public
-    labelled = read_labels(public, label, rules)
+    said = read_labels(public, label, rules)
+    unknown = {name for name, is_blank in zip(embeddings.ids, embeddings.blank.tolist(), strict=True) if is_blank}
+    labelled = said.without(unknown) if unknown else said
+    if not labelled.given:
+        raise OptionError(
+            f"the model knows no token of the {len(said.given):,} items with a label in {label!r}: their vectors teach "
+            "nothing; choose a model that reads their language."
+        )
     chosen = [item for item in public if item.id in labelled.given]
     texts: Mapping[str, FloatArray] = {}
     if label_texts is not None:
@@ -257,8 +266,9 @@ def read_lesson(
         classes=classes,
         examples=examples,
         dated=_dates(chosen),
-        unlabelled=len(public) - len(chosen),
+        unlabelled=len(public) - len(said.given),
         automatic=automatic,
+        blank=len(said.given) - len(chosen),
     )
 
 
@@ -347,6 +357,9 @@ def _notes(lesson: Lesson, thresholds: Float64Array, rare: BoolArray, min_suppor
     n, labels = lesson.examples.Y.shape
     kind = "exactly one label each" if lesson.examples.single else f"{lesson.examples.Y.sum() / n:.1f} labels each"
     notes = [f"{n:,} items with {kind}, {labels:,} labels; {lesson.unlabelled:,} public items have none."]
+    if lesson.blank:
+        unread = "1 item" if lesson.blank == 1 else f"{lesson.blank:,} items"
+        notes.append(f"nothing was learned from {unread} with a label of which the model knows no token.")
     if lesson.automatic:
         notes.append(f"{lesson.automatic:,} labels were put automatically and were not learned from.")
     if rare.any():

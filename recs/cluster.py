@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from recs.clustering import Assign, Clustering, Layer, SweepRow
 from recs.density import Discriminant, Reduction, Selection
@@ -54,7 +55,8 @@ def cluster_items(
     Parameters
     ----------
     embeddings
-        Vectors of at least the public items.
+        Vectors of at least the public items. An item of which the model knows no token (`Embeddings.blank`) is in no
+        topic, and moves none.
     min_cluster_size
         The fewest items of a dense core, 2 or more; "auto" takes 5, and 3 or 4 where there are fewer than 80 items.
     min_samples
@@ -66,7 +68,7 @@ def cluster_items(
     n_topics
         About how many topics are wanted; left out, the granularity that comes back best is taken.
     assign
-        "close" leaves outliers unassigned, "all" gives every item to its most likely topic.
+        "close" leaves outliers unassigned, "all" gives every item that the model can read to its most likely topic.
     previous
         An earlier clustering, whose topics go on with their ids as far as they are still there.
     edits
@@ -89,7 +91,9 @@ def cluster_items(
     """
     _check_options(locals())
     public = Collection(tuple(items)).public
-    embeddings = embeddings.take([item.id for item in public])
+    whole = embeddings.take([item.id for item in public])
+    public = tuple(item for item, is_blank in zip(public, whole.blank.tolist(), strict=True) if not is_blank)
+    embeddings = whole.take([item.id for item in public])
     if previous is not None:
         previous.check_comparable(embeddings)
     size = max(3, min(5, len(public) // 16)) if min_cluster_size == "auto" else min_cluster_size
@@ -123,7 +127,7 @@ def cluster_items(
     assigned = layers[place].assigned
     labels = np.where((space.core >= 0)[space.twin_of], assigned, -1)
     next_id = max([-1, *default.ids, *((previous.parameters["next_id"] - 1,) if previous else ())]) + 1
-    return Clustering(
+    found = Clustering(
         ids=embeddings.ids,
         labels=labels,
         assigned=assigned,
@@ -150,6 +154,46 @@ def cluster_items(
         },
         notes=tuple(notes),
     )
+    return _with_blank(found, whole)
+
+
+def _with_blank(found: Clustering, whole: Embeddings) -> Clustering:
+    """Return the clustering with the items of which the model knows no token: in no topic, and not learned from."""
+    is_blank = whole.blank
+    count = int(is_blank.sum())
+    if not count:
+        return found
+
+    def spread(values: npt.NDArray[Any], missing: int) -> npt.NDArray[Any]:
+        result = np.full(len(whole), missing, dtype=values.dtype)
+        result[~is_blank] = values
+        return result
+
+    given = [spread(layer.assigned, -1) for layer in found.layers]
+    layers = tuple(
+        replace(layer, assigned=assigned, coverage=_share(assigned >= 0))
+        for layer, assigned in zip(found.layers, given, strict=True)
+    )
+    labels = spread(found.labels, -1)
+    figures = {"items": len(whole), "coverage": layers[found.default].coverage, "core": float((labels >= 0).mean())}
+    read = 1 - count / len(whole)
+    items = "1 item is" if count == 1 else f"{count:,} items are"
+    return replace(
+        found,
+        ids=whole.ids,
+        labels=labels,
+        assigned=given[found.default],
+        strengths=spread(found.strengths, 0),
+        learned=spread(found.learned, -2),  # as if it came later: by then it may be readable
+        layers=layers,
+        sweep=tuple(replace(row, coverage=round(row.coverage * read, 6)) for row in found.sweep),
+        metrics={**found.metrics, **figures},
+        notes=(*found.notes, f"{items} in no topic: the model knows no token of {'it' if count == 1 else 'them'}."),
+    )
+
+
+def _share(members: npt.NDArray[np.bool_]) -> float:
+    return round(float(members.mean()), 6)
 
 
 def _distinct(public: Sequence[Item], embeddings: Embeddings) -> tuple[IntArray, list[int]]:

@@ -6,6 +6,7 @@ Every length is bounded, so that a search takes linear time. The code that reads
 import re
 from functools import cache
 
+from recs.comment_tags import ASSIGNED, NEVER, TAGS
 from recs.items import Markup
 
 # Opening and closing of the comments that do not nest: HTML, PHP, ERB, Go, Handlebars, MDX, Liquid, Jinja, kramdown,
@@ -25,27 +26,15 @@ PAIRS = {
     "critic": (r"\{>>", r"<<\}"),
     "deleted": (r"\{--", r"--\}"),
 }
-# Names, between two tags, of what is not shown. "comment" is that of Liquid, Django and Hugo, "doc" of Liquid; the
-# others are what sites call their own, and shortcodes of WordPress for members.
-_OF_ALL = "comments?|doc|private|hidden|secret|draft"
-_OF_WORDPRESS = (
-    "private|restrict(?:ed)?|hide|hidden|secret|members?|membership|members?[_-]?only|subscribers?|premium"
-    "|wlm_private|mepr-show|ihc-hide-content|um_loggedin|groups_member|s2if|is_logged_in"
-)
-_NAMES = {"liquid": _OF_ALL, "hugo": _OF_ALL, "wordpress": _OF_WORDPRESS}
-TAGS = {
-    "liquid": r"\{{%-?\s{{0,9}}(?P<{end}>end)?{name}\b[^{{}}%]{{0,200}}%\}}",
-    "hugo": r"\{{\{{[<%]\s{{0,9}}(?P<{end}>/\s{{0,9}})?{name}\b[^{{}}]{{0,200}}[>%]\}}\}}",
-    "wordpress": r"\[(?P<{end}>/)?{name}(?![\w-])[^\[\]]{{0,200}}\](?!:)",
-}
-CLOSING_TAGS = {kind: tag.replace(")?{name}", "){name}") for kind, tag in TAGS.items()}
 PERCENTS = "%%+"
-_OF_TEMPLATES = ("go", "handlebars", "mustache", "jsx", "inline", "jinja", "erb_block", "erb")
+_OF_TEMPLATES = ("go", "handlebars", "jsx", "inline", "jinja", "erb_block", "erb")
 # The marks of template languages, which are replaced before anything else is read.
 TEMPLATES = {
     "raw": r"\{%-?\s{0,9}(?:raw|verbatim)\s{0,9}-?%\}",
     "highlight": r"\{%-?\s{0,9}highlight\b[^{}%\n]{0,200}%\}|\{\{[<%]\s{0,9}highlight\b[^{}\n]{0,200}[>%]\}\}",
-    **{kind: tag.format(end=f"{kind}_end", name=f"(?P<{kind}_name>{_NAMES[kind]})") for kind, tag in TAGS.items()},
+    **TAGS,
+    "never": NEVER,
+    "assigned": ASSIGNED,
     **{kind: PAIRS[kind][0] for kind in _OF_TEMPLATES},
 }
 RAW_END = r"\{%-?\s{0,9}end(?:raw|verbatim)\s{0,9}-?%\}"
@@ -60,7 +49,7 @@ _OPAQUE = r"<(?P<opaque_name>script|style|textarea|title|xmp)(?=[\s>])"  # eleme
 _BY_MARKUP: dict[Markup, dict[str, str]] = {
     "text": _MARKDOWN,  # without saying so
     "html": {
-        **{kind: PAIRS[kind][0] for kind in ("html", "php", "kramdown")},
+        **{kind: PAIRS[kind][0] for kind in ("html", "php", "kramdown", "mustache")},
         "opaque": _OPAQUE,
         "code_element": r"<(?P<code_name>pre|code|kbd|samp)(?=[\s>])",
     },
@@ -92,18 +81,29 @@ ATTRIBUTES = re.compile(
     r"|[\w:.-]{1,200}(?:[ \t]{1,9}(?:[.#][\w:-]{1,100}|[\w:-]{1,50}=(?:\"[^\"\n]{0,200}\"|'[^'\n]{0,200}'"
     r"|[^\s\"'{}]{1,200}))){0,20}[ \t]{0,9}\})"
 )
-# A comment as a definition of a link: `[//]: # (words)`. One of these labels is enough, or a target that is none before
-# words in quotes.
-COMMENT_LABELS = frozenset({"//", "/", "#", "_", "-", ":", "comment", "comments", "_comment_", "hidden", "todo"})
+# A comment as a definition of a link: `[//]: # (words)`. Its target is none; words that are not in quotes need one of
+# these labels.
+COMMENT_LABELS = frozenset({"//", "/", "#", "_", "-", ":", "comment", "comments", "_comment_", "hidden"})
 _DEFINITION_HINT = (
     rf"\[\s{{0,9}}(?:{'|'.join(map(re.escape, sorted(COMMENT_LABELS)))})\s{{0,9}}\]:"
     r"|\[[^\[\]^\n][^\[\]\n]{0,79}\]:\s{0,9}(?:<>|<#>|#(?=\s))"
 )
 TARGET = re.compile(r"[ \t]{0,99}(?:\r?\n[ \t]{0,99})?(?P<none><>|<#>|#|//?)?(?=\s|\Z)[ \t]{0,99}(?:\r?\n[ \t]{0,99})?")
-ADDRESS = re.compile(r"[ \t]{0,99}<?[^\s<>]{0,1000}[/.][^\s<>]{0,1000}>?(?:\s|\Z)")
 TITLE_ENDS = {mark: rf"{end}[ \t\r]{{0,99}}(?=\n|\Z)" for mark, end in {"(": r"\)", '"': '"', "'": "'"}.items()}
 PARAGRAPH_END = r"\n(?=[ \t\r]{0,99}\n)"
 PERCENT_LINES = re.compile(r"%[ \t][^\n]*+(?:\n%[ \t][^\n]*+)*+")
+# What MyST writes and plain Markdown does not: directives, labels, roles. The fences of R Markdown look the same.
+MYST = re.compile(
+    r"^[ \t>]{0,20}(?:`{3,}|:{3,}|~{3,})\{(?!(?:r|python|julia|bash|sh|sql|stan|js|ojs|css|dot|mermaid|rcpp)\})[a-z][\w:.-]{0,60}\}"
+    r"|^\([\w:. -]{1,80}\)=[ \t]*$|\{[a-z][\w:-]{0,40}\}`[^`\s]",
+    re.MULTILINE | re.IGNORECASE,
+)
+# A block of WordPress that is hidden, or that only some roles of users see.
+HIDDEN_BLOCK = re.compile(r"<!--\s{0,9}wp:(?P<name>[a-z][\w/-]{0,80})\s", re.IGNORECASE)
+HIDING_SETTING = re.compile(
+    r"\"blockVisibility\"\s{0,9}:\s{0,9}false|\"hideBlock\"\s{0,9}:\s{0,9}true"
+    r"|\"visibilityByRole\"\s{0,9}:\s{0,9}\"(?!all\"|public\"|logged-out\")"
+)
 BEGINS_LINE = re.compile(r"(?:[ \t>]|[-+*][ \t]|\d{1,9}[.)][ \t])*")
 BEGINS_BLOCK = re.compile(r"\A\Z|(?:\A|\n)[ \t\r]*\n\Z")
 

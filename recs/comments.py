@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterable
 
 from recs import comment_marks as marks
+from recs.comment_tags import SELF_CLOSED, TagFinder
+from recs.hidden_blocks import hidden_block_spans
 from recs.items import Markup, Span
 from recs.markdown import Block, CodeFinder
 
 Cut = tuple[int, int, str]
 
+_NOT_LINE_END = re.compile(r"[^\r\n]")
 _LONGEST_START = 60  # of a line, before a comment that is never closed
 
 
@@ -22,15 +25,15 @@ def comment_spans(body: str, markup: Markup) -> list[Span]:
     In Markdown, code protects what is in it; of a code span and a comment the one that opens first wins. `{% raw %}`,
     and `<pre>` and `<code>` of HTML, protect the comments of template languages.
 
-    Obsidian's `%%` opens a comment in Markdown wherever it does not follow a digit: "100%% sure" is text, and "100 %%
-    of 50 %%" loses its end. One that begins a line and is never closed hides the rest. In a text, which may be Markdown
-    without saying so, it has to be closed on its line, or to stand alone on one.
+    Obsidian's `%%` opens a comment in Markdown where it does not follow a digit: "100%% sure" is text. Inside a line it
+    has to be closed in its paragraph; one that begins a line may hide many, and the rest if it is never closed. In a
+    text, which may be Markdown without saying so, it has to be closed on its line, or to stand alone on one.
 
     Cost: linear in the length of the body.
     """
-    if not marks.openings(markup, hiding=True).search(body):
-        return []
-    return _Scan(body, markup).spans()
+    has_marks = marks.openings(markup, hiding=True).search(body)
+    spans = _Scan(body, markup).spans() if has_marks else []
+    return _merged([*spans, *hidden_block_spans(blank_out(body, spans), markup)])
 
 
 def remove_comments(body: str, markup: Markup) -> str:
@@ -57,6 +60,21 @@ def cut(body: str, cuts: Iterable[Cut]) -> str:
     return "".join([*pieces, body[position:]])
 
 
+def blank_out(body: str, spans: Iterable[Span]) -> str:
+    """Return a body with blanks in the place of spans, so that lines and all that is left stand where they stood."""
+    return cut(body, [(start, stop, _NOT_LINE_END.sub(" ", body[start:stop])) for start, stop in spans])
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, stop in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged
+
+
 def _widened(body: str, start: int, stop: int, least: int) -> Cut:
     """Return a cut that takes the blank lines around a comment with it, if it stands on lines of its own."""
     first, last = start, stop
@@ -79,8 +97,10 @@ class _Scan:
     def __init__(self, body: str, markup: Markup) -> None:
         self.body, self.markup = body, markup
         self.code = CodeFinder(body if markup == "markdown" else "")
+        self.tags = TagFinder(body)
         self.hidden: list[Span] = []
         self.shows_templates_until = 0
+        self.is_myst: bool | None = None  # not known yet
         self.found: dict[str, re.Match[str] | None] = {}
 
     def spans(self) -> list[Span]:
@@ -133,7 +153,7 @@ class _Scan:
 
     def _end(self, kind: str, mark: re.Match[str]) -> int | None:
         """Return the end of what a mark hides; None where it is text."""
-        if kind in marks.TAGS:
+        if kind in marks.TAGS or kind in ("never", "assigned"):
             return self._end_tag(kind, mark)
         special = {
             "html": self._end_of_html,
@@ -167,6 +187,10 @@ class _Scan:
         return end.end() if end else len(self.body)
 
     def _end_of_lines(self, mark: re.Match[str]) -> int | None:
+        if self.is_myst is None:
+            self.is_myst = bool(marks.MYST.search(self.body))
+        if not self.is_myst:
+            return None
         before = self.body[max(mark.start() - _LONGEST_START, 0) : mark.start()]
         lines = marks.BEGINS_BLOCK.search(before) and marks.PERCENT_LINES.match(self.body, mark.start())
         return lines.end() if lines else None
@@ -201,28 +225,27 @@ class _Scan:
             return len(body) if self.markup == "html" else self._rest(mark) if self.markup == "markdown" else None
         if marks.PAYWALL.match(body, mark.start()):
             return len(body)
+        block = marks.HIDDEN_BLOCK.match(body, mark.start(), end.end())
+        if block and marks.HIDING_SETTING.search(body, mark.start(), end.start()):
+            is_alone = body[end.start() - 1] == "/"
+            stop = self.tags.end("block", block["name"].lower(), end.end())
+            return end.end() if is_alone else len(body) if stop is None else stop
         if marks.GATED.match(body, mark.start()):
             end = self._next(marks.GATED_END, start)
         return end.end() if end else len(body)
 
     def _end_tag(self, kind: str, mark: re.Match[str]) -> int | None:
         """Return the end of a comment between two tags, which may hold comments of the same name."""
+        if kind == "never":
+            return self.tags.end("branch", "", mark.end())
         name = mark[f"{kind}_name"].lower()
         if mark[f"{kind}_end"]:
             return None if kind == "wordpress" else mark.end()
-        if mark[0].endswith(("/>}}", "/]")):
+        if mark[0].endswith(SELF_CLOSED):
             return mark.end()
-        depth, last = 1, None
-        if self._next(marks.CLOSING_TAGS[kind].format(end="end", name=name), mark.end()):
-            tag = re.compile(marks.TAGS[kind].format(end="end", name=name), re.IGNORECASE)
-            for other in tag.finditer(self.body, mark.end()):
-                depth += -1 if other["end"] else 1
-                last = other.end() if other["end"] else last
-                if not depth:
-                    break
-        if last or kind == "wordpress" or not name.startswith("comment"):
-            return last
-        return self._rest_after_tag(mark)
+        end = self.tags.end(kind, name, mark.end())
+        is_comment = kind == "liquid" and name == "comment"
+        return self._rest_after_tag(mark) if end is None and is_comment else end
 
     def _end_of_obsidian(self, mark: re.Match[str]) -> int | None:
         start, stop = mark.span()
@@ -230,7 +253,10 @@ class _Scan:
             return None
         end = self._next(marks.PERCENTS, stop)
         if self.markup == "markdown":
-            return end.end() if end else self._rest(mark)
+            if not self._begins_line(start):
+                paragraph = self._next(marks.PARAGRAPH_END, stop)
+                return None if not end or (paragraph and paragraph.start() < end.start()) else end.end()
+            return end.end() if end else len(self.body)
         is_alone = self._begins_line(start) and not self.body[stop : stop + _LONGEST_START].partition("\n")[0].strip()
         return end.end() if end and (is_alone or "\n" not in self.body[stop : end.start()]) else None
 
@@ -241,11 +267,8 @@ class _Scan:
             return None
         quote = body[target.end() : target.end() + 1]
         is_quoted = quote in marks.TITLE_ENDS
-        if " ".join(mark["label"].lower().split()) not in marks.COMMENT_LABELS:
-            is_comment = is_quoted and target["none"] in ("<>", "<#>", "#")
-        else:
-            is_comment = bool(target["none"]) or is_quoted or not marks.ADDRESS.match(body, mark.end())
-        if not is_comment:
+        is_named = " ".join(mark["label"].lower().split()) in marks.COMMENT_LABELS
+        if not target["none"] or not (is_named or (is_quoted and target["none"] in ("<>", "<#>", "#"))):
             return None
         line_end = body.find("\n", mark.end())
         if is_quoted:

@@ -3,16 +3,17 @@
 import re
 
 from recs.comments import remove_comments
+from recs.html import html_headings
 from recs.items import Markup
 from recs.markdown import markdown_html
-from recs.text import plain_text
+from recs.text import normalise
 
-_HEADING = re.compile(r"<h(?P<level>[1-6])\b[^<>]{0,500}>(?P<inside>.{0,2000}?)</h(?P=level)\s*>", re.DOTALL | re.I)
+_HEADING = re.compile("<h[1-6]", re.IGNORECASE)
 _MOST_HEADINGS = 50
 
 
 def first_heading(body: str, markup: Markup, *, leading: bool = False) -> str:
-    """Return the first heading of a body as one line; "" where there is none.
+    """Return the first heading of a body as one line; "" where there is none. Hidden headings do not count.
 
     With `leading`, only one that heads the whole body: the first of the first level, or one with no text before it.
     """
@@ -20,13 +21,11 @@ def first_heading(body: str, markup: Markup, *, leading: bool = False) -> str:
         return ""
     source = remove_comments(body, markup)
     source = markdown_html(source) if markup == "markdown" else source
-    for number, match in enumerate(_HEADING.finditer(source)):
-        if number == _MOST_HEADINGS:
-            break
-        heads_all = match["level"] == "1" or (number == 0 and not plain_text(source[: match.start()], "html"))
-        if leading and not heads_all:
-            continue
-        words = " ".join(plain_text(match["inside"], "html").split())
-        if words:
+    if not _HEADING.search(source):
+        return ""
+    for number, heading in enumerate(html_headings(source)[:_MOST_HEADINGS]):
+        heads_all = heading.level == 1 or (number == 0 and not heading.follows_words)
+        words = " ".join(normalise(heading.words).split())
+        if words and (heads_all or not leading):
             return words
     return ""

@@ -2,7 +2,10 @@
 
 import re
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
+
+from recs.hiding import is_hidden
+from recs.shortcodes import shortcode_pattern
 
 # What stands between two pieces of text, as the number of newlines.
 _NONE, _LINE, _BLOCK, _SECTION = 0, 1, 2, 3
@@ -45,9 +48,6 @@ _DROPPED_NAME = re.compile(
     r"|footnote-ref|footnote-backref|reversefootnote|footnote-return|fnref[\w:.-]*"
     r"|gutter|lineno|linenos|linenodiv|rouge-gutter|line-numbers-rows|hljs-ln-numbers"
 )
-# Classes that hide an element, and those that show it again on some screens.
-_HIDDEN_NAME = re.compile(r"hidden|is-hidden|d-none")
-_SHOWN_AGAIN = re.compile(r"(?:sm|md|lg|xl|2xl|print):.*|d-(?:sm|md|lg|xl|xxl|print)-.*")
 _ELEMENTS = _DROPPED.union(
     _BREAKS,
     _names(
@@ -57,7 +57,6 @@ _ELEMENTS = _DROPPED.union(
         th thead time track tt u var wbr"""
     ),
 )
-_HIDING_STYLE = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 # Control characters, soft hyphens, zero-width spaces, marks of byte order: nothing that a reader sees. Joiners are
 # kept, as Persian and emoji need them.
 INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
@@ -88,6 +87,29 @@ def html_text(source: str, *, shortcodes: bool = True) -> str:
     walker = _Walker(is_page=is_page, blank_lines=not _PARAGRAPH_TAG.search(source), shortcode=shortcode)
     walker.walk(root)
     return "".join(walker.writer.parts)
+
+
+class Heading(NamedTuple):
+    """A heading that is shown: its level, its words as one line, and whether words stand before it."""
+
+    level: int
+    words: str
+    follows_words: bool
+
+
+def html_headings(source: str) -> list[Heading]:
+    """Return the headings of a page or fragment, in their order; hidden ones are left out as in its text."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    root = LexborHTMLParser(_tame(source)).body
+    if root is None:
+        return []
+    walker = _Walker(is_page=False, blank_lines=False, shortcode=shortcode_pattern(source))
+    walker.walk(root)
+    parts, headings = walker.writer.parts, []
+    for tag, start, stop in walker.headings:
+        headings.append(Heading(int(tag[1]), " ".join("".join(parts[start:stop]).split()), start > 0))
+    return headings
 
 
 def is_element(name: str) -> bool:
@@ -216,8 +238,9 @@ class _Walker:
         self.is_page, self.blank_lines, self.shortcode = is_page, blank_lines, shortcode
         self.open: Counter[str] = Counter()
         self.next_number: list[int | None] = []  # of each list that is open, None where it has marks
-        self.row_start = 0
+        self.row_start = self.heading_start = 0
         self.lines: list[str] = []
+        self.headings: list[tuple[str, int, int]] = []  # name, and the parts of the text it holds
 
     def walk(self, root: Any) -> None:
         """Visit the tree in its order, without recursion."""
@@ -246,18 +269,16 @@ class _Walker:
         if tag in _DROPPED or (tag in _PAGE_PARTS and self.is_page and not in_article):
             return True
         attributes = node.attributes
+        if tag == "dialog" and "open" not in attributes:
+            return True
         if not attributes:
             return False
         names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}".split()
         return (
-            "hidden" in attributes
-            or attributes.get("aria-hidden") == "true"
+            is_hidden(attributes)
             or (self.is_page and attributes.get("role") in _PAGE_ROLES)
             or any(map(_DROPPED_NAME.fullmatch, names))
-            or (any(map(_HIDDEN_NAME.fullmatch, names)) and not any(map(_SHOWN_AGAIN.fullmatch, names)))
-            or bool(_HIDING_STYLE.search(attributes.get("style") or ""))
             or (attributes.get("href") or "").startswith("#fnref")
-            or (tag == "dialog" and "open" not in attributes)
         )
 
     def _text(self, text: str) -> None:
@@ -287,6 +308,8 @@ class _Walker:
             self.writer.mark = "- " if number is None else f"{number}. "
             if number is not None:
                 self.next_number[-1] = number + 1
+        elif tag in _HEADINGS:
+            self.heading_start = len(self.writer.parts)
         elif tag == "tr":
             self.row_start = len(self.writer.parts)
         elif tag in _LISTS:
@@ -324,30 +347,7 @@ class _Walker:
             self.lines = []
             if code.strip():
                 self.writer.verbatim(code)
+        if tag in _HEADINGS:
+            self.headings.append((tag, self.heading_start, len(self.writer.parts)))
         if tag in _BREAKS:
             self._separate(min(_BREAKS[tag], _BLOCK))
-
-
-_SHORTCODE_NAMES = (
-    "audio|caption|column|columns|contact-form(?:-7)?|embed|embedyt|et_pb_[a-z_]+|footnote|gallery|gist|googlemaps|instagram"
-    "|latexpage|more|playlist|pullquote|slideshare|sociallinkz|toc|tweet|twitter|video|vc_[a-z_]+|vimeo|wpvideo|youtube"
-)
-_PAIRED = re.compile(r"\[/([a-zA-Z][\w-]{1,40})\]")
-
-
-def shortcode_pattern(source: str) -> re.Pattern[str] | None:
-    """Return what matches WordPress shortcodes in the text of a page, or None where it can hold none.
-
-    A word in brackets is one if WordPress or a common plugin defines it, if it has attributes, or if it is closed.
-    """
-    if "[" not in source:
-        return None
-    paired = "|".join(sorted({re.escape(name) for name in _PAIRED.findall(source)})[:50])
-    names = f"{_SHORTCODE_NAMES}|{paired}" if paired else _SHORTCODE_NAMES
-    value = r"(?:\"[^\"\]]{0,2000}\"|'[^'\]]{0,2000}'|[“”″][^“”″\]]{0,2000}[“”″]|[^\s\]\"']{1,200})"
-    attributes = rf"(?:\s+[\w-]{{1,40}}\s?=\s?{value})"
-    return re.compile(
-        r"\[(?:embed|youtube|vimeo|wpvideo|video|audio|googlemaps)\b[^\[\]]{0,2000}\]\s*https?://[^\s\[]+\s*\[/\w+\]"
-        rf"|\[/?(?:{names})(?:\s[^\[\]]{{0,2000}})?/?\]"
-        rf"|\[[a-zA-Z][\w-]{{1,40}}{attributes}{{1,20}}\s*/?\]"
-    )

@@ -1,10 +1,10 @@
 """The nouns of a collection: items, the links between them, what was left out, and what was matched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from recs.errors import SourceError
 
@@ -91,14 +91,20 @@ class Item:
     def __post_init__(self) -> None:
         for name in _TEXTS:
             value = getattr(self, name)
-            if value is not None and type(value) is not str:
+            if value is None and name in ("title", "body"):
+                object.__setattr__(self, name, "")
+            elif type(value) is not str and (value is not None or name in ("id", "text")):
                 object.__setattr__(self, name, _as_text(value, f"item {self.id!r}: its {name}"))
         for name in _NAMES:
             values = getattr(self, name)
             if type(values) is not tuple or any(type(value) is not str for value in values):
-                listed = (values,) if isinstance(values, str) else () if values is None else values
-                named = tuple(_as_text(value, f"item {self.id!r}: one of its {name}") for value in listed)
-                object.__setattr__(self, name, named)
+                object.__setattr__(self, name, _as_names(values, f"item {self.id!r}: its {name}"))
+        for name, kind in _CHOICES.items():
+            if getattr(self, name) not in get_args(kind):
+                expected = ", ".join(get_args(kind))
+                raise SourceError(f"item {self.id!r}: its {name} is {getattr(self, name)!r}, expected {expected}.")
+        if any(not isinstance(link, Link) for link in self.links):
+            raise SourceError(f"item {self.id!r}: its links must be of the type Link.")
 
     @property
     def is_public(self) -> bool:
@@ -111,6 +117,19 @@ _TEXTS = (
     "excerpt",
 )
 _NAMES = ("tags", "pins", "excludes", "aliases")
+_CHOICES: Mapping[str, Any] = {"markup": Markup, "visibility": Visibility}
+
+
+def _as_names(values: Any, what: str) -> tuple[str, ...]:
+    """Return strings of whatever holds them, sets sorted; `SourceError` for what holds none."""
+    if values is None:
+        return ()
+    if isinstance(values, str):
+        return (values,)
+    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+        raise SourceError(f"{what} are a {type(values).__name__}; expected strings.")
+    named = tuple(_as_text(value, f"{what} hold what") for value in values)
+    return tuple(sorted(named)) if isinstance(values, Set) else named
 
 
 def _as_text(value: Any, what: str) -> str:

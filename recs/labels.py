@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,8 +20,6 @@ One that is no longer among its `tags` was taken away by a person: that is learn
 """
 
 _FIELDS = ("category", "tags", "series", "group", "lang")
-# Names that readers take for tags: there commas part one label from the next, as in tags themselves.
-_NAMES_OF_TAGS = ("keywords", "categories", "labels")
 _SHOWN = 12  # fields that an error names
 _LONGEST = 100  # characters of a label that an error suggests
 
@@ -93,6 +91,12 @@ class Labelled:
     automatic: Mapping[str, frozenset[str]]
     single: bool
 
+    def without(self, ids: Collection[str]) -> Self:
+        """Return what the other items say."""
+        given = {name: labels for name, labels in self.given.items() if name not in ids}
+        automatic = {name: labels for name, labels in self.automatic.items() if name not in ids}
+        return type(self)(given, automatic, all(len(labels) == 1 for labels in given.values()))
+
 
 def read_labels(
     items: Iterable[Item], label: str, rules: LabelRules | None = None, *, required: bool = True
@@ -105,7 +109,8 @@ def read_labels(
         `category`, `tags`, `series`, `group`, `lang`, or the name of a field in `Item.meta`: a name that is not there
         as it is written is looked for without regard to capitals, hyphens and underscores. A label is a string; a list
         of strings is several; of objects their name or slug counts. A boolean is the label "true" or "false", a whole
-        number its digits. What is empty or NaN is no label.
+        number its digits. What is empty or NaN is no label. One string in a field that readers take for tags
+        ("keywords", "tag_list", …) is cut as readers cut tags.
     rules
         Labels that are renamed.
     required
@@ -164,8 +169,14 @@ def _field_values(items: Sequence[Item], name: str) -> LabelValues:
 
 
 def _parted(name: str, value: object) -> object:
-    is_list_of_tags = isinstance(value, str) and fold_name(name) in _NAMES_OF_TAGS
-    return str(value).split(",") if is_list_of_tags else value
+    """Return the labels in a string that a reader would take for tags, a machine's or a person's; else the value."""
+    if not isinstance(value, str):
+        return value
+    from recs.readers.names import ALIASES
+    from recs.readers.values import words
+
+    is_list_of_tags = fold_name(name).removesuffix(fold_name(AUTO)) in ALIASES["tags"]
+    return list(words(value)) if is_list_of_tags else value
 
 
 def _possible_fields(items: Sequence[Item]) -> list[str]:

@@ -58,7 +58,7 @@ _MEDIA = re.compile(
 _CALLOUT = re.compile(r"\A\[![\w-]{1,50}(?:\|[^\[\]\n]{0,100})?\][+-]?[ \t]*(?P<title>[^\n]*)\n?")
 # MDX takes a block that begins so for code.
 _IMPORT = re.compile(r"import\s(?:[\w*{}\s,]{1,500}\sfrom\s+)?['\"][^'\"\n]+['\"];?[ \t]*(?:\n|$)")
-_EXPORT = re.compile(
+EXPORT = re.compile(
     r"export\s+(?:(?:const|let|var)\s[^=\n]{1,200}=|(?:default\s+)?(?:(?:async\s+)?function|class)\b[^\n]*[({]"
     r"|default\s+(?:[({\[]|async\s*\(|[\w.]+\s*(?:\(|;|=>|\Z)))|export\s*\{|export\s+\*"
 )
@@ -96,8 +96,16 @@ _READINGS, _FREE = 3, 500_000
 _MAY_HOLD_CODE = re.compile(r"`|~{3}|\\<|^(?: {4}| {0,3}\t)", re.MULTILINE)
 
 
-def source_blocks(source: str, offset: int = 0) -> list[Block]:
-    """Return the blocks of code and of words, in their order; `offset` is added to every place."""
+class ParsedBlocks(NamedTuple):
+    """The blocks of a Markdown text as tokens, and the places where its lines start and stop."""
+
+    tokens: list[Token]
+    starts: list[int]
+    stops: list[int]
+
+
+def parse_blocks(source: str) -> ParsedBlocks:
+    """Return the tokens of the blocks of a Markdown text, its words not read."""
     parser = _parser()
     tokens: list[Token] = []
     parser.block.parse(_LINE_END.sub("\n", source).replace("\0", "\ufffd"), parser, {}, tokens)
@@ -106,6 +114,12 @@ def source_blocks(source: str, offset: int = 0) -> list[Block]:
         starts.append(end.end())
         stops.append(end.start())
     stops.append(len(source))
+    return ParsedBlocks(tokens, starts, stops)
+
+
+def source_blocks(source: str, offset: int = 0) -> list[Block]:
+    """Return the blocks of code and of words, in their order; `offset` is added to every place."""
+    tokens, starts, stops = parse_blocks(source)
     found = []
     for token in tokens:
         if token.type in _KINDS and token.map:
@@ -184,7 +198,7 @@ def _remove_templates(state: StateCore) -> None:
         if token.type != "inline" and not is_html:
             continue
         content = token.content
-        if _EXPORT.match(content):
+        if EXPORT.match(content):
             token.content = ""
             continue
         while found := _IMPORT.match(content):

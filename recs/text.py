@@ -30,13 +30,14 @@ def plain_text(body: str, markup: Markup) -> str:
     """
     body = remove_comments(body, markup)
     if markup == "text":
-        return _normalise(body)
+        return normalise(body)
     is_markdown = markup == "markdown"
     body = _SURROGATE.sub("\ufffd", body)  # no parser takes them
-    return _normalise(html_text(markdown_html(body) if is_markdown else body, shortcodes=not is_markdown))
+    return normalise(html_text(markdown_html(body) if is_markdown else body, shortcodes=not is_markdown))
 
 
-def _normalise(text: str) -> str:
+def normalise(text: str) -> str:
+    """Return a text in NFC without control characters, blanks at the ends of lines and more than two blank lines."""
     text = INVISIBLE.sub("", _NEWLINES.sub("\n", text).replace("\t", "    "))
     text = _SURROGATE.sub("\ufffd", text)
     text = unicodedata.normalize("NFC", _MARKS.sub(_fewer_marks, text))

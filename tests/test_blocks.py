@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recs.items import Item
+from recs.links import resolve_links
 from recs.readers.blocks import blocks_html, hidden_blocks
 from recs.text import plain_text
 
@@ -475,6 +477,206 @@ def test_blocks_html_leaves_out_what_is_no_text(name: str, value: str) -> None:
 @pytest.mark.parametrize("name", ["unknown", "grid", "paid", "left", "answer_text"])
 def test_blocks_html_keeps_text_that_only_resembles_something_else(name: str, value: str) -> None:
     assert text_of([{name: value}]) == value
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"linkType": "internal", "doc": {"value": "b", "relationTo": "posts"}},
+        {"linkType": "internal", "doc": {"value": "b", "relationTo": "posts"}, "url": "https://", "newTab": True},
+        {"linkType": "internal", "doc": {"value": {"id": "b", "title": "Other page"}, "relationTo": "posts"}},
+        {"linkType": "custom", "url": "b", "doc": None},
+        {"linkType": "custom", "url": "b", "doc": {"value": "old", "relationTo": "posts"}},
+    ],
+)
+def test_blocks_html_of_links_of_payload_stay_in_their_sentence(fields: dict[str, Any]) -> None:
+    for link in ({"type": "link", "fields": fields}, {"type": "link", **fields}):
+        value = _lexical(
+            {"type": "paragraph", "children": [_leaf("see "), {**link, "children": [_leaf("b's")]}, _leaf("!")]}
+        )
+        assert blocks_html(value) == '<p>see <a href="b">b\'s</a>!</p>'
+
+
+def test_blocks_html_of_internal_links_without_a_target_keeps_the_sentence() -> None:
+    link = {"type": "link", "fields": {"linkType": "internal", "doc": None}, "children": [_leaf("soil")]}
+    assert text_of(_lexical({"type": "paragraph", "children": [_leaf("good "), link, _leaf("!")]})) == "good soil!"
+
+
+def test_blocks_html_of_references_of_payload_has_no_ids() -> None:
+    value = [{"type": "relationship", "relationTo": "posts", "value": "b", "caption": "Words"}]
+    value += [{"type": "upload", "relationTo": "media", "value": {"alt": "A bed"}}]
+    assert text_of(value) == "Words\n\nA bed"
+
+
+@pytest.mark.parametrize("kind", ["entry-hyperlink", "asset-hyperlink", "resource-hyperlink"])
+@pytest.mark.parametrize("fields", [{}, {"fields": {"title": "Other page"}}])
+def test_blocks_html_of_links_of_contentful_to_entries_lead_to_ids(kind: str, fields: dict[str, Any]) -> None:
+    link = _contentful(
+        kind, _words("soil"), target={"sys": {"id": "4kQ", "type": "Link", "linkType": "Entry"}, **fields}
+    )
+    value = _contentful("document", _contentful("paragraph", _words("good "), link, _words("!")))
+    assert blocks_html(value) == '<p>good <a href="4kQ">soil</a>!</p>'
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"reference": {"_type": "reference", "_ref": "b"}},
+        {"anyName": {"_type": "reference", "_ref": "b"}},
+        {"_ref": "b"},
+        {"page": {"_id": "b", "title": "Other page"}},
+        {"slug": {"_type": "slug", "current": "b"}},
+        {"href": "b"},
+    ],
+)
+def test_blocks_html_of_marks_of_sanity_lead_to_ids(said: dict[str, Any]) -> None:
+    spans = [{"_type": "span", "text": "good "}, {"_type": "span", "text": "soil", "marks": ["strong", "k"]}]
+    value = [{"_type": "block", "children": spans, "markDefs": [{"_key": "k", "_type": "internalLink", **said}]}]
+    assert blocks_html(value) == '<p>good <a href="b">soil</a></p>'
+
+
+def test_blocks_html_of_marks_of_prosemirror_lead_to_ids() -> None:
+    mark = {"type": "internalLink", "attrs": {"entry": "b", "target": "_blank"}}
+    value = {"type": "paragraph", "content": [{"type": "text", "text": "soil", "marks": [mark]}]}
+    assert blocks_html(value) == '<p><a href="b">soil</a></p>'
+
+
+@pytest.mark.parametrize(
+    ("anchor", "href"),
+    [
+        ('<a linktype="page" id="4">', "4"),
+        ("<a id='4' parent-id=\"3\" linktype='page'>", "4"),
+        ('<a parent-id="3" linktype="page" id="4">', "4"),
+        ('<a linktype="page" id="4" href="/b/">', "/b/"),
+        ('<a linktype="document" id="4">', ""),
+        ('<a id="4">', ""),
+    ],
+)
+def test_blocks_html_of_links_of_wagtail_lead_to_ids(anchor: str, href: str) -> None:
+    html = blocks_html([{"type": "paragraph", "value": f"<p>good {anchor}soil</a></p>"}])
+    assert re.findall(r'href="(.*?)"', html) == ([href] if href else [])
+    assert plain_text(html, "html") == "good soil"
+
+
+def test_resolve_links_finds_the_ids_that_blocks_link_to() -> None:
+    value = [{"type": "paragraph", "value": '<p><a linktype="page" id="4">soil</a></p>'}]
+    items = [Item(id="3", text="soil", body=blocks_html(value), markup="html"), Item(id="4", text="x", body="x")]
+    assert [link.target for link in resolve_links(items)[0].links] == ["4"]
+
+
+def _draft(text: str, *ranges: tuple[int, int, int], kind: str = "unstyled") -> dict[str, Any]:
+    said = [{"key": key, "offset": offset, "length": length} for key, offset, length in ranges]
+    return {"key": "a", "text": text, "type": kind, "depth": 0, "entityRanges": said, "data": {}}
+
+
+def _entity(kind: str, **data: Any) -> dict[str, Any]:
+    return {"type": kind, "mutability": "MUTABLE", "data": data}
+
+
+LINK_AND_IMAGE = {
+    "0": _entity("LINK", url="/b", title="tip", target="_blank"),
+    "1": _entity("IMAGE", src="https://x.example/i.png", alt="A bed", caption="In May", credit="nobody"),
+    "2": _entity("EMBED", url="https://x.example/v", provider="youtube", html="<b>no</b>"),
+}
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        (_draft("see other!", (0, 4, 5)), '<p>see <a href="/b">other</a>!</p>'),
+        (_draft("🌱 see other!", (0, 7, 5)), '<p>🌱 see <a href="/b">other</a>!</p>'),
+        (_draft("other", (0, 0, 99)), '<p><a href="/b">other</a></p>'),
+        (_draft("ab cd", (0, 3, 2), (0, 0, 2)), '<p><a href="/b">ab</a> <a href="/b">cd</a></p>'),
+        (_draft("abcd", (0, 0, 3), (0, 1, 3)), '<p><a href="/b">abc</a>d</p>'),
+        (_draft("ab", (7, 0, 2)), "<p>ab</p>"),
+        (_draft("a", (0, 0, 1), kind="unordered-list-item"), '<ul><li><a href="/b">a</a></li></ul>'),
+        (_draft("a <!-- b c --> d", (0, 9, 1)), "<p>a  d</p>"),
+        (_draft(" ", (1, 0, 1), kind="atomic"), "<p>A bed</p><p>In May</p>"),
+        (_draft(" ", (2, 0, 1), kind="atomic"), ""),
+        (_draft("a <!-- b --> d", kind="code-block"), "<pre>a &lt;!-- b --&gt; d</pre>"),
+        (_draft("Plain & <b>simple</b>"), "<p>Plain &amp; &lt;b&gt;simple&lt;/b&gt;</p>"),
+    ],
+)
+def test_blocks_html_of_draft_js_puts_links_on_their_words(block: dict[str, Any], expected: str) -> None:
+    assert blocks_html({"blocks": [block], "entityMap": LINK_AND_IMAGE}) == expected
+    assert blocks_html({"entityMap": list(LINK_AND_IMAGE.values()), "blocks": [block]}) == expected
+
+
+def test_blocks_html_of_draft_js_uses_an_entity_again_and_its_caption_once() -> None:
+    blocks = [_draft("one", (0, 0, 3)), _draft("two", (0, 0, 3)), *[_draft(" ", (1, 0, 1), kind="atomic")] * 3]
+    html = blocks_html({"blocks": blocks, "entityMap": LINK_AND_IMAGE})
+    assert html.count('href="/b"') == 2
+    assert plain_text(html, "html") == "one\n\ntwo\n\nA bed\n\nIn May"
+
+
+def test_blocks_html_of_draft_js_counts_a_hidden_image() -> None:
+    value = {
+        "blocks": [_draft(" ", (0, 0, 1), kind="atomic")],
+        "entityMap": {"0": _entity("IMAGE", alt="x", hidden=True)},
+    }
+    assert (blocks_html(value), hidden_blocks(value)) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {
+            "type": "embed",
+            "data": {"service": "youtube", "source": "https://x.example/v", "embed": "https://x.example/e"},
+        },
+        {"type": "video", "provider_name": "YouTube", "url": "https://x.example/v"},
+        {"type": "taskItem", "attrs": {"localId": "8f2c", "state": "DONE"}},
+        {"type": "decisionItem", "attrs": {"localId": "8f2c", "state": "DECIDED"}},
+        {"type": "media", "attrs": {"type": "file", "id": "6f", "collection": "contentId-12"}},
+        {"type": "emoji", "attrs": {"shortName": ":smile:"}},
+        {"type": "date", "attrs": {"timestamp": "1582152559"}},
+        {
+            "blockName": "acf/x",
+            "attrs": {"data": {"_quote": "field_123", "_label": "field_quote_label"}},
+            "innerHTML": "",
+        },
+        {"class": "btn btn-primary", "css": "a b", "classes": ["one two", "three"], "wrapper_class": "well set"},
+        {"style": "deep dark", "className": "plain words", "rel": "noopener noreferrer", "icon": "fa star"},
+        {
+            "theme": "card card--wide",
+            "size": "10px 20px",
+            "layout": "top left",
+            "variant": "color: red; margin: 0 auto",
+        },
+        {"format": "Full HTML", "unit": "spoons", "tag": "YYYY-MM-DD", "key": "2 3"},
+    ],
+)
+def test_blocks_html_leaves_out_words_that_are_no_writing(block: dict[str, Any]) -> None:
+    assert text_of([block, {"text": "kept"}]) == "kept"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("unit", "heaped spoons"),
+        ("unit", "per 100 g"),
+        ("unit", "大さじ二杯"),
+        ("key", "Garden compost"),
+        ("key", "Garden compost: two parts; water: one"),
+        ("size", "two metres"),
+        ("plant_size", "1.5 m and more"),
+        ("level", "Not hard at all"),
+        ("object", "a rusty spade"),
+        ("tag", "well-rotted manure"),
+        ("format", "Hardback edition"),
+        ("service", "gardening"),
+        ("state", "California"),
+        ("_quote", "field notes"),
+        ("provider", "Ann"),
+    ],
+)
+def test_blocks_html_keeps_writing_under_names_of_settings(name: str, value: str) -> None:
+    assert text_of([{name: value}]) == value
+    assert text_of([{"type": "ingredient", "value": {name: value}}]) == value
+
+
+def test_blocks_html_of_code_leaves_out_its_language() -> None:
+    assert text_of([_notion("code", _plain("x = 1"), language="plain text", caption=[])]) == "x = 1"
 
 
 def test_blocks_html_of_links_that_stand_alone() -> None:

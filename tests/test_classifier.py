@@ -14,7 +14,7 @@ from labelled import make_clouds, vectors_of
 from safetensors.numpy import load, save
 from standins import make_embedder
 
-from recs.classifier import SUGGESTIONS, Classifier, gate_percentile
+from recs.classifier import SUGGESTIONS, Classifier, Prediction, gate_percentile
 from recs.classify import train_classifier
 from recs.embeddings import Embeddings
 from recs.errors import EmbeddingError, FingerprintMismatchError, OutputError, SourceError
@@ -104,6 +104,18 @@ def test_predict_out_of_place_vector_abstains_though_a_label_is_probable(taught)
     assert all(said[place].answer == "abstain" and not said[place].labels for place in outside)
     at_home = [one.familiarity for one in classifier.predict(embeddings)]
     assert np.mean(np.array(at_home) < 0.02) <= 0.05
+
+
+@pytest.mark.parametrize("blank", [[], [0], [1, 2], range(240)])
+def test_predict_abstains_of_which_the_model_knows_no_token(taught, blank):
+    _, embeddings, classifier = taught
+    lost = np.where(np.isin(np.arange(240), blank), 4, 3)
+    known = classifier.predict(embeddings)
+    found = classifier.predict(replace(embeddings, tokens=np.full(240, 4), tokens_lost=lost))
+    assert sum(one.answer != "abstain" for one in known) > 200
+    for row, (one, other) in enumerate(zip(found, known, strict=True)):
+        silent = Prediction(other.id, "abstain", (), 0.0)
+        assert one == (silent if row in blank else other)
 
 
 def test_gate_percentile_grows_with_both_signs():

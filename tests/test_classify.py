@@ -1,5 +1,7 @@
 """Training: what is learned from, what it depends on, where thresholds stand, odd input."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from labelled import arrays, make_clouds, vectors_of
@@ -191,6 +193,50 @@ def test_train_impossible_option_is_refused(run, name, value):
     items, embeddings = make_clouds(SINGLE)
     with pytest.raises(OptionError, match=f"^{name} is"):
         run(items, embeddings, label="kind", **{name: value})
+
+
+def blanked(embeddings, rows):
+    """Return the vectors as of a model that knows no token of some rows, which all have one and the same vector."""
+    vectors = embeddings.vectors.copy()
+    vectors[rows] = vectors[0]
+    lost = np.where(np.isin(np.arange(len(embeddings)), rows), 5, 1)
+    return replace(embeddings, vectors=vectors, tokens=np.full(len(embeddings), 5), tokens_lost=lost)
+
+
+@pytest.mark.parametrize("labels", [SINGLE, SEVERAL], ids=["single", "several"])
+def test_train_blank_items_teach_nothing_and_are_counted(tmp_path, labels):
+    items, embeddings = make_clouds(labels, spread=0.8)
+    extra = [replace(items[place], meta={"kind": ["l0", "only here"]}) for place in (3, 50, 51)]
+    marked = [item for item in items if item.id not in {one.id for one in extra}]
+    some = blanked(embeddings, [3, 50, 51])
+    one = saved(tmp_path / "one", marked, some)
+    two = saved(tmp_path / "two", [*marked, *extra], some)
+    assert arrays(one["weights.safetensors"]) == arrays(two["weights.safetensors"])
+    notes = Classifier.load(tmp_path / "two").notes
+    assert "nothing was learned from 3 items with a label of which the model knows no token." in notes
+    assert Classifier.load(tmp_path / "two").metrics["items"] == 117
+    assert Classifier.load(tmp_path / "two").single == (labels is SINGLE)
+    assert not any("no token" in note for note in Classifier.load(tmp_path / "one").notes)
+    evaluation = evaluate_classifier([*marked, *extra], some, label="kind", C=10.0)
+    assert (evaluation.items, evaluation.classes) == (117, Classifier.load(tmp_path / "one").metrics["labels"])
+
+
+def test_train_without_blank_items_counts_of_tokens_change_no_byte(tmp_path):
+    items, embeddings = make_clouds(SINGLE, spread=0.8)
+    assert saved(tmp_path / "one", items, embeddings) == saved(tmp_path / "two", items, blanked(embeddings, []))
+
+
+def test_train_blank_items_without_a_label_are_unlabelled_and_nothing_else():
+    items, embeddings = make_clouds([*SINGLE, None, None])
+    notes = train_classifier(items, blanked(embeddings, [120]), label="kind", C=10.0).notes
+    assert "2 public items have none." in notes[0]
+    assert not any("no token" in note for note in notes)
+
+
+def test_train_on_blank_items_alone_is_refused():
+    items, embeddings = make_clouds(["a", "b", None])
+    with pytest.raises(OptionError, match="the model knows no token of the 2 items with a label in 'kind'"):
+        train_classifier(items, blanked(embeddings, [0, 1]), label="kind")
 
 
 def test_train_without_two_labels_or_without_vectors_is_refused():

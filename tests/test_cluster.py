@@ -308,6 +308,78 @@ def test_predict_vectors_of_another_model_are_refused():
         cluster_items(items, other, previous=found)
 
 
+# --- items of which the model knows no token ---
+
+
+def with_blank(items, embeddings, count):
+    """Return the same with `count` more items, all of one vector, of which the model knows no token; by id between."""
+    names = [f"0000-{place}" for place in range(count)]
+    more = [Item(id=name, text=f"\U0001f680 {name}") for name in names]
+    vectors = np.vstack([embeddings.vectors, np.tile(embeddings.vectors[:1], (count, 1))])
+    ids = (*embeddings.ids, *names)
+    lost = np.array([0] * len(embeddings) + [3] * count)
+    known = {"tokens": np.full(len(ids), 3), "tokens_lost": lost}
+    return [*items, *more], replace(embeddings, ids=ids, vectors=vectors, **known)
+
+
+@pytest.mark.parametrize("assign", ["close", "all"])
+@pytest.mark.parametrize("count", [1, 40])
+def test_cluster_items_blank_items_are_in_no_topic_and_move_none(assign, count):
+    items, embeddings, _ = blobs([40, 50, 60], spread=1.0)
+    plain = cluster_items(items, embeddings, assign=assign)
+    found = cluster_items(*with_blank(items, embeddings, count), assign=assign)
+    is_blank = np.array([name.startswith("0000-") for name in found.ids])
+    assert is_blank.sum() == count
+    assert list(found.ids) == sorted(found.ids)
+    for name in ("labels", "assigned", "learned", "strengths"):
+        np.testing.assert_array_equal(getattr(found, name)[~is_blank], getattr(plain, name))
+    for one, other in zip(found.layers, plain.layers, strict=True):
+        assert one.topics == other.topics
+        assert (one.assigned[is_blank] == -1).all()
+        assert one.coverage == pytest.approx((one.assigned >= 0).mean(), abs=1e-6)
+    assert found.topics == plain.topics
+    assert (found.assigned[is_blank] == -1).all()
+    assert (found.labels[is_blank] == -1).all()
+    assert not found.strengths[is_blank].any()
+    np.testing.assert_array_equal(found.rule.weights, plain.rule.weights)
+    assert found.metrics["items"] == len(items) + count
+    assert found.metrics["coverage"] == pytest.approx((found.assigned >= 0).mean(), abs=1e-6)
+    said = "1 item is in no topic: the model knows no token of it."
+    many = f"{count} items are in no topic: the model knows no token of them."
+    assert found.notes == (*plain.notes, said if count == 1 else many)
+
+
+def test_cluster_items_without_blank_items_counts_of_tokens_change_no_byte(tmp_path):
+    items, embeddings, _ = blobs([40, 50])
+    cluster_items(items, embeddings).save(tmp_path / "one.npz")
+    cluster_items(*with_blank(items, embeddings, 0)).save(tmp_path / "two.npz")
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+
+
+@pytest.mark.parametrize("count", [1, 2, 30])
+def test_cluster_items_all_blank_finds_nothing(count):
+    items, embeddings = with_blank([], Embeddings.from_array(["x"], np.ones((1, 8)), model="m"), count)
+    found = cluster_items(items, embeddings.take([item.id for item in items]), assign="all")
+    assert found.assigned.tolist() == [-1] * count
+    assert found.topics == ()
+    assert "no token" in found.notes[-1]
+
+
+def test_previous_item_that_was_blank_joins_as_a_new_one(tmp_path):
+    items, embeddings, _ = blobs([40, 50, 60], spread=1.0)
+    readable = replace(embeddings, tokens=np.full(150, 3), tokens_lost=np.zeros(150, np.int64))
+    half = replace(readable, tokens_lost=np.where(np.arange(150) == 7, 3, 0))
+    before = cluster_items(items, half)
+    before.save(tmp_path / "topics.npz")
+    before = recs.Clustering.load(tmp_path / "topics.npz")
+    assert (before.assigned[7], before.learned[7]) == (-1, -2)
+    np.testing.assert_array_equal(cluster_items(items, half, previous=before).assigned, before.assigned)
+    after = cluster_items(items, readable, previous=before)
+    beside = before.assigned[:40]
+    assert after.assigned[7] == np.bincount(beside[beside >= 0]).argmax()
+    assert kept(before, after) >= 0.99
+
+
 def test_save_and_load_give_the_same_clustering_and_bytes(tmp_path):
     items, embeddings, _ = blobs([40, 60, 80])
     found = cluster_items(items, embeddings)

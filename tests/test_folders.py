@@ -150,7 +150,6 @@ def test_folder_pages_of_sections_are_no_posts(tmp_path, files, posts):
         ("On leeks 0123456789abcdef0123456789abcdef.md", "Text.", "On leeks"),
         ("2024-05-01-on-leeks.md", "Text.", "on leeks"),
         ("on-leeks/index.md", "Text.", "on leeks"),
-        ("on_leeks.fr.md", "Du texte.", "on leeks"),
     ],
 )
 def test_folder_missing_title_is_the_heading_or_the_name(tmp_path, name, text, title):
@@ -170,7 +169,11 @@ def test_record_missing_title_is_its_first_heading():
     [
         ({"a/index.de.md": "x", "a/index.en.md": "x"}, {"a/index.de": "de", "a/index.en": "en"}),
         ({"post.fr.md": "x", "post.md": "y"}, {"post.fr": "fr", "post": None}),
-        ({"post.pt-br.md": "x"}, {"post.pt-br": "pt-br"}),
+        (
+            {"post.pt-br.md": "x", "post.en.md": "y", "b.en.md": "z"},
+            {"post.pt-br": "pt-br", "post.en": "en", "b.en": "en"},
+        ),
+        ({"draw.io.md": "x", "crates.io.md": "y"}, {"draw.io": None, "crates.io": None}),
         ({"vue.js.md": "x", "a.min.md": "y"}, {"vue.js": None, "a.min": None}),
         ({"de/a.md": "x", "en/a.md": "y"}, {"de/a": "de", "en/a": "en"}),
         ({"content/de/p/a.md": "x", "content/fr/a.md": "y"}, {"content/de/p/a": "de", "content/fr/a": "fr"}),
@@ -337,6 +340,90 @@ def test_folder_of_mkdocs_has_marks_of_pages_that_close_nothing(tmp_path):
     items = _read(tmp_path / "mkdocs", {**files, **config})
     assert {item.id for item in items.public} == {"docs/new", "docs/beta"}
     assert _read(tmp_path / "other", files).public == ()
+
+
+def _public(folder, files, **options):
+    return {item.id for item in _read(folder, files, **options).public}
+
+
+def test_folder_below_what_closes_it_is_closed(tmp_path):
+    site = _site(
+        tmp_path / "hugo",
+        {"hugo.toml": "", "content/_index.md": "---\ncascade:\n  draft: true\n---", "content/p/a.md": "x"},
+    )
+    assert read_items(site / "content" / "p").public == ()
+    files = {".eleventy.js": "", "blog/blog.json": '{"draft": true}', "blog/2024/a.md": "x"}
+    site = _site(tmp_path / "eleventy", files)
+    assert read_items(site / "blog" / "2024").public == ()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"p/_index.md": "---\ntitle: a: b\ncascade:\n  draft: true\n---", "p/s.md": "x"},
+        {"p/_index.md": "---\ncascade:\n  params:\n    private: true\n---", "p/s.md": "x"},
+        {"p/p.json": '{"permalink": false}', "p/s.md": "x"},
+        {"p/p.json": '{"tags": ["private"]}', "p/s.md": "x"},
+        {"p/s.md": "x", "p/s.meta": ".. title: T\n.. status: draft\n"},
+        {"p/s.md": "x", "p/.meta.yml": "draft: true\n"},
+        {"p/s.html": '<meta name="status" content="draft"/><p>x</p>'},
+        {"p/s.html": "<!doctype html>\n<meta name=bingbot content=noindex>\n<p>x</p>"},
+        {"p/draft_My-thoughts-0a1b2c3d4e5f.html": "<p>x</p>"},
+        {"_posts/2099-1-3-s.md": "x"},
+        {
+            "quartz.config.ts": "plugins: [\n  Plugin.ExplicitPublish(),\n]",
+            "content/s.md": "x",
+            "content/o.md": "---\npublish: true\n---\nx",
+        },
+        {"_config.yml": "exclude: [internal]\n", "internal/s.md": "x"},
+        {"mkdocs.yml": "draft_docs: |\n  s.md\n", "docs/s.md": "x"},
+        {"docusaurus.config.js": "", "docs/_wip/s.md": "x"},
+        {"config.yaml": "baseURL: x\n", "content/p/index.md": "---\ndraft: true\n---\nx", "content/p/s.md": "x"},
+        {
+            "T 0123456789abcdef0123456789abcdef.html": (
+                '<head><title>T</title></head><table class="properties"><tr><th>Status</th><td>Draft</td></tr></table>x'
+            )
+        },
+    ],
+    ids=str,
+)
+def test_folder_what_another_file_closes_is_closed(tmp_path, files):
+    assert _public(tmp_path, {**files, "open.md": "Text."}) <= {"open", "content/o"}
+
+
+def test_folder_links_and_files_of_other_formats_are_told(tmp_path):
+    folder = _site(tmp_path / "site", {"a.md": "x", "b.gmi": "x", "NOTES": "x", "p.png": "x", "elsewhere/c.md": "x"})
+    _site(tmp_path / "outside", {"d.md": "x"})
+    try:
+        (folder / "linked.md").symlink_to(tmp_path / "outside" / "d.md")
+        (folder / "linkdir").symlink_to(tmp_path / "outside")
+    except OSError:
+        pytest.skip("this system makes no symbolic links")
+    items = read_items(folder)
+    assert {item.id for item in items} == {"a", "elsewhere/c"}
+    assert sorted(skipped.reason for skipped in items.skipped) == [
+        "1 file .gmi, a format that recs does not read",
+        "1 file without a suffix, a format that recs does not read",
+        "a link to another place; it is not followed",
+        "a link to another place; it is not followed",
+    ]
+
+
+def test_folder_restructured_text_keeps_what_unknown_directives_hold(tmp_path):
+    pytest.importorskip("docutils", reason="docutils is part of the extra 'rst'")
+    unknown = ".. custom-thing:: arg\n   :option: 1\n\n   custom words\n\n.. raw:: html\n\n   <p>raw words</p>"
+    text = f"T\n=\n\n{unknown}\n\nSee :ref:`the words <x>`.\n"
+    (item,) = _read(tmp_path, {"a.rst": text})
+    for words in ("custom words", "raw words", "the words"):
+        assert words in item.text
+    assert ":ref:" not in item.text
+    assert "<p>" not in item.text
+
+
+def test_folder_id_of_front_matter_is_another_name(tmp_path):
+    items = _by_id(_read(tmp_path, {"a.md": "---\nid: 202301\n---\nText.", "b.md": "See [[202301]]."}))
+    assert items["a"].aliases == ("202301",)
+    assert [link.target for link in items["b"].links] == ["a"]
 
 
 def test_folder_without_anything_to_read_is_an_error(tmp_path):

@@ -102,7 +102,9 @@ def test_split_properties_of_notion_are_no_text():
     )
     properties, body = split_properties(text, "a.md")
     assert properties == {"Created": "April 3, 2024 10:12 AM", "Status": "Draft", "Owner": "N. N."}
-    assert body == "# Storing leeks\n\n\nLeeks stay in the ground."
+    assert body == "# Storing leeks\n\nLeeks stay in the ground."
+    odd = "# T\n\n🏷 Tags: a, b\nAuthor/Editor: Jo\nPublished?: No\n\nText."
+    assert split_properties(odd, "a.md")[0] == {"🏷 Tags": "a, b", "Author/Editor": "Jo", "Published?": "No"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from recs.errors import OptionError, SourceError
 from recs.items import Item
-from recs.labels import LabelRules, load_label_rules, read_labels
+from recs.labels import Labelled, LabelRules, load_label_rules, read_labels
+from recs.readers.names import ALIASES
 
 
 def items_with(*metas, **fields):
@@ -169,6 +170,24 @@ def test_read_labels_of_a_field_that_the_reader_took_for_tags_keep_their_own_val
     one_hot = [Item(id="a", text="t", tags=("1", "0"), meta={"labels": [1, 0, 1]})]
     with pytest.raises(OptionError, match="'labels' holds lists of numbers"):
         read_labels(one_hot, "labels")
+
+
+@pytest.mark.parametrize("name", [name for name in ALIASES["tags"] if name != "tags"])
+@pytest.mark.parametrize("spelled", [str, str.upper, lambda name: f"{name[:3]}_{name[3:]}"])
+def test_read_labels_a_string_in_any_field_of_tags_is_several(name, spelled):
+    field = spelled(name)
+    metas = ({field: "soil, seed"}, {field: "frost"}, {field: "seed, rain", f"{field}_auto": "rain, snow"})
+    found = read_labels(items_with(*metas), field)
+    assert found.given == {"i0": ("seed", "soil"), "i1": ("frost",), "i2": ("seed",)}
+    assert found.automatic == {"i2": {"rain"}}
+    assert not found.single
+    assert read_labels(items_with({"subject": "soil, seed"}), "subject").given == {"i0": ("soil, seed",)}
+
+
+def test_without_leaves_out_items_and_what_only_they_say():
+    found = read_labels(items_with({"kind": ["a", "b"]}, {"kind": "c", "kind_auto": []}, {"kind": "d"}), "kind")
+    assert found.without({"i0", "i9"}) == Labelled({"i1": ("c",), "i2": ("d",)}, {}, single=True)
+    assert not found.without({"i1"}).single
 
 
 @pytest.mark.parametrize("label", ["My-Label", "my_label", "MYLABEL", "my label"])

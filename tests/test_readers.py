@@ -73,7 +73,7 @@ def test_read_items_stdin(monkeypatch):
     assert [item.id for item in _read("-")] == ["a"]
 
 
-@pytest.mark.parametrize(("delimiter", "name"), [(",", "p.csv"), (";", "p.csv"), ("\t", "p.tsv")])
+@pytest.mark.parametrize(("delimiter", "name"), [(",", "p.csv"), (";", "p.csv"), ("|", "p.csv"), ("\t", "p.tsv")])
 def test_read_items_csv_keeps_leading_zeros_and_large_numbers(tmp_path, delimiter, name):
     rows = [
         ["id", "title", "text"],
@@ -294,6 +294,130 @@ def test_read_items_blocks_are_read_whole_and_hidden_ones_counted():
 def test_read_items_raw_names_of_labels_are_kept():
     (item,) = _read([{**POST, "keywords": "x, y", "section": "News"}])
     assert (item.tags, item.category, item.meta) == (("x", "y"), "News", {"keywords": "x, y", "section": "News"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"tags": "['a', 'b']"}, ("a", "b")),
+        ({"tags": '["a", "b c"]'}, ("a", "b c")),
+        ({"tags": "a;b"}, ("a", "b")),
+        ({"tags": "a|b"}, ("a", "b")),
+        ({"tags": "#a #b"}, ("a", "b")),
+        ({"tags": "a b"}, ("a b",)),
+        ({"tags": [["a"], ["b"], None]}, ("a", "b")),
+        ({"tags": {"data": [{"attributes": {"name": "a"}}, {"attributes": {"name": "b"}}]}}, ("a", "b")),
+        ({"tags": {"a": True, "b": True}}, ("a", "b")),
+        ({"tags": [], "keywords": ["a"]}, ("a",)),
+        ({"tag_list": "a, b"}, ("a", "b")),
+        ({"tags": [{"title": "a"}, {"label": "b"}]}, ("a", "b")),
+    ],
+)
+def test_read_items_tags_in_whatever_form(fields, expected):
+    (item,) = _read([{**POST, **fields}])
+    assert item.tags == expected
+
+
+def test_read_items_value_that_cannot_be_read_gives_way_to_the_next_field_and_is_told():
+    record = {
+        **POST,
+        "title": [],
+        "name": "A name",
+        "url": ["/a"],
+        "language": {"code": "de"},
+        "modified": "03/04/2015",
+    }
+    items = _read([{**record, "category": [{"_ref": "c1"}]}])
+    (item,) = items
+    assert (item.title, item.url, item.lang, item.category, item.updated) == ("A name", "/a", "de", None, None)
+    assert items.notes == (
+        "the field 'category' could not be read in 1 item",
+        "the field 'modified' could not be read in 1 item",
+    )
+
+
+def test_read_items_fields_in_several_languages_are_read_in_one():
+    fields = {
+        "title": {"en-US": "Frost", "de-DE": "Frost auf Deutsch"},
+        "body": {"en-US": "English words.", "de-DE": "Deutsche Worte."},
+        "tags": {"en-US": ["garden"]},
+    }
+    items = _read([{"sys": {"id": "e1"}, "fields": fields}])
+    (item,) = items
+    assert (item.id, item.title, item.text, item.tags) == ("e1", "Frost", "English words.", ("garden",))
+    assert "1 item in several languages (en-US, de-DE): en-US is read, the others are not" in items.notes
+    (closed,) = _read([{**POST, "draft": {"en-US": False, "de-DE": True}}])
+    assert closed.visibility == "draft"
+    (item,) = _read([{**POST, "tags": {"id": 3}}])
+    assert item.visibility == "public"
+
+
+def test_read_items_body_that_is_json_in_a_string_is_read_as_blocks():
+    blocks = [{"type": "text", "value": "open words"}, {"type": "text", "value": "secret words", "hidden": True}]
+    items = _read([{"id": "a", "body": json.dumps(blocks)}, {"id": "b", "text": '{"not": "blocks", of course}'}])
+    assert items[0].text == "open words"
+    assert items[1].text == '{"not": "blocks", of course}'
+
+
+def test_read_items_html_without_words_gives_way_to_the_text_beside_it():
+    (item,) = _read([{"id": "a", "content_html": "<p> </p>", "content_text": "Real words."}])
+    assert item.text == "Real words."
+
+
+def test_read_items_lists_beside_the_one_that_is_read_are_told(tmp_path):
+    document = {"posts": [POST], "pages": [{"id": "b", "text": "x"}], "next_url": "https://example.org/2"}
+    items = _read(_file(tmp_path, "p.json", json.dumps(document)))
+    assert [item.id for item in items] == ["a"]
+    assert [(skipped.where, skipped.reason) for skipped in items.skipped] == [
+        ("p.json: pages", "1 entries beside 'posts', which is read"),
+        ("p.json: next_url", "the document goes on there"),
+    ]
+
+
+def test_read_items_lines_that_stand_in_drafts_alone_are_told_to_nobody():
+    drafts = [{"id": str(n), "text": f"Own text {n}.\n\nCONFIDENTIAL, do not share", "draft": True} for n in range(8)]
+    assert _read([*drafts, POST]).boilerplate == {}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"markup": "nope"},
+        {"fields": {"text": ["text", "b"]}},
+        {"public": ["status=x"]},
+        {"public": {"status": "q"}},
+        {"boilerplate": "some"},
+    ],
+)
+def test_read_items_option_of_no_use_is_an_error(options):
+    with pytest.raises(OptionError):
+        _read([POST], **options)
+
+
+def test_read_items_collection_takes_no_option_of_reading():
+    collection = _read([{**POST, "unlisted": True}])
+    with pytest.raises(OptionError, match="was read already"):
+        _read(collection, include_unlisted=True)
+    assert _read(list(collection), include_unlisted=True)[0].is_public
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"id": None}, "its id is a NoneType"),
+        ({"text": None}, "its text is a NoneType"),
+        ({"tags": 7}, "its tags are a int; expected strings"),
+        ({"tags": {"a": 1}}, "its tags are a dict"),
+        ({"markup": "md"}, "its markup is 'md', expected text, html, markdown"),
+        ({"visibility": "published"}, "its visibility is 'published', expected public"),
+        ({"links": ("b",)}, "its links must be of the type Link"),
+    ],
+)
+def test_item_of_what_databases_hold_is_read_or_refused(fields, said):
+    with pytest.raises(SourceError, match=said):
+        Item(**{"id": "a", "text": "t", **fields})
+    item = Item(id="a", text="t", title=None, body=None, tags={"b", "a", "c"})
+    assert (item.title, item.body, item.tags) == ("", "", ("a", "b", "c"))
 
 
 def test_read_items_read_again_is_the_same():
@@ -645,6 +769,9 @@ def test_read_items_skips_and_reports_what_has_no_text():
         ("p.pdf", b"%PDF-1.7 x", "a PDF; convert it"),
         ("p.json", b"PK\x03\x04 x", "a zip archive"),
         ("p.gz", b"\x1f\x8b x", "a gzip archive"),
+        ("p.html", "<p>A post.</p>", r"a single \.html file; give its folder"),
+        ("p.yaml", "a: b", r"a \.yaml file, which is not read"),
+        ("p.xls", b"\xd0\xcf\x11\xe0 x", "an office document; save a text as HTML, a sheet as CSV"),
         ("p.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nHello", "a transcript in WebVTT"),
         ("p", "id,text\n1,a", "--input-format csv"),
         ("p", json.dumps(POST), "--input-format jsonl"),

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from recs import read_items
 from recs.errors import OptionError
+from recs.readers.closings import PATTERNS, TABLE, rule_of
 from recs.readers.readings import WORDS
-from recs.readers.visibility import TABLE, rule_of
+from recs.readers.values import fold
 
 NOW = "2026-11-01"
 _FUZZ = int(os.environ.get("RECS_FUZZ", "1"))
@@ -101,6 +102,40 @@ CLOSED = [
     ({"encrypt": "true"}, "private"),
     ({"password": "hunter2"}, "private"),
     ({"deleted_at": "2020-01-01"}, "private"),
+    ({"Draft?": "TRUE"}, "draft"),
+    ({"Published?": "No"}, "draft"),
+    ({"wp:status": "private"}, "private"),
+    ({"wp:post_password": "hunter2"}, "private"),
+    ({"pubDatetime": "2030-01-01T00:00:00Z"}, "scheduled"),
+    ({"published_date": "2030-01-01"}, "scheduled"),
+    ({"publish_up": "2030-01-01"}, "scheduled"),
+    ({"release_date": "soon"}, "unknown"),
+    ({"publish_down": "2020-01-01"}, "private"),
+    ({"expired_at": "2020-01-01"}, "private"),
+    ({"valid_until": "2020-01-01"}, "private"),
+    ({"archived_at": "2020-01-01"}, "private"),
+    ({"sys": {"archivedAt": "2020-01-01"}}, "private"),
+    ({"in_trash": True}, "private"),
+    ({"state": 0}, "draft"),
+    ({"state": "-2"}, "draft"),
+    ({"state": "DRAFT_AB"}, "draft"),
+    ({"privacyStatus": "draft"}, "draft"),
+    ({"Statut": "brouillon"}, "draft"),
+    ({"状态": "草稿"}, "draft"),
+    ({"post_state": "draft"}, "draft"),
+    ({"status": "sent", "email_only": True}, "unlisted"),
+    ({"_id": "versions.r1.abc"}, "draft"),
+    ({"hide_from_search_engines": True}, "unlisted"),
+    ({"tags": [{"label": "draft"}]}, "draft"),
+    ({"tags": "diary|private"}, "private"),
+    ({"tag_list": "private"}, "private"),
+    ({"attributes": {"seo": {"metaRobots": "noindex, nofollow"}}}, "unlisted"),
+    ({"meta": [{"key": "draft", "value": "true"}]}, "draft"),
+    ({"passphrase": "x"}, "private"),
+    ({"date": "2026-11-01", "time": "23:00"}, "scheduled"),
+    ({"date": "2026-10-31 20:00", "timezone": "America/Los_Angeles"}, "scheduled"),
+    ({"date": {"start": "2026-10-31T20:00:00", "time_zone": "America/Los_Angeles"}}, "scheduled"),
+    ({"date": "1409-08-10"}, "unknown"),
 ]
 OPEN = [
     {"build": {"render": "always", "list": "always", "publishResources": "false"}},
@@ -143,6 +178,14 @@ OPEN = [
     {"index": "12"},
     {"no_list_price": "true"},
     {"password": ""},
+    {"index": "0"},
+    {"live": "https://demo.example.org"},
+    {"status": [{"value": True}]},
+    {"status": "featured"},
+    {"date": "git Last Modified"},
+    {"robots": "noai, noimageai"},
+    {"robots": "max-snippet: -1, index"},
+    {"state": "1"},
 ]
 
 
@@ -166,8 +209,9 @@ def test_visibility_field_of_another_matter_is_open(fields):
     assert (item.visibility, item.closed_by) == ("public", None)
 
 
-def test_visibility_password_is_not_shown():
-    assert _verdict({"password": "hunter2"}).closed_by == ("password", "(set)")
+@pytest.mark.parametrize("name", ["password", "protected", "encrypt", "secret", "private"])
+def test_visibility_secret_is_not_shown(name):
+    assert _verdict({name: "hunter2 and a remark"}).closed_by == (name, "(set)")
 
 
 def test_visibility_boolean_permalink_is_no_url():
@@ -223,6 +267,12 @@ def test_read_items_empty_moment_of_publication_closes_where_others_have_one():
     ] * 4
 
 
+def test_read_items_box_that_is_not_ticked_closes_where_others_are():
+    records = [{"id": "a", "text": "x", "Published": "checked"}, {"id": "b", "text": "x", "Published": ""}]
+    assert [item.is_public for item in read_items(records)] == [True, False]
+    assert [item.is_public for item in read_items(records[1:])] == [True]
+
+
 @pytest.mark.parametrize("values", [("false", "true"), ("true", "false"), ("false", "true", "false")])
 @pytest.mark.parametrize("form", ["yaml", "json", "lines", "record"])
 def test_read_items_name_that_comes_twice_closes_if_any_value_does(tmp_path, values, form):
@@ -241,13 +291,13 @@ def test_read_items_name_that_comes_twice_closes_if_any_value_does(tmp_path, val
 def test_table_of_visibility_has_each_name_once():
     names = [name for rule in TABLE for name in rule.names.split()]
     assert sorted(set(names)) == sorted(names)
-    assert all(rule_of(name.replace("_", "").replace("-", "")) for name in names)
+    assert all(rule_of(fold(name)) for name in names)
     assert all(first.says and first.whose for first, _ in pairwise(TABLE))
 
 
 def test_table_of_visibility_stands_in_the_docs():
     page = (Path(__file__).parent.parent / "docs" / "visibility.md").read_text(encoding="utf-8")
-    for rule in TABLE:
+    for rule in (*TABLE, *(rule for _, rule in PATTERNS)):
         assert f"| {', '.join(rule.names.split())} | {rule.says} | {rule.whose} |\n" in page
     for shown, words in WORDS.items():
         assert f"| {shown} | {', '.join(words.split())} |\n" in page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recs.cli.options import output_options, source_argument
-from recs.cli.session import collection_options, opened_collection, write_report
+from recs.cli.session import collection_options, opened_collection, report_embedding, write_report
 from recs.cli.terminal import heading
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def command(source: str, k: int, **values: Any) -> None:
     """
     from recs.audit import audit_related
 
-    with opened_collection(source, values) as (collection, options):
+    with opened_collection(source, values, report=report_embedding) as (collection, options):
         audit = audit_related(collection, k=k, **options)
     write_report(audit.to_dict(), _text(audit, collection), values)
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recs.cli.options import cache_options, choice, find_options_embedder, model_options, opened_cache, output_options
-from recs.cli.terminal import embedding_progress, emit, report_reading, say
+from recs.cli.session import report_embedding
+from recs.cli.terminal import embedding_progress, emit, report_reading
 
 if TYPE_CHECKING:
     from recs.embeddings import Embeddings
@@ -42,9 +43,8 @@ def command(text: str | None, data: str | None, file: Path | None, output: Path 
         options = {name: values[name] for name in ("role", "instruction", "overflow")}
         embedder = find_options_embedder(values, cache)
         embeddings = embedder.embed(texts, ids=ids, titles=titles, **options, store=cache, progress=progress)
-    lost = int(embeddings.tokens_lost.sum())
-    if lost and not quiet:
-        say(f"note: {lost:,} of {int(embeddings.tokens.sum()):,} tokens are lost")
+    if not quiet:
+        report_embedding(embeddings)
     if output and (form == "npz" or (form is None and output.suffix == ".npz")):
         embeddings.save(output)
     elif output:
@@ -75,6 +75,9 @@ def _inputs(
     elif file is not None:
         with suppress(OSError, ValueError):
             texts = _strings(loads((stdin.getvalue() if stdin else file.read_bytes()).decode("utf-8-sig")))
+    if texts is not None and not texts:
+        where = "--data" if file is None else "stdin" if stdin else file
+        raise SourceError(f"{where}: an empty list; expected one string or more; nothing was written.")
     if texts is not None:
         return [str(i) for i in range(len(texts))], [""] * len(texts), texts
     collection = read_items(stdin or str(file), boilerplate="keep")

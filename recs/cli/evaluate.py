@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recs.cli.options import file_option, judgments_option, output_options, read_rules, rule_options, source_argument
-from recs.cli.session import collection_options, opened_collection, write_report
+from recs.cli.session import collection_options, opened_collection, report_lost_tokens, write_report
 from recs.cli.terminal import estimate
 from recs.cli.train import draw, label_options, opened_labels
 from recs.cli.train import table as classifier_table
@@ -48,7 +48,8 @@ def command(source: str, task: str, judgments: Path | None, figure: Path | None,
 
     links = read_records(judgments) if judgments else None
     own = {"k": values["k"], "since": values["since"], "rules": read_rules(values)}
-    with opened_collection(source, values) as (collection, options):
+    # The notes of the evaluation name the items of which the model knows no token.
+    with opened_collection(source, values, report=report_lost_tokens) as (collection, options):
         evaluation = evaluate_related(collection, judgments=links, **own, **options)
     if figure:
         from recs.plots import plot_evaluation, save_figure

@@ -9,7 +9,7 @@ import click
 
 from recs.cli.options import file_option, output_options, read_rules, rule_options, source_argument
 from recs.cli.session import collection_options, opened_collection
-from recs.cli.terminal import emit, report_reading, report_related, sample_table, say
+from recs.cli.terminal import emit, report_related, sample_table, say
 
 _SAMPLES = 5
 
@@ -41,15 +41,17 @@ def command(source: str, output: Path | None, form: str | None, quiet: bool, **v
 
     if form == "table" and output:
         raise click.UsageError("a table is for the terminal; choose another --format with -o.")
-    own = {name: values[name] for name in ("k", "tuned", "why", "previous")}
+    if values["strict"] and not values["previous"]:
+        raise click.UsageError("--strict compares with an earlier result; name it: --previous FILE.")
+    previous = _existing(values["previous"])
+    own = {**{name: values[name] for name in ("k", "tuned", "why")}, "previous": previous}
     rules = read_rules(values)
     with opened_collection(source, {**values, "quiet": quiet}) as (collection, options):
         lists = related_items(collection, rules=rules, **own, **options)
     if not quiet:
-        report_reading(collection)
         report_related(lists)
-    if values["previous"]:
-        _check_shrinking(len(lists), values["previous"], strict=values["strict"])
+    if previous:
+        _check_shrinking(len(lists), previous, strict=values["strict"])
     if output:
         write_related(lists, output, format=form)
         if not quiet:
@@ -62,6 +64,14 @@ def command(source: str, output: Path | None, form: str | None, quiet: bool, **v
             say(f"\nall {len(lists):,} lists: recs {shlex.join(kept)} -o related.json")
     else:
         emit(render_related(lists, format=form or "json"))
+
+
+def _existing(previous: Path | None) -> Path | None:
+    """Return the earlier result, or None and say so where there is no such file: it is not there in a first run."""
+    if previous is None or previous.exists():
+        return previous
+    say(f"note: {previous}: there is no such file; nothing was compared with an earlier result")
+    return None
 
 
 def _check_shrinking(count: int, previous: Path, *, strict: bool) -> None:

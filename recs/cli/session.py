@@ -16,7 +16,7 @@ from recs.cli.options import (
     read_source,
     source_options,
 )
-from recs.cli.terminal import embedding_progress, emit, say
+from recs.cli.terminal import embedding_progress, emit, report_reading, say
 
 if TYPE_CHECKING:
     from recs.cache import Cache
@@ -33,19 +33,44 @@ def collection_options(function: _F) -> _F:
 
 
 @contextmanager
-def opened_collection(source: str, values: Mapping[str, Any]) -> Iterator[tuple[Collection, dict[str, Any]]]:
+def opened_collection(
+    source: str, values: Mapping[str, Any], *, report: Callable[[Embeddings], None] | None = None
+) -> Iterator[tuple[Collection, dict[str, Any]]]:
     """Yield the items of SOURCE, and as options of `recs.related_items` what the command line says of ranking them.
 
-    Where no model is installed and none was asked for, that is a ranking by terms.
+    Where no model is installed and none was asked for, that is a ranking by terms. Reports, unless quiet, what SOURCE
+    held that is not ranked and, by `report`, on the first vectors that were made.
     """
     collection = read_source(source, values)
+    made: list[Embeddings] = []
+    if not values["quiet"]:
+        report_reading(collection)
     with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
         signals, embedder = values.get("signals", "auto"), None
         if not set(signals.split(",")) <= {"terms", "mentions"}:
             embedder = (optional_embedder if signals == "auto" else find_options_embedder)(values, cache)
             signals = signals if embedder else "terms,mentions"
+        if embedder is not None and report is not None:
+            made = _remembered(embedder)
         ranking = {"signals": signals, "embedder": embedder, "overflow": values["overflow"]}
         yield collection, {**ranking, "cache": cache or False, "progress": progress}
+    if made and report is not None and not values["quiet"]:
+        report(made[0])
+
+
+def _remembered(embedder: Embedder) -> list[Embeddings]:
+    """Return a list that will hold the first vectors that the embedder makes: what ranks by them returns none."""
+    made: list[Embeddings] = []
+    embed = embedder.embed
+
+    def embed_and_remember(*texts: Any, **options: Any) -> Embeddings:
+        embeddings = embed(*texts, **options)
+        if not made:
+            made.append(embeddings)
+        return embeddings
+
+    embedder.embed = embed_and_remember  # type: ignore[method-assign]
+    return made
 
 
 @contextmanager
@@ -58,7 +83,25 @@ def embedded(
     with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
         embedder = find_options_embedder(values, cache)
         options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
-        yield embed_items(items, embedder, role=role, **options), embedder, cache
+        embeddings = embed_items(items, embedder, role=role, **options)
+        if not values["quiet"]:
+            report_embedding(embeddings)
+        yield embeddings, embedder, cache
+
+
+def report_embedding(embeddings: Embeddings) -> None:
+    """Say how many tokens are lost, and of how many items the model knows no token; nothing where there are none."""
+    from recs.signals import blank_note
+
+    report_lost_tokens(embeddings)
+    if note := blank_note(embeddings):
+        say(f"note: {note}")
+
+
+def report_lost_tokens(embeddings: Embeddings) -> None:
+    """Say how many tokens are lost: past the context window, or not known to the model; nothing where none is."""
+    if lost := int(embeddings.tokens_lost.sum()):
+        say(f"note: {lost:,} of {int(embeddings.tokens.sum()):,} tokens are lost")
 
 
 def write_report(report: Mapping[str, Any], text: str, values: Mapping[str, Any]) -> None:

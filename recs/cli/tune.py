@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from recs.cli.options import file_option, judgments_option, quiet_option, source_argument
-from recs.cli.session import collection_options, opened_collection
+from recs.cli.session import collection_options, opened_collection, report_lost_tokens
 from recs.cli.terminal import estimate, say
 
 
@@ -25,7 +25,8 @@ def command(source: str, output: Path | None, judgments: Path | None, quiet: boo
     from recs.readers import read_records
     from recs.tune import tune_related
 
-    with opened_collection(source, {**values, "quiet": quiet}) as (collection, options):
+    # The notes of the ranking name the items of which the model knows no token.
+    with opened_collection(source, {**values, "quiet": quiet}, report=report_lost_tokens) as (collection, options):
         tuning = tune_related(collection, judgments=read_records(judgments) if judgments else None, **options)
     for note in tuning.notes:
         say(f"note: {note}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, Union
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, Union, get_args
 
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item, Skipped
@@ -18,10 +18,12 @@ from recs.readers.documents import markup_of
 from recs.readers.fields import MarkupOption, RecordReader
 from recs.readers.folder import Document, folder_records
 from recs.readers.json_ import json_line_records, json_records, looks_like_lines, read_text
+from recs.readers.names import ALIASES
 from recs.readers.report import closed_afterwards, reading_notes
 from recs.readers.sites import find_site
 from recs.readers.substack import find_table, substack_records
 from recs.readers.tabular import INDEX, csv_records, frame_records, is_frame, parquet_records
+from recs.readers.values import fold, text_of
 from recs.text import remove_boilerplate
 
 if TYPE_CHECKING:
@@ -40,11 +42,13 @@ _SUFFIXES: Mapping[str, Format] = {
     **dict.fromkeys((".csv", ".tsv"), "csv"),
     ".parquet": "parquet",
 }
+_NOT_READ = frozenset((".yaml", ".yml", ".toml", ".org", ".adoc", ".srt", ".vtt", ".tex", ".ini"))
 # How files of other kinds begin, and what to do with them.
 _FOREIGN = {
     b"SQLite format 3\0": "an SQLite database; export its table to CSV",
     b"%PDF": "a PDF; convert it to text or HTML",
-    b"PK\x03\x04": "a zip archive (or a document of Word or OpenOffice); unpack it, or save it as HTML",
+    b"PK\x03\x04": "a zip archive, or an office document; unpack it, save a text as HTML, a sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an office document; save a text as HTML, a sheet as CSV",
     b"\x1f\x8b": "a gzip archive; unpack it",
     b"WEBVTT": "a transcript in WebVTT, which is not read yet; put the text of each episode in one JSON or CSV row",
     b"\x89PNG": "a picture",
@@ -110,13 +114,17 @@ def read_items(
     OptionError
         If `fields` names a field that no record has, `public` one that no item has, or `now` is no date.
     """
+    asked_public = _pairs(public)
     if isinstance(source, Collection):
+        if fields or asked_public or include_unlisted or format:
+            raise OptionError("a Collection was read already; give these options where its source is read.")
         return source
     if boilerplate not in ("remove", "keep"):
         raise OptionError(f"boilerplate is {boilerplate!r}, expected remove or keep.")
+    if markup not in get_args(MarkupOption):
+        raise OptionError(f"markup is {markup!r}, expected {', '.join(get_args(MarkupOption))}.")
     moment = parse_now(now)
     opened = _open(source, format)
-    asked_public = tuple(public)
     options: dict[str, Any] = {"include_unlisted": include_unlisted, "opt_in": opened.opt_in}
     options["public"] = (*asked_public, *opened.public)
     reader = RecordReader(moment, fields, markup, **options)
@@ -125,24 +133,40 @@ def read_items(
     items = closed_afterwards(items, reader)
     removed: Mapping[str, int] = {}
     if boilerplate == "remove":
-        texts, removed = remove_boilerplate([item.text for item in items], [item.series for item in items])
-        pairs = zip(items, texts, strict=True)
-        items = [item if item.text == text else replace(item, text=text) for item, text in pairs]
+        shown = [item for item in items if item.is_public]  # what stands in drafts alone is told to nobody
+        texts, removed = remove_boilerplate([item.text for item in shown], [item.series for item in shown])
+        cleaned = {item.id: text for item, text in zip(shown, texts, strict=True) if item.text != text}
+        items = [replace(item, text=cleaned[item.id]) if item.id in cleaned else item for item in items]
     ignored = dict(reader.account.ignored)
     notes = reading_notes(reader, kind=opened.kind)
     return Collection(tuple(resolve_links(items)), opened.name, tuple(skipped), ignored, removed, notes)
+
+
+def _pairs(public: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the pairs (field, value) that mean public; `OptionError` for anything else."""
+    pairs = tuple(public)
+    if isinstance(public, str | Mapping) or any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):
+        raise OptionError(f"public is {public!r}, expected pairs such as [('status', 'Veröffentlicht')].")
+    return tuple((str(name), text_of(value)) for name, value in pairs)
 
 
 def read_texts(content: Sequence[Any]) -> tuple[list[str], list[str]]:
     """Return texts and titles of strings or of items; `SourceError` if one of these is skipped or not public."""
     if all(isinstance(text, str) for text in content):
         return list(content), [""] * len(content)
-    items = read_items(content, boilerplate="keep")
+    numbered = [_numbered(one, number) if isinstance(one, Mapping) else one for number, one in enumerate(content)]
+    items = read_items(numbered, boilerplate="keep")
     left_out = [f"{skipped.where}: {skipped.reason}" for skipped in items.skipped]
     left_out += [f"{item.id} is {item.visibility}" for item in items if not item.is_public]
     if left_out:  # fewer vectors than items would be taken for those of others
         raise SourceError(f"these cannot be embedded, leave them out: {'; '.join(left_out[:9])}.")
     return [item.text for item in items], [item.title for item in items]
+
+
+def _numbered(record: Mapping[str, object], number: int) -> Mapping[str, object]:
+    """Return a record with an id: of what is only embedded, some may have one and some not."""
+    has_id = any(fold(str(name)) in ALIASES["id"] for name in record)
+    return record if has_id else {"id": f"item {number}", **record}
 
 
 def read_records(path: Path) -> Iterator[object]:
@@ -159,13 +183,14 @@ def _read_all(reader: RecordReader, opened: _Opened) -> tuple[list[Item], list[S
         positional_before = account.positional
         read = _read(reader, record, where=where, default_id=str(number))
         if isinstance(read, Item):
-            found.append((where, read, account.positional > positional_before))
+            is_string = isinstance(record, str)  # which has no place for an id
+            found.append((where, read, account.positional > positional_before and not is_string))
         else:
             skipped.append(read)
     items: list[Item] = []
     seen: dict[str, str] = {}
     for where, item, is_positional in found:
-        if is_positional and account.id_fields["id"]:  # the position of a row may be the id of another
+        if is_positional and account.id_fields:  # the position of a row may be the id of another
             skipped.append(Skipped(where, "no id, where other items have one"))
             continue
         if item.id in seen:
@@ -179,6 +204,8 @@ def _read_all(reader: RecordReader, opened: _Opened) -> tuple[list[Item], list[S
 def _read(reader: RecordReader, record: object, *, where: str, default_id: str) -> Item | Skipped:
     if isinstance(record, Item):
         reader.account.id_fields["id"] += 1
+        if record.visibility == "unlisted" and reader.include_unlisted:
+            return replace(record, visibility="public")
     if isinstance(record, Item | Skipped):
         return record
     if isinstance(record, Document):
@@ -260,11 +287,14 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise SourceError(f"{source}: line {line} holds a NUL byte; not a text file.")
+    suffix = Path(source).suffix.lower()
+    if format is None and markup_of(suffix) is not None:
+        kind = "Markdown" if markup_of(suffix) == "markdown" else suffix
+        raise SourceError(f"{source}: a single {kind} file; give its folder.")
     if format is None and text.lstrip().startswith("<"):
         raise SourceError(f"{source}: XML or HTML, which is not read yet; expected JSON, CSV, Parquet or Markdown.")
-    if format is None and markup_of(Path(source).suffix) is not None:
-        kind = "Markdown" if markup_of(Path(source).suffix) == "markdown" else Path(source).suffix
-        raise SourceError(f"{source}: a single {kind} file; give its folder.")
+    if format is None and suffix in _NOT_READ:
+        raise SourceError(f"{source}: a {suffix} file, which is not read; expected JSON, CSV, Parquet or a folder.")
     if format == "csv":
         return _Opened(source, csv_records(text, source, delimiter="\t" if tabs else None), "table")
     if format == "jsonl" or (format is None and looks_like_lines(text)):

@@ -19,6 +19,10 @@ class Account:
     opted_in, unpublished
         Ids by the field that says yes to publication, and by the moment of publication that is empty; moments has the
         fields of such moments that some item fills.
+    unread
+        Fields that are known and whose value could not be read, by how many records.
+    languages
+        Of records that keep a value a language: the codes, of which the first was read.
     hidden_blocks
         Blocks of bodies that say they are hidden.
     """
@@ -33,4 +37,6 @@ class Account:
     opted_in: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     unpublished: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     moments: set[str] = field(default_factory=set)
+    unread: Counter[str] = field(default_factory=Counter)
+    languages: Counter[tuple[str, ...]] = field(default_factory=Counter)
     hidden_blocks: int = 0

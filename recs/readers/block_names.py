@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from recs.readers.block_formats import address_of
 from recs.readers.values import fold, is_missing, switch
 
 # Names of what hides a block if it is true, and of what shows it; folded, without a leading "is".
@@ -35,16 +36,27 @@ _HIDDEN_KINDS = {"comment", "editorcomment", "emailcta", "subscriberview"}
 
 # The last word of a name that says that its value is no text.
 _NO_TEXT_NAMES = {
-    *("align", "alignment", "class", "classes", "classname", "checksum", "color", "colour", "component", "dir"),
+    *("align", "alignment", "class", "classes", "classname", "checksum", "color", "colour", "component", "css", "dir"),
     *("direction", "emoji", "extension", "filename", "format", "guid", "handle", "hash", "height", "href", "icon"),
     *("id", "ids", "indent", "key", "kind", "lang", "language", "layout", "level", "locale", "mime", "mimetype"),
     *("mode", "object", "params", "ref", "rel", "rev", "size", "slug", "src", "srcset", "status", "style"),
-    *("styles", "tag", "target", "template", "theme", "type", "uid", "unit", "uri", "url", "urls", "uuid"),
+    *("styles", "tag", "target", "template", "theme", "timestamp", "type", "uid", "unit", "uri", "url", "urls", "uuid"),
     *("variant", "version", "visibility", "width"),
 }
-_NO_TEXT_WHOLE = {"blockname", "listitem", "listtype", "originalcontent"}
+_NO_TEXT_WHOLE = {"blockname", "listitem", "listtype", "originalcontent", "relationto"}
+_NO_TEXT_ENDS = ("classname", "classnames", "filename")  # folded: `wrapperClassName`
+# Of these, the last words of names whose value is no text even where it is a phrase.
+_NEVER_TEXT_NAMES = {
+    *("align", "alignment", "checksum", "class", "classes", "classname", "component", "css", "emoji", "extension"),
+    *("filename", "guid", "hash", "href", "icon", "id", "ids", "kind", "mime", "mimetype", "params", "rel", "slug"),
+    *("src", "srcset", "style", "styles", "type", "uid", "uri", "url", "urls", "uuid"),
+}
+# Who serves an embedded video or file: one word beside its address.
+_SERVICES = {"service", "provider", "providername", "platform", "collection"}
+_EMBEDS = {"embed", "oembed", "video", "rich", "media", "file"}
+_STATES = {"done", "todo", "decided", "undecided", "checked", "unchecked", "complete", "completed", "incomplete"}
 # Lists of what is said of the text, not of text.
-NO_TEXT_LISTS = {"marks", "markdefs", "annotations", "inlinestyleranges", "entityranges", "sys", "icon", "tunes"}
+_NO_TEXT_LISTS = {"marks", "markdefs", "annotations", "inlinestyleranges", "entityranges", "sys", "icon", "tunes"}
 # What stands under these names is text whatever it looks like.
 _SURE_TEXT = {"text", "title", "heading", "caption", "quote", "label", "description", "paragraph", "code", "html"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -53,10 +65,29 @@ _NO_TEXT = re.compile(
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9a-f]*\d)[0-9a-f]{12,}|field_[0-9a-f]+"  # ids
     r"|#[0-9a-f]{3,8}|(?:rgb|hsl)a?\([^()]*\)"
     r"|\S+\.(?:avif|bmp|gif|jpe?g|png|svg|webp|mp[34]|m4[av]|mov|og[gv]|wav|webm|pdf|zip|docx?|xlsx?|pptx?)(?:\?\S*)?"
-    r"|true|false"
+    r"|true|false|:[a-z0-9_+-]+:"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d\S*",
     re.IGNORECASE,
 )
+
+_CSS = re.compile(r"\d(?:px|r?em|v[hw]|fr)\b|\b(?:calc|var|url|[a-z]+-gradient)\(|[{}]|^\s*[a-z-]{1,40}\s*:[^;]*;")
+_CSS_WORDS = {
+    *("auto", "baseline", "block", "bottom", "center", "contain", "cover", "fixed", "flex", "grid", "hidden"),
+    *("inherit", "initial", "inline", "inset", "left", "no-repeat", "none", "repeat", "right", "solid", "top"),
+    "unset",
+}
+_CLASS = re.compile(r"[a-z][a-z0-9]*(?:[-_:/][a-z0-9_:/.-]+)?")
+_FORMAT = re.compile(r"\w+ (?:html|text|markdown|markup)|.*(?:\byyyy\b|\bhh?:mm).*", re.IGNORECASE)
+# Two letters of a script that writes no blanks between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese.
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{2}")
+# Of two forms of one text, the first is what a page shows.
+_PREFERRED = {
+    "processed": {"value", "summary", "safe_value", "safe_summary"},
+    "safe_value": {"value", "summary", "safe_summary"},
+    "rendered": {"raw"},
+    "html": {"markdown", "md", "plaintext", "plain", "mobiledoc", "lexical"},
+    "value": {"summary"},
+}
 
 _TAGS = {
     **dict.fromkeys(("paragraph", "p", "text", "unstyled", "normal", "default", "block"), "p"),
@@ -98,7 +129,7 @@ def tag_of(kind: str, node: Mapping[str, object]) -> str:
     if heading := _HEADING.fullmatch(kind):
         level = heading["level"]
         return f"h{_LEVELS.get(level, level)}"
-    tag = _TAGS.get(kind, "")
+    tag = _TAGS.get(kind, "a" if kind.endswith("link") else "")
     if tag == "h2":
         return f"h{_level(node)}"
     return "ol" if tag == "ul" and is_ordered(node) else tag
@@ -139,15 +170,72 @@ def is_leaf(node: object, key: str) -> bool:
 def is_text_name(name: str) -> bool:
     """Whether the value of that name may be text."""
     words = _WORD.findall(name)
-    return not (words and words[-1].lower() in _NO_TEXT_NAMES) and fold(name) not in _NO_TEXT_WHOLE
+    return not (words and words[-1].lower() in _NO_TEXT_NAMES) and not _never_holds_text(name)
 
 
 def is_text(name: str, value: str) -> bool:
     """Whether a value is text: neither its name nor its looks tell something else."""
-    is_switch = switch(value) is not None and bool({fold(name), fold(name).removeprefix("is")} & (_CLOSED | _OPEN))
-    if is_switch or not value.strip() or not is_text_name(name):
+    folded = fold(name)
+    is_switch = switch(value) is not None and bool({folded, folded.removeprefix("is")} & (_CLOSED | _OPEN))
+    is_field = name.startswith("_") and re.fullmatch(r"field_\w+", value.strip())  # of ACF
+    is_state = folded == "state" and fold(value) in _STATES  # of a task
+    if is_switch or is_field or is_state or not value.strip():
         return False
-    return fold(name) in _SURE_TEXT or not _NO_TEXT.fullmatch(value.strip())
+    if not is_text_name(name) and not _is_phrase(name, value):
+        return False
+    return folded in _SURE_TEXT or not _NO_TEXT.fullmatch(value.strip())
+
+
+def _is_phrase(name: str, value: str) -> bool:
+    """Whether a value whose name says that it is a setting is writing: words, no CSS, no names of classes."""
+    if _never_holds_text(name) or _CSS.search(value) or (fold(name) == "format" and _FORMAT.fullmatch(value.strip())):
+        return False
+    words = value.split()
+    spoken = [word for word in words if any(map(str.isalpha, word)) and word not in _CSS_WORDS]
+    is_written = bool(spoken) and (len(words) > 1 or bool(_UNSPACED.search(value)))
+    return is_written and not _are_classes(words)
+
+
+def _never_holds_text(name: str) -> bool:
+    words = _WORD.findall(name)
+    is_known = fold(name) in _NO_TEXT_WHOLE or fold(name).endswith(_NO_TEXT_ENDS)
+    return is_known or bool(words and words[-1].lower() in _NEVER_TEXT_NAMES)
+
+
+def _are_classes(words: Sequence[str]) -> bool:
+    """Whether words are names of CSS classes: `btn btn-primary`; each has a hyphen or begins another that has."""
+    if not all(map(_CLASS.fullmatch, words)):
+        return False
+    starts = {re.split(r"[-_:/]", word, maxsplit=1)[0] for word in words if not word.isalnum()}
+    return all(not word.isalnum() or word in starts for word in words)
+
+
+def text_values(node: Mapping[str, Any], kind: str, tag: str) -> Iterator[tuple[str, object]]:
+    """Yield the names and values of a block that may hold text; of two forms of one text the better."""
+    dropped = {"name"} if kind and "/" in str(node.get("name")) else set()
+    for name, others in _PREFERRED.items():
+        if isinstance(better := node.get(name), str) and better.strip():
+            dropped |= others
+    if "relationTo" in node and not isinstance(node.get("value"), Mapping | list):
+        dropped.add("value")  # the id of another page
+    has_words = isinstance(node.get("children", node.get("content")), list)
+    is_link = tag == "a" and has_words and bool(address_of(node))
+    if is_link:
+        dropped.add("title")  # of the link, not of the page: a reader sees it who points at the link
+    said = (node.get(key) for key in ("embed", "source", "embedUrl"))
+    is_embed = kind in _EMBEDS or any(isinstance(address, str) and "//" in address for address in said)
+    for key, value in node.items():
+        name = str(key)
+        is_service = is_embed and fold(name) in _SERVICES and isinstance(value, str) and len(value.split()) == 1
+        if key in dropped or fold(name) in _NO_TEXT_LISTS or is_service:
+            continue
+        if (is_link and isinstance(value, Mapping)) or (_never_holds_text(name) and _are_strings(value)):
+            continue  # where a link leads; names of classes in a list
+        yield name, value
+
+
+def _are_strings(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(part, str) for part in value)
 
 
 def is_hidden(node: Mapping[str, object], *, depth: int = 2) -> bool:
@@ -186,39 +274,7 @@ def _shows(said: Mapping[str, object]) -> bool:
     return any(map(switch, page.values())) if isinstance(page, Mapping) else switch(page) is True
 
 
-def is_list_item(value: object) -> bool:
-    """Whether a value is an item of a list in Editor.js, which may hold a list itself."""
-    return isinstance(value, Mapping) and value.keys() <= {"content", "text", "items", "meta", "checked", "id"}
-
-
-def is_table(values: Sequence[object]) -> bool:
-    """Whether values are rows of cells, some of them words."""
-    rows = [row for row in values if isinstance(row, list | tuple)]
-    if not rows or len(rows) < len(values):
-        return False
-    cells = [cell for row in rows for cell in row]
-    are_plain = all(cell is None or isinstance(cell, str | int | float) for cell in cells)
-    return are_plain and any(isinstance(cell, str) and cell.strip() for cell in cells)
-
-
 def is_editor_js(node: Mapping[str, Any]) -> bool:
     """Whether a block is one of Editor.js."""
     is_block = isinstance(node.get("type"), str) and isinstance(node.get("data"), Mapping)
     return is_block and node.keys() <= {"id", "type", "data", "tunes"}
-
-
-def link_addresses(node: Mapping[str, Any]) -> dict[object, str]:
-    """Return the addresses of the links in a block of Portable Text by the keys that its pieces call them."""
-    said = node.get("markDefs")
-    definitions = [mark for mark in said if isinstance(mark, Mapping)] if isinstance(said, list) else []
-    return {str(mark.get("_key")): address_of(mark) for mark in definitions}
-
-
-def address_of(node: Mapping[str, Any]) -> str:
-    """Return where a link leads, as it says itself or among what is said of it."""
-    about = [said for key in ("attrs", "data", "fields", "value") if isinstance(said := node.get(key), Mapping)]
-    for said in (node, *about):
-        for key in ("href", "url", "uri"):
-            if isinstance(address := said.get(key), str) and address:
-                return address
-    return ""

@@ -8,27 +8,36 @@ name or its looks say that it is something else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape, unescape
 from typing import Any
 
 from recs.comments import remove_comments
 from recs.markdown import markdown_html
-from recs.readers.block_formats import delta_html, link_html, mobiledoc_html, parsed, unwrapped, words_html
-from recs.readers.block_names import (
-    NO_TEXT_LISTS,
+from recs.readers.block_formats import (
     address_of,
+    delta_html,
+    draft_document,
+    is_list_item,
+    is_table,
+    link_addresses,
+    link_html,
+    mobiledoc_html,
+    parsed,
+    unwrapped,
+    with_page_links,
+    words_html,
+)
+from recs.readers.block_names import (
     is_editor_js,
     is_hidden,
     is_leaf,
-    is_list_item,
     is_ordered,
-    is_table,
     is_text,
     is_text_name,
     kind_of,
-    link_addresses,
     tag_of,
+    text_values,
 )
 from recs.readers.values import fold
 from recs.text import detect_markup
@@ -46,14 +55,6 @@ _CLOSING_TAG = re.compile(
 )
 _BLOCK = re.compile(r"\s*<(?:p|div|h[1-6]|[uo]l|li|table|blockquote|pre|figure|section|hr)\b", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,500}>")
-# Of two forms of one text, the first is what a page shows.
-_PREFERRED = {
-    "processed": {"value", "summary", "safe_value", "safe_summary"},
-    "safe_value": {"value", "summary", "safe_summary"},
-    "rendered": {"raw"},
-    "html": {"markdown", "md", "plaintext", "plain", "mobiledoc", "lexical"},
-    "value": {"summary"},
-}
 
 
 def blocks_html(value: object) -> str:
@@ -134,7 +135,8 @@ class _Walk:
     def _inline(self, node: object) -> str:
         """Return what stands between the pieces of a line: a link, a break, a mention."""
         html = unwrapped(self.html(node))
-        return html if html.startswith("<") or self.is_code or not html else f" {html} "
+        is_link = isinstance(node, Mapping) and tag_of(kind_of(node), node) == "a"
+        return html if html.startswith("<") or is_link or self.is_code or not html else f" {html} "
 
     def _run(self, node: Any) -> str:
         """Return a piece of a line with its link."""
@@ -150,7 +152,7 @@ class _Walk:
         names = [kind_of(mark) if isinstance(mark, Mapping) else mark for mark in marks]
         if html and ("code" in names or node.get("code") is True):
             html = f"<code>{html}</code>"
-        links = [mark for mark in marks if isinstance(mark, Mapping) and kind_of(mark) == "link"]
+        links = [mark for mark in marks if isinstance(mark, Mapping) and kind_of(mark).endswith("link")]
         address = next(filter(None, map(address_of, [node, *links])), "")
         address = address or next((self.addresses[name] for name in names if name in self.addresses), "")
         return link_html(address, html)
@@ -162,6 +164,8 @@ class _Walk:
             return ""
         if isinstance(node.get("ops"), list):
             return delta_html(node["ops"], self.html)
+        if "entityMap" in node and isinstance(node.get("blocks"), list):
+            node = draft_document(node)
         if isinstance(node.get("sections"), list) and ("markups" in node or "cards" in node):
             return mobiledoc_html(node, self.html)
         if "blockName" in node and (node.get("innerBlocks") or str(node.get("innerHTML") or "").strip()):
@@ -200,9 +204,9 @@ class _Walk:
         """Return the text of all values of a block, one that stands in it twice once."""
         parts: list[str] = []
         seen: set[str] = set()
-        for name, value in _values(node, kind, tag):
+        for name, value in text_values(node, kind, tag):
             if isinstance(value, str):
-                if not (is_text(name, value) or (self.is_code and is_text_name(name))):
+                if not (is_text_name(name) if self.is_code else is_text(name, value)):
                     continue
                 part = self._words(value, _meaning(name, kind, node))
                 words = " ".join(unescape(_TAG.sub(" ", part)).split())
@@ -237,6 +241,7 @@ class _Walk:
         if name in _PLAIN_NAMES or not (name in _HTML_NAMES or self.is_html or _is_html(text)):
             lines = escape(remove_comments(text, "text").strip(), quote=False)
             return _paragraphs(lines, "<br>")
+        text = with_page_links(text)
         if _BLOCK.search(text):
             return text if _BLOCK.match(text) else f"<p>{text}</p>"
         return _paragraphs(text, "\n")
@@ -250,20 +255,6 @@ def _paragraphs(html: str, line_break: str) -> str:
     """Return a paragraph for each part between blank lines."""
     parts = re.split(r"\n\s*\n", html)
     return "".join("<p>" + part.replace("\n", line_break) + "</p>" for part in parts if part.strip())
-
-
-def _values(node: Mapping[str, Any], kind: str, tag: str) -> Iterator[tuple[str, object]]:
-    """Yield the names and values of a block that may hold text; of two forms of one text the better."""
-    dropped = {"name"} if kind and "/" in str(node.get("name")) else set()
-    for name, others in _PREFERRED.items():
-        if isinstance(said := node.get(name), str) and said.strip():
-            dropped |= others
-    has_words = isinstance(node.get("children", node.get("content")), list)
-    if tag == "a" and has_words and address_of(node):
-        dropped.add("title")  # of the link, not of the page: a reader sees it who points at the link
-    for key, value in node.items():
-        if key not in dropped and fold(str(key)) not in NO_TEXT_LISTS:
-            yield str(key), value
 
 
 def _meaning(name: str, kind: str, node: Mapping[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """The body of a record: which of its fields holds the whole text, and what that text is written in."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +12,10 @@ from recs.readers.blocks import blocks_html, hidden_blocks
 from recs.readers.frontmatter import has_front_matter, split_front_matter
 from recs.readers.names import ALIASES, TEASERS, is_known_name, markup_by_name, says_body
 from recs.readers.values import Repeated, fold
+from recs.text import plain_text
 
+_JSON = re.compile(r'\s*(?:\{\s*"|\[\s*\{)')
+_SHORT = 500  # characters of HTML that may hold no text at all
 _FEWEST_WORDS = 8  # of a text that a person could mean for the body
 
 
@@ -75,19 +80,32 @@ def _read(record: Mapping[str, object], name: str, where: str) -> Body | None:
     value = record.get(name)
     if isinstance(value, Repeated):
         value = value[-1]
-    if isinstance(value, Mapping | list):
+    if isinstance(value, Mapping | list) or (isinstance(value, str) and _holds_blocks(value)):
         try:
             html = blocks_html(value)
         except ValueError as error:
             raise SourceError(f"{where}: its {name} cannot be read: {error}.") from error
-        return Body(html, "html", name, hidden_blocks=hidden_blocks(value)) if html else None
+        if html or not isinstance(value, str):
+            return Body(html, "html", name, hidden_blocks=hidden_blocks(value)) if html else None
     if not isinstance(value, str) or not value.strip():
         return None
     markup = markup_by_name(name)
+    if markup == "html" and len(value) < _SHORT and not plain_text(value, "html"):
+        return None
     if markup != "html" and has_front_matter(value):
         front_matter, rest = split_front_matter(value, where)
         return Body(rest, markup, name, front_matter=front_matter)
     return Body(value, markup, name)
+
+
+def _holds_blocks(text: str) -> bool:
+    """Whether a text is JSON with blocks, as a column of a table holds them."""
+    if not _JSON.match(text):
+        return False
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _longer_field(record: Mapping[str, object], teaser: str) -> str:
@@ -98,6 +116,15 @@ def _longer_field(record: Mapping[str, object], teaser: str) -> str:
 
 def _unknown_texts(record: Mapping[str, object]) -> Iterable[tuple[str, str]]:
     for name, value in record.items():
-        is_text = isinstance(value, str) and len(value[:2000].split()) >= _FEWEST_WORDS
-        if is_text and not is_known_name(fold(name)):
-            yield name, str(value)
+        if is_known_name(fold(name)):
+            continue
+        text = _text_of_blocks(value) if isinstance(value, list | Mapping) else value
+        if isinstance(text, str) and len(text[:2000].split()) >= _FEWEST_WORDS:
+            yield name, text
+
+
+def _text_of_blocks(value: object) -> str:
+    try:
+        return plain_text(blocks_html(value), "html")
+    except ValueError:  # nested too deeply
+        return ""

@@ -9,7 +9,8 @@ from recs.readers.date_text import parse_text
 _DEEPEST = 4  # mappings inside each other: {"date": {"created": {"$date": {"$numberLong": "1577934245000"}}}}
 _START_NAMES = ("published", "date", "created", "start")
 _UPDATE_NAMES = ("updated", "modified")
-_BESIDE = ("time", "timezone", "timeZone", "tz")
+_EARLIEST = 1500
+_BESIDE = ("time", "timezone", "timeZone", "time_zone", "tz")
 
 
 def parse_date(value: object) -> datetime | None:
@@ -26,14 +27,16 @@ def parse_date(value: object) -> datetime | None:
     Returns
     -------
     datetime | None
-        The moment in UTC; None for what is not understood whole, or could be read in two ways.
+        The moment in UTC; None for what is not understood whole, could be read in two ways, or lies before the year
+        1500: a year of the Persian calendar. The year 1 is read, in which some databases begin.
 
     Notes
     -----
     Never raises. The cost does not grow with the length of a text.
     """
     try:
-        return _moment(_unwrapped(value))
+        moment = _moment(_unwrapped(value))
+        return moment if moment is None or moment.year >= _EARLIEST or moment.year == 1 else None
     except (ValueError, OverflowError):  # NaN, NaT, infinity; an integer too long to print; the last hour of 9999
         return None
 

@@ -1,6 +1,6 @@
 """One record of a source to one item: which field means what, under all the names that exports give it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,28 +11,25 @@ from recs.readers import readings
 from recs.readers.account import Account
 from recs.readers.bodies import Body, find_body
 from recs.readers.dates import format_date, parse_date, updated_of
-from recs.readers.names import ALIASES, is_known_name, is_of_visibility_alone
+from recs.readers.names import ALIASES, is_of_visibility_alone
+from recs.readers.record import Record
 from recs.readers.values import (
-    Repeated,
-    as_date,
     declared_links,
     fold,
     is_missing,
     one_line,
-    plain,
     scalar,
     switch,
     word,
     words,
 )
 from recs.readers.visibility import (
+    OPENING,
     OPT_IN,
     PUBLICATION_MOMENTS,
     PUBLISHED_DATES,
-    WRAPPERS,
     Judge,
     Verdict,
-    nested_fields,
 )
 from recs.text import detect_markup, plain_text
 
@@ -76,6 +73,8 @@ class RecordReader:
         for name in self.fields:
             if name not in ALIASES:
                 raise OptionError(f"no field is called {name!r} here; expected one of {', '.join(ALIASES)}.")
+            if not isinstance(self.fields[name], str):
+                raise OptionError(f"the field for {name} is {self.fields[name]!r}, expected the name of one field.")
 
     def read(
         self, record: Mapping[str, object], *, where: str, default_id: str, body: Body | None = None
@@ -86,7 +85,7 @@ class RecordReader:
         it is none of the fields.
         """
         try:
-            found = _Record(record, self.fields)
+            found = Record(record, self.fields)
             if body is None or not body.text.strip():
                 body = find_body(found.values, found.folded, self.fields.get("text"), where)
             found.add(body.front_matter)
@@ -123,26 +122,26 @@ class RecordReader:
         Some tools publish what says yes and nothing else, and an item that leaves its moment of publication empty,
         where others fill it, was not published.
         """
-        for name, ids in sorted(self.account.opted_in.items()):
-            if item.id not in ids:
-                return Verdict("draft", name, "(absent)")
+        opted_in = self.account.opted_in
+        if opted_in and not any(item.id in ids for ids in opted_in.values()):
+            return Verdict("draft", min(opted_in), "(absent)")
         for name, ids in sorted(self.account.unpublished.items()):
             if item.id in ids and name in self.account.moments:
                 return Verdict("draft", name, "(empty)")
         return None
 
-    def _id(self, found: "_Record", default_id: str) -> tuple[str, str]:
+    def _id(self, found: Record, default_id: str) -> tuple[str, str]:
         """Return the id of a record and the field that it came from, "" for its position; "" for an id of no use."""
         for meaning in ("id", "url"):
             value = found.first(meaning)
-            text = scalar(value)
+            text = "" if isinstance(value, list) else scalar(value)
             if text and (meaning == "id" or switch(value) is None):
                 return text, meaning
             if meaning == "id" and value is not None:
                 return "", ""
         return default_id, ""
 
-    def _verdict(self, found: "_Record", body: Body) -> Verdict:
+    def _verdict(self, found: Record, body: Body) -> Verdict:
         said = [*found.said, *body.front_matter.items()]
         if "published" in self.fields:  # then no other date says when
             said = [(name, value) for name, value in said if fold(name) not in PUBLISHED_DATES]
@@ -156,10 +155,10 @@ class RecordReader:
         verdict = self.judge.verdict(said, also)
         return Verdict("public") if verdict.visibility == "unlisted" and self.include_unlisted else verdict
 
-    def _count(self, found: "_Record", body: Body) -> None:
+    def _count(self, found: Record, body: Body) -> None:
         account = self.account
         account.seen.update(found.record)
-        unused = [name for name in found.record.keys() - found.used - {body.name} if not is_missing(found.record[name])]
+        unused = [name for name in found.values.keys() - found.used - {body.name} if not is_missing(found.values[name])]
         placed = ALIASES["text"] if not body.name else ()
         unused = [name for name in unused if fold(name) not in placed and not is_of_visibility_alone(fold(name))]
         account.ignored.update(sorted(unused))
@@ -167,8 +166,10 @@ class RecordReader:
             account.teasers[body.name] += 1
             account.longer.update([body.longer] if body.longer else [])
         account.hidden_blocks += body.hidden_blocks
+        account.unread.update(found.unread)
+        account.languages.update([found.languages] if len(found.languages) > 1 else [])
 
-    def _remember(self, found: "_Record", item_id: str, source_of_id: str) -> None:
+    def _remember(self, found: Record, item_id: str, source_of_id: str) -> None:
         account = self.account
         if source_of_id:
             account.id_fields[source_of_id] += 1
@@ -180,80 +181,12 @@ class RecordReader:
             folded = fold(name.rpartition(".")[2])
             if folded in self.opt_in and switch(value):
                 account.opted_in[name].add(item_id)
-            if folded in PUBLICATION_MOMENTS:
-                if not is_missing(value):
+            if folded in PUBLICATION_MOMENTS or folded in OPENING:
+                is_of_moment = folded in PUBLICATION_MOMENTS
+                if not is_missing(value) and (is_of_moment or switch(value)):
                     account.moments.add(name)
-                elif not is_open:
+                elif is_missing(value) and not (is_of_moment and is_open):
                     account.unpublished[name].add(item_id)
-
-
-class _Record:
-    """The fields of one record by what they mean."""
-
-    def __init__(self, record: Mapping[str, object], mapped: Mapping[str, str]) -> None:
-        self._mapped = mapped
-        self.record = {str(name): _plain(str(name), value, mapped) for name, value in record.items()}
-        self.said: list[tuple[str, object]] = [*self.record.items(), *nested_fields(self.record)]
-        self.values = dict(self.record)
-        self.folded: dict[str, str] = {}
-        self.used: set[str] = set()
-        for name in self.record:
-            self.folded.setdefault(fold(name), name)
-        for name, inside in self.record.items():
-            if isinstance(inside, Mapping) and fold(name) in WRAPPERS:
-                self.used.add(name)
-                self.add(inside)
-
-    def add(self, more: Mapping[str, object]) -> None:
-        """Take fields that the record itself does not have."""
-        for name, value in more.items():
-            if fold(str(name)) not in self.folded:
-                self.folded[fold(str(name))] = str(name)
-                self.values[str(name)] = _plain(str(name), value, self._mapped)
-
-    def first(self, meaning: str) -> object:
-        """Return the first value under any name of a field that is not missing."""
-        for name in self._names(meaning):
-            value = self.values.get(name)
-            if not is_missing(value):
-                return value[-1] if isinstance(value, Repeated) else value
-        return None
-
-    def name_of(self, meaning: str) -> str:
-        """Return the name of the field that `first` takes."""
-        return next((name for name in self._names(meaning) if not is_missing(self.values.get(name))), "")
-
-    def date(self) -> tuple[str, object]:
-        """Return the field that says when an item was published and its value; a yes or no says nothing of it."""
-        for name in self._names("published"):
-            value = as_date(self.values.get(name))
-            if not is_missing(value):
-                return name, value
-        return "", None
-
-    def meta(self, body_name: str) -> dict[str, object]:
-        """Return the fields without a place, and those taken for tags or a category that have another name."""
-        labels = {name for meaning in ("tags", "category") for name in self._names(meaning) if fold(name) != meaning}
-        unused = self.values.keys() - (self.used - labels) - {body_name}
-        return {name: value for name, value in self.values.items() if name in unused}
-
-    def _names(self, meaning: str) -> Iterator[str]:
-        if meaning in self._mapped:
-            names = [self._mapped[meaning]]
-        else:
-            names = [self.folded[alias] for alias in ALIASES[meaning] if alias in self.folded]
-        for name in names:
-            self.used.add(name)
-            yield name
-
-
-def _plain(name: str, value: object, mapped: Mapping[str, str]) -> object:
-    try:
-        return plain(value)
-    except TypeError as error:
-        if is_known_name(fold(name)) or name in mapped.values():
-            raise TypeError(f"its {name} is {error}; expected text, a number, a list or a date") from error
-        return value
 
 
 def _why_empty(body: Body) -> str:
@@ -262,27 +195,36 @@ def _why_empty(body: Body) -> str:
     return f"no text; its field {body.longer!r} holds some: --field text={body.longer}" if body.longer else "no text"
 
 
-def _item(found: _Record, body: Body, verdict: Verdict, **known: Any) -> Item:
+def _item(found: Record, body: Body, verdict: Verdict, **known: Any) -> Item:
     """Return the item that a record describes."""
-    url, no_recommend, excludes = (found.first(name) for name in ("url", "no_recommend", "excludes"))
+    no_recommend = found.first("no_recommend")
     _, published = found.date()
-    updated = found.first("updated") or updated_of(published)
-    told: dict[str, Any] = {name: word(found.first(name)) for name in ("category", "series", "group")}
-    told |= {name: words(found.first(name)) for name in ("tags", "pins", "aliases")}
-    told |= {name: scalar(found.first(name)) or None for name in ("lang", "image")}
+    updated = found.read("updated", _moment) or _moment(updated_of(published))
+    told: dict[str, Any] = {name: found.read(name, word) for name in ("category", "series", "group")}
+    told |= {name: found.read(name, words) or () for name in ("tags", "pins", "aliases", "excludes")}
+    told |= {name: found.read(name, scalar) for name in ("lang", "image")}
     return Item(
         **known,
         **told,
-        title=one_line(found.first("title")) or first_heading(body.text, known["markup"]),
+        title=found.read("title", one_line) or first_heading(body.text, known["markup"]),
         body=body.text,
-        url=None if switch(url) is not None or "{{" in scalar(url) else scalar(url) or None,
-        published=format_date(parse_date(published)),
-        updated=format_date(parse_date(updated)),
-        excerpt=one_line(found.first("excerpt")) or None,
-        excludes=() if switch(excludes) is not None else words(excludes),
+        url=found.read("url", _url),
+        published=_moment(published),
+        updated=updated,
+        excerpt=found.read("excerpt", one_line),
         visibility=verdict.visibility,
         closed_by=(verdict.field, verdict.value) if verdict.field else None,
         recommend=is_missing(no_recommend) or switch(no_recommend) is False,
-        links=tuple(declared_links(found.first("links"))),
+        links=tuple(found.read("links", lambda value: list(declared_links(value))) or ()),
         meta=found.meta(body.name),
     )
+
+
+def _moment(value: object) -> str | None:
+    return format_date(parse_date(value)) if value is not None else None
+
+
+def _url(value: object) -> str:
+    """Return a URL; "" for a yes or no, and for what a generator has still to fill in."""
+    text = scalar(value)
+    return "" if switch(value) is not None or "{{" in text else text

@@ -1,6 +1,5 @@
 """A folder of Markdown, HTML, reStructuredText and text with front matter, as site generators and vaults keep it."""
 
-import json
 import os
 import re
 from collections import Counter, defaultdict
@@ -11,18 +10,16 @@ from pathlib import Path, PurePath
 from recs.errors import MissingDependencyError, SourceError
 from recs.headings import first_heading
 from recs.items import Markup, Skipped
-from recs.readers.documents import UNREAD, markup_of, read_document
-from recs.readers.frontmatter import split_front_matter
+from recs.readers.documents import NO_WRITING, markup_of, read_document
+from recs.readers.handed_down import HandedDown, take
 from recs.readers.json_ import read_text
-from recs.readers.names import is_of_visibility_alone
 from recs.readers.readings import CLOSING_TAGS
-from recs.readers.sites import Site
-from recs.readers.values import fold, is_missing, pairs
+from recs.readers.sites import Site, name_ending
+from recs.readers.values import fold, is_missing, words
 
-_DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-(.+)")
+_DATED = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})-(.+)")
 # What Notion and others put behind a name so that no two files share one.
 _HASH = re.compile(r"[ _-](?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
-_DATA_SUFFIXES = (".json", ".11tydata.json")
 # Generators that make no page of a file whose name begins so.
 _UNDERSCORE_IS_CLOSED = ("jekyll", "hexo", "astro", "docusaurus")
 
@@ -38,13 +35,17 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """What is in a folder: its site, the files to be read, and the names of the folders in each folder."""
+    """What is in a folder: its site, the files to be read, the names of the folders in each folder, translations.
+
+    translated holds the endings of names, such as "de", of which some file has a translation beside it.
+    """
 
     root: Path
     source: str
     site: Site
     paths: list[Path]
     beside: Mapping[PurePath, set[str]]
+    translated: frozenset[str]
 
 
 def folder_records(
@@ -69,15 +70,21 @@ def folder_records(
         relative = path.relative_to(root)
         for above in list(relative.parents)[:-1]:
             beside[above.parent].add(above.name)
-    yield from _documents(_Folder(root, source, site, paths, beside))
+    yield from _documents(_Folder(root, source, site, paths, beside, _translated(paths)))
     if not paths:
         raise SourceError(f"{source}: no Markdown, HTML or text files in this folder.")
 
 
+def _translated(paths: list[Path]) -> frozenset[str]:
+    versions: defaultdict[Path, set[str]] = defaultdict(set)
+    for path in paths:
+        versions[path.with_name(path.stem.partition(".")[0])].add(name_ending(path))
+    return frozenset(ending for endings in versions.values() if len(endings) > 1 for ending in endings)
+
+
 def _documents(found: _Folder) -> Iterator[tuple[str, Document | Skipped]]:
     pages = _pages(found)
-    handed_down = {path.parent: _handed_down(path) for path in found.paths if _is_list_page(path)}
-    data_files = _DataFiles(found.root)
+    handed_down = HandedDown(found.root, found.site)
     for path in found.paths:
         where = f"{found.source}/{path.relative_to(found.root).as_posix()}"
         if path in pages:
@@ -86,25 +93,18 @@ def _documents(found: _Folder) -> Iterator[tuple[str, Document | Skipped]]:
         try:
             document = _document(path, found, where)
             fields = dict(document.fields)
-            _take(fields, data_files.of_page(path))
-            for above in path.parents:  # the nearest list page that says something wins, and a page's own field always
-                _take(fields, handed_down.get(above, {}))
-            _take(fields, found.site.handed_down(path))
+            take(fields, handed_down.to_page(path))
+            take(fields, found.site.handed_down(path))
             yield where, Document(fields, document.body, document.markup)
         except (SourceError, MissingDependencyError) as error:
             yield where, Skipped(where, str(error).removeprefix(f"{where}: ").rstrip("."))
-
-
-def _take(fields: dict[str, object], more: Mapping[str, object]) -> None:
-    """Take what a file does not say itself."""
-    own = {fold(name) for name in fields}
-    fields.update({name: value for name, value in more.items() if fold(name) not in own})
 
 
 def _files(root: Path, site: Site, source: str, told: list[Skipped]) -> Iterator[Path]:
     """Yield the files to be read; `told` is filled with what is not."""
     unread: list[OSError] = []
     others: Counter[str] = Counter()
+    links: list[Path] = []
     for folder, folders, names in os.walk(root, onerror=unread.append):
         left_out = [name for name in sorted(folders) if not site.holds_posts(Path(folder, name))]
         for name in left_out:
@@ -112,21 +112,33 @@ def _files(root: Path, site: Site, source: str, told: list[Skipped]) -> Iterator
             where = f"{source}/{inside}"
             told.append(Skipped(where, "a folder of software or of built pages, by its name; give it alone to read it"))
         folders[:] = [name for name in folders if not name.startswith(".") and name not in left_out]
+        links += [Path(folder, name) for name in folders if Path(folder, name).is_symlink()]
         for path in (Path(folder, name) for name in names if not name.startswith(".")):
             if markup_of(path.suffix) is None:
                 others[path.suffix.lower()] += 1
             elif Path(os.path.realpath(path)).is_relative_to(root):  # Path.resolve raises on links in a circle
                 yield path
-    for suffix, count in sorted(others.items()):
-        if suffix in UNREAD:
-            files = f"{count} file{'s' * (count > 1)} {suffix}"
-            told.append(Skipped(source, f"{files}, a format that recs does not read"))
+            else:
+                links.append(path)
+    told += [
+        Skipped(f"{source}/{path.relative_to(root).as_posix()}", "a link to another place; it is not followed")
+        for path in sorted(links)
+    ]
+    told += _counted(others, source)
     for error in sorted(unread, key=lambda error: str(error.filename)):
         inside = Path(error.filename).relative_to(root).as_posix()
         reason = f"a folder that cannot be read ({error.strerror})"
         if inside == ".":
             raise SourceError(f"{source}: {reason}.") from error
         told.append(Skipped(f"{source}/{inside}", reason))
+
+
+def _counted(others: Mapping[str, int], source: str) -> Iterator[Skipped]:
+    """Yield the files that are not read, by suffix, without those that hold no writing."""
+    for suffix, count in sorted(others.items()):
+        if suffix not in NO_WRITING:
+            files = f"{count} file{'s' * (count > 1)} {suffix or 'without a suffix'}"
+            yield Skipped(source, f"{files}, a format that recs does not read")
 
 
 def _is_list_page(path: Path) -> bool:
@@ -150,7 +162,11 @@ def _pages(found: _Folder) -> dict[Path, str]:
             return "a list page, not a post"
         if markup_of(path.suffix) != "markdown" and path.with_suffix("") in sources:
             return "a Markdown file of the same name is read in its place"
-        if path.stem.startswith("_") and found.site.generator in _UNDERSCORE_IS_CLOSED:
+        if found.site.leaves_out(path):
+            return f"left out by the configuration of {found.site.generator}"
+        inside = path.relative_to(found.root)
+        names = inside.parts if found.site.generator == "docusaurus" else inside.parts[-1:]
+        if any(name.startswith("_") for name in names) and found.site.generator in _UNDERSCORE_IS_CLOSED:
             return f"its name begins with _: {found.site.generator} makes no page of it"
         if path in fronts:
             is_section = path.parent not in bundles and posts_in[path.parent]
@@ -168,56 +184,6 @@ def _front_page(path: Path, root: Path) -> bool:
     return name in ("index", "readme") and path.is_relative_to(root)
 
 
-def _handed_down(path: Path) -> dict[str, object]:
-    """Return what the `cascade` of a list page says of the visibility of all pages below it, whatever it targets."""
-    try:
-        matter, _ = split_front_matter(read_text(path.read_bytes(), path.name), path.name)
-    except (OSError, SourceError):
-        return {}
-    cascade = matter.get("cascade")
-    parts = [part for part in (cascade if isinstance(cascade, list) else [cascade]) if isinstance(part, Mapping)]
-    return _of_visibility({str(name): value for part in parts for name, value in part.items()})
-
-
-class _DataFiles:
-    """The data files of Eleventy: "page.json" beside a page, "folder/folder.json" for all below a folder."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._folders: dict[Path, dict[str, object]] = {}
-
-    def of_page(self, path: Path) -> dict[str, object]:
-        """Return what they say of the visibility of a page; `SourceError` for one that cannot be read."""
-        told = _read_data([path.with_suffix(suffix) for suffix in _DATA_SUFFIXES])
-        for above in path.parents:
-            if not above.is_relative_to(self._root):
-                break
-            if above not in self._folders:
-                self._folders[above] = _read_data([above / f"{above.name}{suffix}" for suffix in _DATA_SUFFIXES])
-            _take(told, self._folders[above])
-        return told
-
-
-def _read_data(names: list[Path]) -> dict[str, object]:
-    told: dict[str, object] = {}
-    for name in names:
-        try:
-            data = name.read_bytes()
-        except OSError:
-            continue
-        try:
-            said = json.loads(read_text(data, name.name), object_pairs_hook=pairs)
-        except (ValueError, RecursionError, SourceError) as error:
-            raise SourceError(f"its data file {name.name} cannot be read ({error}).") from error
-        if isinstance(said, Mapping):
-            _take(told, _of_visibility(said))
-    return told
-
-
-def _of_visibility(said: Mapping[str, object]) -> dict[str, object]:
-    return {str(name): value for name, value in said.items() if is_of_visibility_alone(fold(str(name)))}
-
-
 def _document(path: Path, found: _Folder, where: str) -> Document:
     try:
         data = path.read_bytes()
@@ -229,15 +195,16 @@ def _document(path: Path, found: _Folder, where: str) -> Document:
     parts = relative.with_suffix("").parts
     item_id = "/".join(parts[:-1] if parts[-1] == "index" and len(parts) > 1 else parts)
     fields: dict[str, object] = {name: value for name, value in matter.items() if name.casefold() != "id"}
-    fields["id"] = item_id
+    own_id = next((value for name, value in matter.items() if name.casefold() == "id"), None)
+    fields |= {"id": item_id, "aliases": [*words(matter.get("aliases")), *words(own_id)]}
     said = {fold(name): value for name, value in matter.items()}
     language = _language(relative, found)
     dated = _DATED.fullmatch(path.stem)
     if dated and is_missing(said.get("date")) and is_missing(said.get("publishedat")):
         fields["date"] = dated[1]
     closing = [part for part in (*relative.parts[:-1], *path.stem.split(".")[1:]) if fold(part) in CLOSING_TAGS]
-    if closing:
-        fields["folder"] = closing[0]
+    if closing or path.stem.startswith("draft_"):  # as Medium names its drafts
+        fields["folder"] = closing[0] if closing else "draft"
     if is_missing(said.get("title")):
         fields["title"] = first_heading(body, markup, leading=True) or _title_of_name(relative, language)
     if is_missing(said.get("lang")) and is_missing(said.get("language")):
@@ -259,11 +226,11 @@ def _title_of_name(relative: PurePath, language: str | None) -> str:
 
 def _language(relative: PurePath, found: _Folder) -> str | None:
     site = found.site
-    said = site.language_of(relative, found.beside)
+    said = site.language_of(relative, found.translated, found.beside)
     if said is None and found.root.is_relative_to(site.root):
         whole = found.root.relative_to(site.root) / relative
         below = [code for folder, code in site.folders.items() if whole.is_relative_to(folder)]
-        said = below[0] if below else site.language_of(whole, {}) or site.default_language
+        said = below[0] if below else site.language_of(whole, found.translated, {}) or site.default_language
     return said
 
 

@@ -10,9 +10,9 @@ from functools import cache
 from typing import Any
 
 from recs.errors import SourceError
+from recs.readers.closings import rule_of
 from recs.readers.names import is_known_name
-from recs.readers.values import Repeated, fold, pairs
-from recs.readers.visibility import rule_of
+from recs.readers.values import Repeated, fold, pairs, switch
 
 _LEAD = re.compile(r"(?:\s+|<!--(?:(?!-->).)*-->)*", re.DOTALL)
 _FENCED = re.compile(
@@ -35,6 +35,11 @@ _NIKOLA = re.compile(r"(?:<!--\s*)?(?P<lines>(?:\.\. [\w-]+:[^\n]*(?:\n|\Z))+)\s
 _NIKOLA_LINE = re.compile(r"\.\. (?P<name>[\w-]+):[ \t]*(?P<value>[^\n]*)")
 _COMMENT = re.compile(r"\s*<!--(?P<inside>(?:(?!-->).)*)-->", re.DOTALL)
 _HEADING = re.compile(r"#{1,6}[ \t][^\n]*\n+")
+# A property of Notion may be called anything: "🏷 Tags", "Published?", "Author/Editor".
+_PROPERTY = re.compile(r"(?P<name>[^\n:]{1,60}): ?(?P<value>[^\n]*)")
+_PROPERTIES = re.compile(
+    rf"(?:{_PROPERTY.pattern.replace('?P<name>', '?:').replace('?P<value>', '?:')}(?:\n|\Z))+(?:\n|\Z)"
+)
 _MOST_LINES = 500
 _DEEPEST = 100
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -66,7 +71,7 @@ def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
         matter, body = _leading_json(text, start, where)
     elif other := _OTHER_FENCE.match(text, start):
         raise SourceError(
-            f"{where}: its front matter, from {other[0].strip()[:40]!r}, has no end; expected two lines --- or +++."
+            f"{where}: its front matter, from {other[0][:3]!r}, has no end; expected two lines --- or +++."
         )
     else:
         matter, body = _without_fence(text, start, where)
@@ -179,11 +184,14 @@ def _check_rest(body: str, where: str) -> None:
     head = head[heading.end() :] if heading else head
     for line in head[: _metadata_lines(head)].split("\n"):
         named = _NAME.match(line)
-        rule = rule_of(fold(named["name"])) if named else None
-        value = line[named.end() :].strip(" \t\"',") if named else ""
-        if rule and value and rule.read(value, _END_OF_TIME) not in ("public", "unknown"):
+        if named is None:
+            continue
+        rule = rule_of(fold(named["name"]))
+        value = line[named.end() :].strip(" \t\"',")
+        is_said = switch(value) is not None or " " not in value
+        if rule and value and is_said and rule.read(value, _END_OF_TIME) not in ("public", "unknown"):
             raise SourceError(
-                f"{where}: its text begins with {line.strip()[:60]!r}, which looks like metadata that closes it; "
+                f"{where}: its text begins with a line {named['name']!r}, which looks like metadata that closes it; "
                 "put it between two lines --- at the head of the file."
             )
 
@@ -193,11 +201,11 @@ def split_properties(text: str, where: str) -> tuple[Mapping[str, Any], str]:
     text = text.replace("\r\n", "\n").lstrip("\ufeff\n")
     heading = _HEADING.match(text)
     start = heading.end() if heading else 0
-    stop = start + _metadata_lines(text[start:])
-    named = _named(text[start:stop])
-    if not named:
+    block = _PROPERTIES.match(text, start)
+    if not block:
         return split_front_matter(text, where)
-    return named, text[:start] + text[stop:]
+    lines = [_PROPERTY.match(line) for line in block[0].strip("\n").split("\n")]
+    return _pairs_of(line for line in lines if line), text[:start] + text[block.end() :]
 
 
 def yaml_values(text: str) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recs.errors import SourceError
+from recs.items import Skipped
 from recs.readers.values import pairs
 
 # Where a document that is an object keeps its posts.
@@ -22,6 +23,8 @@ _LISTS = (
     "data",
 )
 # Objects around such a document: Tumblr's answer, GraphQL's, a list of one.
+# Where a document says that it goes on elsewhere.
+_NEXT = ("next_url", "next", "nextpage")
 _AROUND = ("response", "data", "result", "db")
 
 
@@ -98,12 +101,28 @@ def _problem(error: ValueError, text: str, *, one_line: bool = False) -> str:
 
 
 def _list_in(document: Mapping[str, Any], source: str) -> list[object]:
-    folded = {name.casefold(): value for name, value in document.items()}
-    around = [folded[name] for name in _AROUND if isinstance(folded.get(name), Mapping)]
-    for place in (folded, *({name.casefold(): value for name, value in inside.items()} for inside in around)):
-        for name in _LISTS:
-            if isinstance(found := place.get(name), list):
-                return found
+    """Return the records of a document, and for other lists and pages beside them `Skipped`."""
+    for place in _places(document):
+        lists = [name for name in _LISTS if isinstance(place.get(name), list)]
+        if lists:
+            others = [
+                Skipped(f"{source}: {name}", f"{len(place[name]):,} entries beside {lists[0]!r}, which is read")
+                for name in lists[1:]
+                if place[name]
+            ]
+            more = [Skipped(f"{source}: {name}", "the document goes on there") for name in _NEXT if place.get(name)]
+            return [*place[lists[0]], *others, *more]
     keys = ", ".join(repr(name) for name in list(document)[:8]) or "no keys"
     expected = "a list, or its posts under 'items' or 'posts' (one line of JSON Lines: --input-format jsonl)"
     raise SourceError(f"{source}: an object with {keys}; expected {expected}.")
+
+
+def _places(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the object that may hold the records, and those within it; Ghost has it in a list of one."""
+    folded = {name.casefold(): value for name, value in document.items()}
+    yield folded
+    for name in _AROUND:
+        inside = folded.get(name)
+        inside = inside[0] if isinstance(inside, list) and len(inside) == 1 else inside
+        if isinstance(inside, Mapping):
+            yield from _places(inside)

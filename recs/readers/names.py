@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 
 from recs.items import Markup
+from recs.readers.closings import is_known, rule_of
 from recs.readers.values import fold
-from recs.readers.visibility import is_known, rule_of
 
 _ALIASES = {
     "id": "id guid slug postid identifier uuid",
@@ -15,6 +15,8 @@ _ALIASES = {
     "lang": "lang language locale",
     "published": "date datepublished published publishedat pubdate publishdate postdate firstpublishedat createdat"
     " created",
+    "time": "time",
+    "timezone": "timezone tz",
     "updated": "updated modified datemodified updatedat lastmod",
     "tags": "tags keywords labels categories taglist",
     "category": "category categories section",
@@ -34,7 +36,7 @@ TEASERS = ("description", "summary", "excerpt", "customexcerpt", "teaser")
 _KNOWN = frozenset(TEASERS).union(*ALIASES.values())
 
 # A name that says that the whole text stands there, and what such a name goes on with where it says something else.
-_BODY = re.compile(r"body|content|markdown|html|fulltext|richtext|article(?!s)|posttext|maintext")
+_BODY = re.compile(r"body|blocks|sections|content|markdown|html|fulltext|richtext|article(?!s)|posttext|maintext")
 _NOT_BODY = re.compile(
     r".*(?:type|url|uri|link|id|class|length|rating|status|lang|language|image|hash|digest|version|format|warning|count"
     r"|size|encoding|date|at|by|author|path|file|filename|tag|tags|title|raw)"

@@ -15,7 +15,7 @@ ORDER: tuple[Visibility, ...] = ("unknown", "private", "draft", "scheduled", "un
 
 # The words of a status, whatever the name of its field. A list so long is safe: what is not here closes the item.
 WORDS: Mapping[Visibility, str] = {
-    "public": "public publish published live open visible active sent everyone listed",
+    "public": "public publish published live open visible active sent everyone listed featured",
     "draft": "draft drafts pending auto-draft inherit unpublished review in-review needs-review wip work-in-progress "
     "in-progress not-started to-do todo entwurf brouillon borrador rascunho bozza ontwerp utkast kladde luonnos szkic "
     "koncept черновик чернетка 草稿 下書き 초안",
@@ -36,7 +36,8 @@ _FURNITURE = frozenset(
     ("toc", "navigation", "nav", "sidebar", "path", "footer", "header", "tags", "feedback", "title", "date", "edit")
 )
 _ROBOTS_OPEN = re.compile(
-    r"index|follow|nofollow|all|archive|noarchive|nosnippet|notranslate|noimageindex|nocache|noodp|noydir|max-.*"
+    r"index|follow|nofollow|all|archive|noarchive|nosnippet|notranslate|noimageindex|nocache|noodp|noydir|noai|noimageai"
+    r"|indexifembedded|unavailable_after.*|max-.*|-?\d+"
 )
 
 
@@ -57,6 +58,8 @@ CLOSING_TAGS = _by_word(_TAGS)
 
 def status_word(value: object, _: datetime) -> Visibility:
     """A word of the table, a yes or no, or an object that holds one."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping):  # Drupal's
+        value = value[0]
     if isinstance(value, Mapping):
         value = next((value[key] for key in ("value", "name", "slug", "id") if key in value), None)
     said = switch(value)
@@ -66,8 +69,11 @@ def status_word(value: object, _: datetime) -> Visibility:
 
 
 def status_or_other(value: object, _: datetime) -> Visibility:
-    """A word of the table; "public" for any other value: a state may be California."""
-    return _STATUS.get(_word(value), "public") if isinstance(value, str) else "public"
+    """A word of the table, or a number below 1; "public" for any other value: a state may be California."""
+    if isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip())):
+        return "draft" if float(value) < 1 else "public"  # Joomla's 0 and -2
+    word = _word(value) if isinstance(value, str) else ""
+    return "draft" if word.startswith("draft") else _STATUS.get(word, "public")
 
 
 def opened_by(closed: Visibility, *, dated: bool = False, strict: bool = True) -> Reading:
@@ -75,10 +81,14 @@ def opened_by(closed: Visibility, *, dated: bool = False, strict: bool = True) -
 
     def read(value: object, now: datetime) -> Visibility:
         said = switch(value)
+        if said is False and not strict and text_of(value) == "0":  # the number of a row, the first of an order
+            said = True
         if said is not None:
             return "public" if said else closed
         if isinstance(value, str) and _word(value) in ("never", "none"):
             return closed
+        if isinstance(value, str) and value.startswith(("http://", "https://")):  # "live": a demonstration
+            return "public"
         if dated:
             shown = status_word(value, now)
             return shown if shown != "unknown" else publication(value, now)
@@ -107,7 +117,13 @@ def password(value: object, _: datetime) -> Visibility:
     return "public" if value is False else "private"
 
 
+# Of Eleventy: the moment that the file was written.
+_OF_THE_FILE = frozenset(("lastmodified", "created", "gitcreated", "gitlastmodified"))
+
+
 def publication(value: object, now: datetime) -> Visibility:
+    if isinstance(value, str) and _word(value) in _OF_THE_FILE:
+        return "public"
     moment = parse_date(value)
     if moment is None:
         return "unknown"
@@ -221,14 +237,8 @@ def closing_tag(value: object, _: datetime) -> Visibility:
     return CLOSING_TAGS.get(_word(value.strip().lstrip("#")), "public") if isinstance(value, str) else "public"
 
 
-def tag_names(value: object) -> list[object]:
-    """Return the tags that a value holds: in a list, in objects with a name, or in a string with commas."""
-    tags = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
-    return [tag.get("name") or tag.get("slug") if isinstance(tag, Mapping) else tag for tag in tags]
-
-
 def draft_id(value: object, _: datetime) -> Visibility:
-    return "draft" if isinstance(value, str) and value.startswith("drafts.") else "public"
+    return "draft" if isinstance(value, str) and value.startswith(("drafts.", "versions.")) else "public"
 
 
 def hiding_settings(closing: str) -> Reading:

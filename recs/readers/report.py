@@ -30,6 +30,11 @@ def reading_notes(reader: RecordReader, *, kind: str) -> tuple[str, ...]:
         notes.append(f"{count:,} item{'s' * (count > 1)} without a body: the text is the field {name!r}")
     for name, count in sorted(account.longer.items()):
         notes.append(f"the field {name!r} holds more text in {count:,} of these: --field text={name} reads it")
+    for name, count in sorted(account.unread.items()):
+        notes.append(f"the field {name!r} could not be read in {count:,} item{'s' * (count > 1)}")
+    for codes, count in sorted(account.languages.items()):
+        items = f"{count:,} item{'s' * (count > 1)}"
+        notes.append(f"{items} in several languages ({', '.join(codes)}): {codes[0]} is read, the others are not")
     if hidden := account.hidden_blocks:
         notes.append(f"left out of bodies, since they are marked as hidden: {hidden:,} block{'s' * (hidden > 1)}")
     return tuple(notes)

@@ -3,21 +3,25 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
 from typing import Any
 
+from recs.readers.closings import rule_of
 from recs.readers.frontmatter import yaml_values
-from recs.readers.names import is_of_visibility_alone
+from recs.readers.locales import is_language
 from recs.readers.values import fold
 
+_FORMATS = ("toml", "yaml", "yml", "json")
 _CONFIGS: Mapping[str, str] = {
-    **dict.fromkeys(("hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json", "config.toml"), "hugo"),
-    **dict.fromkeys(("config/_default/hugo.toml", "config/_default/config.toml", "config/_default/hugo.yaml"), "hugo"),
+    **dict.fromkeys((f"hugo.{suffix}" for suffix in _FORMATS), "hugo"),
+    **dict.fromkeys((f"config/_default/{name}.{suffix}" for name in ("hugo", "config") for suffix in _FORMATS), "hugo"),
+    **dict.fromkeys((f"config.{suffix}" for suffix in _FORMATS), "hugo"),
     "_config.yml": "jekyll",
     "mkdocs.yml": "mkdocs",
+    **dict.fromkeys(("quartz.config.ts", "quartz.config.js"), "quartz"),
     **dict.fromkeys(("docusaurus.config.js", "docusaurus.config.ts"), "docusaurus"),
     **dict.fromkeys(("astro.config.mjs", "astro.config.ts", "astro.config.js"), "astro"),
     **dict.fromkeys((".eleventy.js", "eleventy.config.js", "eleventy.config.mjs"), "eleventy"),
@@ -36,16 +40,6 @@ _LOCALES = re.compile(r"\blocales\s*:\s*\[([^\]]{0,500})\]")
 _DEFAULT_LOCALE = re.compile(r"\bdefaultLocale\s*:\s*['\"]([\w-]{2,10})['\"]")
 _PELICAN_LANGUAGE = re.compile(r"^DEFAULT_LANG\s*=\s*u?['\"]([\w-]{2,10})['\"]", re.MULTILINE)
 _QUOTED = re.compile(r"['\"]([\w-]{2,10})['\"]")
-# ISO 639-1.
-_CODES = (
-    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
-    "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
-    "ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne "
-    "ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st "
-    "su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
-)
-_LANGUAGES = frozenset(_CODES.split())
-_TAGGED = re.compile(r"(?P<code>[a-z]{2})(?:[-_](?:[a-z]{2}|[a-z]{4}|\d{3}))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +76,7 @@ class Site:
     @property
     def opt_in(self) -> tuple[str, ...]:
         """Fields without which an item is not published, where others have them."""
-        return ("publish",) if self.generator == "obsidian" else ()
+        return ("publish", "share") if self.generator in ("obsidian", "quartz explicit") else ()
 
     @property
     def public_values(self) -> tuple[tuple[str, str], ...]:
@@ -93,12 +87,27 @@ class Site:
         own = extra.get("status") if isinstance(extra, Mapping) else None
         return tuple(("status", str(name)) for name in ("new", "deprecated", *_listed(own)))
 
+    def leaves_out(self, path: Path) -> bool:
+        """Whether no page is made of a file: Jekyll's `exclude`, `exclude_docs` and `draft_docs` of MkDocs."""
+        if not path.is_relative_to(self.root) or self.generator not in ("jekyll", "mkdocs"):
+            return False
+        inside = path.relative_to(self.root)
+        names: list[Any] = _listed(self.config.get("exclude")) if self.generator == "jekyll" else []
+        if self.generator == "mkdocs":
+            docs = PurePath(str(self.config.get("docs_dir") or "docs"))
+            inside = inside.relative_to(docs) if inside.is_relative_to(docs) else inside
+            for option in ("exclude_docs", "draft_docs"):
+                names += str(self.config.get(option) or "").split("\n")
+        patterns = [str(name).strip().strip("/") for name in names if str(name).strip() not in ("", "#")]
+        above = [inside, *list(inside.parents)[:-1]]
+        return any(fnmatch(part.as_posix(), name) or fnmatch(part.name, name) for part in above for name in patterns)
+
     def handed_down(self, path: Path) -> dict[str, object]:
         """Return what the configuration says of the visibility of one file: Jekyll's defaults, Hugo's cascade."""
         inside = path.relative_to(self.root) if path.is_relative_to(self.root) else path
         told: dict[str, object] = {}
         for values in self._scoped(inside):
-            told |= {str(name): value for name, value in values.items() if is_of_visibility_alone(fold(str(name)))}
+            told |= {str(name): value for name, value in values.items() if rule_of(fold(str(name)))}
         return told
 
     def _scoped(self, inside: PurePath) -> Iterator[Mapping[str, Any]]:
@@ -113,13 +122,17 @@ class Site:
                 if _in_target(inside, target):
                     yield part
 
-    def language_of(self, relative: PurePath, beside: Mapping[PurePath, set[str]]) -> str | None:
-        """Return the language that the path of a file says, or the site's own where it has several.
+    def language_of(
+        self, relative: PurePath, translated: Container[str], beside: Mapping[PurePath, set[str]]
+    ) -> str | None:
+        """Return the language that the path of a file says; None where it says none.
 
-        relative is the path from the folder that was read, `beside` holds the names of the folders in each folder.
+        relative is the path from the folder that was read. `translated` holds the endings of names of which some file
+        has a translation beside it: without a configuration, "draw.io.md" is no text in Ido. `beside` holds the names
+        of the folders in each folder.
         """
-        suffix = relative.stem.partition(".")[2].rpartition(".")[2]
-        if self._is_language(suffix):
+        suffix = name_ending(relative)
+        if self._is_language(suffix) and (self.languages or suffix in translated):
             return suffix
         for folder in list(relative.parents)[-2::-1]:
             name, siblings = folder.name, beside.get(folder.parent, set())
@@ -129,10 +142,12 @@ class Site:
         return None
 
     def _is_language(self, name: str) -> bool:
-        if self.languages:
-            return name in self.languages
-        tag = _TAGGED.fullmatch(name)
-        return bool(tag) and tag["code"].lower() in _LANGUAGES  # type: ignore[index]  # (bool(tag) is asked first)
+        return name in self.languages if self.languages else is_language(name)
+
+
+def name_ending(path: PurePath) -> str:
+    """Return what stands between the last two dots of a file's name: "de" of "index.de.md"."""
+    return path.stem.partition(".")[2].rpartition(".")[2]
 
 
 def find_site(folder: Path) -> tuple[Site, str]:
@@ -142,7 +157,7 @@ def find_site(folder: Path) -> tuple[Site, str]:
     """
     for place in (folder, *list(folder.parents)[:_LEVELS_UP]):
         for name, generator in _CONFIGS.items():
-            if (place / name).exists():
+            if (place / name).exists() and (not name.startswith("config.") or (place / "content").is_dir()):
                 return _site(place, place / name, generator)
         if (place / ".git").exists():
             break
@@ -157,6 +172,8 @@ def _site(root: Path, path: Path, generator: str) -> tuple[Site, str]:
         config = _config(text, path.suffix)
     except (OSError, ValueError, RecursionError) as error:
         return Site(generator, root), f"{path.name}: the site's configuration cannot be read: {error}"
+    if generator == "quartz" and re.search(r"^[^/\n]*ExplicitPublish\(", text, re.MULTILINE):
+        generator = "quartz explicit"
     languages, default = _languages(config, text)
     folders = {
         str(said["contentDir"]).strip("/"): str(code)

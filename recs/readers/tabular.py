@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from recs.errors import MissingDependencyError, SourceError
 from recs.items import Skipped
 
+_QUOTED = re.compile(r"\"[^\"]*\"")
 _LARGEST_CELL = 1 << 30
 _LIBRARIES = ("pandas", "polars", "pyarrow")
 INDEX = "recs.index"
@@ -19,16 +21,19 @@ INDEX = "recs.index"
 def csv_records(text: str, source: str, *, delimiter: str | None = None) -> Iterator[tuple[str, object]]:
     """Yield (position, record) of CSV with a header; every value is the string that stands there. Raises `SourceError`.
 
-    The delimiter is a comma, a semicolon or a tab: the one that a first line "sep=;" names, or that the header has most
-    of, if it is not given. A row with fewer cells than columns is skipped: what was torn off may have been its status.
+    The delimiter is a comma, a semicolon, a tab or a bar: the one that a first line "sep=;" names, or that the header
+    has most of, if it is not given. A row with fewer cells than columns is skipped: what was torn off may have been its
+    status.
     """
     first, _, rest = text.partition("\n")
     named = first.strip().casefold().removeprefix("sep=")
     lines_before = 0
     if len(named) == 1 and first.strip().casefold() != named:  # as Excel writes it
         delimiter, text, lines_before = named, rest, 1
-    header = text.partition("\n")[0]
-    delimiter = delimiter or max(",;\t", key=header.count)
+    header = _QUOTED.sub("", text.lstrip("\r\n").partition("\n")[0])
+    lines_before += len(text) - len(text.lstrip("\r\n"))
+    text = text.lstrip("\r\n")
+    delimiter = delimiter or max(",;\t|", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     limit = csv.field_size_limit(_LARGEST_CELL)  # of the whole process
     try:

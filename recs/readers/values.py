@@ -17,9 +17,13 @@ from uuid import UUID
 from recs.items import Link
 from recs.text import plain_text
 
-_TRUE = frozenset({"true", "yes", "on", "y", "t", "1", "1.0"})
-_FALSE = frozenset({"false", "no", "off", "n", "f", "0", "0.0"})
+_TRUE = frozenset({"true", "yes", "on", "y", "t", "1", "1.0", "checked", "✓", "✔", "☑", "✅"})
+_FALSE = frozenset({"false", "no", "off", "n", "f", "0", "0.0", "unchecked", "☐", "✗", "❌"})
+_LISTED = re.compile(r"\"([^\"]{1,200})\"|'([^']{1,200})'")
+_NAMES = ("name", "slug", "title", "label", "value")
+_DEEPEST = 8
 _TAG = re.compile(r"<[^<>]{0,500}>")
+_MARKS = frozenset("_- ?:*()[]#!/\t")
 _LONGEST_SHOWN = 60
 _MOST_PARTS = 10_000  # of a generator that may never end
 _OWN = (str, bool, int, float, bytes, datetime, date, time, Mapping, list)
@@ -39,14 +43,16 @@ def pairs(found: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 @lru_cache(maxsize=4096)
 def fold(name: str) -> str:
-    """Return the name of a field without case, underscores, hyphens and blanks."""
-    return "".join(char for char in name.casefold() if char not in "_- ")
+    """Return the name of a field without case, blanks and marks: "Published?" is "published"."""
+    return "".join(char for char in name.casefold() if char not in _MARKS)
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value says nothing: None, NaN, or a blank string."""
+    """Whether a value says nothing: None, NaN, a blank string, an empty list or object."""
     if isinstance(value, str):
         return not value.strip()
+    if isinstance(value, list | dict):
+        return not value
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
@@ -112,12 +118,18 @@ def _described(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__}, which is no text")
 
 
+# Names under which an object keeps its own text, id or URL.
+_SCALARS = ("rendered", "value", "url", "href", "path", "name", "code", "plain_text", "$oid")
+
+
 def scalar(value: object) -> str:
     """Return an id, url or code as a string; "" for what cannot be one. A whole number has no decimal point."""
     if isinstance(value, Repeated):
         value = value[-1]
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if isinstance(value, Mapping):
-        value = next((value[key] for key in ("rendered", "value", "url", "name") if key in value), None)
+        value = next((value[key] for key in _SCALARS if key in value), None)
     if isinstance(value, bool) or is_missing(value):
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -127,8 +139,8 @@ def scalar(value: object) -> str:
 
 
 def one_line(value: object) -> str:
-    """Return one line of plain text."""
-    text = scalar(value)
+    """Return one line of plain text, of a string, of an object or of a list of their pieces."""
+    text = " ".join(map(scalar, value)) if isinstance(value, list) else scalar(value)
     return " ".join(plain_text(html.unescape(_TAG.sub("", text) if "</" in text else text), "text").split())
 
 
@@ -139,16 +151,42 @@ def word(value: object) -> str | None:
 
 def words(value: object) -> tuple[str, ...]:
     """Return tags: of a list of strings or of objects with a name, or of a string with commas."""
+    return tuple(dict.fromkeys(filter(None, (scalar(part).strip() for part in _parts(value, 0)))))
+
+
+def _parts(value: object, depth: int) -> Iterator[object]:
+    """Yield the single values of a value that holds several, in whatever way."""
     if isinstance(value, Repeated):
         value = value[-1]
-    listed = value.split(",") if isinstance(value, str) else value
-    parts: list[object] = list(listed) if isinstance(listed, list | tuple | set) else [listed]
-    names = [_name(part) if isinstance(part, Mapping) else part for part in parts]
-    return tuple(dict.fromkeys(filter(None, (scalar(name).strip() for name in names))))
+    if isinstance(value, str):
+        yield from _cut(value) if depth == 0 else [value]
+    elif isinstance(value, list | tuple | set):
+        for part in value if depth < _DEEPEST else ():
+            yield from _parts(part, depth + 1)
+    elif isinstance(value, Mapping):
+        names = [key for key in _NAMES if not is_missing(value.get(key))]
+        inside = next((value[key] for key in ("data", "attributes", "fields") if key in value), None)
+        if names:
+            yield value[names[0]]
+        elif inside is not None and depth < _DEEPEST:
+            yield from _parts(inside, depth + 1)
+        elif value and all(said is True for said in value.values()):  # {"garden": true}
+            yield from value
+    else:
+        yield value
 
 
-def _name(part: Mapping[str, object]) -> object:
-    return next((part[key] for key in ("name", "slug", "title", "label", "value") if not is_missing(part.get(key))), "")
+def _cut(text: str) -> list[object]:
+    """Return the tags in one string: a list as Python or JSON write it, or what commas or another mark part."""
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        listed = _LISTED.findall(text)
+        if listed and not _LISTED.sub("", text).strip("[], "):
+            return [double or single for double, single in listed]
+    mark = next((mark for mark in ",;|" if mark in text), "")
+    if not mark and len(text.split()) > 1 and all(part.startswith("#") for part in text.split()):
+        return [part.lstrip("#") for part in text.split()]
+    return [part.strip() for part in text.split(mark)] if mark else [text]
 
 
 def declared_links(value: object) -> Iterator[Link]:
