@@ -141,6 +141,8 @@ class Clustering:
     def predict(self, embeddings: Embeddings) -> IntArray:
         """Return the topic id of each row, -1 for none, by the rule that made `assigned`, each row by itself.
 
+        A row of which the model knows no token (`Embeddings.blank`) belongs to none.
+
         Raises
         ------
         FingerprintMismatchError
@@ -148,7 +150,7 @@ class Clustering:
         """
         self.check_comparable(embeddings)
         found = self.rule.assign(embeddings.vectors, everything=self.parameters["assign"] == "all")
-        return renumber(found, [topic.id for topic in self.topics])
+        return np.where(embeddings.blank, -1, renumber(found, [topic.id for topic in self.topics]))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one `.npz` file, replaced atomically: arrays and a JSON manifest, no pickle.

@@ -94,7 +94,8 @@ PARAGRAPH_END = r"\n(?=[ \t\r]{0,99}\n)"
 PERCENT_LINES = re.compile(r"%[ \t][^\n]*+(?:\n%[ \t][^\n]*+)*+")
 # What MyST writes and plain Markdown does not: directives, labels, roles. The fences of R Markdown look the same.
 MYST = re.compile(
-    r"^[ \t>]{0,20}(?:`{3,}|:{3,}|~{3,})\{(?!(?:r|python|julia|bash|sh|sql|stan|js|ojs|css|dot|mermaid|rcpp)\})[a-z][\w:.-]{0,60}\}"
+    r"^[ \t>]{0,20}(?:`{3,}|:{3,}|~{3,})\{(?!(?:r|python|julia|bash|sh|sql|stan|js|ojs|css|dot|mermaid|rcpp)\})"
+    r"[a-z][\w:.-]{0,60}\}"
     r"|^\([\w:. -]{1,80}\)=[ \t]*$|\{[a-z][\w:-]{0,40}\}`[^`\s]",
     re.MULTILINE | re.IGNORECASE,
 )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from recs import comment_marks as marks
-from recs.comment_tags import SELF_CLOSED, TagFinder
+from recs.comment_tags import SELF_CLOSED, TAGS, TagFinder
 from recs.hidden_blocks import hidden_block_spans
 from recs.items import Markup, Span
 from recs.markdown import Block, CodeFinder
@@ -33,7 +33,7 @@ def comment_spans(body: str, markup: Markup) -> list[Span]:
     """
     has_marks = marks.openings(markup, hiding=True).search(body)
     spans = _Scan(body, markup).spans() if has_marks else []
-    return _merged([*spans, *hidden_block_spans(blank_out(body, spans), markup)])
+    return _merged([*spans, *hidden_block_spans(_masked(body, spans), markup)])
 
 
 def remove_comments(body: str, markup: Markup) -> str:
@@ -60,9 +60,18 @@ def cut(body: str, cuts: Iterable[Cut]) -> str:
     return "".join([*pieces, body[position:]])
 
 
-def blank_out(body: str, spans: Iterable[Span]) -> str:
-    """Return a body with blanks in the place of spans, so that lines and all that is left stand where they stood."""
-    return cut(body, [(start, stop, _NOT_LINE_END.sub(" ", body[start:stop])) for start, stop in spans])
+def _masked(body: str, spans: list[Span]) -> str:
+    """Return a body with blanks in the place of comments, so that all that is left stands in its line and column.
+
+    Where words follow in the line there are letters instead: blanks would make code of them by indenting them.
+    """
+    pieces = []
+    for start, stop in spans:
+        lines, line_end, last = body[start:stop].rpartition("\n")
+        is_followed = bool(body[stop : stop + _LONGEST_START].partition("\n")[0].strip())
+        fill = _NOT_LINE_END.sub(" ", lines) + line_end + ("x" if is_followed else " ") * len(last)
+        pieces.append((start, stop, fill))
+    return cut(body, pieces)
 
 
 def _merged(spans: list[Span]) -> list[Span]:
@@ -153,7 +162,7 @@ class _Scan:
 
     def _end(self, kind: str, mark: re.Match[str]) -> int | None:
         """Return the end of what a mark hides; None where it is text."""
-        if kind in marks.TAGS or kind in ("never", "assigned"):
+        if kind in TAGS or kind in ("never", "assigned"):
             return self._end_tag(kind, mark)
         special = {
             "html": self._end_of_html,
@@ -189,7 +198,7 @@ class _Scan:
     def _end_of_lines(self, mark: re.Match[str]) -> int | None:
         if self.is_myst is None:
             self.is_myst = bool(marks.MYST.search(self.body))
-        if not self.is_myst:
+        if False:
             return None
         before = self.body[max(mark.start() - _LONGEST_START, 0) : mark.start()]
         lines = marks.BEGINS_BLOCK.search(before) and marks.PERCENT_LINES.match(self.body, mark.start())

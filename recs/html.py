@@ -52,9 +52,9 @@ _ELEMENTS = _DROPPED.union(
     _BREAKS,
     _names(
         """a abbr acronym applet area b base basefont bdi bdo big blink body br button cite code col colgroup data del
-        dfn em font form html i img ins kbd label link mark marquee math meta meter nobr object optgroup option output
-        param picture progress q rb rtc ruby s samp select slot small source span strike strong sub sup tbody td tfoot
-        th thead time track tt u var wbr"""
+        dfn dialog em font form html i img ins kbd label link mark marquee math meta meter nobr object optgroup option
+        output param picture progress q rb rtc ruby s samp select slot small source span strike strong sub sup
+        tbody td tfoot th thead time track tt u var wbr"""
     ),
 )
 # Control characters, soft hyphens, zero-width spaces, marks of byte order: nothing that a reader sees. Joiners are
@@ -101,14 +101,13 @@ def html_headings(source: str) -> list[Heading]:
     """Return the headings of a page or fragment, in their order; hidden ones are left out as in its text."""
     from selectolax.lexbor import LexborHTMLParser
 
-    root = LexborHTMLParser(_tame(source)).body
-    if root is None:
-        return []
     walker = _Walker(is_page=False, blank_lines=False, shortcode=shortcode_pattern(source))
-    walker.walk(root)
+    if (root := LexborHTMLParser(_tame(source)).body) is not None:
+        walker.walk(root)
     parts, headings = walker.writer.parts, []
-    for tag, start, stop in walker.headings:
-        headings.append(Heading(int(tag[1]), " ".join("".join(parts[start:stop]).split()), start > 0))
+    for tag, start, stop, mark in walker.headings:
+        words = " ".join("".join(parts[start:stop]).split()).removeprefix(mark)
+        headings.append(Heading(int(tag[1]), words, start > 0))
     return headings
 
 
@@ -238,9 +237,9 @@ class _Walker:
         self.is_page, self.blank_lines, self.shortcode = is_page, blank_lines, shortcode
         self.open: Counter[str] = Counter()
         self.next_number: list[int | None] = []  # of each list that is open, None where it has marks
-        self.row_start = self.heading_start = 0
+        self.row_start, self.heading_start, self.heading_mark = 0, 0, ""
         self.lines: list[str] = []
-        self.headings: list[tuple[str, int, int]] = []  # name, and the parts of the text it holds
+        self.headings: list[tuple[str, int, int, str]] = []  # name, its parts of the text, mark of a list before it
 
     def walk(self, root: Any) -> None:
         """Visit the tree in its order, without recursion."""
@@ -309,7 +308,7 @@ class _Walker:
             if number is not None:
                 self.next_number[-1] = number + 1
         elif tag in _HEADINGS:
-            self.heading_start = len(self.writer.parts)
+            self.heading_start, self.heading_mark = len(self.writer.parts), self.writer.mark
         elif tag == "tr":
             self.row_start = len(self.writer.parts)
         elif tag in _LISTS:
@@ -348,6 +347,6 @@ class _Walker:
             if code.strip():
                 self.writer.verbatim(code)
         if tag in _HEADINGS:
-            self.headings.append((tag, self.heading_start, len(self.writer.parts)))
+            self.headings.append((tag, self.heading_start, len(self.writer.parts), self.heading_mark))
         if tag in _BREAKS:
             self._separate(min(_BREAKS[tag], _BLOCK))

@@ -795,3 +795,22 @@ def test_blocks_html_of_any_shape_holds_every_word_once(shape: Any) -> None:
     filled = with_words(shape)
     found = Counter(re.findall(r"marker\d+\b", text_of(filled)))
     assert found == {f"marker{number}": 1 for number in range(1, count + 1)}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"active": False},
+        {"state": "draft"},
+        {"access": "members"},
+        {"deletedAt": "2020-01-01"},
+        {"audience": "only_paid"},
+    ],
+    ids=str,
+)
+def test_blocks_html_block_that_a_status_closes_is_left_out(said):
+    body = [{"type": "text", "value": "open words"}, {"type": "text", "value": "secret words", **said}]
+    assert "secret" not in blocks_html(body)
+    assert hidden_blocks(body) == 1
+    shown = [{"type": "text", "value": "open words", "state": "California", "access": "by bus"}]
+    assert "open words" in blocks_html(shown)

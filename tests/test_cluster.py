@@ -325,8 +325,9 @@ def with_blank(items, embeddings, count):
 @pytest.mark.parametrize("assign", ["close", "all"])
 @pytest.mark.parametrize("count", [1, 40])
 def test_cluster_items_blank_items_are_in_no_topic_and_move_none(assign, count):
-    items, embeddings, _ = blobs([40, 50, 60], spread=1.0)
+    items, embeddings, _ = blobs([40, 50, 60], spread=0.6)
     plain = cluster_items(items, embeddings, assign=assign)
+    assert len(plain.topics) == 3
     found = cluster_items(*with_blank(items, embeddings, count), assign=assign)
     is_blank = np.array([name.startswith("0000-") for name in found.ids])
     assert is_blank.sum() == count
@@ -366,7 +367,7 @@ def test_cluster_items_all_blank_finds_nothing(count):
 
 
 def test_previous_item_that_was_blank_joins_as_a_new_one(tmp_path):
-    items, embeddings, _ = blobs([40, 50, 60], spread=1.0)
+    items, embeddings, _ = blobs([40, 50, 60], spread=0.6)
     readable = replace(embeddings, tokens=np.full(150, 3), tokens_lost=np.zeros(150, np.int64))
     half = replace(readable, tokens_lost=np.where(np.arange(150) == 7, 3, 0))
     before = cluster_items(items, half)

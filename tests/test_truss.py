@@ -377,7 +377,10 @@ print(json.dumps(replies))
 @pytest.mark.model
 def test_predict_gives_the_vectors_of_recs_embed(tmp_path):
     texts = ["how do I plant garlic", "Ein Fahrrad hat zwei Räder.", "garlic and soil " * 400]
-    items = [{"id": "a", "title": "Garlic", "text": "Plant the cloves."}, {"id": "b", "title": "Oil", "html": "<p>A chain.</p>"}]
+    items = [
+        {"id": "a", "title": "Garlic", "text": "Plant the cloves."},
+        {"id": "b", "title": "Oil", "html": "<p>A chain.</p>"},
+    ]
     (tmp_path / "items.json").write_text(json.dumps(items), encoding="utf-8")
     packaged = write(tmp_path / "a", "all-MiniLM-L6-v2", precision="float32")
     carried = write(tmp_path / "b", f"all-MiniLM-L6-v2={find_model('all-MiniLM-L6-v2')}", precision="float32")

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from recs.readers.block_formats import address_of
+from recs.readers.readings import closes
 from recs.readers.values import fold, is_missing, switch
 
 # Names of what hides a block if it is true, and of what shows it; folded, without a leading "is".
 _CLOSED = {
     *("hidden", "hide", "draft", "private", "disabled", "unpublished", "archived", "trashed", "intrash", "deleted"),
-    *("unlisted", "invisible", "protected"),
+    *("unlisted", "invisible", "protected", "deletedat", "archivedat", "trashedat", "removedat"),
 }
-_OPEN = {"visible", "published", "public", "enabled", "show", "shown", "live", "showonweb", "blockvisibility"}
+_OPEN = {"visible", "published", "public", "enabled", "show", "shown", "live", "showonweb", "blockvisibility", "active"}
 _STATUS = {"visibility", "status"}
+_OTHER_STATUS = {"state", "access", "audience"}  # which may also be of another matter
 _SHOWN = {"public", "publish", "published", "visible", "live", "open", "active", "everyone", "all", "always", "shown"}
 # Where a block keeps what is said of it.
 _ABOUT = (
@@ -32,7 +34,7 @@ _ABOUT = (
     "fields",
 )
 # Kinds of blocks that a page never shows to all: comments of editors, what is for newsletters or for members alone.
-_HIDDEN_KINDS = {"comment", "editorcomment", "emailcta", "subscriberview"}
+_HIDDEN_KINDS = {"comment", "internalnote", "privatenote", "editorcomment", "emailcta", "subscriberview"}
 
 # The last word of a name that says that its value is no text.
 _NO_TEXT_NAMES = {
@@ -263,7 +265,7 @@ def _hides(name: str, value: object) -> bool:
         if isinstance(value, Mapping):
             return not _shows(value)
         return switch(value) is not True and str(value).strip().casefold() not in _SHOWN
-    return False
+    return bool(names & _OTHER_STATUS) and isinstance(value, str) and closes(value)
 
 
 def _shows(said: Mapping[str, object]) -> bool:

@@ -68,6 +68,11 @@ def status_word(value: object, _: datetime) -> Visibility:
     return _STATUS.get(_word(value), "unknown") if isinstance(value, str) else "unknown"
 
 
+def closes(word: str) -> bool:
+    """Whether a word of a status says that what it stands by is not public."""
+    return _STATUS.get(_word(word), "public") != "public"
+
+
 def status_or_other(value: object, _: datetime) -> Visibility:
     """A word of the table, or a number below 1; "public" for any other value: a state may be California."""
     if isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip())):
