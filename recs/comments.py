@@ -198,7 +198,7 @@ class _Scan:
     def _end_of_lines(self, mark: re.Match[str]) -> int | None:
         if self.is_myst is None:
             self.is_myst = bool(marks.MYST.search(self.body))
-        if False:
+        if not self.is_myst:
             return None
         before = self.body[max(mark.start() - _LONGEST_START, 0) : mark.start()]
         lines = marks.BEGINS_BLOCK.search(before) and marks.PERCENT_LINES.match(self.body, mark.start())

@@ -23,8 +23,8 @@ def first_heading(body: str, markup: Markup, *, leading: bool = False) -> str:
     source = markdown_html(source) if markup == "markdown" else source
     if not _HEADING.search(source):
         return ""
-    for number, heading in enumerate(html_headings(source)[:_MOST_HEADINGS]):
-        heads_all = heading.level == 1 or (number == 0 and not heading.follows_words)
+    for heading in html_headings(source)[:_MOST_HEADINGS]:
+        heads_all = heading.level == 1 or not heading.follows_words
         words = " ".join(normalise(heading.words).split())
         if words and (heads_all or not leading):
             return words
