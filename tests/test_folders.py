@@ -254,8 +254,10 @@ def test_folder_what_a_configuration_or_data_file_hands_down_closes(tmp_path):
         "content/private/a.md": "x",
         "content/b.md": "x",
     }
-    closed = {item.id: item.is_public for item in _read(tmp_path / "hugo", files)}
-    assert closed == {"content/private/a": False, "content/b": True}
+    closed = {"content/private/a": False, "content/b": True}
+    assert {item.id: item.is_public for item in _read(tmp_path / "hugo", files)} == closed
+    files["hugo.yaml"] = files["hugo.yaml"].replace("/private/**", "{/other/**,/{private,hidden}/**}")
+    assert {item.id: item.is_public for item in _read(tmp_path / "braces", files)} == closed
     files = {
         "posts/posts.json": json.dumps({"eleventyExcludeFromCollections": True, "layout": "x"}),
         "posts/a.md": "x",

@@ -136,6 +136,7 @@ CLOSED = [
     ({"date": "2026-10-31 20:00", "timezone": "America/Los_Angeles"}, "scheduled"),
     ({"date": {"start": "2026-10-31T20:00:00", "time_zone": "America/Los_Angeles"}}, "scheduled"),
     ({"date": "1409-08-10"}, "unknown"),
+    ({"lastmod": "2030-01-01"}, "scheduled"),
 ]
 OPEN = [
     {"build": {"render": "always", "list": "always", "publishResources": "false"}},
@@ -186,6 +187,8 @@ OPEN = [
     {"robots": "noai, noimageai"},
     {"robots": "max-snippet: -1, index"},
     {"state": "1"},
+    {"lastmod": "2030-01-01", "date": "2020-01-01"},
+    {"updated": "soon"},
 ]
 
 

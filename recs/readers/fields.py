@@ -147,6 +147,8 @@ class RecordReader:
             said = [(name, value) for name, value in said if fold(name) not in PUBLISHED_DATES]
         also: list[tuple[str, object, readings.Reading]] = []
         name, value = found.date()
+        if not name and parse_date(found.first("updated")) is not None:  # the date, to Hugo, where there is no other
+            name, value = found.name_of("updated"), found.first("updated")
         if name:
             also.append((name, value, readings.publication))
         if "visibility" in self.fields:

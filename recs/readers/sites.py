@@ -29,6 +29,7 @@ _CONFIGS: Mapping[str, str] = {
     ".obsidian": "obsidian",
 }
 _LEVELS_UP = 4
+_MOST = 100  # patterns that one with braces stands for
 # Folders at the root of a site that hold no posts; the second are none anywhere.
 _SITE_FOLDERS = frozenset(
     ("layouts", "themes", "theme", "static", "assets", "resources", "output", "site", "build", "dist", "i18n", "data")
@@ -239,5 +240,15 @@ def _in_target(inside: PurePath, target: Any) -> bool:
     parts = inside.parts[1:] if inside.parts[:1] == ("content",) else inside.parts
     page = PurePath("/", *parts).with_suffix("")
     page = page.parent if page.name == "index" else page
-    is_named = not path or "{" in path or fnmatch(page.as_posix(), path.replace("**", "*"))
+    patterns = [pattern.strip().replace("**", "*") for pattern in _alternatives(path)]
+    is_named = not path or any(fnmatch(page.as_posix(), pattern) for pattern in patterns)
     return is_named and kind.strip("{}") in ("page", "*")
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """Return the patterns that one with braces stands for: "/{a,b}/**" is "/a/**" and "/b/**"."""
+    braces = re.search(r"\{([^{}]*)\}", pattern)
+    if braces is None:
+        return [pattern]
+    before, after = pattern[: braces.start()], pattern[braces.end() :]
+    return [found for part in braces[1].split(",")[:_MOST] for found in _alternatives(before + part + after)][:_MOST]
