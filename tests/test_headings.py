@@ -16,6 +16,8 @@ from recs.headings import first_heading
         ("<!-- <h1>Secret</h1> --><h2></h2><h3>Shown</h3>", "html", "Shown", "Shown"),
         ("%% # Secret %%\n\n# Shown", "markdown", "Shown", "Shown"),
         ("```\n# code\n```\n\nText.", "markdown", "", ""),
+        ("<div hidden><h1>Secret</h1></div><h1>Shown</h1>", "html", "Shown", "Shown"),
+        ("<template><h1>Secret</h1></template><h1>Shown</h1>", "html", "Shown", "Shown"),
         ("# no heading", "text", "", ""),
         ("", "markdown", "", ""),
     ],

@@ -132,6 +132,7 @@ CLOSED = [
     ({"attributes": {"seo": {"metaRobots": "noindex, nofollow"}}}, "unlisted"),
     ({"meta": [{"key": "draft", "value": "true"}]}, "draft"),
     ({"passphrase": "x"}, "private"),
+    ({"eleventyComputed": {"permalink": False}}, "private"),
     ({"date": "2026-11-01", "time": "23:00"}, "scheduled"),
     ({"date": "2026-10-31 20:00", "timezone": "America/Los_Angeles"}, "scheduled"),
     ({"date": {"start": "2026-10-31T20:00:00", "time_zone": "America/Los_Angeles"}}, "scheduled"),

@@ -25,7 +25,7 @@ OPT_IN = frozenset({"dgpublish"})
 WRAPPERS = frozenset(("attributes", "fields", "frontmatter", "metadata", "meta", "params", "extra", "sys"))
 _TELLING = WRAPPERS | {
     *("seo", "system", "data", "content", "yoastheadjson", "post", "page", "fielddata", "settings", "options", "flags"),
-    *("preferences", "customfields", "acf", "matter", "metaseo"),
+    *("preferences", "customfields", "acf", "matter", "eleventycomputed"),
 }
 _DEEPEST = 4
 _CLOSING = frozenset(rule.read for rule in TABLE if "any other value that is not false" in rule.says)
