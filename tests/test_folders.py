@@ -394,7 +394,10 @@ def test_folder_what_another_file_closes_is_closed(tmp_path, files):
 
 
 def test_folder_links_and_files_of_other_formats_are_told(tmp_path):
-    folder = _site(tmp_path / "site", {"a.md": "x", "b.gmi": "x", "NOTES": "x", "p.png": "x", "elsewhere/c.md": "x"})
+    code = {"elsewhere/elsewhere.11tydata.js": "x"}
+    folder = _site(
+        tmp_path / "site", {**code, "a.md": "x", "b.gmi": "x", "NOTES": "x", "p.png": "x", "elsewhere/c.md": "x"}
+    )
     _site(tmp_path / "outside", {"d.md": "x"})
     try:
         (folder / "linked.md").symlink_to(tmp_path / "outside" / "d.md")
@@ -406,6 +409,7 @@ def test_folder_links_and_files_of_other_formats_are_told(tmp_path):
     assert sorted(skipped.reason for skipped in items.skipped) == [
         "1 file .gmi, a format that recs does not read",
         "1 file without a suffix, a format that recs does not read",
+        "a data file that is code; recs does not run it, and shows what it may close",
         "a link to another place; it is not followed",
         "a link to another place; it is not followed",
     ]

@@ -11,7 +11,7 @@ from recs.errors import MissingDependencyError, SourceError
 from recs.headings import first_heading
 from recs.items import Markup, Skipped
 from recs.readers.documents import NO_WRITING, markup_of, read_document
-from recs.readers.handed_down import HandedDown, take
+from recs.readers.handed_down import CODE_SUFFIXES, HandedDown, take
 from recs.readers.json_ import read_text
 from recs.readers.readings import CLOSING_TAGS
 from recs.readers.sites import Site, name_ending
@@ -20,6 +20,7 @@ from recs.readers.values import fold, is_missing, words
 _DATED = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})-(.+)")
 # What Notion and others put behind a name so that no two files share one.
 _HASH = re.compile(r"[ _-](?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
+_IS_CODE = "a data file that is code; recs does not run it, and shows what it may close"
 # Generators that make no page of a file whose name begins so.
 _UNDERSCORE_IS_CLOSED = ("jekyll", "hexo", "astro", "docusaurus")
 
@@ -105,6 +106,7 @@ def _files(root: Path, site: Site, source: str, told: list[Skipped]) -> Iterator
     unread: list[OSError] = []
     others: Counter[str] = Counter()
     links: list[Path] = []
+    code: list[Path] = []
     for folder, folders, names in os.walk(root, onerror=unread.append):
         left_out = [name for name in sorted(folders) if not site.holds_posts(Path(folder, name))]
         for name in left_out:
@@ -114,16 +116,16 @@ def _files(root: Path, site: Site, source: str, told: list[Skipped]) -> Iterator
         folders[:] = [name for name in folders if not name.startswith(".") and name not in left_out]
         links += [Path(folder, name) for name in folders if Path(folder, name).is_symlink()]
         for path in (Path(folder, name) for name in names if not name.startswith(".")):
-            if markup_of(path.suffix) is None:
+            if path.name.endswith(CODE_SUFFIXES):
+                code.append(path)
+            elif markup_of(path.suffix) is None:
                 others[path.suffix.lower()] += 1
             elif Path(os.path.realpath(path)).is_relative_to(root):  # Path.resolve raises on links in a circle
                 yield path
             else:
                 links.append(path)
-    told += [
-        Skipped(f"{source}/{path.relative_to(root).as_posix()}", "a link to another place; it is not followed")
-        for path in sorted(links)
-    ]
+    for paths, why in ((links, "a link to another place; it is not followed"), (code, _IS_CODE)):
+        told += [Skipped(f"{source}/{path.relative_to(root).as_posix()}", why) for path in sorted(paths)]
     told += _counted(others, source)
     for error in sorted(unread, key=lambda error: str(error.filename)):
         inside = Path(error.filename).relative_to(root).as_posix()

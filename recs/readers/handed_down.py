@@ -13,7 +13,8 @@ from recs.readers.sites import Site
 from recs.readers.values import fold, pairs
 
 _DATA_SUFFIXES = (".json", ".11tydata.json")
-_CODE_SUFFIXES = (".11tydata.js", ".11tydata.cjs", ".11tydata.mjs")
+CODE_SUFFIXES = (".11tydata.js", ".11tydata.cjs", ".11tydata.mjs")
+"""Data files of Eleventy that are code: recs runs none, so what they say is not known."""
 
 
 class HandedDown:
@@ -105,8 +106,3 @@ def _read(path: Path) -> str:
 def _of_visibility(said: Any) -> dict[str, object]:
     fields = said if isinstance(said, Mapping) else {}
     return {str(name): value for name, value in fields.items() if rule_of(fold(str(name)))}
-
-
-def code_beside(folder: Path) -> list[Path]:
-    """Return the data files of a folder that are code: recs runs none, so what they say is not known."""
-    return sorted(path for suffix in _CODE_SUFFIXES for path in folder.glob(f"*{suffix}"))
