@@ -13,7 +13,7 @@ PIP = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DI
 INSTALL = $(PIP) install --quiet -c constraints.txt -e
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers tests notebooks install clean
+.PHONY: help demo test lint types layers tests notebooks docs install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ notebooks: .venv/installed-dev ## run the notebooks
 	@if ls notebooks/*.ipynb >/dev/null 2>&1; then \
 	    HF_HUB_OFFLINE=1 RECS_CACHE_DIR="$(CURDIR)/build/cache" $(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks/*.ipynb; \
 	else echo "notebooks: none yet"; fi
+
+docs: .venv/installed-dev ## write docs/cli.md anew from what --help prints
+	@RECS_WRITE_DOCS=1 $(BIN)/python -m pytest tests/test_docs_cli.py
 
 install: .venv/installed ## make .venv with the package and all that users may have
 

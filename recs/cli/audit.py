@@ -20,13 +20,13 @@ _SHOWN = 10
 
 @click.command("audit")
 @source_argument
-@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Entries in a related list.")
+@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Entries in each list.")
 @output_options("json", "table")
 @collection_options
 def command(source: str, k: int, **values: Any) -> None:
-    """Tell what an editor of SOURCE would mend: orphans, hubs, duplicates, items that nobody links to.
+    """Find what an editor of SOURCE should repair: orphans, hubs, duplicates, items without an incoming link.
 
-    Without -o: the first of each as text. With -o, or --format json: all as JSON.
+    Without -o: the first of each kind, as text. With -o or --format json: everything, as JSON.
     """
     from recs.audit import audit_related
 

@@ -9,7 +9,7 @@ from recs.cli.session import collection_options, opened_collection
 from recs.cli.terminal import emit, say
 
 _FOLDER = click.option(
-    "--cache", "cache_folder", metavar="DIR", help="The folder of the cache; the user's if left out."
+    "--cache", "cache_folder", metavar="DIR", help="The folder of the cache. Default: the user's cache folder."
 )
 
 
@@ -21,7 +21,7 @@ def command() -> None:
 @command.command("info")
 @_FOLDER
 def info(cache_folder: str | None) -> None:
-    """Say where the cache is and what it holds."""
+    """Show where the cache is and what it holds."""
     from recs.cache import Cache
 
     with Cache(cache_folder) as cache:
@@ -36,7 +36,7 @@ def info(cache_folder: str | None) -> None:
 @source_argument
 @collection_options
 def prune(source: str, **values: Any) -> None:
-    """Remove everything that the public items of SOURCE do not need with this model."""
+    """Remove all cached vectors that the public items of SOURCE do not need with this model."""
     from recs.embed import embed_items
     from recs.errors import OptionError
     from recs.languages import item_languages

@@ -25,22 +25,29 @@ _PATH = click.Path(path_type=Path)
 
 @click.command("classify")
 @source_argument
-@click.option("--classifier", "folder", type=_PATH, required=True, metavar="DIR", help="What `recs train -o` wrote.")
-@click.option("--explain", is_flag=True, help="Say why: the nearest labelled items, the passage that counts most.")
+@click.option(
+    "--classifier", "folder", type=_PATH, required=True, metavar="DIR", help="The folder that `recs train -o` wrote."
+)
+@click.option(
+    "--explain", is_flag=True, help="Explain each label: the nearest labelled items, and the passage that counts most."
+)
 @click.option(
     "--labels",
     "rules_file",
     type=_PATH,
     metavar="FILE",
-    help="TOML: allowed, retired, renamed; in place of those of `recs train`.",
+    help="TOML file with allowed, retired and renamed labels. It replaces the rules of `recs train`.",
 )
-@click.option("--drafts", is_flag=True, help="Tag drafts, private and scheduled items too; keeps no vector of them.")
+@click.option(
+    "--drafts", is_flag=True, help="Label drafts, private and scheduled items too. Their vectors are not cached."
+)
 @output_options("jsonl", "csv", "table")
 @collection_options
 def command(source: str, folder: Path, **values: Any) -> None:
-    """Tag the items of SOURCE: put a label, suggest some, or say nothing.
+    """Assign labels to the items of SOURCE, suggest some, or abstain.
 
-    JSON lines have `<label>_auto`: copied into the source with the labels themselves, it keeps them out of training.
+    Each JSON line has the field `<label>_auto`. Copy it into the source together with the labels: then `recs train`
+    does not learn from them.
     """
     from recs.classifier import Classifier
     from recs.labels import load_label_rules

@@ -26,28 +26,33 @@ if TYPE_CHECKING:
 
 @click.command("cluster")
 @source_argument
-@click.option("--topics", "n_topics", type=click.IntRange(min=1), metavar="N", help="About how many topics.")
-@click.option("--min-cluster-size", type=click.IntRange(min=2), metavar="N", help="Fewest items of a dense core.")
+@click.option("--topics", "n_topics", type=click.IntRange(min=1), metavar="N", help="Make about N topics.")
+@click.option(
+    "--min-cluster-size",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="The smallest number of items in the dense core of a topic.",
+)
 @click.option(
     "--assign",
     type=click.Choice(["close", "all"]),
     default="close",
     show_default=True,
-    help="Outliers stay out, or not.",
+    help="close: leave outliers without a topic. all: give each item a topic.",
 )
-@file_option("--previous", "What --save wrote: topics keep their ids.")
-@file_option("--edits", "JSON with your names and merges, by topic id.")
-@file_option("--save", "Keep the clustering, for --previous and for recs.Clustering.")
-@file_option("--map", "Write a map of the topics, one HTML page.")
-@file_option("--plot", "Draw the map as .png, .svg or .pdf.", suffixes=".png .svg .pdf")
-@file_option("--report", "Write what the topics are about, as Markdown.")
-@file_option("--tags", "Write the topic of every item, as .json or .csv.", suffixes=".json .csv")
+@file_option("--previous", "A file that --save wrote: the topics keep their ids.")
+@file_option("--edits", "JSON file with your names and merges, by topic id.")
+@file_option("--save", "Save the clustering for --previous and recs.Clustering.")
+@file_option("--map", "Write a map of the topics as one HTML page.")
+@file_option("--plot", "Draw the map as a picture: .png, .svg or .pdf.", suffixes=".png .svg .pdf")
+@file_option("--report", "Write a report on the topics as Markdown.")
+@file_option("--tags", "Write the topic of each item: .json or .csv.", suffixes=".json .csv")
 @output_options("json", "table")
 @collection_options
 def command(source: str, **values: Any) -> None:
-    """Tell what SOURCE is about: topics with names, key phrases and exemplars, from coarse to fine.
+    """Find the topics of SOURCE: their names, key phrases and typical items, from coarse to fine.
 
-    Without -o: the topics as text. With -o, or --format json: all, with the topic of every item.
+    Without -o: the topics as text. With -o or --format json: everything, with the topic of each item.
     """
     from recs.cluster import cluster_items
     from recs.clustering import Clustering

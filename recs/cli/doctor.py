@@ -12,14 +12,14 @@ from recs.cli.terminal import emit, printable
 
 @click.command("doctor")
 @click.argument("asked", metavar="[MODEL|PATH]", required=False)
-@click.option("-t", "--text", help="Show its tokens and what of it would be cut.")
+@click.option("-t", "--text", help="Show the tokens of TEXT, and what would be cut off.")
 @click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="The folder of the vector cache.")
 @choice("--format form", "table json")
 @model_options
 def command(*, asked: str | None, form: str, **options: Any) -> int:
     """Check this machine and a model: versions, devices, files, digests, vectors, speed. Nothing is downloaded.
 
-    Each line says ok, warn or fail; exit 1 where one says fail.
+    Each line says ok, warn or fail. The exit status is 1 if one says fail.
     """
     from recs.doctor import diagnose
 

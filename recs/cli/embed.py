@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 @click.command("embed")
 @click.argument("text", required=False)
 @click.option("-d", "--data", metavar="JSON", help='A JSON string or list of strings: \'["a", "b"]\'.')
-@click.option("-f", "--file", type=click.Path(path_type=Path), help="A JSON file of strings, or any SOURCE of items.")
+@click.option("-f", "--file", type=click.Path(path_type=Path), help="A JSON file of strings, or a SOURCE of items.")
 @choice("--role", "document query clustering classification", "What the texts are for.")
 @output_options("json", "npz")
 @model_options
 @cache_options
 def command(text: str | None, data: str | None, file: Path | None, output: Path | None, **values: Any) -> None:
-    """Write the vectors of TEXT, of --data or of --file: a JSON list of vectors and nothing else on stdout.
+    """Write the vectors of TEXT, --data or --file to stdout, as a JSON list of vectors.
 
-    With -o vectors.npz: ids, vectors and fingerprint, as recs.Embeddings.load reads them.
+    With -o vectors.npz: ids, vectors and fingerprint, for recs.Embeddings.load.
     """
     from recs.files import write_atomically
 

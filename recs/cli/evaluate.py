@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     type=click.Choice(["related", "classify"]),
     default="related",
     show_default=True,
-    help="What is judged: lists by links, or a classifier of --label by labels left out.",
+    help="What to judge: related lists by links, or a classifier of --label by labels that are held out.",
 )
 @label_options
-@click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Entries in a shown list.")
+@click.option(
+    "-k", type=click.IntRange(min=1), default=5, show_default=True, help="Entries in each list that is shown."
+)
 @judgments_option
 @click.option("--since", metavar="DATE", help="Judge only items published on this date or later.")
 @file_option("--figure", "Draw the result: .png or .svg.", suffixes=".png .svg .pdf")
@@ -35,10 +37,10 @@ if TYPE_CHECKING:
 @output_options("json", "table")
 @collection_options
 def command(source: str, task: str, judgments: Path | None, figure: Path | None, **values: Any) -> None:
-    """Compare rankings of SOURCE by the links that its author wrote, hidden from the rankings.
+    """Judge rankings of SOURCE by the links that its author wrote. The rankings do not see these links.
 
-    With --task classify, judge a classifier of the labels in the field --label, by time and at random. Without -o: a
-    table. With -o, or --format json: everything as JSON.
+    With --task classify: judge a classifier of the field --label, by time and at random. Without -o: a table. With -o
+    or --format json: everything, as JSON.
     """
     if task == "classify":
         _classify(source, figure, values)

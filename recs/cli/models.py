@@ -17,7 +17,7 @@ _FORMAT = choice("--format form", "table json")
 @_FORMAT
 @click.pass_context
 def command(context: click.Context, form: str) -> None:
-    """List the models that recs knows by name. Any hub id and any folder of a model works as well."""
+    """List the models that recs knows by name. Any hub id and any folder with a model works too."""
     from recs.registry import find_model, registry
 
     if context.invoked_subcommand:
@@ -39,7 +39,7 @@ def command(context: click.Context, form: str) -> None:
 @click.argument("name")
 @_FORMAT
 def show(name: str, form: str) -> None:
-    """Show all that is known of the model NAME: what the registry says, its files here, and what those say."""
+    """Show what is known about the model NAME: its registry entry, its files here, and what the files say."""
     import yaml
 
     from recs.doctor import describe_files
@@ -72,7 +72,7 @@ def show(name: str, form: str) -> None:
 def convert(folder: Path) -> None:
     """Write safetensors beside the pickled weights (pytorch_model.bin) of the model in FOLDER.
 
-    Do it where you trust who made them: recs never reads such files when it loads a model.
+    Do this only if you trust the author of the file. recs never reads pickled weights when it loads a model.
     """
     from recs.hub import convert_weights
 
@@ -86,7 +86,7 @@ def convert(folder: Path) -> None:
 @choice(
     "--pooling",
     "mean cls max pooler",
-    "How token vectors become one, where the model's files do not say.",
+    "How to combine token vectors, if the model's files do not tell it.",
     default=False,
 )
 def export(name: str, output: Path, pooling: str | None) -> None:

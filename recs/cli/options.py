@@ -54,7 +54,10 @@ source_argument = click.argument("source")  # a file, a folder or -
 # How a source is read.
 source_options = _together(
     choice(
-        "--input-format", "json jsonl csv parquet folder", "What SOURCE is, where its name does not say.", default=False
+        "--input-format",
+        "json jsonl csv parquet folder",
+        "The format of SOURCE, if its name does not tell it.",
+        default=False,
     ),
     click.option(
         "--field",
@@ -63,20 +66,18 @@ source_options = _together(
         metavar="NAME=FIELD",
         help="Read NAME (id, title, text, url, date, …) from FIELD: --field text=body_md",
     ),
-    choice("--markup", "auto text html markdown", "What the bodies are written in."),
-    click.option("--keep-boilerplate", is_flag=True, help="Keep lines that stand in most items."),
-    click.option(
-        "--now", metavar="DATE", help="The moment that decides what is still scheduled; the present if left out."
-    ),
+    choice("--markup", "auto text html markdown", "The markup of the texts."),
+    click.option("--keep-boilerplate", is_flag=True, help="Keep lines that most items repeat."),
+    click.option("--now", metavar="DATE", help="Items with a later date are scheduled. Default: now."),
     click.option(
         "--public",
         "opened",
         multiple=True,
         metavar="FIELD=VALUE",
-        help="This value of this field means public: --public status=Veröffentlicht",
+        help="Treat this value of this field as public: --public status=Veröffentlicht",
     ),
-    click.option("--include-unlisted", is_flag=True, help="Read items that are kept from lists as public too."),
-    click.option("--allow-empty", is_flag=True, help="Write a result even if no item is public."),
+    click.option("--include-unlisted", is_flag=True, help="Treat unlisted items as public."),
+    click.option("--allow-empty", is_flag=True, help="Write the result even if no item is public."),
 )
 
 # Which model, and how it runs.
@@ -88,31 +89,38 @@ model_options = _together(
     choice(
         "--pooling",
         "mean cls max lasttoken pooler",
-        "How token vectors become one, where the model's files do not say.",
+        "How to combine token vectors, if the model's files do not tell it.",
         default=False,
     ),
-    click.option("--instruction", metavar="TEXT", help="What the vectors are for, instead of the model's own prompt."),
-    click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps; the best there is if left out."),
-    choice("--precision", "auto float32 bfloat16", "Of the model's arithmetic."),
-    choice("--engine", "auto torch onnx", "What runs the model: torch where it is installed, else onnxruntime."),
-    choice("--overflow", "chunk truncate error", "What happens to text past the context window."),
-    click.option("--offline", is_flag=True, help="Never ask the network."),
+    click.option(
+        "--instruction", metavar="TEXT", help="Say what the vectors are for. This replaces the model's own prompt."
+    ),
+    click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or mps. Default: the fastest one."),
+    choice("--precision", "auto float32 bfloat16", "The number format of the model's computation."),
+    choice("--engine", "auto torch onnx", "What runs the model. auto: torch if it is installed, else onnxruntime."),
+    choice("--overflow", "chunk truncate error", "What to do with text past the context window."),
+    click.option("--offline", is_flag=True, help="Do not use the network."),
 )
 
 # Where vectors are kept.
 cache_options = _together(
-    file_option("--cache cache_folder", "Keep vectors in DIR instead of the user's cache folder.", metavar="DIR"),
-    click.option("--no-cache", is_flag=True, help="Keep no vectors and use none that were kept."),
+    file_option("--cache cache_folder", "Cache vectors in DIR instead of the user's cache folder.", metavar="DIR"),
+    click.option("--no-cache", is_flag=True, help="Do not use the cache."),
 )
 
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 
 
 def output_options(*formats: str) -> Callable[[_F], _F]:
     """Where the result goes and what it looks like."""
     return _together(
         file_option("-o --output", "Write the whole result to FILE."),
-        choice("--format form", " ".join(formats), "Of the result; by the suffix of FILE if left out.", default=False),
+        choice(
+            "--format form",
+            " ".join(formats),
+            "The format of the result. Default: by the suffix of FILE.",
+            default=False,
+        ),
         quiet_option,
     )
 
@@ -121,27 +129,39 @@ def output_options(*formats: str) -> Callable[[_F], _F]:
 rule_options = _together(
     file_option(
         "--rules rules_file",
-        "Pins, exclusions and the options below, as TOML; recs.toml of this folder if it is there.",
+        "TOML file with pins, exclusions and the options below. Default: recs.toml in this folder.",
     ),
-    click.option("--min-score", type=float, metavar="SCORE", help="Show nothing that scores less.  [default: none]"),
     click.option(
-        "--diversity", type=float, metavar="0..1", help="From best matches to matches unlike each other.  [default: 0]"
+        "--min-score", type=float, metavar="SCORE", help="Leave out matches with a lower score.  [default: none]"
     ),
-    click.option("--min-inbound", type=int, metavar="N", help="Lists that every item stands in.  [default: 0]"),
-    click.option("--per-group", type=int, metavar="N", help="Matches of one group in a list.  [default: any number]"),
+    click.option(
+        "--diversity",
+        type=float,
+        metavar="0..1",
+        help="0: the best matches. 1: matches that differ most from each other.  [default: 0]",
+    ),
+    click.option("--min-inbound", type=int, metavar="N", help="Put each item into at least N lists.  [default: 0]"),
+    click.option(
+        "--per-group",
+        type=int,
+        metavar="N",
+        help="Show at most N matches of one group in a list.  [default: any number]",
+    ),
     click.option(
         "--demote/--no-demote",
         default=None,
-        help="Put what is linked, of the series or next in time last.  [default: on]",
+        help="Put last what the reader meets anyway: linked items, the same series, the next in time.  [default: on]",
     ),
-    click.option("--collapse/--no-collapse", default=None, help="Show one of several near-duplicates.  [default: on]"),
     click.option(
-        "--same-language/--any-language", default=None, help="Keep items of different languages apart.  [default: on]"
+        "--collapse/--no-collapse", default=None, help="Show only one of several near-duplicates.  [default: on]"
+    ),
+    click.option(
+        "--same-language/--any-language", default=None, help="Relate only items in the same language.  [default: on]"
     ),
 )
 
 judgments_option = file_option(
-    "--judgments", "Links from a file instead: src, dst and, where the text holds its words, anchor."
+    "--judgments", "Read the links from FILE instead: src, dst and, if the text holds the words of the link, anchor."
 )
 
 

@@ -16,17 +16,17 @@ _SAMPLES = 5
 
 @click.command("related")
 @source_argument
-@click.option("-k", type=click.IntRange(min=0), default=5, show_default=True, help="Entries a list.")
+@click.option("-k", type=click.IntRange(min=0), default=5, show_default=True, help="Entries in each list.")
 @click.option(
     "--signals",
     metavar="NAMES",
     default="auto",
     show_default=True,
-    help="Rank by some of terms, mentions, dense, passages (with commas); auto: by all that are at hand.",
+    help="Rank by these signals: terms, mentions, dense, passages, separated by commas. auto: all that are available.",
 )
-@file_option("--tuned", "Re-order by what recs tune learned.")
-@click.option("--why", is_flag=True, help="Say of each match what makes the two related.")
-@file_option("--previous", "An earlier result: keep its lists where nothing better has come.")
+@file_option("--tuned", "A file that `recs tune` wrote: it re-orders the lists.")
+@click.option("--why", is_flag=True, help="Explain each match: what makes the two items related.")
+@file_option("--previous", "An earlier result: change its lists only where something better was found.")
 @click.option("--strict", is_flag=True, help="Write nothing if fewer than half of the items of --previous are left.")
 @rule_options
 @output_options("json", "jsonl", "csv", "hugo", "table")
@@ -34,7 +34,7 @@ _SAMPLES = 5
 def command(source: str, output: Path | None, form: str | None, quiet: bool, **values: Any) -> None:
     """Write the related list of every public item of SOURCE.
 
-    Without -o: a few sample lists on a terminal, the whole result as JSON into a pipe.
+    Without -o: a few sample lists on a terminal, or the whole result as JSON into a pipe.
     """
     from recs.related import related_items
     from recs.writers import render_related, write_related

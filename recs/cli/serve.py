@@ -16,17 +16,36 @@ from recs.cli.terminal import say
 
 
 @click.command("serve")
-@click.option("--related", type=click.Path(path_type=Path), metavar="FILE", help="Serve the lists of recs related too.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any that is free.")
-@click.option("--max-items", type=click.IntRange(1), default=2048, show_default=True, help="Texts in a request.")
-@click.option("--max-tokens", type=click.IntRange(1), default=262_144, show_default=True, help="Tokens in a request.")
-@click.option("--max-bytes", type=click.IntRange(1), default=8 << 20, show_default=True, help="Bytes of a request.")
-@click.option("--queue", type=click.IntRange(1), default=256, show_default=True, help="Requests at work at once.")
-@click.option("-q", "--quiet", is_flag=True, help="No line for every request.")
+@click.option(
+    "--related",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Serve the lists in FILE, a result of `recs related`.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="The port to listen on. 0: any free port.",
+)
+@click.option(
+    "--max-items", type=click.IntRange(1), default=2048, show_default=True, help="The most texts in one request."
+)
+@click.option(
+    "--max-tokens", type=click.IntRange(1), default=262_144, show_default=True, help="The most tokens in one request."
+)
+@click.option(
+    "--max-bytes", type=click.IntRange(1), default=8 << 20, show_default=True, help="The most bytes in one request."
+)
+@click.option(
+    "--queue", type=click.IntRange(1), default=256, show_default=True, help="The most requests at the same time."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print no line for each request.")
 @model_options
 def command(related: Path | None, host: str, port: int, quiet: bool, **values: Any) -> None:
-    """Serve vectors as OpenAI's API does, and related lists, until SIGTERM or Ctrl-C; requests at work are finished.
+    """Serve vectors by OpenAI's API, and related lists. SIGTERM or Ctrl-C stops it after the running requests.
 
     POST /v1/embeddings, POST /v1/models/model:predict (as a Truss), GET /v1/models, /related/ID, /health, /metrics.
     A text past the context window is refused unless the request or --overflow says what to do with it.

@@ -29,21 +29,29 @@ _LABELS_SHOWN = 40
 def label_options(function: _F) -> _F:
     """What is learned, and how sure an automatic label has to be."""
     for decorate in (
-        click.option("--no-names", is_flag=True, help="Learn nothing from what labels are called."),
+        click.option("--no-names", is_flag=True, help="Do not learn from the names of the labels."),
         click.option(
-            "--labels", "rules_file", type=_PATH, metavar="FILE", help="TOML: allowed, retired, renamed, texts."
+            "--labels",
+            "rules_file",
+            type=_PATH,
+            metavar="FILE",
+            help="TOML file with allowed, retired and renamed labels, and their texts.",
         ),
         click.option(
-            "--min-support", type=click.IntRange(min=1), default=5, show_default=True, help="Of automatic labels."
+            "--min-support",
+            type=click.IntRange(min=1),
+            default=5,
+            show_default=True,
+            help="Assign a label automatically only if at least N items have it.",
         ),
         click.option(
             "--target-precision",
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
             default=0.9,
             show_default=True,
-            help="How often an automatic label should be right.",
+            help="The share of automatic labels that should be right.",
         ),
-        click.option("--label", metavar="FIELD", help="The field of the labels: category, tags, or any other."),
+        click.option("--label", metavar="FIELD", help="The field with the labels: category, tags or any other field."),
     ):
         function = decorate(function)
     return function
@@ -52,18 +60,24 @@ def label_options(function: _F) -> _F:
 @click.command("train")
 @source_argument
 @label_options
-@click.option("-o", "--output", type=_PATH, metavar="DIR", help="Keep the classifier; without it, it is only judged.")
-@click.option("--no-evaluate", is_flag=True, help="Do not judge it on items left out.")
-@file_option("--issues", "Write labels that are probably wrong or missing: .jsonl, .csv.", suffixes=".jsonl .csv")
-@click.option("--next", "wanted", type=click.IntRange(min=1), metavar="K", help="List K items to label next.")
+@click.option(
+    "-o", "--output", type=_PATH, metavar="DIR", help="Save the classifier to DIR. Without -o it is only judged."
+)
+@click.option("--no-evaluate", is_flag=True, help="Do not judge the classifier on held-out items.")
+@file_option("--issues", "Write the labels that are probably wrong or missing: .jsonl or .csv.", suffixes=".jsonl .csv")
+@click.option(
+    "--next", "wanted", type=click.IntRange(min=1), metavar="K", help="List the K items that you should label next."
+)
 @file_option("--figure", "Draw reliability and coverage: .png or .svg.", suffixes=".png .svg .pdf")
-@click.option("--format", "form", type=click.Choice(["json", "table"]), default="table", help="Of the evaluation.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+@click.option(
+    "--format", "form", type=click.Choice(["json", "table"]), default="table", help="The format of the evaluation."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 @collection_options
 def command(source: str, **values: Any) -> None:
-    """Learn the labels of SOURCE: of every item that has one, to tag the others with `recs classify`.
+    """Learn the labels of SOURCE from the items that have one. `recs classify` then labels the others.
 
-    Labels that `recs classify` put (`<label>_auto` of an item) are never learned from.
+    It never learns from labels that `recs classify` assigned (the field `<label>_auto` of an item).
     """
     from recs.classifier_folder import check_place
     from recs.classify import train_classifier

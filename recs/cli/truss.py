@@ -12,14 +12,15 @@ from recs.cli.terminal import say
 @click.command("truss")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @model_options
-@click.option("--cpu", type=click.IntRange(min=1), default=4, show_default=True, help="Cores it asks for.")
-@click.option("--memory", default="16Gi", show_default=True, help="Memory it asks for.")
-@click.option("--gpu", metavar="NAME", help="Accelerator it asks for, as in L4 or A100:2.  [default: none]")
-@click.option("--force", is_flag=True, help="Replace DIR whatever it holds.")
+@click.option("--cpu", type=click.IntRange(min=1), default=4, show_default=True, help="The number of cores to request.")
+@click.option("--memory", default="16Gi", show_default=True, help="The memory to request.")
+@click.option("--gpu", metavar="NAME", help="The accelerator to request: L4, A100:2.  [default: none]")
+@click.option("--force", is_flag=True, help="Replace DIR, whatever it holds.")
 def command(*, folder: Path, cpu: int, memory: str, gpu: str | None, force: bool, **options: Any) -> None:
-    """Write a Truss to DIR: the folder that a model server is built of. It answers what `recs embed` writes.
+    """Write a Truss to DIR: the folder from which a model server is built.
 
-    A model of the registry is fetched where the Truss runs; one from a folder, as in -m NAME=FOLDER, travels in it.
+    The server returns the same vectors as `recs embed`. It downloads a model of the registry where it runs; a model
+    from a folder (-m NAME=FOLDER) is copied into DIR.
     """
     from recs.registry import DEFAULT_MODEL
     from recs.truss import write_truss

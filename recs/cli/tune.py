@@ -17,9 +17,9 @@ from recs.cli.terminal import estimate, say
 @quiet_option
 @collection_options
 def command(source: str, output: Path | None, judgments: Path | None, quiet: bool, **values: Any) -> None:
-    """Learn from the links in SOURCE how its author relates items; recs related --tuned FILE then uses it.
+    """Learn from the links in SOURCE how its author relates items, for `recs related --tuned FILE`.
 
-    Tells the gain by cross-validation, and writes nothing where that cannot be told from none.
+    It measures the gain by cross-validation, and writes nothing if there is no clear gain.
     """
     from recs.errors import OutputError
     from recs.readers import read_records
