@@ -90,6 +90,8 @@ class Embedder:
         forbidden = row.forbidden_dtypes if row else ()
         self.precision: Precision = resolve_precision(precision, self.device, forbidden=forbidden)
         self.instruction = instruction
+        self.observer: Callable[[Embeddings], None] | None = None
+        """Called with whatever `embed` returns, if set."""
         if tokenizer is not None:
             self.tokenizer = tokenizer
         if encoder is not None:
@@ -207,7 +209,10 @@ class Embedder:
                 raise EmbeddingError(f"the text of {name!r} is empty; there is nothing to embed.")
         documents = self._documents(sources, prompt, overflow, store)
         vectors = self._vectors(documents, prompt, store, progress)
-        return replace(self._pool(names, documents, vectors), role=role, prompt=prompt)
+        embeddings = replace(self._pool(names, documents, vectors), role=role, prompt=prompt)
+        if self.observer is not None:
+            self.observer(embeddings)
+        return embeddings
 
     def prompt(self, role: str = "document", instruction: str | None = None) -> str:
         """Return what is put before a text: the instruction, or the model's prompt for the role.

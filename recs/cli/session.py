@@ -51,26 +51,11 @@ def opened_collection(
             embedder = (optional_embedder if signals == "auto" else find_options_embedder)(values, cache)
             signals = signals if embedder else "terms,mentions"
         if embedder is not None and report is not None:
-            made = _remembered(embedder)
+            embedder.observer = made.append
         ranking = {"signals": signals, "embedder": embedder, "overflow": values["overflow"]}
         yield collection, {**ranking, "cache": cache or False, "progress": progress}
     if made and report is not None and not values["quiet"]:
         report(made[0])
-
-
-def _remembered(embedder: Embedder) -> list[Embeddings]:
-    """Return a list that will hold the first vectors that the embedder makes: what ranks by them returns none."""
-    made: list[Embeddings] = []
-    embed = embedder.embed
-
-    def embed_and_remember(*texts: Any, **options: Any) -> Embeddings:
-        embeddings = embed(*texts, **options)
-        if not made:
-            made.append(embeddings)
-        return embeddings
-
-    embedder.embed = embed_and_remember  # type: ignore[method-assign]
-    return made
 
 
 @contextmanager
