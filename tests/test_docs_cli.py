@@ -1,10 +1,11 @@
 """docs/cli.md is what --help prints. RECS_WRITE_DOCS=1 (or `make docs`) writes it anew."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import click
-from click.testing import CliRunner
 
 from recs.cli import cli
 
@@ -26,9 +27,14 @@ def _commands(command, names):
 def _render():
     sections = []
     for names in _commands(cli, ["recs"]):
-        done = CliRunner().invoke(cli, [*names[1:], "--help"], prog_name="recs", terminal_width=100)
-        assert done.exit_code == 0, done.output
-        sections.append(f"## {' '.join(names)}\n\n```text\n{done.output.rstrip()}\n```\n")
+        done = subprocess.run(  # a process of its own: click remembers how a command was first called
+            [sys.executable, "-m", *names, "--help"],
+            capture_output=True,
+            encoding="utf-8",
+            env={**os.environ, "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"},
+            check=True,
+        )
+        sections.append(f"## {' '.join(names)}\n\n```text\n{done.stdout.rstrip()}\n```\n")
     return "\n".join([_HEAD, *sections])
 
 
