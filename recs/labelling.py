@@ -185,7 +185,9 @@ def _most_useful(X: FloatArray, worth: FloatArray, served: FloatArray, rows: Int
     """Return up to k of `rows` that serve all items best: each time the one that adds most, by lazy evaluation."""
 
     def gain(some: IntArray) -> Float64Array:
-        return np.asarray(np.maximum(X[some] @ X.T - served, 0).astype(np.float64) @ worth)
+        with np.errstate(invalid="ignore"):  # X is finite; some builds of BLAS raise the flag on lanes beyond its end
+            likeness = X[some] @ X.T
+        return np.asarray(np.maximum(likeness - served, 0).astype(np.float64) @ worth)
 
     gains = [gain(rows[start : start + _BLOCK]) for start in range(0, len(rows), _BLOCK)]
     queue = [(-value, row) for value, row in zip(np.concatenate([*gains, []]).tolist(), rows.tolist(), strict=True)]
