@@ -85,7 +85,7 @@ TABLE: tuple[Rule, ...] = (
         "deleted trashed intrash disabled withdrawn retracted premium paywalled paidonly",
         "true, or any other value that is not false: private",
         "Hexo, WordPress REST, Statamic, generic",
-        readings.closed_by("private"),
+        readings.HELD_BACK,
     ),
     Rule(
         "unlisted delisted headless hidden archived emailonly dghide bookhidden geekdochidden tochide hidesummary "

@@ -10,8 +10,9 @@ from recs.items import Item, Skipped
 from recs.readers import readings
 from recs.readers.account import Account
 from recs.readers.bodies import Body, find_body
+from recs.readers.closings import is_known
 from recs.readers.dates import format_date, parse_date, updated_of
-from recs.readers.names import ALIASES, is_of_visibility_alone
+from recs.readers.names import ALIASES
 from recs.readers.record import Record
 from recs.readers.values import (
     declared_links,
@@ -162,7 +163,7 @@ class RecordReader:
         account.seen.update(found.record)
         unused = [name for name in found.values.keys() - found.used - {body.name} if not is_missing(found.values[name])]
         placed = ALIASES["text"] if not body.name else ()
-        unused = [name for name in unused if fold(name) not in placed and not is_of_visibility_alone(fold(name))]
+        unused = [name for name in unused if fold(name) not in placed and not is_known(fold(name))]
         account.ignored.update(sorted(unused))
         if body.is_teaser:
             account.teasers[body.name] += 1

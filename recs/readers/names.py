@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from recs.items import Markup
-from recs.readers.closings import is_known, rule_of
+from recs.readers.closings import rule_of
 from recs.readers.values import fold
 
 _ALIASES = {
@@ -46,11 +46,6 @@ _NOT_BODY = re.compile(
 def is_known_name(name: str) -> bool:
     """Whether a folded name means something to recs."""
     return name in _KNOWN or rule_of(name) is not None
-
-
-def is_of_visibility_alone(name: str) -> bool:
-    """Whether a folded name says something of visibility and nothing else."""
-    return is_known(name)
 
 
 def says_body(name: str) -> bool:

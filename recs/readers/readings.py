@@ -118,6 +118,10 @@ def closed_by(closed: Visibility, *, strict: bool = True) -> Reading:
     return read
 
 
+# Of fields whose value may be a remark, or a password: it is never printed.
+HELD_BACK = closed_by("private")
+
+
 def password(value: object, _: datetime) -> Visibility:
     return "public" if value is False else "private"
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from recs.items import Visibility
 from recs.readers import readings
-from recs.readers.closings import TABLE, rule_of
+from recs.readers.closings import rule_of
 from recs.readers.values import Repeated, fold, is_missing, switch, text_of, words
 
 PUBLISHED_DATES = ("date", "datepublished", "publishedat", "pubdate")
@@ -28,7 +28,6 @@ _TELLING = WRAPPERS | {
     *("preferences", "customfields", "acf", "matter", "eleventycomputed"),
 }
 _DEEPEST = 4
-_CLOSING = frozenset(rule.read for rule in TABLE if "any other value that is not false" in rule.says)
 
 
 class Verdict(NamedTuple):
@@ -80,7 +79,7 @@ class Judge:
 
 def _is_secret(value: object, read: readings.Reading) -> bool:
     """Whether a value may be a password or a remark that nobody else should read."""
-    return read is readings.password or (read in _CLOSING and switch(value) is None)
+    return read is readings.password or (read is readings.HELD_BACK and switch(value) is None)
 
 
 def _each(value: object, read: readings.Reading) -> Sequence[object]:
