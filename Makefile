@@ -46,7 +46,7 @@ notebooks: .venv/installed-dev ## run the notebooks
 	else echo "notebooks: none yet"; fi
 
 docs: .venv/installed-dev ## write docs/cli.md anew from what --help prints
-	@RECS_WRITE_DOCS=1 $(BIN)/python -m pytest tests/test_docs_cli.py
+	@RECS_WRITE_DOCS=1 $(BIN)/python -m pytest tests/cli/test_docs_cli.py
 
 install: .venv/installed ## make .venv with the package and all that users may have
 

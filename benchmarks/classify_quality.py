@@ -26,9 +26,9 @@ from sklearn.metrics import average_precision_score
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import recs
-from recs.calibration import expected_calibration_error, fit_temperature
-from recs.classify import read_lesson
-from recs.logistic import search
+from recs.classification.calibration import expected_calibration_error, fit_temperature
+from recs.classification.lesson import read_lesson
+from recs.classification.logistic import search
 
 FIXED_C = (1, 10, 30, 100, 300)
 

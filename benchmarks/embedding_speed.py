@@ -23,9 +23,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 import recs
-from recs.architectures.packing import pack
-from recs.chunks import split_text
-from recs.pieces import plan_batches
+from recs.embedding.batches import plan_batches
+from recs.models.encoders.packing import pack
+from recs.text.chunks import split_text
 
 
 def load_texts(root: Path, embedder: recs.Embedder, posts: int, queries: int) -> dict[str, list[str]]:

@@ -5,8 +5,8 @@
 
 Collects the wheels of the package and of what it requires, pinned by constraints.txt; installs them into a fresh
 environment without bytecode; counts what came in addition to pip. Where RECS_DATA names a folder of real collections,
-that environment also ranks 18f_blog: the base by terms, the extra with the model that `recs models export` of this
-environment writes. MB are 1,000,000 bytes. Needs a package index. Exits with 1 where a target is missed.
+that environment also ranks 18f_blog: the base by terms, the extra with the weights that this
+environment has. MB are 1,000,000 bytes. Needs a package index. Exits with 1 where a target is missed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main(extra: str = "") -> int:
         subprocess.run([programs / "python", "-W", "error", "-c", NO_TORCH], check=True, cwd=folder)
         print("torch: not there")
         if os.environ.get("RECS_DATA"):
-            options = export_model(folder) if extra else []
+            options = model_option() if extra else []
             took = first_list(programs, folder, options)
             if extra:
                 print(f"first list (model) on 18f_blog: {took:.1f} s")
@@ -86,11 +86,11 @@ def print_largest(title: str, sizes: dict[str, int]) -> None:
         print(f"  {size / 1e6:7.1f} MB  {name}")
 
 
-def export_model(folder: str) -> list[str]:
-    """Export the default model with the recs of this environment; return the options that name the export."""
-    model = str(Path(folder, "model"))
-    subprocess.run([sys.executable, "-m", "recs", "models", "export", "all-MiniLM-L6-v2", "-o", model], check=True)
-    return ["--model", model]
+def model_option() -> list[str]:
+    """Return the option that names the default model and its folder in this environment."""
+    from recs.models.registry import DEFAULT_MODEL, find_model
+
+    return ["--model", f"{DEFAULT_MODEL}={find_model(DEFAULT_MODEL)}"]
 
 
 def first_list(programs: Path, folder: str, options: list[str]) -> float:

@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # runs beside faiss, where recs itself is not installed
 
-from recs import neighbors
+from recs.embedding import neighbors
 
 K = 10
 DIM = 384

@@ -22,13 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from recs import Cache, read_items, related_items
-from recs.evaluate import DEPTH, _by_score, _ids, _naive, judged_sources, with_judgments
+from recs.evaluation.baselines import DEPTH, _by_score, _naive, bm25_scores, tfidf_matrix
+from recs.evaluation.judgments import judged_sources, with_judgments
+from recs.evaluation.metrics import RESAMPLES, bootstrap, ndcg
+from recs.evaluation.rankings import _ids
 from recs.items import Collection
-from recs.lexical import bm25_scores, tfidf_matrix
-from recs.links import hide_links
-from recs.metrics import RESAMPLES, bootstrap, ndcg
-from recs.readers import read_records
-from recs.rules import NO_RULES
+from recs.ranking.rules import NO_RULES
+from recs.readers.read import read_records
+from recs.text.links import hide_links
 
 COLLECTIONS = ("18f_blog", "rust_blog", "recipes", "til", "podcast_syntax")
 RANKINGS = ("fused", "fused terms", "TF-IDF", "BM25", "naive dense")

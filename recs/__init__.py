@@ -9,70 +9,70 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recs.audit import audit_related as audit_related
-    from recs.cache import Cache as Cache
-    from recs.classifier import Classifier as Classifier
+    from recs.classification.classifier import Classifier as Classifier
+    from recs.classification.labels import LabelRules as LabelRules
     from recs.classify import train_classifier as train_classifier
     from recs.cluster import cluster_items as cluster_items
-    from recs.clustering import Clustering as Clustering
-    from recs.clustering import topics_over_time as topics_over_time
+    from recs.clustering.result import Clustering as Clustering
+    from recs.clustering.result import topics_over_time as topics_over_time
     from recs.contract import corpus_digest as corpus_digest
     from recs.contract import load_related as load_related
-    from recs.embed import embed_items as embed_items
-    from recs.embedder import Embedder as Embedder
-    from recs.embedder import load_embedder as load_embedder
-    from recs.embeddings import Embeddings as Embeddings
+    from recs.embedding.cache import Cache as Cache
+    from recs.embedding.embedder import Embedder as Embedder
+    from recs.embedding.load import load_embedder as load_embedder
+    from recs.embedding.pipeline import embed_items as embed_items
+    from recs.embedding.vectors import Embeddings as Embeddings
     from recs.errors import RecsError as RecsError
-    from recs.evaluate import evaluate_related as evaluate_related
-    from recs.holdout import evaluate_classifier as evaluate_classifier
+    from recs.evaluation.audit import audit_related as audit_related
+    from recs.evaluation.classifiers import evaluate_classifier as evaluate_classifier
+    from recs.evaluation.label_review import label_issues as label_issues
+    from recs.evaluation.label_review import select_to_label as select_to_label
+    from recs.evaluation.rankings import evaluate_related as evaluate_related
+    from recs.evaluation.tuning import tune_related as tune_related
     from recs.items import Collection as Collection
     from recs.items import Item as Item
     from recs.items import Link as Link
     from recs.items import Match as Match
     from recs.items import Skipped as Skipped
-    from recs.labelling import label_issues as label_issues
-    from recs.labelling import select_to_label as select_to_label
-    from recs.labels import LabelRules as LabelRules
-    from recs.readers import read_items as read_items
+    from recs.ranking.rules import Rules as Rules
+    from recs.readers.read import read_items as read_items
     from recs.related import RelatedLists as RelatedLists
     from recs.related import related_items as related_items
-    from recs.rules import Rules as Rules
-    from recs.tune import tune_related as tune_related
-    from recs.writers import write_related as write_related
+    from recs.writers.related import write_related as write_related
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Cache": "recs.cache",
-    "Classifier": "recs.classifier",
-    "Clustering": "recs.clustering",
+    "Cache": "recs.embedding.cache",
+    "Classifier": "recs.classification.classifier",
+    "Clustering": "recs.clustering.result",
     "Collection": "recs.items",
-    "Embedder": "recs.embedder",
-    "Embeddings": "recs.embeddings",
+    "Embedder": "recs.embedding.embedder",
+    "Embeddings": "recs.embedding.vectors",
     "Item": "recs.items",
-    "LabelRules": "recs.labels",
+    "LabelRules": "recs.classification.labels",
     "Link": "recs.items",
     "Match": "recs.items",
     "RecsError": "recs.errors",
     "RelatedLists": "recs.related",
-    "Rules": "recs.rules",
+    "Rules": "recs.ranking.rules",
     "Skipped": "recs.items",
-    "audit_related": "recs.audit",
+    "audit_related": "recs.evaluation.audit",
     "cluster_items": "recs.cluster",
     "corpus_digest": "recs.contract",
-    "embed_items": "recs.embed",
-    "evaluate_classifier": "recs.holdout",
-    "evaluate_related": "recs.evaluate",
-    "label_issues": "recs.labelling",
-    "load_embedder": "recs.embedder",
+    "embed_items": "recs.embedding.pipeline",
+    "evaluate_classifier": "recs.evaluation.classifiers",
+    "evaluate_related": "recs.evaluation.rankings",
+    "label_issues": "recs.evaluation.label_review",
+    "load_embedder": "recs.embedding.load",
     "load_related": "recs.contract",
-    "read_items": "recs.readers",
+    "read_items": "recs.readers.read",
     "related_items": "recs.related",
-    "select_to_label": "recs.labelling",
-    "topics_over_time": "recs.clustering",
+    "select_to_label": "recs.evaluation.label_review",
+    "topics_over_time": "recs.clustering.result",
     "train_classifier": "recs.classify",
-    "tune_related": "recs.tune",
-    "write_related": "recs.writers",
+    "tune_related": "recs.evaluation.tuning",
+    "write_related": "recs.writers.related",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605  (sorted() returns the list that the rule asks for)

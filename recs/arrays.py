@@ -1,11 +1,18 @@
 """Arrays that a caller hands in: read-only views of them, and tables of numbers of whatever holds one."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from recs.errors import EmbeddingError
+
+Float64Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Similarity = Literal["cosine", "dot", "euclidean"]
+SIMILARITIES: tuple[Similarity, ...] = ("cosine", "dot", "euclidean")
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
 
 
 def read_only_view(name: str, given: Any, kinds: str) -> npt.NDArray[Any]:
@@ -82,3 +89,12 @@ def _stacked(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
+
+
+def unit_rows(X: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return X with its rows scaled to unit length; a zero row stays zero. X has shape (n, d)."""
+    largest = np.abs(X).max(axis=1, keepdims=True, initial=0.0)
+    scaled = X / np.where(largest > 0, largest, 1)  # squares of very large or small numbers would leave the float range
+    norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
+    result: npt.NDArray[Any] = scaled / np.where(norms > 0, norms, 1)
+    return result

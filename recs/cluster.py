@@ -9,7 +9,6 @@ How each step was settled is told in docs/clusters.md.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,21 +16,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
-from recs.clustering import Assign, Clustering, Layer, SweepRow
-from recs.density import Discriminant, Reduction, Selection
-from recs.embeddings import Embeddings, IntArray
-from recs.errors import OptionError, SourceError
-from recs.granularity import Cut, Fitted, Space, by_size, layer_cuts, packed, returned, sweep_resolutions
-from recs.graph import Float64Array, grow, renumber
+from recs.arrays import IntArray
+from recs.clustering.blanks import with_blank_items
+from recs.clustering.cores import Reduction, Selection
+from recs.clustering.description import describe_layers
+from recs.clustering.edits import NEW_TOPIC, apply_edits
+from recs.clustering.granularity import Cut, Fitted, Space, by_size, layer_cuts, packed, sweep_resolutions
+from recs.clustering.graph import grow, renumber
+from recs.clustering.phrases import Namer
+from recs.clustering.result import Assign, Clustering, SweepRow
+from recs.embedding.vectors import Embeddings
+from recs.errors import OptionError
 from recs.items import Collection, Item
-from recs.topics import EXEMPLARS, Namer, PhraseIndex, Topic, topic_phrases, unique_names
 
 if TYPE_CHECKING:
-    from recs.embedder import Embedder
-
-_NEW = 0.2  # of the items may be new before the rule of an earlier run is learned again
+    from recs.embedding.embedder import Embedder
 
 
 def cluster_items(
@@ -117,12 +117,12 @@ def cluster_items(
         chosen = _continued(space, chosen, previous, before)
     names: Mapping[int, str] = {}
     if edits is not None:
-        chosen, names = _edited(chosen, Path(edits), notes)
+        chosen, names = apply_edits(chosen, Path(edits), notes)
     kept = previous is not None and _kept(space, chosen, previous, before)
     default = kept or Fitted.fit(space, chosen)
     given = [default, *(Fitted.fit(space, cut) for cut in layer_cuts(cuts, source))]
     given.sort(key=lambda one: len(one.ids))
-    layers = _layers(public, space, given, default, names=names, namer=namer, embedder=embedder)
+    layers = describe_layers(public, space, given, default, names=names, namer=namer, embedder=embedder)
     place = given.index(default)
     assigned = layers[place].assigned
     labels = np.where((space.core >= 0)[space.twin_of], assigned, -1)
@@ -154,46 +154,7 @@ def cluster_items(
         },
         notes=tuple(notes),
     )
-    return _with_blank(found, whole)
-
-
-def _with_blank(found: Clustering, whole: Embeddings) -> Clustering:
-    """Return the clustering with the items of which the model knows no token: in no topic, and not learned from."""
-    is_blank = whole.blank
-    count = int(is_blank.sum())
-    if not count:
-        return found
-
-    def spread(values: npt.NDArray[Any], missing: int) -> npt.NDArray[Any]:
-        result = np.full(len(whole), missing, dtype=values.dtype)
-        result[~is_blank] = values
-        return result
-
-    given = [spread(layer.assigned, -1) for layer in found.layers]
-    layers = tuple(
-        replace(layer, assigned=assigned, coverage=_share(assigned >= 0))
-        for layer, assigned in zip(found.layers, given, strict=True)
-    )
-    labels = spread(found.labels, -1)
-    figures = {"items": len(whole), "coverage": layers[found.default].coverage, "core": float((labels >= 0).mean())}
-    read = 1 - count / len(whole)
-    items = "1 item is" if count == 1 else f"{count:,} items are"
-    return replace(
-        found,
-        ids=whole.ids,
-        labels=labels,
-        assigned=given[found.default],
-        strengths=spread(found.strengths, 0),
-        learned=spread(found.learned, -2),  # as if it came later: by then it may be readable
-        layers=layers,
-        sweep=tuple(replace(row, coverage=round(row.coverage * read, 6)) for row in found.sweep),
-        metrics={**found.metrics, **figures},
-        notes=(*found.notes, f"{items} in no topic: the model knows no token of {'it' if count == 1 else 'them'}."),
-    )
-
-
-def _share(members: npt.NDArray[np.bool_]) -> float:
-    return round(float(members.mean()), 6)
+    return with_blank_items(found, whole)
 
 
 def _distinct(public: Sequence[Item], embeddings: Embeddings) -> tuple[IntArray, list[int]]:
@@ -253,106 +214,10 @@ def _continued(space: Space, chosen: Cut, previous: Clustering, learned: IntArra
 
 def _kept(space: Space, chosen: Cut, previous: Clustering, learned: IntArray) -> Fitted | None:
     """Return what the earlier rule gives, if it still serves: the same topics, none empty, few items new to it."""
-    if chosen.ids != tuple(topic.id for topic in previous.topics) or (learned < -1).sum() > _NEW * len(learned):
+    if chosen.ids != tuple(topic.id for topic in previous.topics) or (learned < -1).sum() > NEW_TOPIC * len(learned):
         return None
     found = Fitted.of(space, chosen, previous.rule, *previous.rule.scores(space.vectors))
     return found if found.filled.all() else None
-
-
-def _edited(cut: Cut, path: Path, notes: list[str]) -> tuple[Cut, Mapping[int, str]]:
-    """Return the cut with the user's merges, and the names that the user gave."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        names = {int(topic): str(name) for topic, name in document.get("names", {}).items()}
-        merges = [[int(topic) for topic in group] for group in document.get("merge", [])]
-        unknown = sorted(set(document) - {"names", "merge"})
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is none of names, merge")
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise SourceError(
-            f'{path}: not a file of edits ({error}); expected {{"names": {{"3": "Gardening"}}, "merge": [[3, 7]]}}.'
-        ) from error
-    labels, known = cut.labels.copy(), {name: place for place, name in enumerate(cut.ids)}
-    for into, *others in merges:
-        for other in others:
-            if into in known and other in known:
-                labels[labels == known[other]] = known[into]
-    gone = sorted(({topic for group in merges for topic in group} | set(names)) - set(known))
-    if gone:
-        notes.append(f"edits: there is no topic {', '.join(map(str, gone))}.")
-    return packed(replace(cut, labels=labels)), names
-
-
-def _layers(
-    public: Sequence[Item],
-    space: Space,
-    given: Sequence[Fitted],
-    default: Fitted,
-    *,
-    names: Mapping[int, str],
-    namer: Namer | None,
-    embedder: Embedder | None,
-) -> list[Layer]:
-    """Describe the topics of every layer, from coarse to fine."""
-    index = PhraseIndex(public) if any(one.ids for one in given) else None
-    layers: list[Layer] = []
-    for one in given:
-        ids, places = one.ids, one.assigned[space.twin_of]
-        closeness = _closeness(one.rule, embedder) if embedder is not None and one is default else None
-        phrases = topic_phrases(index, places, len(ids), closeness=closeness) if index is not None else []
-        examples = _exemplars(space, one, public)
-        chosen: dict[int, str] = {}
-        if one is default:
-            if namer is not None:
-                chosen = {place: namer(phrases[place], examples[place]) for place in range(len(ids))}
-            chosen |= {place: names[topic] for place, topic in enumerate(ids) if topic in names}
-        sizes = np.bincount(places[places >= 0], minlength=len(ids))
-        cores = np.bincount(places[(places >= 0) & (space.core >= 0)[space.twin_of]], minlength=len(ids))
-        stability = returned(one)
-        parents = _parents(layers, places, len(ids))
-        called = unique_names(phrases, chosen, sizes.tolist())
-        topics = tuple(
-            Topic(
-                id=topic,
-                name=called[place],
-                phrases=phrases[place],
-                exemplars=tuple(item.id for item in examples[place]),
-                size=int(sizes[place]),
-                core=int(cores[place]),
-                stability=round(float(stability[place]), 4),
-                parent=parents[place],
-            )
-            for place, topic in enumerate(ids)
-        )
-        assigned = renumber(places, ids)
-        coverage = float((assigned >= 0).mean()) if len(assigned) else 0.0
-        layers.append(Layer(one.cut.resolution, one.cut.stability, round(coverage, 6), assigned, topics))
-    return layers
-
-
-def _exemplars(space: Space, given: Fitted, public: Sequence[Item]) -> list[list[Item]]:
-    """Return the items of each topic that are nearest to its middle, texts of the dense core first."""
-    best, first = given.assigned, np.unique(space.twin_of, return_index=True)[1]
-    ranked = np.lexsort((-given.cosines, space.core < 0))
-    return [
-        [public[first[row]] for row in ranked[best[ranked] == place][:EXEMPLARS]] for place in range(len(given.ids))
-    ]
-
-
-def _parents(layers: Sequence[Layer], places: IntArray, topics: int) -> list[int | None]:
-    if not layers:
-        return [None] * topics
-    above = layers[-1].assigned
-    both = [np.bincount(above[(places == place) & (above >= 0)]) for place in range(topics)]
-    return [int(counts.argmax()) if len(counts) else None for counts in both]
-
-
-def _closeness(rule: Discriminant, embedder: Embedder) -> Any:
-    def closeness(phrases: Sequence[str], topic: int) -> Float64Array:
-        vectors = embedder.embed(phrases).vectors.astype(np.float64)
-        return np.asarray(np.clip(vectors @ rule.centroids[topic], 0, 1))
-
-    return closeness
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

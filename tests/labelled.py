@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load
 
-from recs.embeddings import Embeddings
+from recs.embedding.vectors import Embeddings
 from recs.items import Item
 
 DIM = 12

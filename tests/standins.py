@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from recs.embedder import Embedder
-from recs.models import ModelSpec
+from recs.embedding.embedder import Embedder
+from recs.models.spec import ModelSpec
 
 DIM = 24
 

@@ -13,11 +13,11 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 import recs
 from recs.errors import DISTRIBUTION
 
-ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 pytestmark = pytest.mark.slow
@@ -84,7 +84,7 @@ for name in recs.__all__:
     module = sys.modules[getattr(recs, name).__module__]
     assert pathlib.Path(module.__file__).is_relative_to(home), module
 assert (home / "py.typed").exists()
-assert "all-MiniLM-L6-v2" in tomllib.loads((home / "models.toml").read_text(encoding="utf-8"))["models"]
+assert "all-MiniLM-L6-v2" in tomllib.loads((home / "models" / "registry.toml").read_text(encoding="utf-8"))["models"]
 schemas = list((home / "writers").glob("*.json"))
 assert schemas
 for schema in schemas:

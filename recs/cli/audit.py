@@ -12,7 +12,7 @@ from recs.cli.session import collection_options, opened_collection, report_embed
 from recs.cli.terminal import heading
 
 if TYPE_CHECKING:
-    from recs.audit import Audit
+    from recs.evaluation.audit import Audit
     from recs.items import Collection
 
 _SHOWN = 10
@@ -28,7 +28,7 @@ def command(source: str, k: int, **values: Any) -> None:
 
     Without -o: the first of each kind, as text. With -o or --format json: everything, as JSON.
     """
-    from recs.audit import audit_related
+    from recs.evaluation.audit import audit_related
 
     with opened_collection(source, values, report=report_embedding) as (collection, options):
         audit = audit_related(collection, k=k, **options)

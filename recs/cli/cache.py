@@ -22,7 +22,7 @@ def command() -> None:
 @_FOLDER
 def info(cache_folder: str | None) -> None:
     """Show where the cache is and what it holds."""
-    from recs.cache import Cache
+    from recs.embedding.cache import Cache
 
     with Cache(cache_folder) as cache:
         found = cache.info()
@@ -37,9 +37,9 @@ def info(cache_folder: str | None) -> None:
 @collection_options
 def prune(source: str, **values: Any) -> None:
     """Remove all cached vectors that the public items of SOURCE do not need with this model."""
-    from recs.embed import embed_items
+    from recs.embedding.pipeline import embed_items
     from recs.errors import OptionError
-    from recs.languages import item_languages
+    from recs.text.languages import item_languages
 
     if values["no_cache"]:
         raise OptionError("--no-cache leaves nothing to prune.")
@@ -54,6 +54,6 @@ def prune(source: str, **values: Any) -> None:
 @_FOLDER
 def clear(cache_folder: str | None) -> None:
     """Remove the cache file."""
-    from recs.cache import clear_cache
+    from recs.embedding.cache import clear_cache
 
     say(f"freed {clear_cache(cache_folder) / 1e6:.1f} MB")

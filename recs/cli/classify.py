@@ -17,7 +17,8 @@ from recs.cli.session import collection_options, embedded
 from recs.cli.terminal import emit, heading, printable, report_reading, say
 
 if TYPE_CHECKING:
-    from recs.classifier import Classifier, Prediction, Reason
+    from recs.classification.classifier import Classifier
+    from recs.classification.predictions import Prediction, Reason
     from recs.items import Item
 
 _PATH = click.Path(path_type=Path)
@@ -49,8 +50,8 @@ def command(source: str, folder: Path, **values: Any) -> None:
     Each JSON line has the field `<label>_auto`. Copy it into the source together with the labels: then `recs train`
     does not learn from them.
     """
-    from recs.classifier import Classifier
-    from recs.labels import load_label_rules
+    from recs.classification.classifier import Classifier
+    from recs.classification.labels import load_label_rules
 
     classifier = Classifier.load(folder)
     if values["rules_file"]:
@@ -83,7 +84,7 @@ def _write(
     import sys
 
     from recs.files import write_atomically
-    from recs.writers import dumps
+    from recs.writers.cells import dumps
 
     output = values["output"]
     form = values["form"] or ("csv" if output and output.suffix.lower() == ".csv" else None)
@@ -131,7 +132,7 @@ def _flat(
     item: Item, prediction: Prediction, reasons: Sequence[Reason], *, explained: bool
 ) -> Iterable[dict[str, Any]]:
     """Return a row a label; one without a label where nothing is said."""
-    from recs.writers import plain
+    from recs.writers.cells import plain
 
     why = {reason.label: reason for reason in reasons}
     for one in prediction.labels or (None,):

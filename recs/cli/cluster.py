@@ -19,8 +19,8 @@ from recs.cli.session import collection_options, embedded, write_report
 from recs.cli.terminal import heading, report_reading, say
 
 if TYPE_CHECKING:
-    from recs.clustering import Clustering
-    from recs.embeddings import Embeddings
+    from recs.clustering.result import Clustering
+    from recs.embedding.vectors import Embeddings
     from recs.items import Collection
 
 
@@ -55,7 +55,7 @@ def command(source: str, **values: Any) -> None:
     Without -o: the topics as text. With -o or --format json: everything, with the topic of each item.
     """
     from recs.cluster import cluster_items
-    from recs.clustering import Clustering
+    from recs.clustering.result import Clustering
 
     collection = read_source(source, values)
     if not values["quiet"]:
@@ -82,11 +82,11 @@ def command(source: str, **values: Any) -> None:
 
 def _write(clustering: Clustering, collection: Collection, embeddings: Embeddings, values: Mapping[str, Any]) -> None:
     """Write the files that options ask for."""
+    from recs.clustering.layout import map_layout
     from recs.files import write_atomically
-    from recs.layout import map_layout
-    from recs.plots import plot_topics, save_figure
-    from recs.topicmap import topic_map
-    from recs.topicreport import topic_report, topic_tags
+    from recs.writers.figures import plot_topics, save_figure
+    from recs.writers.topic_map import topic_map
+    from recs.writers.topic_report import topic_report, topic_tags
 
     texts: dict[Path, str] = {}
     if values["report"]:
@@ -131,7 +131,7 @@ def _report(clustering: Clustering) -> dict[str, Any]:
 
 
 def _text(clustering: Clustering, collection: Collection) -> str:
-    from recs.clustering import largest_first
+    from recs.clustering.result import largest_first
 
     items = {item.id: item for item in collection}
     metrics = clustering.metrics

@@ -21,7 +21,7 @@ def command(*, asked: str | None, form: str, **options: Any) -> int:
 
     Each line says ok, warn or fail. The exit status is 1 if one says fail.
     """
-    from recs.doctor import diagnose
+    from recs.embedding.doctor import diagnose
 
     model, _, _ = (options.pop(name) for name in ("model", "offline", "overflow"))
     found = []

@@ -15,7 +15,7 @@ from recs.cli.session import report_embedding
 from recs.cli.terminal import embedding_progress, emit, report_reading
 
 if TYPE_CHECKING:
-    from recs.embeddings import Embeddings
+    from recs.embedding.vectors import Embeddings
 
 
 @click.command("embed")
@@ -58,8 +58,8 @@ def _inputs(
 ) -> tuple[list[str], list[str], list[str]]:
     """Return ids, titles and texts: of strings as they are, of other sources the public items in their order."""
     from recs.errors import SourceError
-    from recs.readers import read_items
-    from recs.readers.json_ import loads
+    from recs.readers.json_files import loads
+    from recs.readers.read import read_items
 
     stdin = io.BytesIO(sys.stdin.buffer.read()) if str(file) == "-" and sys.stdin else None
     texts: list[str] | None = None

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recs.cli.labels import draw, label_options, opened_labels
+from recs.cli.labels import table as classifier_table
 from recs.cli.options import file_option, judgments_option, output_options, read_rules, rule_options, source_argument
 from recs.cli.session import collection_options, opened_collection, report_lost_tokens, write_report
 from recs.cli.terminal import estimate
-from recs.cli.train import draw, label_options, opened_labels
-from recs.cli.train import table as classifier_table
 
 if TYPE_CHECKING:
-    from recs.evaluate import RelatedEvaluation
+    from recs.evaluation.rankings import RelatedEvaluation
 
 
 @click.command("evaluate")
@@ -45,8 +45,8 @@ def command(source: str, task: str, judgments: Path | None, figure: Path | None,
     if task == "classify":
         _classify(source, figure, values)
         return
-    from recs.evaluate import evaluate_related
-    from recs.readers import read_records
+    from recs.evaluation.rankings import evaluate_related
+    from recs.readers.read import read_records
 
     links = read_records(judgments) if judgments else None
     own = {"k": values["k"], "since": values["since"], "rules": read_rules(values)}
@@ -54,14 +54,14 @@ def command(source: str, task: str, judgments: Path | None, figure: Path | None,
     with opened_collection(source, values, report=report_lost_tokens) as (collection, options):
         evaluation = evaluate_related(collection, judgments=links, **own, **options)
     if figure:
-        from recs.plots import plot_evaluation, save_figure
+        from recs.writers.figures import plot_evaluation, save_figure
 
         save_figure(plot_evaluation(evaluation), figure)
     write_report(evaluation.to_dict(), table(evaluation), values)
 
 
 def _classify(source: str, figure: Path | None, values: dict[str, Any]) -> None:
-    from recs.holdout import evaluate_classifier
+    from recs.evaluation.classifiers import evaluate_classifier
 
     with opened_labels(source, values) as (collection, embeddings, learned):
         options = {name: values[name] for name in ("target_precision", "min_support")}

@@ -18,7 +18,7 @@ _FORMAT = choice("--format form", "table json")
 @click.pass_context
 def command(context: click.Context, form: str) -> None:
     """List the models that recs knows by name. Any hub id and any folder with a model works too."""
-    from recs.registry import find_model, registry
+    from recs.models.registry import find_model, registry
 
     if context.invoked_subcommand:
         return
@@ -42,10 +42,10 @@ def show(name: str, form: str) -> None:
     """Show what is known about the model NAME: its registry entry, its files here, and what the files say."""
     import yaml
 
-    from recs.doctor import describe_files
+    from recs.embedding.doctor import describe_files
     from recs.errors import DISTRIBUTION, ModelError
-    from recs.models import read_model
-    from recs.registry import registry_row
+    from recs.models.folder import read_model
+    from recs.models.registry import registry_row
 
     known, row = registry_row(name)
     report: dict[str, Any] = {"name": known, "registry": asdict(replace(row, golden="")) if row else None}
@@ -74,30 +74,7 @@ def convert(folder: Path) -> None:
 
     Do this only if you trust the author of the file. recs never reads pickled weights when it loads a model.
     """
-    from recs.hub import convert_weights
+    from recs.models.convert import convert_weights
 
     for path in convert_weights(folder):
         say(f"wrote {path}")
-
-
-@command.command("export")
-@click.argument("name")
-@click.option("-o", "--output", type=Path, required=True, metavar="DIR", help="Where to write it.")
-@choice(
-    "--pooling",
-    "mean cls max pooler",
-    "How to combine token vectors, if the model's files do not tell it.",
-    default=False,
-)
-def export(name: str, output: Path, pooling: str | None) -> None:
-    """Write the model NAME, of the BERT family, to DIR as an ONNX file with all that goes with it.
-
-    On a machine with recs-toolkit[onnx] and without torch, DIR is then the model: recs related SOURCE -m DIR
-    """
-    from recs.architectures.onnx_graph import export_model
-    from recs.registry import registry_row
-
-    spec = export_model(name, output, pooling=pooling)
-    stated = f" --pooling {pooling}" if pooling else ""
-    known = f"{spec.name}={output}" if registry_row(name)[1] else output
-    say(f"{output}: {spec.name}, {spec.dim} dimensions; use it with -m {known}{stated}")

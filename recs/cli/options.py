@@ -14,10 +14,10 @@ import click
 from recs.cli.terminal import report_reading, say
 
 if TYPE_CHECKING:
-    from recs.cache import Cache
-    from recs.embedder import Embedder
+    from recs.embedding.cache import Cache
+    from recs.embedding.embedder import Embedder
     from recs.items import Collection
-    from recs.rules import Rules
+    from recs.ranking.rules import Rules
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
@@ -167,7 +167,7 @@ judgments_option = file_option(
 
 def read_rules(values: Mapping[str, Any]) -> Rules:
     """Return the rules that the options of `rule_options` and their file say."""
-    from recs.rules import Rules, load_rules
+    from recs.ranking.rules import Rules, load_rules
 
     file = values["rules_file"]
     if file is None and Path(_RULES_FILE).is_file():
@@ -180,8 +180,8 @@ def read_rules(values: Mapping[str, Any]) -> Rules:
 
 def find_options_embedder(values: Mapping[str, Any], cache: Cache | None) -> Embedder:
     """Return the embedder that the options of `model_options` name."""
-    from recs.embed import find_embedder
-    from recs.registry import DEFAULT_MODEL
+    from recs.embedding.load import find_embedder
+    from recs.models.registry import DEFAULT_MODEL
 
     names = ("dim", "pooling", "instruction", "device", "precision", "engine", "offline")
     options = {name: values[name] for name in names}
@@ -207,7 +207,7 @@ def read_source(source: str, values: Mapping[str, Any]) -> Collection:
     Raises `SourceError` where no item is public, unless that was allowed: no earlier result is replaced by nothing.
     """
     from recs.errors import SourceError
-    from recs.readers import read_items
+    from recs.readers.read import read_items
 
     collection = read_items(
         source,
@@ -236,7 +236,7 @@ def _pairs(given: Sequence[str], flag: str, expected: str) -> list[tuple[str, st
 @contextmanager
 def opened_cache(values: Mapping[str, Any]) -> Iterator[Cache | None]:
     """Yield the cache that the options of `cache_options` name; None for none."""
-    from recs.cache import Cache
+    from recs.embedding.cache import Cache
 
     with nullcontext() if values.get("no_cache") else Cache(values["cache_folder"]) as cache:
         yield cache

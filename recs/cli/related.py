@@ -37,7 +37,7 @@ def command(source: str, output: Path | None, form: str | None, quiet: bool, **v
     Without -o: a few sample lists on a terminal, or the whole result as JSON into a pipe.
     """
     from recs.related import related_items
-    from recs.writers import render_related, write_related
+    from recs.writers.related import render_related, write_related
 
     if form == "table" and output:
         raise click.UsageError("a table is for the terminal; choose another --format with -o.")
@@ -77,7 +77,7 @@ def _existing(previous: Path | None) -> Path | None:
 def _check_shrinking(count: int, previous: Path, *, strict: bool) -> None:
     """Warn where fewer than half of the items of an earlier result are left; `SourceError` with --strict."""
     from recs.errors import SourceError
-    from recs.kept import earlier_lists
+    from recs.ranking.previous import earlier_lists
 
     before = len(earlier_lists(previous))
     if 2 * count >= before:

@@ -52,7 +52,8 @@ def command(related: Path | None, host: str, port: int, quiet: bool, **values: A
     """
     from recs.contract import load_related
     from recs.errors import SourceError
-    from recs.server import Limits, create_app
+    from recs.serving.app import create_app
+    from recs.serving.requests import Limits
 
     bound = click.get_current_context().with_resource(_bind(host, port))
     with warnings.catch_warnings(record=True, action="always") as caught:

@@ -19,9 +19,9 @@ from recs.cli.options import (
 from recs.cli.terminal import embedding_progress, emit, report_reading, say
 
 if TYPE_CHECKING:
-    from recs.cache import Cache
-    from recs.embedder import Embedder
-    from recs.embeddings import Embeddings
+    from recs.embedding.cache import Cache
+    from recs.embedding.embedder import Embedder
+    from recs.embedding.vectors import Embeddings
     from recs.items import Collection, Item
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -63,7 +63,7 @@ def embedded(
     items: Sequence[Item], values: Mapping[str, Any], *, role: str
 ) -> Iterator[tuple[Embeddings, Embedder, Cache | None]]:
     """Yield the vectors of items for a role, the model that the options name, and the cache while it is open."""
-    from recs.embed import embed_items
+    from recs.embedding.pipeline import embed_items
 
     with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
         embedder = find_options_embedder(values, cache)
@@ -76,7 +76,7 @@ def embedded(
 
 def report_embedding(embeddings: Embeddings) -> None:
     """Say how many tokens are lost, and of how many items the model knows no token; nothing where there are none."""
-    from recs.signals import blank_note
+    from recs.ranking.signals import blank_note
 
     report_lost_tokens(embeddings)
     if note := blank_note(embeddings):

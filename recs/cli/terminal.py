@@ -12,9 +12,9 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recs.embedder import Progress as EmbedderProgress
+    from recs.embedding.embedder import Progress as EmbedderProgress
+    from recs.evaluation.metrics import Estimate
     from recs.items import Collection, Item, Match, Why
-    from recs.metrics import Estimate
     from recs.related import RelatedLists
 
 _SKIPPED_SHOWN, _GROUPS_SHOWN, _IDS_SHOWN = 5, 12, 5
@@ -119,7 +119,7 @@ def _quoted(argument: str) -> str:
 
 def _closing(item: Item) -> tuple[str, str]:
     """Return what closed an item, and what to do if it should not have."""
-    from recs.readers.names import ALIASES
+    from recs.readers.field_names import ALIASES
     from recs.readers.values import fold
 
     if item.closed_by is None:

@@ -22,8 +22,8 @@ def command(*, folder: Path, cpu: int, memory: str, gpu: str | None, force: bool
     The server returns the same vectors as `recs embed`. It downloads a model of the registry where it runs; a model
     from a folder (-m NAME=FOLDER) is copied into DIR.
     """
-    from recs.registry import DEFAULT_MODEL
-    from recs.truss import write_truss
+    from recs.models.registry import DEFAULT_MODEL
+    from recs.serving.truss import write_truss
 
     model, overflow = options.pop("model") or DEFAULT_MODEL, options.pop("overflow")
     resources = {"cpu": str(cpu), "memory": memory, "use_gpu": gpu is not None, "accelerator": gpu}

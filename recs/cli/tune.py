@@ -22,8 +22,8 @@ def command(source: str, output: Path | None, judgments: Path | None, quiet: boo
     It measures the gain by cross-validation, and writes nothing if there is no clear gain.
     """
     from recs.errors import OutputError
-    from recs.readers import read_records
-    from recs.tune import tune_related
+    from recs.evaluation.tuning import tune_related
+    from recs.readers.read import read_records
 
     # The notes of the ranking name the items of which the model knows no token.
     with opened_collection(source, {**values, "quiet": quiet}, report=report_lost_tokens) as (collection, options):

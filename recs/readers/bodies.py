@@ -8,11 +8,11 @@ from typing import Any
 
 from recs.errors import SourceError
 from recs.items import Markup
-from recs.readers.blocks import blocks_html, hidden_blocks
-from recs.readers.frontmatter import has_front_matter, split_front_matter
-from recs.readers.names import ALIASES, TEASERS, is_known_name, markup_by_name, says_body
+from recs.readers.blocks.text import blocks_html, hidden_blocks
+from recs.readers.field_names import ALIASES, TEASERS, is_known_name, markup_by_name, says_body
+from recs.readers.folders.front_matter import has_front_matter, split_front_matter
 from recs.readers.values import Repeated, fold
-from recs.text import plain_text
+from recs.text.plain import plain_text
 
 _JSON = re.compile(r'\s*(?:\{\s*"|\[\s*\{)')
 _SHORT = 500  # characters of HTML that may hold no text at all

@@ -5,14 +5,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from recs.errors import OptionError, SourceError
-from recs.headings import first_heading
 from recs.items import Item, Skipped
-from recs.readers import readings
 from recs.readers.account import Account
 from recs.readers.bodies import Body, find_body
-from recs.readers.closings import is_known
 from recs.readers.dates import format_date, parse_date, updated_of
-from recs.readers.names import ALIASES
+from recs.readers.field_names import ALIASES
 from recs.readers.record import Record
 from recs.readers.values import (
     declared_links,
@@ -24,15 +21,11 @@ from recs.readers.values import (
     word,
     words,
 )
-from recs.readers.visibility import (
-    OPENING,
-    OPT_IN,
-    PUBLICATION_MOMENTS,
-    PUBLISHED_DATES,
-    Judge,
-    Verdict,
-)
-from recs.text import detect_markup, plain_text
+from recs.readers.visibility import readings
+from recs.readers.visibility.closings import is_known
+from recs.readers.visibility.judge import OPENING, OPT_IN, PUBLICATION_MOMENTS, PUBLISHED_DATES, Judge, Verdict
+from recs.text.headings import first_heading
+from recs.text.plain import detect_markup, plain_text
 
 MarkupOption = Literal["auto", "text", "html", "markdown"]
 

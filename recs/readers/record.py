@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
-from recs.readers.locales import in_language, is_localised, values_by_language
-from recs.readers.names import ALIASES, is_known_name
+from recs.readers.field_names import ALIASES, is_known_name
+from recs.readers.folders.locales import in_language, is_localised, values_by_language
 from recs.readers.values import Repeated, as_date, fold, is_missing, plain, switch
-from recs.readers.visibility import WRAPPERS, nested_fields
+from recs.readers.visibility.judge import WRAPPERS, nested_fields
 
 _T = TypeVar("_T")
 

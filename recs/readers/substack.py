@@ -6,8 +6,8 @@ from pathlib import Path
 
 from recs.errors import SourceError
 from recs.items import Skipped
-from recs.readers.json_ import read_text
-from recs.readers.tabular import csv_records
+from recs.readers.json_files import read_text
+from recs.readers.tables import csv_records
 
 _TABLE, _BODIES, _ID = "posts.csv", "posts", "post_id"
 _NAME = re.compile(r"[\w.-]+")

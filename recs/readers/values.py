@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from recs.items import Link
-from recs.text import plain_text
+from recs.text.plain import plain_text
 
 _TRUE = frozenset({"true", "yes", "on", "y", "t", "1", "1.0", "checked", "✓", "✔", "☑", "✅"})
 _FALSE = frozenset({"false", "no", "off", "n", "f", "0", "0.0", "unchecked", "☐", "✗", "❌"})

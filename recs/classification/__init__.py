@@ -1,0 +1,1 @@
+"""What stands behind `recs.classify`: labels, logistic regression, calibration, the classifier."""

@@ -1,0 +1,168 @@
+"""What the verbs of labels share: their options, the reading of labels, tables and files of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from recs.cli.options import read_source
+from recs.cli.session import embedded
+from recs.cli.terminal import printable, report_reading, say, working
+
+if TYPE_CHECKING:
+    from recs.classification.labels import LabelRules
+    from recs.embedding.vectors import Embeddings
+    from recs.evaluation.classifiers import ClassifierEvaluation
+    from recs.items import Collection
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_LABELS_SHOWN = 40
+
+
+def label_options(function: _F) -> _F:
+    """What is learned, and how sure an automatic label has to be."""
+    for decorate in (
+        click.option("--no-names", is_flag=True, help="Do not learn from the names of the labels."),
+        click.option(
+            "--labels",
+            "rules_file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="TOML file with allowed, retired and renamed labels, and their texts.",
+        ),
+        click.option(
+            "--min-support",
+            type=click.IntRange(min=1),
+            default=5,
+            show_default=True,
+            help="Assign a label automatically only if at least N items have it.",
+        ),
+        click.option(
+            "--target-precision",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            default=0.9,
+            show_default=True,
+            help="The share of automatic labels that should be right.",
+        ),
+        click.option("--label", metavar="FIELD", help="The field with the labels: category, tags or any other field."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def judged(
+    collection: Collection, embeddings: Embeddings, options: Mapping[str, Any], values: Mapping[str, Any]
+) -> ClassifierEvaluation | None:
+    from recs.errors import OptionError
+    from recs.evaluation.classifiers import evaluate_classifier
+
+    if values["no_evaluate"]:
+        return None
+    try:
+        evaluation = evaluate_classifier(collection, embeddings, **options)
+    except OptionError as error:
+        if not values["wanted"] and (not values["output"] or "needed to judge" not in str(error)):
+            raise
+        say(f"note: {error}")
+        return None
+    draw(evaluation, values["figure"])
+    return evaluation
+
+
+def draw(evaluation: ClassifierEvaluation, path: Path | None) -> None:
+    """Write the figure of an evaluation, if a file is named."""
+    if path is not None:
+        from recs.writers.figures import plot_classifier, save_figure
+
+        save_figure(plot_classifier(evaluation), path)
+
+
+@contextmanager
+def opened_labels(source: str, values: Mapping[str, Any]) -> Iterator[tuple[Collection, Embeddings, dict[str, Any]]]:
+    """Yield the items of SOURCE, their vectors, and what `recs.train_classifier` needs to know of labels."""
+    from recs.classification.labels import AUTO, LabelRules, fold_name, load_label_rules
+
+    if not values["label"]:
+        raise click.UsageError("--label FIELD is needed: category, tags, or the name of any other field of SOURCE.")
+    rules, texts = load_label_rules(values["rules_file"]) if values["rules_file"] else (LabelRules(), {})
+    collection = read_source(source, values)
+    if not values["quiet"]:
+        read = {fold_name(values["label"]), fold_name(values["label"] + AUTO)}
+        others = {name: count for name, count in collection.ignored_fields.items() if fold_name(name) not in read}
+        report_reading(replace(collection, ignored_fields=others))
+    with embedded(collection.public, values, role="classification") as (embeddings, embedder, cache):
+        words = _texts(collection, values, rules, texts)
+        named = words and embedder.embed(list(words.values()), ids=list(words), role="classification", store=cache)
+    with working(quiet=values["quiet"]) as progress_of_fits:
+        learned: dict[str, Any] = {"label": values["label"], "rules": rules, "progress": progress_of_fits}
+        if named:
+            learned["label_texts"] = named
+        yield collection, embeddings, learned
+
+
+def _texts(
+    collection: Collection, values: Mapping[str, Any], rules: LabelRules, texts: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what labels mean: the user's words, or else what they are called, where that is a word that tells it."""
+    from recs.classification.labels import read_labels
+
+    # That nothing is labelled yet is told where it matters.
+    given = read_labels(collection.public, values["label"], rules, required=False).given
+    names = [] if values["no_names"] else sorted({name for labels in given.values() for name in labels})
+    own = {rules.renamed.get(name, name): text for name, text in texts.items() if text.strip()}
+    telling = (name for name in names if any(map(str.isalpha, name)) and name not in ("true", "false"))
+    called = {name: name.replace("-", " ").replace("_", " ") for name in telling}
+    return {**called, **own}
+
+
+def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write rows as CSV or JSON lines, by the suffix of the file."""
+    from recs.cli.classify import csv_text
+    from recs.files import write_atomically
+    from recs.writers.cells import dumps, plain
+
+    if path.suffix.lower() == ".csv":
+        rows = [{**row, "label": plain(row["label"]), "better": plain(row["better"])} for row in rows]
+    text = csv_text(rows) if path.suffix.lower() == ".csv" else "".join(f"{dumps(row)}\n" for row in rows)
+    write_atomically(path, text.encode("utf-8", "replace"))
+
+
+def summary(evaluation: ClassifierEvaluation) -> dict[str, Any]:
+    """Return the figures of an evaluation that are kept with a classifier."""
+    names = ("learned", "judged", "metrics", "auto_precision", "auto_coverage", "abstained")
+    return {split.split: {name: getattr(split, name) for name in names} for split in evaluation.splits}
+
+
+def table(evaluation: ClassifierEvaluation) -> str:
+    """Return an evaluation as text for a terminal: the split to go by first."""
+    kind = "one label each" if evaluation.single else "several labels each"
+    lines = [f"{evaluation.items:,} items, {kind}, {evaluation.classes:,} labels in {evaluation.label!r}"]
+    for split in evaluation.splits:
+        lines += ["", f"{split.split}: learned from {split.learned:,}, judged on {split.judged:,}"]
+        rows = {"classifier": split.metrics, **split.baselines}
+        lines.append(f"  {'':18}" + "".join(f"{name:>12}" for name in rows))
+        for metric in split.metrics:
+            values = "".join(f"{metrics[metric]:12.3f}" for metrics in rows.values())
+            lines.append(f"  {metric.replace('_', ' '):18}{values}")
+        put = "none was right often enough" if split.auto_precision is None else f"{split.auto_precision:.3f} right"
+        lines.append(
+            f"  automatic at {evaluation.target_precision:g}: {put}, {split.auto_coverage:.1%} of all true labels; "
+            f"{split.abstained:.1%} of the items get no answer"
+        )
+        if split.unseen:
+            lines.append(f"  {split.unseen:,} true labels were new: no item had them before")
+    first = evaluation.splits[0]
+    judged = sorted((one for one in first.labels if one.support), key=lambda one: (-one.support, one.label))
+    width = max([5, *(len(one.label) for one in judged[:_LABELS_SHOWN])])
+    lines += ["", f"  {'label':{width}}  items  precision  recall     f1  auto  right    ({first.split})"]
+    for one in judged[:_LABELS_SHOWN]:
+        figures = f"{one.support:6}{one.precision:11.2f}{one.recall:8.2f}{one.f1:7.2f}{one.auto:6}{one.auto_right:7}"
+        lines.append(f"  {printable(one.label):{width}}{figures}")
+    if len(judged) > _LABELS_SHOWN:
+        lines.append(f"  … and {len(judged) - _LABELS_SHOWN:,} labels more")
+    return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)]) + "\n"

@@ -1,0 +1,1 @@
+"""What stands behind `recs.cluster`: graph, cores, granularity, assignment, phrases, the saved result."""

@@ -1,0 +1,1 @@
+"""Texts to vectors: the embedder, windows, batches, the cache, exact neighbours."""

@@ -1,0 +1,80 @@
+"""Items to embeddings: the text of each item, the cache, and the ids joined."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from recs.embedding.cache import Cache
+from recs.embedding.embedder import Embedder, Overflow, Progress
+from recs.embedding.load import find_embedder
+from recs.embedding.vectors import Embeddings
+from recs.errors import OptionError
+from recs.items import Item
+from recs.models.registry import DEFAULT_MODEL
+
+
+def embed_items(
+    items: Iterable[Item],
+    embedder: Embedder | str | None = None,
+    *,
+    cache: Cache | str | os.PathLike[str] | bool = True,
+    role: str = "document",
+    instruction: str | None = None,
+    overflow: Overflow = "chunk",
+    progress: Callable[[Progress], None] | None = None,
+) -> Embeddings:
+    """Embed n items: title and text of each, all of it.
+
+    Parameters
+    ----------
+    items
+        Any; drafts too, so leave out what must not be embedded (`Collection.public`).
+    embedder
+        An `Embedder`, the name of a model, or None for the default model.
+    cache
+        True for the user's cache folder, False for none, another folder, or a `Cache`.
+    role, instruction
+        What the vectors are for: as in `Embedder.embed`.
+    overflow
+        What happens past the context window: "chunk", "truncate" or "error".
+    progress
+        Called after every batch that needed the model.
+
+    Returns
+    -------
+    Embeddings
+        In the order of `items`: of each item the mean of its chunks, weighted by their tokens.
+
+    Raises
+    ------
+    ModelNotFoundError, MissingDependencyError
+        If a vector has to be computed and the model or torch is not installed.
+    EmbeddingError
+        If an item has neither title nor text, or the model emits NaN or a zero vector.
+    """
+    listed = list(items)
+    with open_cache(cache) as store:
+        if embedder is None or isinstance(embedder, str):
+            embedder = find_embedder(embedder or DEFAULT_MODEL, store)
+        return embedder.embed(
+            [item.text for item in listed],
+            ids=[item.id for item in listed],
+            titles=[item.title for item in listed],
+            role=role,
+            instruction=instruction,
+            overflow=overflow,
+            store=store,
+            progress=progress,
+        )
+
+
+@contextmanager
+def open_cache(cache: Cache | str | os.PathLike[str] | bool) -> Iterator[Cache | None]:
+    """Yield the cache that the argument stands for, and close it if it was opened here."""
+    if isinstance(cache, str | os.PathLike) or cache is True:
+        with Cache(None if cache is True else cache) as opened:
+            yield opened
+    elif isinstance(cache, Cache) or not cache:
+        yield cache or None
+    else:
+        raise OptionError(f"cache is a {type(cache).__name__}, expected True, False, a folder or a Cache.")

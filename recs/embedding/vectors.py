@@ -1,0 +1,291 @@
+"""Vectors with ids, and the fingerprint of the space that they live in.
+
+Comparing vectors of two models gives numbers that mean nothing, so `Embeddings` carries the fingerprint of its space
+and every comparison in recs asks for it first.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from recs.arrays import (
+    SIMILARITIES,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Similarity,
+    number_table,
+    read_only_view,
+    unit_rows,
+)
+from recs.errors import EmbeddingError, FingerprintMismatchError, SourceError
+from recs.files import write_atomically
+from recs.models.registry import meeting_roles
+
+_FORMAT = "recs.embeddings/1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """Vectors of n items in d dimensions.
+
+    Attributes
+    ----------
+    ids : tuple of str, length n
+    vectors : float32 array of shape (n, d), read-only
+        As the model emits them: unit rows where `similarity` is "cosine".
+    fingerprint
+        Of the space: two `Embeddings` may be compared only where these are equal.
+    similarity
+        The model's own: "cosine", "dot" or "euclidean".
+    model
+        The name of the model, for people.
+    role, prompt
+        What the vectors are for, and the text that was put before each input: "query", "document", …
+    chunk_vectors : float32 array of shape (m, d)
+        One row a chunk, in the order of items and of the text in each. Empty where the vectors came from elsewhere.
+    chunk_rows : int64 array of shape (m,)
+        The row of `vectors` that each chunk belongs to.
+    chunk_spans : int64 array of shape (m, 2)
+        Where each chunk starts and stops in the text of its item; 0, 0 for one that holds only its title. May be empty.
+    tokens, tokens_lost : int64 arrays of shape (n,)
+        Tokens in the title and the text of each item, and how many of them reached no vector: past the context window,
+        or not known to the model. Empty where the vectors came from elsewhere.
+
+    Notes
+    -----
+    `ids` are unique. The arrays are read-only views: nothing is copied, and the arrays that were given stay writeable.
+    Who writes to them later writes to these vectors too; give a copy where that may happen.
+
+    Raises `EmbeddingError` if arrays do not fit each other, or vectors cannot be compared.
+    """
+
+    ids: tuple[str, ...]
+    vectors: FloatArray
+    fingerprint: str
+    similarity: Similarity = "cosine"
+    model: str = ""
+    role: str = "document"
+    prompt: str = ""
+    chunk_vectors: FloatArray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    chunk_rows: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    chunk_spans: IntArray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    tokens: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    tokens_lost: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __post_init__(self) -> None:
+        for name, kinds in _ARRAYS.items():
+            object.__setattr__(self, name, read_only_view(name, getattr(self, name), kinds))
+        check_vectors(self.vectors, self.ids, self.similarity)
+        _check_chunks(self)
+
+    @classmethod
+    def from_array(cls, ids: Iterable[str], X: npt.ArrayLike, *, model: str, similarity: Similarity = "cosine") -> Self:
+        """Take vectors that were made elsewhere.
+
+        Parameters
+        ----------
+        ids : n unique strings
+        X : array-like of shape (n, d)
+            Finite; no zero rows where `similarity` is "cosine", for which the rows are brought to unit length. A data
+            frame, a column of lists or arrays, or a tensor of torch on any device will do as well.
+        model
+            The name of the model that made them. It is all that is known of the space, so it is the fingerprint: only
+            vectors declared with the same name may meet.
+
+        Raises `EmbeddingError` on NaN, infinite or zero rows, shapes that do not agree, or ids that are not unique.
+        """
+        names = _checked_ids(ids)
+        if not model:
+            raise EmbeddingError("vectors made elsewhere need the name of the model that made them: model='name'.")
+        exact = number_table(X)
+        if exact.size == 0 and not names:
+            exact = exact.reshape(0, 0)
+        check_vectors(exact, names, similarity, unit=False)
+        if similarity == "cosine":
+            exact = unit_rows(exact)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+            vectors = np.ascontiguousarray(exact, dtype=np.float32)
+        return cls(
+            ids=names,
+            vectors=vectors,
+            fingerprint=f"declared:{model}:{exact.shape[1]}",
+            similarity=similarity,
+            model=model,
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.array(self.vectors, dtype=dtype, copy=True if copy is None else copy)
+
+    @property
+    def dim(self) -> int:
+        """The number of dimensions, d."""
+        return int(self.vectors.shape[1])
+
+    @property
+    def blank(self) -> BoolArray:
+        """Whether the model knows no token of an item, so that its vector says nothing of it; shape (n,)."""
+        if not len(self.tokens) == len(self.tokens_lost) == len(self.ids):
+            return np.zeros(len(self.ids), dtype=bool)
+        return np.asarray(self.tokens_lost >= self.tokens)
+
+    def take(self, ids: Sequence[str]) -> Self:
+        """Return the embeddings of `ids`, in that order; `EmbeddingError` if one has no vector here."""
+        row_of = {name: row for row, name in enumerate(self.ids)}
+        missing = [name for name in ids if name not in row_of]
+        if missing:
+            raise EmbeddingError(
+                f"{len(missing)} items have no vector, the first is {missing[0]!r}; embed them with the same model."
+            )
+        rows = np.array([row_of[name] for name in ids], dtype=np.int64)
+        new_row = np.full(len(self.ids), -1, dtype=np.int64)
+        new_row[rows] = np.arange(len(rows))
+        order = np.flatnonzero(new_row[self.chunk_rows] >= 0)
+        order = order[np.argsort(new_row[self.chunk_rows[order]], kind="stable")]
+        places = {"vectors": rows, "tokens": rows, "tokens_lost": rows, "chunk_vectors": order, "chunk_spans": order}
+        taken: Any = {name: getattr(self, name)[at] for name, at in places.items() if len(getattr(self, name))}
+        return replace(self, ids=tuple(ids), chunk_rows=new_row[self.chunk_rows[order]], **taken)
+
+    def check_comparable(self, other: Embeddings) -> None:
+        """Raise unless vectors of `self` and `other` live in one space and their roles may meet.
+
+        Raises
+        ------
+        FingerprintMismatchError
+            If they are of two models, or were made with two prompts that were not trained to meet.
+        """
+        ours, theirs = (f"{one.model or 'an unnamed model'} ({one.fingerprint[:24]})" for one in (self, other))
+        if self.fingerprint != other.fingerprint:
+            raise FingerprintMismatchError(
+                f"vectors of {ours} cannot be compared with vectors of {theirs}; embed both with one model."
+            )
+        roles = frozenset((self.role, other.role))
+        if self.prompt != other.prompt and roles not in meeting_roles():
+            raise FingerprintMismatchError(
+                f"vectors made with {self.prompt!r} ({self.role}) cannot be compared with vectors made with "
+                f"{other.prompt!r} ({other.role}); embed both for one role, or one as query and one as document."
+            )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one `.npz` file, replaced atomically: the arrays and a JSON manifest, no pickle; `OutputError`."""
+        manifest = {"format": _FORMAT, **{name: getattr(self, name) for name in _MANIFEST}}
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            manifest=np.frombuffer(json.dumps(manifest).encode(), dtype=np.uint8),
+            **{name: getattr(self, name) for name in _ARRAYS},
+        )
+        write_atomically(Path(path), buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote; `SourceError` if the file is missing, torn, or not one of ours."""
+        try:
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                known = _read_manifest(archive["manifest"].tobytes())
+                return cls(**known, **{name: archive[name] for name in _ARRAYS})
+        except Exception as error:  # anyone may have written the file, and zip, numpy and json have errors of their own
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
+            raise SourceError(f"{path}: not a file of embeddings written by recs ({reason}).") from error
+
+
+_MANIFEST = ("ids", "fingerprint", "similarity", "model", "role", "prompt")
+# The kinds of numbers (as `numpy.dtype.kind` has them) that each array may be given in.
+_ARRAYS = {
+    "vectors": "f",
+    "chunk_vectors": "f",
+    "chunk_rows": "iu",
+    "chunk_spans": "iu",
+    "tokens": "iu",
+    "tokens_lost": "iu",
+}
+
+
+def _read_manifest(content: bytes) -> dict[str, Any]:
+    """Return the fields of `Embeddings` that a manifest holds; `ValueError` for anything that `save` does not write."""
+    manifest = json.loads(content)
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else f"a {type(manifest).__name__}"
+        raise ValueError(f"format {str(found)[:60]!r}, expected {_FORMAT!r}")
+    known = {"role": "document", "prompt": "", **manifest}
+    ids = known.get("ids")
+    if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
+        raise ValueError("ids is no list of strings")
+    if odd := [name for name in _MANIFEST[1:] if not isinstance(known.get(name), str)]:
+        raise ValueError(f"{odd[0]} is no string")
+    return {name: known[name] for name in _MANIFEST} | {"ids": tuple(ids)}
+
+
+def _checked_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    try:
+        names = tuple(ids)
+    except TypeError as error:
+        raise EmbeddingError(f"ids is a {type(ids).__name__}, expected a list of strings.") from error
+    if odd := [name for name in names if not isinstance(name, str)]:
+        found = f"{' '.join(str(odd[0]).split())[:60]} ({type(odd[0]).__name__})"
+        advice = "convert them with str() (of a data frame: df.index.astype(str)) so that they match the items' ids"
+        raise EmbeddingError(f"ids must be strings, found {found}; {advice}.")
+    return tuple(map(str, names))  # a string of numpy becomes one of Python
+
+
+def _check_chunks(embeddings: Embeddings) -> None:
+    """Raise `EmbeddingError` unless chunks and counts of tokens fit the n vectors, and the chunks each other."""
+    n, rows, spans = len(embeddings), embeddings.chunk_rows, embeddings.chunk_spans
+    m = len(embeddings.chunk_vectors)
+    expected: dict[str, tuple[tuple[int, ...], ...]] = {
+        "chunk_vectors": ((m, embeddings.dim),) if m else ((0, 0), (0, embeddings.dim)),
+        "chunk_rows": ((m,),),
+        "chunk_spans": ((m, 2), (0, 2)),
+        "tokens": ((n,), (0,)),
+        "tokens_lost": ((n,), (0,)),
+    }
+    for name, shapes in expected.items():
+        if (shape := getattr(embeddings, name).shape) not in shapes:
+            fits = " or ".join(map(str, shapes))
+            raise EmbeddingError(f"{name} has shape {shape}, expected {fits} for {m} chunks of {n} items.")
+    if m and not (rows.min() >= 0 and rows.max() < n):
+        odd = rows[(rows < 0) | (rows >= n)][0]
+        raise EmbeddingError(f"chunk_rows holds {odd}, expected rows of {n} vectors: 0 to {n - 1}.")
+    if np.any(rows[1:] < rows[:-1]):
+        raise EmbeddingError("chunk_rows must not fall: the chunks stand in the order of the items.")
+    if len(spans) and (spans.min() < 0 or np.any(spans[:, 0] > spans[:, 1])):
+        raise EmbeddingError("chunk_spans holds a span that starts below 0 or stops before it starts.")
+    if not np.isfinite(embeddings.chunk_vectors).all():
+        raise EmbeddingError("chunk_vectors holds NaN or infinity.")
+
+
+def check_vectors(X: npt.NDArray[Any], ids: Sequence[str], similarity: str, *, unit: bool = True) -> None:
+    """Raise `EmbeddingError` unless X is (n, d), finite, without zero rows for cosine, and the n ids are unique."""
+    if similarity not in SIMILARITIES:
+        raise EmbeddingError(f"similarity is {similarity!r}, expected one of {', '.join(SIMILARITIES)}.")
+    if X.ndim != 2 or len(X) != len(ids):
+        raise EmbeddingError(f"{len(ids)} ids and an array of shape {X.shape}; expected shape ({len(ids)}, d).")
+    if len(set(ids)) != len(ids):
+        seen: set[str] = set()
+        twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise EmbeddingError(f"the id {twice!r} stands for two rows; ids must be unique.")
+    finite = np.isfinite(X).all(axis=1)
+    if not finite.all():
+        raise EmbeddingError(f"the vector of {ids[int(np.argmin(finite))]!r} holds NaN or infinity.")
+    if similarity == "cosine" and len(X):
+        squares = np.einsum("ij,ij->i", X, X) if unit else np.abs(X).max(axis=1, initial=0.0)
+        if not squares.all():
+            raise EmbeddingError(f"the vector of {ids[int(np.argmin(squares))]!r} is zero: it has no direction.")
+        if unit and np.abs(squares - 1).max() > 1e-3:
+            row = int(np.argmax(np.abs(squares - 1)))
+            raise EmbeddingError(
+                f"the vector of {ids[row]!r} has length {float(squares[row]) ** 0.5:.4f}; cosine vectors are kept at "
+                "length 1 (Embeddings.from_array brings them there)."
+            )

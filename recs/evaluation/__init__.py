@@ -1,0 +1,1 @@
+"""Judges: rankings by links, classifiers by time, tuning, audit, label review."""

@@ -1,0 +1,1 @@
+"""Which model: the registry, files on disk, the hub, the device, the tokenizer. `encoders` runs one."""

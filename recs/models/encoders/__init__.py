@@ -1,0 +1,77 @@
+"""Texts to vectors: the code that runs a model, chosen by what its files say.
+
+`bert` runs the BERT family itself (lighter to import, faster on a processor, and right for JinaBERT and LEALLA, which
+sentence-transformers loads silently wrong); `static` looks tokens up in a table; `onnx` runs the BERT family, and
+whatever comes as an ONNX file, without torch; `library` hands everything else to sentence-transformers and checks what
+it made of the weights.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from recs.errors import ModelError, OptionError
+
+if TYPE_CHECKING:
+    from recs.arrays import FloatArray
+    from recs.models.hardware import Engine, Precision
+    from recs.models.spec import ModelSpec
+    from recs.models.tokenizer import ModelTokenizer
+
+_log = logging.getLogger(__name__)
+
+
+class Encoder(Protocol):
+    """A model in memory."""
+
+    batch_tokens: int  # that one batch should hold, padding counted
+
+    def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
+        """Return the vectors of one batch: float32 of shape (b, d), rows in the order of `texts`.
+
+        The texts begin with `prompt` already; it is named for models that keep its tokens out of the pooling.
+        """
+
+
+def load_encoder(
+    spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision, engine: Engine = "torch"
+) -> Encoder:
+    """Load the weights of a model, strictly: none missing, none left over, all as the files hold them.
+
+    Raises `MissingDependencyError` if torch, sentence-transformers or onnxruntime are needed and not installed, and
+    `ModelError` or `WeightsError` if the files are not what the architecture needs.
+    """
+    if spec.loader == "static":
+        from recs.models.encoders.static import StaticEncoder
+
+        return StaticEncoder(spec, tokenizer)
+    if engine == "onnx":
+        from recs.models.encoders.onnx import OnnxEncoder
+
+        return OnnxEncoder(spec, tokenizer, device=device)
+    if spec.loader == "onnx":
+        raise ModelError(f"{spec.folder}: no safetensors weights but an ONNX file, which engine torch cannot run.")
+    if spec.loader == "bert":
+        from recs.models.encoders.bert import BertEncoder
+
+        return BertEncoder(spec, tokenizer, device=device, precision=precision)
+    from recs.models.encoders.library import LibraryEncoder
+
+    return LibraryEncoder(spec, tokenizer, device=device, precision=precision)
+
+
+def available_device(device: str) -> str:
+    """Return `device`, or "cpu" where the system has it but this build of torch does not."""
+    import torch
+
+    kind = device.partition(":")[0]
+    backends: dict[str, Any] = {"cuda": torch.cuda, "mps": torch.backends.mps}
+    if kind != "cpu" and kind not in backends:
+        raise OptionError(f"device is {device!r}, expected cpu, cuda, cuda:N or mps.")
+    if kind != "cpu" and backends[kind].is_available():
+        return device
+    if kind != "cpu":
+        _log.warning("torch %s cannot use the device %s; computing on the processor.", torch.__version__, device)
+    return "cpu"

@@ -1,0 +1,95 @@
+"""Models without torch: onnxruntime runs a graph made from the weights (BERT family), or an ONNX file of the model."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recs.arrays import FloatArray, unit_rows
+from recs.errors import MissingDependencyError, ModelError, OptionError
+from recs.models.encoders.onnx_graph import bert_graph
+from recs.models.encoders.packing import pad_right
+from recs.models.folder import ONNX_FILE
+from recs.models.spec import ModelSpec
+from recs.models.tokenizer import ModelTokenizer
+
+_INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
+_TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
+# How a file says that its weights are in another file: the key of an entry of external_data.
+_EXTERNAL = b"\x0a\x08location"
+
+
+class OnnxEncoder:
+    """A model in memory, run on the processor in float32.
+
+    Raises `MissingDependencyError` without onnxruntime, `ModelError` if the file needs operators that it does not
+    bring, other inputs or other files, or has no such output, `WeightsError` as `read_weights` does.
+
+    Attention holds the scores of a batch, 4 bytes times heads times tokens squared for each text, up to four times:
+    3 GB for 4,096 tokens of JinaBERT, 11 GB for 8,192. Engine torch takes them in blocks.
+    """
+
+    batch_tokens = 2048
+
+    def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MissingDependencyError("engine onnx", "onnxruntime", "onnx") from error
+        if device != "cpu":
+            raise OptionError(f"device is {device!r}; engine onnx computes on the processor: cpu.")
+        if spec.loader == "library":
+            raise ModelError(f"{spec.folder}: {spec.architecture!r} needs torch, or its ONNX file at {ONNX_FILE}.")
+        self._spec, self._tokenizer = spec, tokenizer
+        self._pad = json.loads((spec.home / "config.json").read_text(encoding="utf-8")).get("pad_token_id") or 0
+        content = Path(str(spec.folder), ONNX_FILE).read_bytes() if spec.loader == "onnx" else bert_graph(spec)
+        if spec.loader == "onnx" and _EXTERNAL in content:
+            raise ModelError(f"{spec.folder}: {ONNX_FILE} keeps its weights in another file; one file is run, alone.")
+        options = onnxruntime.SessionOptions()
+        # Told a number of threads, onnxruntime does not pin them to cores that are not ours.
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        options.intra_op_num_threads = int(asked) if asked.isdecimal() and int(asked) else cores or 1
+        options.log_severity_level = 4
+        try:
+            self._session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its classes are of its own, one for each status
+            raise ModelError(f"{spec.folder}: onnxruntime cannot load it: {error}") from error
+        self._inputs = {entry.name for entry in self._session.get_inputs()}
+        outputs = [entry.name for entry in self._session.get_outputs()]
+        wanted = ("pooler_output",) if spec.pooling == "pooler" else _TOKEN_OUTPUTS
+        self._output = next((name for name in wanted if name in outputs), None)
+        if not {"input_ids", "attention_mask"} <= self._inputs <= _INPUTS or self._output is None:
+            makes = f"makes {outputs} of {sorted(self._inputs)}"
+            expected = f"{wanted[0]} of {', '.join(sorted(_INPUTS))}"
+            raise ModelError(f"{spec.folder}: {ONNX_FILE} {makes}; expected {expected}.")
+
+    def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
+        """Return the vectors of one batch, as `Encoder.encode` says."""
+        ids = self._tokenizer.ids(texts)
+        padded, mask = pad_right(ids, self._pad)
+        feed = {"input_ids": padded, "attention_mask": mask.astype(np.int64), "token_type_ids": np.zeros_like(padded)}
+        try:
+            found = self._session.run([self._output], {name: feed[name] for name in self._inputs})[0]
+        except Exception as error:  # the same classes
+            raise ModelError(f"{self._spec.folder}: onnxruntime cannot run it: {error}") from error
+        if prompt and not self._spec.pool_prompt:
+            mask &= np.arange(mask.shape[1]) >= np.array(self._tokenizer.prompt_lengths(prompt, ids))[:, None]
+        vectors = _pool(found.astype(np.float32, copy=False), mask, self._spec.pooling)
+        return unit_rows(vectors).astype(np.float32) if self._spec.normalize else vectors
+
+
+def _pool(states: FloatArray, mask: npt.NDArray[np.bool_], pooling: str) -> FloatArray:
+    """Return (batch, hidden) of the states of tokens (batch, tokens, hidden); a pooler's output is that already."""
+    if pooling == "mean":
+        states = np.einsum("bth,bt->bh", states, mask.astype(np.float32))
+        states /= mask.sum(axis=1, dtype=np.float32)[:, None]
+    elif pooling == "max":
+        states = np.where(mask[:, :, None], states, np.float32(-np.inf)).max(axis=1)
+    elif pooling in ("cls", "lasttoken"):
+        states = states[np.arange(len(states)), mask.sum(axis=1) - 1 if pooling == "lasttoken" else 0]
+    return states

@@ -1,0 +1,238 @@
+"""Vectors from a service that speaks OpenAI's /v1/embeddings: `recs serve`, or any other.
+
+A service is named `URL#MODEL`, or `URL` where it has one model; MODEL may end in `?max_tokens=N`, the model's window:
+http://127.0.0.1:8000/v1 and https://api.openai.com/v1#text-embedding-3-small?max_tokens=8191
+"""
+
+import base64
+import hashlib
+import ipaddress
+import json
+import logging
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import fields
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import numpy as np
+
+from recs.arrays import SIMILARITIES, FloatArray
+from recs.errors import ModelError, ModelNotFoundError, OptionError
+from recs.files import cache_folder, write_atomically
+from recs.models.registry import registry_row
+from recs.models.spec import ModelSpec
+from recs.models.tokenizer import ModelTokenizer
+
+_log = logging.getLogger(__name__)
+
+_TIMEOUT_SECONDS = 120.0
+# What may pass is tried again; a request that is refused for what it holds is refused for ever.
+_PASSING = {429, 502, 503, 504}
+_TRIES, _LONGEST_PAUSE = 5, 60.0
+# Texts in a request, until the service says that it takes fewer.
+_TEXTS = 256
+# The smallest window in common use, where nobody tells.
+_WINDOW = 512
+
+
+class ByteTokenizer:
+    """For a model whose tokenizer is not here: a token is a byte of UTF-8, and no real one is shorter."""
+
+    special_tokens = 4  # a beginning, an end, a blank put before the text, one to spare
+    is_additive = True
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Return the bytes of each text."""
+        return [len(text.encode("utf-8", "surrogatepass")) for text in texts]
+
+    def spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return for each byte of each text the character that it is of."""
+        return [
+            [(i, i + 1) for i, char in enumerate(text) for _ in char.encode("utf-8", "surrogatepass")] for text in texts
+        ]
+
+    def tokens(self, text: str) -> list[str]:
+        """Return the bytes of a text, in hexadecimal."""
+        return [f"{byte:02x}" for byte in text.encode("utf-8", "surrogatepass")]
+
+
+class ServiceEncoder:
+    """A model behind an address, named as the module says; threads may share it.
+
+    `spec`, `tokenizer` and `precision` are those of the model where the service is `recs serve`, so that served vectors
+    and local ones may meet. Elsewhere the fingerprint is declared by model and dimension, prompts and window are those
+    of the registry where it has the model, and tokens are bytes. The key is RECS_API_KEY, else OPENAI_API_KEY. Raises
+    `ModelNotFoundError` if the service cannot be reached, `ModelError` if it refuses or breaks the contract.
+    """
+
+    batch_tokens = 32_768
+
+    def __init__(self, name: str) -> None:
+        url, _, rest = name.partition("#")
+        self._model, _, options = rest.partition("?")
+        known = dict(parse_qsl(options))
+        window = known.pop("max_tokens", "0")
+        parts = urlsplit(url)
+        if known or not window.isdecimal() or not parts.hostname or parts.username or parts.query:
+            raise OptionError(f"{name}: expected http(s)://HOST/PATH#MODEL, with or without ?max_tokens=N behind it.")
+        self._url, self._texts = url.rstrip("/"), _TEXTS
+        self._key = (os.environ.get("RECS_API_KEY") or os.environ.get("OPENAI_API_KEY") or "").strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise OptionError("the key in RECS_API_KEY or OPENAI_API_KEY holds what no key does.")
+        local = _is_loopback(parts.hostname)
+        if self._key and parts.scheme == "http" and not local:
+            _log.warning("%s: the key is sent without encryption; use https.", self._url)
+        self._open = urllib.request.build_opener(_Direct, *[urllib.request.ProxyHandler({})] * local).open
+        entry = self._entry()
+        self._ours, self.precision = isinstance(entry.get("recs"), dict), "float32"
+        if self._ours and int(window):
+            raise OptionError(f"{name}: max_tokens is not for recs serve, which tells the window of its model.")
+        try:
+            self.spec = self._served(entry["recs"]) if self._ours else self._declared(int(window))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{self._url}: describes its model as no recs does ({error!r}).") from error
+        self.tokenizer: Any = self._fetch_tokenizer() if self.spec.loader == "service" else ByteTokenizer()
+
+    def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
+        """Return the vectors of one batch, as `Encoder.encode` says."""
+        options: dict[str, Any] = {"encoding_format": "float"}
+        texts = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+        if self._ours:  # it puts the prompt before the text itself, and may have to know it for the pooling
+            texts = [text.removeprefix(prompt) for text in texts]
+            options = {"encoding_format": "base64", "overflow": "error", **self._prompted(prompt)}
+        rows: list[Any] = []
+        while len(rows) < len(texts):
+            batch = list(texts[len(rows) : len(rows) + self._texts])
+            try:
+                rows += self._vectors(batch, options)
+            except _RefusedError as error:
+                if not error.too_many or len(batch) == 1:
+                    raise
+                self._texts = len(batch) // 2
+        try:
+            return np.array(rows, np.float32)
+        except ValueError as error:
+            raise ModelError(f"{self._url}: its vectors are not all of one dimension.") from error
+
+    def _prompted(self, prompt: str) -> dict[str, str]:
+        role = next((role for role, known in self.spec.prompts.items() if prompt == known), None)
+        before, _, after = self.spec.instruction_template.partition("{instruction}")
+        return {"role": role} if role else {"instruction": prompt.removeprefix(before).removesuffix(after)}
+
+    def _vectors(self, texts: list[str], options: dict[str, Any]) -> list[Any]:
+        answer = self._ask("/embeddings", {"model": self._model, "input": texts, **options})
+        try:
+            rows = {entry["index"]: entry["embedding"] for entry in answer["data"]}
+            if rows.keys() != set(range(len(texts))):
+                raise ValueError(f"{len(rows)} vectors for {len(texts)} texts")
+            ordered = (rows[i] for i in range(len(texts)))
+            binary = (np.frombuffer(base64.b64decode(row), "<f4") if isinstance(row, str) else row for row in ordered)
+            return [np.array(row, np.float32) for row in binary]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{self._url}: its answer is not in OpenAI's contract ({error!r}).") from error
+
+    # What model it is.
+
+    def _entry(self) -> dict[str, Any]:
+        """Return what /models says of the model; nothing where the service does not list it."""
+        try:
+            answer = self._ask(f"/models/{quote(self._model)}" if self._model else "/models", tries=2)
+        except _RefusedError as error:
+            if not self._model or error.status not in (404, 405, 501):
+                raise
+            return {}
+        listed = [answer] if self._model else answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(listed, list) or len(listed) != 1 or not isinstance(listed[0], dict):
+            names = [entry.get("id") for entry in listed or () if isinstance(entry, dict)]
+            raise ModelError(f"{self._url}: say which model: {self._url}#MODEL, MODEL one of {names[:9]}.")
+        self._model = str(listed[0].get("id") or self._model)
+        return listed[0]
+
+    def _served(self, told: dict[str, Any]) -> ModelSpec:
+        values = {entry.name: told[entry.name] for entry in fields(ModelSpec) if entry.name in told}
+        values |= {"full_dim": told["dim"], "languages": tuple(told["languages"]), "prompts": {**told["prompts"]}}
+        spec = ModelSpec(**values, name=self._model, loader="service" if told["tokenizer"] else "bytes")
+        self.precision = told["precision"]
+        if spec.similarity not in SIMILARITIES or min(spec.dim, spec.max_tokens) < 1:
+            raise ValueError(f"similarity {spec.similarity!r}, {spec.dim} dimensions")
+        return spec
+
+    def _declared(self, window: int) -> ModelSpec:
+        row = registry_row(self._model)[1]
+        if row and row.instruction:
+            raise ModelError(f"{self._model} keeps its prompt out of the pooling, which only recs serve does.")
+        dim = row.dim if row else len(self._vectors(["dimension"], {})[0])
+        names = ("max_tokens", "similarity", "prompts", "languages", "instruction_template")
+        told: Any = {name: getattr(row, name) for name in names} if row else {"similarity": "cosine"}
+        told |= {"max_tokens": window or told.get("max_tokens", _WINDOW), "pooling": "", "normalize": True}
+        fingerprint = f"declared:{self._model}:{dim}"
+        return ModelSpec(self._model, fingerprint, dim, full_dim=dim, loader="bytes", **told)
+
+    def _fetch_tokenizer(self) -> ModelTokenizer:
+        name = hashlib.sha256(self.spec.fingerprint.encode()).hexdigest()
+        path = cache_folder() / "tokenizers" / name / "tokenizer.json"
+        if not path.is_file():
+            write_atomically(path, json.dumps(self._ask("/tokenizer")).encode())
+        static = self.spec.architecture == "static"
+        return ModelTokenizer(path.parent, lowercase=self.spec.lowercase, special_tokens=not static)
+
+    # Asking.
+
+    def _ask(self, path: str, content: dict[str, Any] | None = None, *, tries: int = _TRIES) -> Any:
+        data, url = json.dumps(content).encode() if content else None, self._url + path
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        for attempt in range(tries):
+            pause, last = 0.5 * 2**attempt, attempt == tries - 1
+            try:
+                with self._open(urllib.request.Request(url, data, headers), timeout=_TIMEOUT_SECONDS) as reply:
+                    return json.loads(reply.read())
+            except urllib.error.HTTPError as error:
+                refused = _RefusedError(url, error.code, error.read(10_000))
+                if last or error.code not in _PASSING:
+                    raise refused from error
+                told = error.headers.get("retry-after", "")
+                pause = float(told) if told.isdecimal() else pause
+            except (ValueError, RecursionError) as error:
+                raise ModelError(f"{url}: answered what is not JSON ({error}).") from error
+            except (OSError, HTTPException) as error:
+                reason = getattr(error, "reason", error)
+                if last or isinstance(reason, ssl.SSLCertVerificationError):
+                    raise ModelNotFoundError(f"{url}: no answer ({reason}).") from error
+            time.sleep(min(pause, _LONGEST_PAUSE))
+        raise AssertionError("unreachable")
+
+
+class _RefusedError(ModelError):
+    """The service answered with an error."""
+
+    def __init__(self, url: str, status: int, body: bytes) -> None:
+        text = body.decode("utf-8", "replace")
+        try:
+            found = json.loads(text)["error"]
+            text = str(found["message"] if isinstance(found, dict) else found)
+        except (ValueError, LookupError, TypeError):
+            pass
+        hint = "; the key is read from RECS_API_KEY or OPENAI_API_KEY" if status in (401, 403) else ""
+        super().__init__(f"{url}: refused with status {status}: {text[:300]!r}{hint}.")
+        self.status = status
+        self.too_many = status == 413 or (status == 422 and "batch size" in text)
+
+
+class _Direct(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the key and the texts are for the address that was named."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

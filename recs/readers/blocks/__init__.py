@@ -1,0 +1,1 @@
+"""The blocks of editors (Portable Text, Editor.js, Lexical, ...) as text."""

@@ -1,0 +1,1 @@
+"""Folders of documents, read as their site generators read them."""

@@ -1,0 +1,254 @@
+"""What the configuration of a site generator says of the files in a folder: languages, and what closes some of them."""
+
+import json
+import re
+import tomllib
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path, PurePath
+from typing import Any
+
+from recs.readers.folders.front_matter import yaml_values
+from recs.readers.folders.locales import is_language
+from recs.readers.values import fold
+from recs.readers.visibility.closings import rule_of
+
+_FORMATS = ("toml", "yaml", "yml", "json")
+_CONFIGS: Mapping[str, str] = {
+    **dict.fromkeys((f"hugo.{suffix}" for suffix in _FORMATS), "hugo"),
+    **dict.fromkeys((f"config/_default/{name}.{suffix}" for name in ("hugo", "config") for suffix in _FORMATS), "hugo"),
+    **dict.fromkeys((f"config.{suffix}" for suffix in _FORMATS), "hugo"),
+    "_config.yml": "jekyll",
+    "mkdocs.yml": "mkdocs",
+    **dict.fromkeys(("quartz.config.ts", "quartz.config.js"), "quartz"),
+    **dict.fromkeys(("docusaurus.config.js", "docusaurus.config.ts"), "docusaurus"),
+    **dict.fromkeys(("astro.config.mjs", "astro.config.ts", "astro.config.js"), "astro"),
+    **dict.fromkeys((".eleventy.js", "eleventy.config.js", "eleventy.config.mjs"), "eleventy"),
+    "pelicanconf.py": "pelican",
+    ".obsidian": "obsidian",
+}
+_LEVELS_UP = 4
+_MOST = 100  # patterns that one with braces stands for
+# Folders at the root of a site that hold no posts; the second are none anywhere.
+_SITE_FOLDERS = frozenset(
+    ("layouts", "themes", "theme", "static", "assets", "resources", "output", "site", "build", "dist", "i18n", "data")
+)
+_NO_POSTS = frozenset(
+    ("node_modules", "bower_components", "vendor", "public", "archetypes", "scaffolds", "__pycache__")
+).union(("_site", "_layouts", "_includes", "_sass", "_data", "_templates", "_partials"))
+_LOCALES = re.compile(r"\blocales\s*:\s*\[([^\]]{0,500})\]")
+_DEFAULT_LOCALE = re.compile(r"\bdefaultLocale\s*:\s*['\"]([\w-]{2,10})['\"]")
+_PELICAN_LANGUAGE = re.compile(r"^DEFAULT_LANG\s*=\s*u?['\"]([\w-]{2,10})['\"]", re.MULTILINE)
+_QUOTED = re.compile(r"['\"]([\w-]{2,10})['\"]")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The site that a folder belongs to.
+
+    Attributes
+    ----------
+    generator
+        "hugo", "jekyll", …; "" where no configuration was found.
+    root
+        The folder of the configuration.
+    config
+        What it says; {} where it is code, or cannot be read.
+    languages, default_language
+        The codes of a site with several languages; () and None where the configuration names one or none.
+    folders
+        Folders of one language each, below `root`, by path.
+    """
+
+    generator: str = ""
+    root: Path = Path()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    languages: tuple[str, ...] = ()
+    default_language: str | None = None
+    folders: Mapping[str, str] = field(default_factory=dict)
+
+    def holds_posts(self, folder: Path) -> bool:
+        """Whether a folder may hold posts, by its name."""
+        if folder.name in _NO_POSTS:
+            return False
+        return not (self.generator and folder.parent == self.root and folder.name in _SITE_FOLDERS)
+
+    @property
+    def opt_in(self) -> tuple[str, ...]:
+        """Fields without which an item is not published, where others have them."""
+        return ("publish", "share") if self.generator in ("obsidian", "quartz explicit") else ()
+
+    @property
+    def public_values(self) -> tuple[tuple[str, str], ...]:
+        """Pairs (field, value) that mean nothing of visibility here: Material's marks of pages that are new."""
+        if self.generator != "mkdocs":
+            return ()
+        extra = self.config.get("extra")
+        own = extra.get("status") if isinstance(extra, Mapping) else None
+        return tuple(("status", str(name)) for name in ("new", "deprecated", *_listed(own)))
+
+    def leaves_out(self, path: Path) -> bool:
+        """Whether no page is made of a file: Jekyll's `exclude`, `exclude_docs` and `draft_docs` of MkDocs."""
+        if not path.is_relative_to(self.root) or self.generator not in ("jekyll", "mkdocs"):
+            return False
+        inside = path.relative_to(self.root)
+        names: list[Any] = _listed(self.config.get("exclude")) if self.generator == "jekyll" else []
+        if self.generator == "mkdocs":
+            docs = PurePath(str(self.config.get("docs_dir") or "docs"))
+            inside = inside.relative_to(docs) if inside.is_relative_to(docs) else inside
+            for option in ("exclude_docs", "draft_docs"):
+                names += str(self.config.get(option) or "").split("\n")
+        patterns = [str(name).strip().strip("/") for name in names if str(name).strip() not in ("", "#")]
+        above = [inside, *list(inside.parents)[:-1]]
+        return any(fnmatch(part.as_posix(), name) or fnmatch(part.name, name) for part in above for name in patterns)
+
+    def handed_down(self, path: Path) -> dict[str, object]:
+        """Return what the configuration says of the visibility of one file: Jekyll's defaults, Hugo's cascade."""
+        inside = path.relative_to(self.root) if path.is_relative_to(self.root) else path
+        told: dict[str, object] = {}
+        for values in self._scoped(inside):
+            told |= {str(name): value for name, value in values.items() if rule_of(fold(str(name)))}
+        return told
+
+    def _scoped(self, inside: PurePath) -> Iterator[Mapping[str, Any]]:
+        if self.generator == "jekyll":
+            for part in _mappings(self.config.get("defaults")):
+                scope, values = part.get("scope") or {}, part.get("values") or {}
+                if isinstance(scope, Mapping) and isinstance(values, Mapping) and _in_scope(inside, scope):
+                    yield values
+        if self.generator == "hugo":
+            for part in _mappings(self.config.get("cascade")):
+                target = part.get("target") or part.get("_target") or {}
+                if _in_target(inside, target):
+                    yield part
+
+    def language_of(
+        self, relative: PurePath, translated: Container[str], beside: Mapping[PurePath, set[str]]
+    ) -> str | None:
+        """Return the language that the path of a file says; None where it says none.
+
+        relative is the path from the folder that was read. `translated` holds the endings of names of which some file
+        has a translation beside it: without a configuration, "draw.io.md" is no text in Ido. `beside` holds the names
+        of the folders in each folder.
+        """
+        suffix = name_ending(relative)
+        if self._is_language(suffix) and (self.languages or suffix in translated):
+            return suffix
+        for folder in list(relative.parents)[-2::-1]:
+            name, siblings = folder.name, beside.get(folder.parent, set())
+            several = sum(map(self._is_language, siblings)) > 1
+            if self._is_language(name) and (self.languages or several or folder.parent.name == "i18n"):
+                return name
+        return None
+
+    def _is_language(self, name: str) -> bool:
+        return name in self.languages if self.languages else is_language(name)
+
+
+def name_ending(path: PurePath) -> str:
+    """Return what stands between the last two dots of a file's name: "de" of "index.de.md"."""
+    return path.stem.partition(".")[2].rpartition(".")[2]
+
+
+def find_site(folder: Path) -> tuple[Site, str]:
+    """Return the site that a folder belongs to, and why its configuration could not be read ("" where it could).
+
+    A configuration is looked for in the folder and a few levels above it.
+    """
+    for place in (folder, *list(folder.parents)[:_LEVELS_UP]):
+        for name, generator in _CONFIGS.items():
+            if (place / name).exists() and (not name.startswith("config.") or (place / "content").is_dir()):
+                return _site(place, place / name, generator)
+        if (place / ".git").exists():
+            break
+    return Site(), ""
+
+
+def _site(root: Path, path: Path, generator: str) -> tuple[Site, str]:
+    if path.is_dir():
+        return Site(generator, root), ""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        config = _config(text, path.suffix)
+    except (OSError, ValueError, RecursionError) as error:
+        return Site(generator, root), f"{path.name}: the site's configuration cannot be read: {error}"
+    if generator == "quartz" and re.search(r"^[^/\n]*ExplicitPublish\(", text, re.MULTILINE):
+        generator = "quartz explicit"
+    languages, default = _languages(config, text)
+    folders = {
+        str(said["contentDir"]).strip("/"): str(code)
+        for code, said in _items(config.get("languages"))
+        if isinstance(said, Mapping) and said.get("contentDir")
+    }
+    several = len(languages) > 1
+    return Site(generator, root, config, languages if several else (), default if several else None, folders), ""
+
+
+def _config(text: str, suffix: str) -> Mapping[str, Any]:
+    if suffix == ".toml":
+        config: Any = tomllib.loads(text)
+    elif suffix in (".yml", ".yaml"):
+        config = yaml_values(text)
+    else:
+        config = json.loads(text or "{}") if suffix == ".json" else {}
+    return config if isinstance(config, Mapping) else {}
+
+
+def _languages(config: Mapping[str, Any], text: str) -> tuple[tuple[str, ...], str | None]:
+    """Return the codes of the languages of a site, and the one of files that do not say theirs."""
+    listed = config.get("languages") or config.get("language") or ()
+    for plugin in config.get("plugins") or ():
+        if isinstance(plugin, Mapping) and isinstance(plugin.get("i18n"), Mapping):
+            listed = plugin["i18n"].get("languages") or ()
+    if not config:
+        found = _LOCALES.search(text)
+        listed = _QUOTED.findall(found[1]) if found else ()
+    codes = [part.get("locale") if isinstance(part, Mapping) else part for part in _listed(listed)]
+    own = next((config[name] for name in ("defaultContentLanguage", "default_lang", "lang") if config.get(name)), None)
+    match = _DEFAULT_LOCALE.search(text) or _PELICAN_LANGUAGE.search(text)
+    default = own or (match[1] if match and not config else None)
+    return tuple(str(code) for code in codes if code), str(default) if default else None
+
+
+def _listed(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple | Mapping) else [value] if value else []
+
+
+def _items(value: object) -> list[tuple[Any, Any]]:
+    return list(value.items()) if isinstance(value, Mapping) else []
+
+
+def _mappings(value: object) -> list[Mapping[str, Any]]:
+    return [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, Mapping)]
+
+
+def _in_scope(inside: PurePath, scope: Mapping[str, Any]) -> bool:
+    """Whether a file is in a scope of Jekyll's: a path or a pattern, and perhaps the type of its collection."""
+    path, kind = str(scope.get("path") or "").strip("/"), str(scope.get("type") or "")
+    text = inside.as_posix()
+    is_below = not path or text == path or text.startswith(f"{path}/") or fnmatch(text, path)
+    collections = {part[1:] for part in inside.parts[:-1] if part.startswith("_")}
+    return is_below and (not kind or kind in collections or (kind == "pages" and not collections))
+
+
+def _in_target(inside: PurePath, target: Any) -> bool:
+    """Whether a page is among those that a cascade of Hugo's names; in doubt it is."""
+    if not isinstance(target, Mapping):
+        return True
+    kind, path = str(target.get("kind") or "page"), str(target.get("path") or "")
+    parts = inside.parts[1:] if inside.parts[:1] == ("content",) else inside.parts
+    page = PurePath("/", *parts).with_suffix("")
+    page = page.parent if page.name == "index" else page
+    patterns = [pattern.strip().replace("**", "*") for pattern in _alternatives(path)]
+    is_named = not path or any(fnmatch(page.as_posix(), pattern) for pattern in patterns)
+    return is_named and kind.strip("{}") in ("page", "*")
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """Return the patterns that one with braces stands for: "/{a,b}/**" is "/a/**" and "/b/**"."""
+    braces = re.search(r"\{([^{}]*)\}", pattern)
+    if braces is None:
+        return [pattern]
+    before, after = pattern[: braces.start()], pattern[braces.end() :]
+    return [found for part in braces[1].split(",")[:_MOST] for found in _alternatives(before + part + after)][:_MOST]

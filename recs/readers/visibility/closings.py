@@ -1,0 +1,254 @@
+"""The one table of the fields and values that close or unlist an item, each row with the tools it is known from."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from recs.readers.values import fold
+from recs.readers.visibility import readings
+
+_EXCLUDED_FROM = (
+    r"(?:no|not|donot|exclude[ds]?|hide|hidden|ignored?)(?:in|from|on)?(?:the)?"
+    r"(?:search|searchindex|searchengines?|nav|navigation|sitemap|lists?|listings?|home|homepage|homelist|index|collections?)"
+    r"|(?:search|nav|navigation|sitemap|lists?|listings?|home|homepage|index)(?:exclude[ds]?|hide|hidden|ignored?|disabled?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table: fields (folded by `fold`, without "is" before them), what they say, whose fields they are.
+
+    says is for the documentation; the visibility is what `read` returns.
+    """
+
+    names: str
+    says: str
+    whose: str
+    read: readings.Reading
+
+
+TABLE: tuple[Rule, ...] = (
+    Rule(
+        "status visibility poststatus access privacy audience stage publishstatus publicationstatus publicationstate "
+        "contentstatus reviewstate reviewstatus workflowstate workflowstatus workflowstep moderationstate "
+        "privacystatus articlestatus pagestatus statut 状态 状態",
+        "a word of the list below; any other closes",
+        "WordPress, Ghost, Pelican, Substack (audience), Drupal, Plone, Micropub, Kirby, Directus",
+        readings.status_word,
+    ),
+    Rule(
+        "state estado stato availability",
+        "a word of the list below, or a number below 1: draft; any other is ignored",
+        "Tumblr, Craft, Joomla",
+        readings.status_or_other,
+    ),
+    Rule(
+        "published publish live public currentlypublished approved show",
+        "false: draft; a date: as dates",
+        "Jekyll, Hexo, dev.to, Obsidian Publish, Wagtail",
+        readings.opened_by("draft", dated=True),
+    ),
+    Rule("visible", "false: draft", "Grav, Discourse", readings.opened_by("draft", dated=True)),
+    Rule(
+        "dgpublish",
+        "false, or absent where other notes say true: draft",
+        "Obsidian Digital Garden",
+        readings.opened_by("draft"),
+    ),
+    Rule(
+        "listed searchable indexed indexable allowindexing discoverable makediscoverable insearchindex",
+        "false: unlisted",
+        "Bear, Zola, generic",
+        readings.opened_by("unlisted"),
+    ),
+    Rule(
+        "navigation index article pagefind",
+        "false: unlisted; any other value is ignored",
+        "Nuxt Content, VuePress, Starlight",
+        readings.opened_by("unlisted", strict=False),
+    ),
+    Rule(
+        "render enabled active routable",
+        "false: private; any other value is ignored",
+        "Zola, Craft, Django, Grav",
+        readings.opened_by("private", strict=False),
+    ),
+    Rule(
+        "draft unpublished wip workinprogress",
+        "true: draft",
+        "Hugo, Astro, Eleventy, Docusaurus",
+        readings.closed_by("draft"),
+    ),
+    Rule(
+        "private passwordprotected protected expired encrypted encrypt secret confidential membersonly "
+        "subscribersonly "
+        "deleted trashed intrash disabled withdrawn retracted premium paywalled paidonly",
+        "true, or any other value that is not false: private",
+        "Hexo, WordPress REST, Statamic, generic",
+        readings.HELD_BACK,
+    ),
+    Rule(
+        "unlisted delisted headless hidden archived emailonly dghide bookhidden geekdochidden tochide hidesummary "
+        "robotsnoindex noindex "
+        "booksearchexclude",
+        "true: unlisted",
+        "Docusaurus, Hugo and its themes, Hexo, Digital Garden",
+        readings.closed_by("unlisted"),
+    ),
+    Rule("scheduled", "true, or a date to come: scheduled", "generic", readings.closed_by("scheduled")),
+    Rule(
+        "password postpassword pagepassword passphrase passcode pwd",
+        "anything but false or empty: private",
+        "WordPress, Hexo",
+        readings.password,
+    ),
+    Rule(
+        "date datepublished publishedat firstpublishedat pubdate publishdate publishon publishat scheduledat "
+        "scheduledfor goliveat embargo embargountil embargodate availablefrom visiblefrom publishfrom",
+        "a date to come: scheduled; one that cannot be read closes",
+        "Hugo, Wagtail (go_live_at), Drupal, feeds",
+        readings.publication,
+    ),
+    Rule(
+        "expirydate expiry expires expiresat expireson expireat expirationdate unpublishdate unpublishat unpublishon "
+        "publishuntil visibleuntil availableuntil",
+        "a date that has passed: private; one that cannot be read closes",
+        "Hugo, Wagtail (expire_at), Craft, Drupal",
+        readings.expiry,
+    ),
+    Rule(
+        "build",
+        "render never or link: private; list never or local: unlisted",
+        "Hugo (build, _build)",
+        readings.hugo_build,
+    ),
+    Rule("permalink", "false: private (no page is written)", "Eleventy", readings.permalink),
+    Rule(
+        "eleventyexcludefromcollections",
+        "true, or names of collections: unlisted",
+        "Eleventy",
+        readings.excluded_collections,
+    ),
+    Rule("exclude", "true: unlisted; ids are those of `excludes`", "Jekyll, generic", readings.exclude),
+    Rule(
+        "hide",
+        "true: unlisted; parts of a page (toc, navigation, …): public",
+        "Material for MkDocs, Hexo",
+        readings.hide,
+    ),
+    Rule(
+        "search",
+        "false, or {exclude: true}: unlisted",
+        "Material for MkDocs, Minimal Mistakes, Quarto",
+        readings.page_option("exclude excluded disable disabled hide hidden", paths=False),
+    ),
+    Rule(
+        "sitemap",
+        "false, or {disable: true}: unlisted",
+        "Hugo, Jekyll, Eleventy, Nuxt",
+        readings.page_option("disable disabled exclude excluded ignore noindex hide hidden", paths=True),
+    ),
+    Rule("robots metarobots googlebot", "noindex or none: unlisted", "HTML, Yoast, Hugo themes", readings.robots),
+    Rule("sidebar", "{hidden: true}: unlisted", "Starlight", readings.hiding_settings("hidden hide")),
+    Rule(
+        "redirectto redirecturl",
+        "anything but false: unlisted (a page that leads elsewhere)",
+        "Jekyll",
+        readings.redirect,
+    ),
+    Rule("layout", "redirect: unlisted", "Jekyll", readings.layout),
+    Rule(
+        "tags tag categories category keywords labels taglist",
+        "a tag draft or private: that",
+        "Obsidian, generic",
+        readings.closing_tag,
+    ),
+    Rule("id", "drafts.…: draft", "Sanity", readings.draft_id),
+    Rule("folder", "a folder drafts or private: that", "Jekyll and Hexo (_drafts), generic", readings.closing_tag),
+    Rule("itunes:block itunesblock", "true: unlisted", "podcast feeds", readings.closed_by("unlisted", strict=False)),
+)
+_RULE_OF = {fold(name): rule for rule in TABLE for name in rule.names.split()}
+_ON = r"(?:at|on|date|time|datetime|from|after|up|gmt)+"
+# Rows for names of which there are too many to list.
+PATTERNS: tuple[tuple[re.Pattern[str], Rule], ...] = (
+    (
+        re.compile(_EXCLUDED_FROM),
+        Rule(
+            "nav_exclude search_exclude hidden_from_home no_index …",
+            "true: unlisted",
+            "themes of Hugo, Jekyll and others",
+            readings.closed_by("unlisted"),
+        ),
+    ),
+    (
+        re.compile(rf"(?:delete|trash|archive|discard|remove|withdraw|hide|hidden|retract|suppress)(?:d|n)?{_ON}"),
+        Rule(
+            "deleted_at archived_on removed_at …",
+            "anything but false or empty: private",
+            "databases, Contentful",
+            readings.closed_by("private"),
+        ),
+    ),
+    (
+        re.compile(
+            rf"(?:pub|publish|published|publication|release|released|posted|golive|live|schedule|scheduled|embargo)"
+            rf"{_ON}|effective|(?:embargo|hidden)until"
+        ),
+        Rule(
+            "pub_datetime published_date publish_up release_date …",
+            "a date to come: scheduled; one that cannot be read closes",
+            "Astro, Bear, Joomla, Plone",
+            readings.publication,
+        ),
+    ),
+    (
+        re.compile(
+            r"(?:expire[sd]?|expir(?:y|ation)|unpublish(?:ed)?)(?:at|on|date|time)*"
+            r"|(?:valid|available|visible|publish|published)(?:until|to|down)|dateexpires|expires?date"
+        ),
+        Rule(
+            "expire expired_at publish_down valid_until …",
+            "a date that has passed: private; one that cannot be read closes",
+            "Joomla, Craft, Drupal",
+            readings.expiry,
+        ),
+    ),
+)
+# Fields that have another place too: they are not left out of the account of fields without one.
+_ELSEWHERE = frozenset(
+    (
+        "tags",
+        "tag",
+        "categories",
+        "category",
+        "keywords",
+        "labels",
+        "taglist",
+        "id",
+        "permalink",
+        "layout",
+        "exclude",
+        "folder",
+    )
+)
+
+# What stands before a name in exports: "is_draft", "wp:status", "post_password", "article_state".
+_BEFORE = re.compile(r"(?:is|wp|post|item|article|page|entry|content)(?=.)")
+
+
+@cache
+def rule_of(name: str) -> Rule | None:
+    """Return the row of the table for a folded name; None for a field that says nothing of visibility."""
+    bare = _BEFORE.sub("", name, count=1) if _BEFORE.match(name) else name
+    for one in dict.fromkeys((name, bare)):
+        if one in _RULE_OF and not (one != name and one in _ELSEWHERE):
+            return _RULE_OF[one]
+        for pattern, rule in PATTERNS:
+            if pattern.fullmatch(one):
+                return rule
+    return None
+
+
+def is_known(name: str) -> bool:
+    """Whether a folded name is of the table and of nothing else."""
+    return rule_of(name) is not None and name not in _ELSEWHERE

@@ -1,0 +1,1 @@
+"""The HTTP server, batching of requests, and packaging as a Truss."""

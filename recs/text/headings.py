@@ -1,0 +1,31 @@
+"""The heading that can stand for a missing title."""
+
+import re
+
+from recs.items import Markup
+from recs.text.hidden.comments import remove_comments
+from recs.text.html import html_headings
+from recs.text.markdown import markdown_html
+from recs.text.plain import normalise
+
+_HEADING = re.compile("<h[1-6]", re.IGNORECASE)
+_MOST_HEADINGS = 50
+
+
+def first_heading(body: str, markup: Markup, *, leading: bool = False) -> str:
+    """Return the first heading of a body as one line; "" where there is none. Hidden headings do not count.
+
+    With `leading`, only one that heads the whole body: the first of the first level, or one with no text before it.
+    """
+    if markup == "text":
+        return ""
+    source = remove_comments(body, markup)
+    source = markdown_html(source) if markup == "markdown" else source
+    if not _HEADING.search(source):
+        return ""
+    for heading in html_headings(source)[:_MOST_HEADINGS]:
+        heads_all = heading.level == 1 or not heading.follows_words
+        words = " ".join(normalise(heading.words).split())
+        if words and (heads_all or not leading):
+            return words
+    return ""

@@ -1,0 +1,281 @@
+"""Blocks and spans of Markdown that their attributes or their language hide.
+
+Attribute lists of kramdown, Pandoc and Hugo, divs and cells of Quarto and R Markdown, exports of MDX. Comments are
+taken out before (`recs.text.hidden.comments`).
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+
+from recs.items import Markup, Span
+from recs.text.hidden.attributes import is_hidden, read_attributes
+from recs.text.hidden.elements import hidden_elements
+from recs.text.markdown import EXPORT, CodeFinder, parse_blocks
+
+# What a body without any of these need not be searched for; it is made of marks, not of words that prose holds.
+_HINTS = "hid|invisible|d-none|style|echo|include|content-|dialog"
+_MAY_HIDE = re.compile(
+    rf":{{3}}|^export\s|remove-|\|[ \t]{{0,9}}(?:echo|include)|\{{[^{{}}\n]{{0,500}}(?:{_HINTS})"
+    rf"|<(?:script|template|[a-z][^<>]{{0,1000}}(?:{_HINTS})|dialog|style)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LIST = r"\{(?P<colon>:?)(?!:)(?P<attributes>[^{}\n]{1,500})\}"
+_LIST_LINE = re.compile(rf"(?P<indent>[ \t>]{{0,40}}){_LIST}[ \t]*\Z")
+_DEFINITION = re.compile(r"[ \t]{0,3}\{:(?P<name>\w[\w-]{0,80}):(?P<attributes>[^{}\n]{1,500})\}[ \t]*\Z")
+_ITEM_LINE = re.compile(rf"[ \t>]{{0,40}}(?:[-*+]|\d{{1,9}}[.)])[ \t]{{1,9}}{_LIST}")
+_HEADING_END = re.compile(rf"{_LIST}[ \t#]{{0,20}}\Z")
+_PANDOC = re.compile(r"[ \t]*(?:(?:[.#][\w:.-]{1,100}|[\w:-]{1,80}=(?:\"[^\"]*\"|'[^']*'|[^\s\"']+))(?:[ \t]+|\Z))++")
+_SPAN = re.compile(rf"(?P<ticks>`+)|(?<=[*_`)\]~]){_LIST}")
+_HIDING_OPTION = re.compile(r"(?:echo|include)\s{0,9}=\s{0,9}(?:false|f)\b", re.IGNORECASE)
+_OPTION_LINE = re.compile(r"[ \t]{0,9}(?:(?:#|//|--|%%?)\||:tags:)(?P<option>[^\n]*)")
+_HIDING_LINE = re.compile(r"\s{0,9}(?:echo|include)\s{0,9}:\s{0,9}(?:false|no)\b|.*\bremove-(?:cell|input)\b", re.I)
+_CODE_TOKEN = re.compile(
+    r"\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?|`(?:[^`\\]|\\.)*+`?|//[^\n]*|/\*.*?(?:\*/|\Z)"
+    r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<line>\n)",
+    re.DOTALL,
+)
+_BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
+
+
+def hidden_block_spans(body: str, markup: Markup) -> list[Span]:
+    """Return what attributes and the languages of cells hide in a body, in no order; spans may overlap.
+
+    A text is read as the Markdown it may be, and elements of HTML in it count too. Cost: linear in the length.
+    """
+    if markup == "html" or not _MAY_HIDE.search(body):
+        return []
+    finder = _Finder(body)
+    spans = [*finder.code(), *finder.divs(), *finder.blocks(), *finder.spans()]
+    spans += hidden_elements(body, finder.code_finder) if markup == "text" else finder.exports()
+    return spans
+
+
+def _hides(attribute_list: re.Match[str], names: frozenset[str] = frozenset()) -> bool:
+    """Whether a list of attributes hides; `names` are those that the body defines to do so."""
+    words = attribute_list["attributes"]
+    if attribute_list["colon"]:
+        return is_hidden(read_attributes(words)) or not names.isdisjoint(words.split())
+    return bool(_PANDOC.fullmatch(words)) and _hides_div(read_attributes(words, lone=False))
+
+
+def _hides_div(attributes: dict[str, str]) -> bool:
+    """Whether a div or span of Quarto is not shown on a page; a condition that is not known does not hold."""
+    classes = attributes.get("class", "").split()
+    formats = [
+        name.startswith("when") == value.lower().startswith("html")
+        for name, value in attributes.items()
+        if name in ("when-format", "unless-format")
+    ]
+    others = any(name.startswith(("when-", "unless-")) and not name.endswith("-format") for name in attributes)
+    if "content-visible" in classes and (others or not all(formats)):
+        return True
+    if "content-hidden" in classes and (others or all(formats)):
+        return True
+    return is_hidden(attributes)
+
+
+class _Finder:
+    """The lines of a body and its blocks."""
+
+    def __init__(self, body: str) -> None:
+        self.body = body
+        self.tokens, self.starts, self.stops = parse_blocks(body)
+        self.code_finder = CodeFinder(body)
+        # Of each line, the block of the first level and the innermost block around it, and the item of a list.
+        count = len(self.starts)
+        self.outer: list[Span | None] = [None] * count
+        self.inner: list[Span | None] = [None] * count
+        self.item: list[Span | None] = [None] * count
+        self.is_code = bytearray(count)
+        for token in self.tokens:
+            if token.map and token.type != "inline":
+                self._keep(token.type, token.level, (token.map[0], min(token.map[1], count)))
+
+    def _keep(self, kind: str, level: int, lines: Span) -> None:
+        for line in range(*lines):  # the parser nests at most 20 blocks
+            self.inner[line] = lines
+            if level == 0:
+                self.outer[line] = lines
+            if kind == "list_item_open":
+                self.item[line] = lines
+            if kind in ("fence", "code_block"):
+                self.is_code[line] = 1
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines without their ends; those of code are empty."""
+        places = zip(self.starts, self.stops, self.is_code, strict=True)
+        return ["" if is_code else self.body[start:stop] for start, stop, is_code in places]
+
+    def _place(self, first: int, last: int) -> Span:
+        """Return the characters of lines, the last one included."""
+        return self.starts[first], self.stops[max(first, last)]
+
+    def code(self) -> Iterator[Span]:
+        """Yield the cells of a notebook whose code is not shown."""
+        for token in self.tokens:
+            if token.type != "fence" or not token.map:
+                continue
+            info = token.info.strip()
+            is_listed = "{" in info and is_hidden(read_attributes(info.partition("{")[2], lone=False))
+            is_set = bool(_HIDING_OPTION.search(info[:1000])) if info.startswith("{") else False
+            if is_listed or is_set or _has_hiding_option(token.content):
+                yield self._place(token.map[0], token.map[1] - 1)
+
+    def divs(self) -> Iterator[Span]:
+        """Yield the hidden divs: from `::: {.hidden}` to the `:::` that belongs to it, or to the end of the body."""
+        open_colons: list[int] = []
+        first = 0
+        for number, line in enumerate(self.lines):
+            if ":::" not in line:
+                continue
+            fence = line.strip(" \t>\r")
+            colons = len(fence) - len(fence.lstrip(":"))
+            words = fence.strip(": \t")
+            if colons < 3 or not (words or open_colons):
+                continue
+            if words and (open_colons or _opens_hidden_div(words[:1000])):
+                first = first if open_colons else number
+                open_colons.append(colons)
+            elif not words and colons >= open_colons[-1]:
+                open_colons.pop()
+                if not open_colons:
+                    yield self._place(first, number)
+        if open_colons:
+            yield self._place(first, len(self.lines) - 1)
+
+    def blocks(self) -> Iterator[Span]:
+        """Yield the blocks that a list of attributes hides: on a line of its own, in a heading, before an item."""
+        found = [match for match in map(_DEFINITION.match, self.lines) if match]
+        names = frozenset(match["name"] for match in found if is_hidden(read_attributes(match["attributes"])))
+        free = number = 0  # lines before `free` belong to other lists of attributes
+        while number < len(self.lines):
+            line = self.lines[number]
+            if "{" not in line:
+                number += 1
+                continue
+            attributes, first, hides = _LIST_LINE.match(line), number, False
+            while attributes:
+                hides = hides or _hides(attributes, names)
+                number += 1
+                following = self.lines[number] if number < len(self.lines) else ""
+                indent = attributes["indent"]
+                attributes = _LIST_LINE.match(following)
+                if not attributes:
+                    if hides:
+                        yield self._around(first, number - 1, free, is_inner=bool(indent))
+                    free = number
+            if number == first:
+                yield from self._in_line(number, names)
+                number += 1
+
+    def _in_line(self, number: int, names: frozenset[str]) -> Iterator[Span]:
+        line = self.lines[number].rstrip()
+        if line.lstrip(" >").startswith("#") and (match := _HEADING_END.search(line, max(len(line) - 530, 0))):
+            if _hides(match, names):
+                yield self._place(number, number)
+        elif (match := _ITEM_LINE.match(line)) and _hides(match, names):
+            first, last = self.item[number] or (number, number + 1)
+            yield self._place(first, last - 1)
+
+    def _around(self, first: int, last: int, free: int, *, is_inner: bool) -> Span:
+        """Return the block that lists of attributes on these lines belong to: the one before, else the one after."""
+        owners = self.inner if is_inner else self.outer
+        start, _ = owners[first] or (first, first)
+        if start == first and first > free and self.has_words(first - 1):
+            start, _ = owners[first - 1] or (first, first)
+        start = max(start, free)
+        if start < first:
+            return self._place(start, last)
+        if self.has_words(last + 1):
+            _, stop = owners[last + 1] or (last, last + 1)
+            return self._place(first, stop - 1)
+        return self._place(first, last)
+
+    def has_words(self, number: int) -> bool:
+        """Whether there is a line of that number, and it is not blank."""
+        is_line = 0 <= number < len(self.starts)
+        return is_line and bool(self.body[self.starts[number] : self.stops[number]].strip(" \t>"))
+
+    def spans(self) -> Iterator[Span]:
+        """Yield the words in a line that a list of attributes right after them hides."""
+        low, position = 0, 0
+        while match := _SPAN.search(self.body, position):
+            position = match.end()
+            block = self.code_finder.at(match.start())
+            if block and block.kind != "words":
+                position = block.stop
+            elif match["ticks"]:
+                position = self.code_finder.after_span(match, block) if block else match.end()
+            elif _hides(match):
+                blank_line = self.body.rfind("\n\n", low, match.start())
+                low = low if blank_line < 0 else blank_line + 2
+                yield _span_start(self.body, low, match.start()), match.end()
+                low = match.end()
+
+    def exports(self) -> Iterator[Span]:
+        """Yield the exports of MDX that go on after a blank line, which ends a block of Markdown."""
+        position = 0
+        for match in re.compile(r"^export\s", re.MULTILINE).finditer(self.body):
+            block = self.code_finder.at(match.start())
+            if match.start() < position or (block and block.kind != "words"):
+                continue
+            if EXPORT.match(self.body, match.start()):
+                position = _end_of_code(self.body, match.start())
+                if _BLANK_LINE.search(self.body, match.start(), position):
+                    yield match.start(), position
+
+
+def _has_hiding_option(code: str) -> bool:
+    """Whether the options that head a cell say that it is not shown."""
+    for line in code.split("\n", 20)[:20]:
+        option = _OPTION_LINE.match(line[:1000])
+        if not option:
+            return False
+        if _HIDING_LINE.match(option["option"]):
+            return True
+    return False
+
+
+def _opens_hidden_div(words: str) -> bool:
+    if words.startswith("{"):
+        return _hides_div(read_attributes(words, lone=False))
+    return _hides_div({"class": words.split(maxsplit=1)[0]})
+
+
+def _span_start(body: str, low: int, stop: int) -> int:
+    """Return where the span begins that ends at a place; the lowest place where that cannot be told."""
+    mark = body[stop - 1]
+    if mark == ")":
+        stop = _bracket_start(body, low, stop, "()")
+        mark = body[stop - 1] if stop > low else ""
+    if mark == "]":
+        start = _bracket_start(body, low, stop, "[]")
+        return start - 1 if start > low and body[start - 1] == "!" else start
+    if not mark or mark == ")":
+        return low
+    run = body[low:stop]
+    length = len(run) - len(run.rstrip(mark))
+    return max(body.rfind(mark * length, low, stop - length), low)
+
+
+def _bracket_start(body: str, low: int, stop: int, pair: str) -> int:
+    depth = 0
+    for place in range(stop - 1, low - 1, -1):
+        depth += (body[place] == pair[1]) - (body[place] == pair[0])
+        if not depth:
+            return place
+    return low
+
+
+def _end_of_code(body: str, start: int) -> int:
+    """Return where a statement of JavaScript ends: at the end of a line, with no bracket open, or at the very end."""
+    depth = 0
+    for token in _CODE_TOKEN.finditer(body, start):
+        depth += bool(token["open"]) - bool(token["close"])
+        if token["line"] and depth <= 0:
+            before = body[max(token.start() - 60, start) : token.start()]
+            if not before.rstrip().endswith(("=", "=>", ",", "?")):
+                return token.start()
+    return len(body)

@@ -1,0 +1,178 @@
+"""How a classifier is judged: what it may know, what counts, what the figures are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from labelled import make_clouds, vectors_of
+
+from recs.classification.labels import LabelRules
+from recs.embedding.vectors import Embeddings
+from recs.errors import OptionError
+from recs.evaluation import classifiers as holdout
+from recs.evaluation.classifiers import evaluate_classifier
+from recs.items import Item
+
+metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is part of the extra 'classify'")
+
+LABELS = [f"l{place % 3}" for place in range(150)]
+SEVERAL = [["l0", "l1"], ["l1"], ["l2", "l0"], ["l2"]] * 40
+
+
+def days(n):
+    return [f"{2000 + place // 300}-{1 + place // 28 % 12:02}-{1 + place % 28:02}" for place in range(n)]
+
+
+@pytest.fixture
+def spied(monkeypatch):
+    """Record, of every classifier that is judged, the ids that it learned from and what it was asked."""
+    seen = []
+    learn, judge = holdout.learn, holdout._metrics
+
+    def learning(part, **options):
+        seen.append(("learned", [item.id for item in part.items]))
+        return learn(part, **options)
+
+    def judging(p, Y, known, single):
+        seen.append(("judged", (p, Y)))
+        return judge(p, Y, known, single)
+
+    monkeypatch.setattr(holdout, "learn", learning)
+    monkeypatch.setattr(holdout, "_metrics", judging)
+    return seen
+
+
+def test_evaluate_by_time_never_learns_from_what_is_newer(spied):
+    items, embeddings = make_clouds(LABELS, dates=days(150))
+    shuffled = [items[place] for place in np.random.default_rng(0).permutation(150)]
+    evaluation = evaluate_classifier(shuffled, embeddings, label="kind", C=10.0)
+    assert [split.split for split in evaluation.splits] == ["by time", "at random"]
+    learned = [ids for what, ids in spied if what == "learned"]
+    assert learned[:4] == [[f"i{place:04}" for place in range(n)] for n in (90, 105, 120, 135)]
+    assert len(learned[4]) == evaluation.splits[1].learned == 120
+    assert evaluation.splits[0].judged == 60
+
+
+def test_evaluate_by_time_shows_a_label_that_changes_its_meaning():
+    items, embeddings = make_clouds(LABELS, spread=0.3, dates=days(150))
+    turned = {"l0": "l1", "l1": "l0", "l2": "l2"}
+    moved = [
+        replace(item, meta={"kind": turned[item.meta["kind"]]}) if n >= 90 else item for n, item in enumerate(items)
+    ]
+    by_time, at_random = evaluate_classifier(moved, embeddings, label="kind", C=10.0).splits
+    assert by_time.metrics["accuracy"] < at_random.metrics["accuracy"] - 0.1
+    plain = evaluate_classifier(items, embeddings, label="kind", C=10.0).splits[0]
+    assert plain.metrics["accuracy"] > 0.95
+
+
+def test_evaluate_new_labels_count_as_unseen_and_missed():
+    labels = ["new" if place >= 140 else name for place, name in enumerate(LABELS)]
+    items, embeddings = make_clouds(labels, spread=0.3, dates=days(150))
+    split = evaluate_classifier(items, embeddings, label="kind", C=10.0).splits[0]
+    assert split.unseen == 10
+    new = next(one for one in split.labels if one.label == "new")
+    assert (new.support, new.recall, new.auto) == (10, 0.0, 0)
+    assert split.metrics["accuracy"] == pytest.approx(50 / 60, abs=0.02)
+    assert split.metrics["log_loss"] < 1  # of what it could know
+
+
+@pytest.mark.parametrize("labels", [LABELS, SEVERAL], ids=["single", "several"])
+def test_evaluate_figures_agree_with_scikit_learn(spied, labels):
+    items, embeddings = make_clouds(labels, spread=1.2, dates=days(len(labels)))
+    evaluation = evaluate_classifier(items, embeddings, label="kind", C=10.0)
+    rows = iter([value for what, value in spied if what == "judged"])
+    for split in evaluation.splits:
+        for found in (split.metrics, *split.baselines.values()):
+            p, Y = next(rows)
+            assert len(p) == split.judged
+            said = np.eye(Y.shape[1], dtype=bool)[p.argmax(axis=1)] if evaluation.single else p >= 0.5
+            assert found["accuracy"] == pytest.approx(metrics.accuracy_score(Y, said))
+            assert found["micro_f1"] == pytest.approx(metrics.f1_score(Y, said, average="micro", zero_division=0))
+            assert found["macro_f1"] == pytest.approx(metrics.f1_score(Y, said, average="macro", zero_division=0))
+            assert found["average_precision"] == pytest.approx(metrics.average_precision_score(Y, p, average="micro"))
+            losses = [metrics.log_loss(Y.argmax(axis=1), p / p.sum(axis=1, keepdims=True), labels=range(Y.shape[1]))]
+            if not evaluation.single:
+                q = np.clip(p, 1e-9, 1 - 1e-9)
+                losses = [metrics.log_loss(Y[:, k], q[:, k], labels=[False, True]) for k in range(Y.shape[1])]
+            if found is split.metrics:
+                assert found["log_loss"] == pytest.approx(np.mean(losses), rel=1e-6)
+            assert found["p_at_1"] == pytest.approx(np.mean([own[row.argmax()] for row, own in zip(p, Y, strict=True)]))
+        judged = {one.label: one for one in split.labels}
+        assert sum(one.auto_right for one in judged.values()) == pytest.approx(
+            (split.auto_precision or 0) * sum(one.auto for one in judged.values())
+        )
+        assert sum(count for _, _, count in split.reliability) == split.judged
+        shares = [share for _, _, share in split.coverage]
+        assert shares == sorted(shares)
+        assert shares[-1] <= 1
+
+
+def test_evaluate_what_a_machine_put_is_neither_right_nor_wrong():
+    """Items that a machine tagged beside a person: the figures are as if nothing were said of those tags."""
+    items, embeddings = make_clouds(SEVERAL, spread=0.2, dates=days(160))
+    marked = [
+        replace(item, meta={**item.meta, "kind_auto": item.meta["kind"][1:]}) if n >= 96 else item
+        for n, item in enumerate(items)
+    ]
+    split = evaluate_classifier(marked, embeddings, label="kind", C=30.0).splits[0]
+    assert split.metrics["accuracy"] > 0.95
+    assert split.metrics["average_precision"] > 0.95
+    assert all(one.precision > 0.9 for one in split.labels)
+
+
+def test_evaluate_at_random_keeps_identical_texts_on_one_side(spied):
+    items, embeddings = make_clouds(LABELS[:60])
+    twice = [replace(item, id=f"z{item.id}") for item in items]
+    both = vectors_of([*embeddings.ids, *(item.id for item in twice)], embeddings, np.vstack([embeddings.vectors] * 2))
+    evaluation = evaluate_classifier([*items, *twice], both, label="kind", C=10.0)
+    learned = {name.removeprefix("z") for what, ids in spied if what == "learned" for name in ids}
+    assert len(learned) == evaluation.splits[0].learned / 2
+    assert evaluation.notes == ("few items have a date: nothing says how a classifier does on what comes next.",)
+
+
+def test_evaluate_retired_label_is_never_put():
+    items, embeddings = make_clouds(LABELS * 3, spread=0.2)
+    split = evaluate_classifier(items, embeddings, label="kind", rules=LabelRules(retired=("l0",))).splits[0]
+    put = {one.label: one.auto for one in split.labels}
+    assert put["l0"] == 0 < put["l1"]
+
+
+def test_evaluate_few_items_are_refused_and_plain_data_is_given():
+    items, embeddings = make_clouds(["a", "b"] * 5)
+    with pytest.raises(OptionError, match="9 items have a label in 'kind'; ten are needed"):
+        evaluate_classifier(items[:9], embeddings, label="kind")
+    document = evaluate_classifier(items, embeddings, label="kind").to_dict()
+    assert __import__("json").loads(__import__("json").dumps(document))["items"] == 10
+
+
+@pytest.mark.parametrize("dated", [False, True])
+@pytest.mark.parametrize(
+    "labels",
+    [[f"l{n}" for n in range(12)], ["a"] * 11 + ["b"], [[f"l{n}", "x"] for n in range(12)]],
+    ids=["of one item each", "one of one item", "several of one item each"],
+)
+def test_evaluate_odd_labels_give_figures_between_nought_and_one(labels, dated):
+    _, embeddings = make_clouds([str(place) for place in range(12)])
+    dates = days(12) if dated else [None] * 12
+    items = [Item(id=f"i{n:04}", text="t", published=dates[n], meta={"kind": one}) for n, one in enumerate(labels)]
+    splits = evaluate_classifier(items, embeddings, label="kind").splits
+    assert splits
+    for split in splits:
+        for name, value in split.metrics.items():
+            assert 0 <= value <= (1 if name != "log_loss" else 50)
+
+
+@pytest.mark.parametrize("dates", [None, days(12)])
+def test_evaluate_items_that_are_one_text_cannot_be_judged(dates):
+    items, embeddings = make_clouds(["a", "b"] * 6, dates=dates)
+    same = Embeddings.from_array(embeddings.ids, [embeddings.vectors[0]] * 12, model="clouds")
+    if dates is None:
+        with pytest.raises(OptionError, match="needed to judge a classifier"):
+            evaluate_classifier(items, same, label="kind")
+    else:
+        judged = evaluate_classifier(items, same, label="kind")
+        assert [split.split for split in judged.splits] == ["by time"]
+        assert not judged.notes
+    alike, vectors = make_clouds([["a", "b"]] * 12, dates=dates)
+    with pytest.raises(OptionError, match="needed to judge a classifier"):
+        evaluate_classifier(alike, vectors, label="kind")
