@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import recs
 from recs.classification.calibration import expected_calibration_error, fit_temperature
+from recs.classification.held_out import search_penalty
 from recs.classification.lesson import read_lesson
-from recs.classification.logistic import search
 
 FIXED_C = (1, 10, 30, 100, 300)
 
@@ -203,7 +203,7 @@ def noise(folder: Path) -> None:
             from cleanlab.rank import get_label_quality_scores
 
             lesson = read_lesson(moved, data.of(moved), label="category")
-            held = search(lesson.examples)
+            held = search_penalty(lesson.examples)
             z = fit_temperature(held.scores, None, lesson.examples.y).apply(held.scores, None)
             p = np.exp(z - z.max(axis=1, keepdims=True))
             p /= p.sum(axis=1, keepdims=True)

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from classify_quality import Set
 
 import recs
-from recs.classification.logistic import GRID
+from recs.classification.held_out import GRID
 
 N, ROWS = 10_000, 400_000
 

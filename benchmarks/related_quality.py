@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from recs import Cache, read_items, related_items
-from recs.evaluation.baselines import DEPTH, _by_score, _naive, bm25_scores, tfidf_matrix
+from recs.evaluation.baselines import DEPTH, bm25_scores, naive_ranking, ranked_by_score, tfidf_matrix
 from recs.evaluation.judgments import judged_sources, with_judgments
 from recs.evaluation.metrics import RESAMPLES, bootstrap, ndcg
-from recs.evaluation.rankings import _ids
+from recs.evaluation.rankings import ids_of_lists
 from recs.items import Collection
 from recs.ranking.rules import NO_RULES
 from recs.readers.read import read_records
@@ -49,13 +49,13 @@ def judge(
     texts = [f"{item.title}\n{item.text}" for item in items]
     terms = tfidf_matrix(texts).matrix
     made = {
-        "fused": lambda: _ids(related_items(hidden, k=DEPTH, rules=NO_RULES, cache=cache)),
-        "fused terms": lambda: _ids(
+        "fused": lambda: ids_of_lists(related_items(hidden, k=DEPTH, rules=NO_RULES, cache=cache)),
+        "fused terms": lambda: ids_of_lists(
             related_items(hidden, k=DEPTH, rules=NO_RULES, cache=cache, signals="terms,mentions")
         ),
-        "TF-IDF": lambda: _by_score(items, lambda start, stop: (terms[start:stop] @ terms.T).toarray()),
-        "BM25": lambda: _by_score(items, bm25_scores(texts)),
-        "naive dense": lambda: _naive(items, cache=cache),
+        "TF-IDF": lambda: ranked_by_score(items, lambda start, stop: (terms[start:stop] @ terms.T).toarray()),
+        "BM25": lambda: ranked_by_score(items, bm25_scores(texts)),
+        "naive dense": lambda: naive_ranking(items, cache=cache),
     }
     lists = {name: made[name]() for name in rankings}
     return {

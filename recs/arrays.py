@@ -1,4 +1,4 @@
-"""Arrays that a caller hands in: read-only views of them, and tables of numbers of whatever holds one."""
+"""Arrays: the names of their types, read-only views, tables of numbers from any source, and rows of unit length."""
 
 from typing import Any, Literal
 
@@ -16,10 +16,10 @@ IntArray = npt.NDArray[np.int64]
 
 
 def read_only_view(name: str, given: Any, kinds: str) -> npt.NDArray[Any]:
-    """Return a view of an array that cannot be written to; the array itself stays as it is, and nothing is copied.
+    """Return a view of an array that cannot be written to. The array itself does not change, and nothing is copied.
 
-    `name` is for messages, `kinds` the kinds of numbers it may hold, as `numpy.dtype.kind` has them. `EmbeddingError`
-    for what is no array of such numbers.
+    `name` is for messages; `kinds` are the letters of `numpy.dtype.kind` that are allowed. Raises `EmbeddingError` if
+    `given` is not an array of such numbers.
     """
     try:
         view = np.asarray(given).view()
@@ -27,17 +27,22 @@ def read_only_view(name: str, given: Any, kinds: str) -> npt.NDArray[Any]:
         raise EmbeddingError(f"{name} is no array ({_one_line(error)}).") from error
     if view.ndim == 0 or view.dtype.kind not in kinds:
         expected = "floating-point numbers" if kinds == "f" else "whole numbers"
-        found = f"{view.dtype} numbers" if view.ndim else f"a single {type(given).__name__}"
-        raise EmbeddingError(f"{name} holds {found}, expected an array of {expected}.")
+        what = f"{view.dtype} numbers" if view.ndim else f"a single {type(given).__name__}"
+        raise EmbeddingError(f"{name} holds {what}, expected an array of {expected}.")
     view.flags.writeable = False
     return view
 
 
 def number_table(X: Any) -> npt.NDArray[np.float64]:
-    """Return a table of numbers in float64, of whatever holds one; `EmbeddingError` for anything else.
+    """Return a table of numbers as a float64 array; `EmbeddingError` if X is none.
 
-    Taken are arrays, nested lists, data frames, columns of lists or arrays, and tensors of torch: those that require a
-    gradient or lie on another device, too.
+    X may be an array, nested lists, a data frame, a column of lists or arrays, or a tensor of torch, even one that
+    requires a gradient or is on another device.
+
+    Examples
+    --------
+    >>> number_table([[1, 2], [3, 4]]).dtype
+    dtype('float64')
     """
     try:
         given = _as_array(X)
@@ -92,7 +97,13 @@ def _one_line(error: Exception) -> str:
 
 
 def unit_rows(X: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return X with its rows scaled to unit length; a zero row stays zero. X has shape (n, d)."""
+    """Return X with its rows scaled to unit length; a zero row stays zero. X has shape (n, d).
+
+    Examples
+    --------
+    >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
     largest = np.abs(X).max(axis=1, keepdims=True, initial=0.0)
     scaled = X / np.where(largest > 0, largest, 1)  # squares of very large or small numbers would leave the float range
     norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]

@@ -72,21 +72,21 @@ class RelatedFile(Mapping[str, list[Entry]]):
 
     @property
     def model(self) -> dict[str, Any] | None:
-        """Name, fingerprint, dim and similarity of the model; None where terms alone ranked."""
-        found = self._read().get("model")
-        return dict(found) if isinstance(found, dict) else None
+        """Name, fingerprint, dim and similarity of the model; None if terms alone ranked."""
+        model = self._read().get("model")
+        return dict(model) if isinstance(model, dict) else None
 
     @property
     def score(self) -> dict[str, Any]:
         """What a score measures ("kind") and its "range"."""
-        found = self._read().get("score")
-        return dict(found) if isinstance(found, dict) else {}
+        score = self._read().get("score")
+        return dict(score) if isinstance(score, dict) else {}
 
     @property
     def corpus(self) -> str | None:
         """Digest of the collection that the lists were made from."""
-        found = self._read().get("corpus")
-        return found if isinstance(found, str) else None
+        corpus = self._read().get("corpus")
+        return corpus if isinstance(corpus, str) else None
 
     def _items(self) -> dict[str, Any]:
         items: dict[str, Any] = self._read().get("items", {})

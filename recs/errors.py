@@ -3,22 +3,23 @@
 RecsError
 ├── SourceError             a source could not be read: missing, torn, wrong encoding, duplicate ids
 ├── OptionError             an option has a value that cannot be used            (also a ValueError)
-├── ModelError              a model is not usable
-│   ├── ModelNotFoundError  no files of that model here
-│   └── WeightsError        files are there, but not what the architecture or the registry says
-├── EmbeddingError          vectors that no honest comparison can use: NaN, zero, wrong shape
-│   ├── FingerprintMismatchError   vectors of two different models were about to meet
-│   └── TextTooLongError    text is past the context window and overflow="error"
-├── CacheError              a vector cache is corrupt, foreign or of a newer schema
-├── OutputError             a result could not be written; what was there before is untouched
+│   └── TooFewLabelsError   the labelled items are too few to judge a classifier
+├── ModelError              a model cannot be used
+│   ├── ModelNotFoundError  no files of the model are on this machine
+│   └── WeightsError        the files are not what the architecture or the registry says
+├── EmbeddingError          vectors that cannot be compared: NaN, zero, wrong shape
+│   ├── FingerprintMismatchError   vectors of two models were about to be compared
+│   └── TextTooLongError    a text is past the context window and overflow is "error"
+├── CacheError              a vector cache is damaged, not ours, or of a newer schema
+├── OutputError             a result could not be written; the earlier file is untouched
 └── MissingDependencyError  an optional part is not installed                    (also an ImportError)
 
-The message of each says where, what was found, what was expected and what to do, in one line. The command line prints
-it as it is and exits with 1.
+Each message says in one line where it happened, what was found, what was expected and what to do. The command line
+prints it and exits with 1.
 """
 
 DISTRIBUTION = "recs-toolkit"
-"""The name to give pip; the import and the command are `recs`."""
+"""The name of the package for pip. The module and the command are called `recs`."""
 
 
 class RecsError(Exception):
@@ -33,12 +34,16 @@ class OptionError(RecsError, ValueError):
     """An option has a value that cannot be used."""
 
 
+class TooFewLabelsError(OptionError):
+    """The labelled items are too few to judge a classifier."""
+
+
 class ModelError(RecsError):
-    """A model is not usable."""
+    """A model cannot be used."""
 
 
 class ModelNotFoundError(ModelError):
-    """No files of the model were found, or an optional package that carries them is missing."""
+    """No files of the model are on this machine, and no installed package carries them."""
 
 
 class WeightsError(ModelError):
@@ -46,7 +51,7 @@ class WeightsError(ModelError):
 
 
 class EmbeddingError(RecsError):
-    """Vectors that no honest comparison can use."""
+    """Vectors that cannot be compared: NaN, zero, wrong shape."""
 
 
 class FingerprintMismatchError(EmbeddingError):
@@ -58,7 +63,7 @@ class TextTooLongError(EmbeddingError):
 
 
 class CacheError(RecsError):
-    """A vector cache is corrupt, foreign, or of a newer schema."""
+    """A vector cache is damaged, not ours, or of a newer schema."""
 
 
 class OutputError(RecsError):

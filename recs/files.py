@@ -1,10 +1,13 @@
-"""Files written whole or not at all, their digests, and the folder where recs keeps what it can compute again."""
+"""Files and folders that are written whole or not at all, digests of files, and the user's cache folder."""
 
 import hashlib
 import json
 import logging
 import os
 import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
@@ -15,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """Return the user's cache folder for recs: RECS_CACHE_DIR where it is set, else the system's own place."""
+    """Return the user's cache folder for recs: RECS_CACHE_DIR if it is set, else the system's own place."""
     named = os.environ.get("RECS_CACHE_DIR")
     return Path(named) if named else Path(platformdirs.user_cache_dir("recs", appauthor=False))
 
@@ -23,9 +26,17 @@ def cache_folder() -> Path:
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace `path` by `data`, so that a reader sees the old file or the new one and never a part.
 
-    The bytes go to a neighbour of `path`, are flushed to the disk and renamed over it. Where that fails, for want of
-    space or of permission, the old file is untouched, the neighbour is removed and `OutputError` raised. A pipe or a
-    device is written to.
+    The bytes are written to a file beside `path`, flushed to the disk and renamed. If that fails, for lack of space or
+    of permission, the old file is untouched, the new one is removed and `OutputError` is raised. A pipe or a device is
+    written to directly.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder) / "a.txt", b"whole")
+    ...     (Path(folder) / "a.txt").read_bytes()
+    b'whole'
     """
     target = Path(os.path.realpath(path))
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
@@ -35,43 +46,80 @@ def write_atomically(path: Path, data: bytes) -> None:
             return
         mode = target.stat().st_mode & 0o777 if target.exists() else None
         target.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_flushed(partial, data)
         if mode is not None:
             partial.chmod(mode)
         partial.replace(target)
-    except BrokenPipeError:  # whoever read the pipe went away
+    except BrokenPipeError:  # the reader of the pipe went away
         raise
     except OSError as error:
         partial.unlink(missing_ok=True)
-        why = error.strerror or error
-        raise OutputError(f"{target}: cannot be written: {why}. What was there before is untouched.") from error
+        raise _not_written(target, error) from error
+
+
+def replace_folder(folder: Path, files: Mapping[str, bytes | Path]) -> None:
+    """Replace a folder by one that holds `files`: contents or files to copy, by relative path.
+
+    The new folder is written beside the old one and then takes its place. If that fails, the old folder is untouched
+    and `OutputError` is raised.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
+            new = Path(beside, "new")
+            old = Path(beside, "old")
+            for name, content in files.items():
+                (new / name).parent.mkdir(parents=True, exist_ok=True)
+                if isinstance(content, Path):
+                    shutil.copyfile(content, new / name)
+                else:
+                    _write_flushed(new / name, content)
+            if folder.exists():
+                folder.rename(old)
+            try:
+                new.rename(folder)
+            except OSError:
+                if old.exists():
+                    old.rename(folder)
+                raise
+    except OSError as error:
+        raise _not_written(folder, error) from error
+
+
+def _write_flushed(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _not_written(target: Path, error: OSError) -> OutputError:
+    reason = error.strerror or error
+    return OutputError(f"{target}: cannot be written: {reason}. What was there before is untouched.")
 
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal.
 
-    Remembered in the user's cache folder under the file's real path, size and modification time, so that an unchanged
-    file is read once; where the folder cannot be written the digest is computed again the next time.
+    The digest is remembered in the user's cache folder under the file's real path, size and modification time, so that
+    an unchanged file is read once. If the folder cannot be written, the digest is computed again the next time.
     """
     path = Path(os.path.realpath(path))
     status = path.stat()
     stamp = [status.st_size, status.st_mtime_ns]
     memory = cache_folder() / "digests.json"
     try:
-        known = dict(json.loads(memory.read_bytes()))
+        remembered = dict(json.loads(memory.read_bytes()))
     except (OSError, ValueError, TypeError):
-        known = {}
-    entry = known.get(str(path))
+        remembered = {}
+    entry = remembered.get(str(path))
     if isinstance(entry, list) and entry[:2] == stamp and len(entry) == 3:
         return str(entry[2])
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    known[str(path)] = [*stamp, digest]
+    remembered[str(path)] = [*stamp, digest]
     try:
-        write_atomically(memory, json.dumps(known, indent=0, sort_keys=True).encode())
+        write_atomically(memory, json.dumps(remembered, indent=0, sort_keys=True).encode())
     except OutputError as error:
         _log.info("the digest of %s is not remembered: %s", path, error)
     return digest

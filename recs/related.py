@@ -1,4 +1,17 @@
-"""Related lists: for every item the items most like it."""
+"""Related lists: for every item the items that are most similar to it.
+
+    items, vectors
+      → signals      similarities by terms, mentioned titles, vectors, passages           signals, terms
+      → fused        one score for each pair, on one scale for all items                  fusion, scale
+      → candidates   the 50 best of each item, as probabilities; ordered by what          rank, reranker
+                     `recs tune` learned, if it did
+      → rules        pins, near-duplicates, variety, reach; at most k are left            arrange, duplicates
+      → lists        kept from an earlier run unless something better has come;           previous, explain
+                     each match with reasons
+
+Filters (language, exclusions, the item itself: `recs.ranking.rules`) act before the best candidates are taken. The last
+column names the modules of `recs.ranking`.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +23,20 @@ from typing import TYPE_CHECKING, Any
 
 from recs.contract import corpus_digest
 from recs.embedding.cache import Cache
-from recs.embedding.embedder import Embedder, Overflow, Progress
+from recs.embedding.documents import Overflow
+from recs.embedding.embedder import Embedder, Progress
 from recs.embedding.vectors import Embeddings
 from recs.errors import MissingDependencyError, OptionError
 from recs.items import Collection, Item, Match, ScoreScale
-from recs.ranking.arrange import arrange
+from recs.ranking.arrange import Pick, Ranking, arrange
 from recs.ranking.duplicates import near_duplicates, similarity_of
 from recs.ranking.explain import Explainer
 from recs.ranking.previous import count_changes, earlier_lists, item_content, keep_lists
-from recs.ranking.rank import CANDIDATES, TUNED_SCALE, rank_items, scored_candidates
+from recs.ranking.rank import CANDIDATES, TUNED_SCALE, RankedItems, rank_items, scored_candidates
 from recs.ranking.reranker import Tuned
 from recs.ranking.rules import Rules
-from recs.readers.read import Source, read_items
+from recs.readers.read import read_items
+from recs.readers.sources import Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +49,9 @@ class RelatedLists:
     Attributes
     ----------
     lists, items
-        By item id, sorted: the lists, and the items that they speak of.
+        By item id, sorted: the lists, and the items themselves.
     model
-        Name, fingerprint, dim and similarity of the model; None where terms alone ranked.
+        Name, fingerprint, dim and similarity of the model; None if only terms were used.
     score
         What a score measures, and its range.
     config, counts
@@ -44,9 +59,17 @@ class RelatedLists:
     corpus
         Digest of the public items: see `recs.corpus_digest`.
     notes
-        What a person should be told: a model that was not there, a language that it does not cover.
+        Messages for the user: a model that is missing, a language that the model does not cover.
     twins
-        Of the items that have any: their near-duplicates and translations, sorted.
+        By item id, for items that have any: near-duplicates and translations, sorted.
+
+    Examples
+    --------
+    >>> import recs
+    >>> items = [recs.Item(id="soil", text="Compost for garden soil."), recs.Item(id="seed", text="Garden seed.")]
+    >>> lists = recs.related_items(items, signals="terms", cache=False)
+    >>> [(item_id, [match.id for match in lists[item_id]]) for item_id in lists]
+    [('seed', ['soil']), ('soil', ['seed'])]
     """
 
     lists: Mapping[str, tuple[Match, ...]]
@@ -69,7 +92,13 @@ class RelatedLists:
         return len(self.lists)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a match: id, rank (from 1), related_id, title, url, score, via. Needs pandas."""
+        """Return a table with one row for each match: id, rank (from 1), related_id, title, url, score, via.
+
+        Raises
+        ------
+        MissingDependencyError
+            If pandas is not installed.
+        """
         try:
             import pandas as pd
         except ImportError as error:
@@ -98,81 +127,127 @@ def related_items(
     now: str | date | datetime | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> RelatedLists:
-    """Rank, for every public item, the k public items most like it.
+    """Rank, for every public item, the k public items that are most similar to it.
 
     Parameters
     ----------
     source
-        Items, or whatever `recs.read_items` reads.
+        Items, or anything that `recs.read_items` reads.
     embeddings
         Vectors of at least the public items; made with `embedder` if left out.
     k
-        Entries a list, 0 or more; a list is shorter where fewer items may stand in it.
+        Entries of a list, 0 or more. A list is shorter if fewer items may be in it.
     signals
-        Some of "terms", "mentions", "dense" and "passages", in one string with commas or in a list. One alone ranks by
-        its similarity, several are fused. "auto" takes all where a model is installed or all vectors are cached, and
-        those of terms, said aloud in `notes`, elsewhere.
+        Some of "terms", "mentions", "dense" and "passages", as a list or as one string with commas. A single signal
+        ranks by its similarity; several are fused. "auto" takes all if a model is installed or all vectors are cached;
+        otherwise those of terms, and `notes` says so.
     rules
         What to show of the ranking; see `recs.Rules`.
     tuned
-        A file that `recs tune` wrote: re-orders the candidates by what the site's own links taught.
+        A file that `recs tune` wrote: the candidates are ordered by what it learned from the links of the site.
     why
-        Whether each match says what makes the two related.
+        Whether each match says why the two items are related.
     previous
-        The result of an earlier run (`recs.related/1`): of items that were not edited since, lists change only where
-        something better has come. A file that is not there is none.
+        The result of an earlier run (`recs.related/1`). The lists of items that were not edited since then change only
+        if something better has come. A missing file counts as none.
     embedder, cache, overflow, progress
-        As in `recs.embed_items`; used where `embeddings` is left out.
+        As in `recs.embed_items`; used if `embeddings` is left out.
     now
-        The moment that decides what is still scheduled, where `source` has to be read; the present if left out.
+        The moment that decides which items are still scheduled, if `source` must be read; the present if left out.
 
     Returns
     -------
     RelatedLists
-        Every public item has a list. No item stands in its own list, nor drafts, private or scheduled items in any, nor
-        an item in another language than its own, where both are known.
+        Every public item has a list. An item is not in its own list. Drafts, private and scheduled items are in no
+        list. If the languages of two items are known and different, neither is in the list of the other.
 
-    Raises `SourceError`, `ModelError`, `EmbeddingError`, `OptionError`.
+    Raises
+    ------
+    SourceError, ModelError, EmbeddingError, OptionError
 
     Notes
     -----
-    `recs.ranking.fusion` says how signals are fused. Time O(n² d) in blocks, memory O(n (d + k)). The result depends
-    on the set of items, not on their order.
+    `recs.ranking.fusion` describes how signals are fused. Time O(n² d) in blocks, memory O(n (d + k)). The result
+    depends on the set of items, not on their order.
+
+    Examples
+    --------
+    >>> import recs
+    >>> items = [recs.Item(id=name, text=name) for name in ("bread", "butter", "bicycle")]
+    >>> embeddings = recs.Embeddings.from_array(["bread", "butter", "bicycle"], [[3, 1], [3, 2], [0, 1]], model="demo")
+    >>> lists = recs.related_items(items, embeddings, k=1, signals="dense", cache=False)
+    >>> lists["bread"][0].id
+    'butter'
     """
-    if not isinstance(k, int) or k < 0:
-        raise OptionError(f"k is {k!r}, expected a number, 0 or more.")
+    _check_k(k)
     rules = rules or Rules()
     collection = source if isinstance(source, Collection) else read_items(source, now=now)
     items = collection.public
     options: dict[str, Any] = {"embedder": embedder, "cache": cache, "overflow": overflow, "progress": progress}
+
     ranked = rank_items(items, embeddings, signals=signals, depth=max(CANDIDATES, k), rules=rules, **options)
-    learned = Tuned.load(Path(tuned)) if tuned is not None else None
-    if learned is not None:
-        learned.check(*ranked.made_of)
+    learned = _load_tuned(tuned, ranked)
     candidates = scored_candidates(items, ranked, learned)
     twins = near_duplicates(ranked)
     picks = arrange(items, candidates, twins, k, rules=rules, similar=similarity_of(ranked))
-    notes = list(ranked.notes)
-    if previous is not None:
-        known = earlier_lists(Path(previous))
-        picks = keep_lists(items, picks, candidates, known, k=k)
-        notes.append(count_changes(items, picks, known))
-    explain = Explainer(items, ranked.signals, ranked.embeddings, ranked.fused).explain if why else lambda *_: None
-    lists = {}
-    for row, item in enumerate(items):
-        shown = [(pick, explain(row, pick.row, pick.score)) for pick in picks[row]]
-        lists[item.id] = tuple(Match(items[p.row].id, p.score, p.via, p.reasons, said) for p, said in shown)
+    picks, changes = _keep_earlier(previous, items, picks, candidates, k)
+    lists = _matches(items, picks, ranked, why=why)
     return RelatedLists(
         lists=lists,
         items={item.id: item for item in items},
         model=ranked.model,
-        score=TUNED_SCALE if learned is not None else ranked.scale,
+        score=ranked.scale if learned is None else TUNED_SCALE,
         config={"k": k, "signals": ranked.used, "overflow": overflow, **rules.changed()},
         counts=_counts(collection, ranked.embeddings, lists, k),
         corpus=corpus_digest((item.id, item_content(item)) for item in items),
-        notes=tuple(notes),
-        twins={items[row].id: tuple(items[o].id for o in sorted(found)) for row, found in enumerate(twins) if found},
+        notes=(*ranked.notes, *changes),
+        twins=_twins_by_id(items, twins),
     )
+
+
+def _check_k(k: int) -> None:
+    if not isinstance(k, int) or k < 0:
+        raise OptionError(f"k is {k!r}, expected a number, 0 or more.")
+
+
+def _load_tuned(path: str | Path | None, ranked: RankedItems) -> Tuned | None:
+    """Return what `recs tune` learned; `OptionError` if it was learned for another ranking."""
+    if path is None:
+        return None
+    tuned = Tuned.load(Path(path))
+    tuned.check(*ranked.made_of)
+    return tuned
+
+
+def _keep_earlier(
+    path: str | Path | None, items: Sequence[Item], picks: list[list[Pick]], candidates: Ranking, k: int
+) -> tuple[list[list[Pick]], list[str]]:
+    """Return the lists as an earlier run made them where nothing better has come, and a note on what changed."""
+    if path is None:
+        return picks, []
+    earlier = earlier_lists(Path(path))
+    kept = keep_lists(items, picks, candidates, earlier, k=k)
+    return kept, [count_changes(items, kept, earlier)]
+
+
+def _matches(
+    items: Sequence[Item], picks: Sequence[Sequence[Pick]], ranked: RankedItems, *, why: bool
+) -> dict[str, tuple[Match, ...]]:
+    """Return the list of each item by its id."""
+    explainer = Explainer(items, ranked.signals, ranked.embeddings, ranked.fused)
+    lists = {}
+    for row, item in enumerate(items):
+        lists[item.id] = tuple(
+            Match(
+                id=items[pick.row].id,
+                score=pick.score,
+                via=pick.via,
+                reasons=pick.reasons,
+                why=explainer.explain(row, pick.row, pick.score) if why else None,
+            )
+            for pick in picks[row]
+        )
+    return lists
 
 
 def _counts(
@@ -187,6 +262,14 @@ def _counts(
         "short_lists": sum(len(matches) < k for matches in lists.values()),
     }
     if embeddings is not None and len(embeddings.tokens):
-        counts |= {name: int(getattr(embeddings, name).sum()) for name in ("tokens", "tokens_lost")}
+        counts["tokens"] = int(embeddings.tokens.sum())
+        counts["tokens_lost"] = int(embeddings.tokens_lost.sum())
         counts["chunks"] = len(embeddings.chunk_vectors)
     return counts
+
+
+def _twins_by_id(items: Sequence[Item], twins: Sequence[set[int]]) -> dict[str, tuple[str, ...]]:
+    """Return the ids of the twins of each item that has any."""
+    return {
+        items[row].id: tuple(items[other].id for other in sorted(others)) for row, others in enumerate(twins) if others
+    }

@@ -1,1 +1,1 @@
-"""What stands behind `recs.classify`: labels, logistic regression, calibration, the classifier."""
+"""The classifier behind `recs.classify`: labels, logistic regression, calibration, predictions, explanations."""

@@ -1,4 +1,4 @@
-"""What a field of labels holds: values of one kind that name labels, or an error that says what it holds instead."""
+"""The values of a label field: names of labels, or an error that says what the field holds instead."""
 
 from __future__ import annotations
 
@@ -11,24 +11,38 @@ from decimal import Decimal
 
 from recs.errors import OptionError
 
-# The kinds of values, as an error names them. Those of a line may stand beside each other in one field.
-_BOOLEANS, _WHOLE, _STRINGS = "booleans", "whole numbers", "strings"
-_OBJECTS, _LISTS, _LISTS_OF_OBJECTS = "objects with a name", "lists of strings", "lists of objects with a name"
-_NAMING = (frozenset((_BOOLEANS,)), frozenset((_WHOLE,)), frozenset((_STRINGS, _OBJECTS, _LISTS, _LISTS_OF_OBJECTS)))
-_FRACTIONS, _MAPPINGS = "numbers with a fraction", "mappings"
-_LISTS_OF_NUMBERS, _LISTS_OF_BOOLEANS, _MIXED_LISTS = "lists of numbers", "lists of booleans", "lists of mixed values"
+# The kinds of values, in the words of an error.
+_BOOLEANS = "booleans"
+_WHOLE = "whole numbers"
+_STRINGS = "strings"
+_OBJECTS = "objects with a name"
+_LISTS = "lists of strings"
+_LISTS_OF_OBJECTS = "lists of objects with a name"
+_FRACTIONS = "numbers with a fraction"
+_MAPPINGS = "mappings"
+_LISTS_OF_NUMBERS = "lists of numbers"
+_LISTS_OF_BOOLEANS = "lists of booleans"
+_MIXED_LISTS = "lists of mixed values"
+
+_COMPATIBLE = (
+    frozenset((_BOOLEANS,)),
+    frozenset((_WHOLE,)),
+    frozenset((_STRINGS, _OBJECTS, _LISTS, _LISTS_OF_OBJECTS)),
+)
+"""Kinds that name labels; one field may hold several kinds of one set."""
+_NAMING = frozenset[str]().union(*_COMPATIBLE)
 
 _ONE_HOT = 'a one-hot list does not say what its labels are called: give their names, such as ["garden", "trains"]'
 _ADVICE = {
     _LISTS_OF_NUMBERS: _ONE_HOT,
     _LISTS_OF_BOOLEANS: _ONE_HOT,
     _MIXED_LISTS: "write all labels of a list as strings",
-    _FRACTIONS: 'a measure is no label: give its ranges names first, such as "low" and "high"',
-    _MAPPINGS: 'a mapping is no label: give a string, or an object with a "name"',
+    _FRACTIONS: 'a measurement is not a label: give names to its ranges first, such as "low" and "high"',
+    _MAPPINGS: 'a mapping is not a label: give a string, or an object with a "name"',
 }
 _ONE_KIND = "the labels of a field must be of one kind: write all of them as strings"
 
-_LARGEST_EXACT = 2**53  # beyond it a float does not say which whole number it is
+_LARGEST_EXACT = 2**53  # a larger float may stand for several whole numbers
 _LONGEST_NUMBER = 256  # bits
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 40
@@ -36,7 +50,16 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 40
 
 @dataclass(slots=True)
 class LabelValues:
-    """The values of one field, by item, and how many there are of each kind."""
+    """The values of one field by item id, how many there are of each kind, and one example of each kind.
+
+    Examples
+    --------
+    >>> values = LabelValues("tags")
+    >>> values.add("a", ["garden", " soil "])
+    >>> values.add("b", None)
+    >>> values.names()
+    {'a': ['garden', 'soil']}
+    """
 
     name: str
     values: dict[str, object] = field(default_factory=dict)
@@ -44,7 +67,7 @@ class LabelValues:
     examples: dict[str, object] = field(default_factory=dict)
 
     def add(self, item_id: str, value: object) -> None:
-        """Take in the value of an item; one that is missing is no value."""
+        """Add the value of an item; a missing value is ignored."""
         value = _plain(value)
         if kind := _kind(value):
             self.values[item_id] = value
@@ -53,7 +76,7 @@ class LabelValues:
 
     @staticmethod
     def is_value(value: object) -> bool:
-        """Whether a value is not missing."""
+        """Return whether a value is not missing."""
         return bool(_kind(_plain(value)))
 
     def names(self, *, loose: bool = False) -> dict[str, list[str]]:
@@ -61,27 +84,28 @@ class LabelValues:
 
         With `loose`, kinds may be mixed, in lists too, as long as every value names a label.
         """
-        if not loose and self.kinds and not any(self.kinds.keys() <= kinds for kinds in _NAMING):
+        if not loose and self.kinds and not any(self.kinds.keys() <= kinds for kinds in _COMPATIBLE):
             raise self._refusal()
         names: dict[str, list[str]] = {}
         for item_id, value in self.values.items():
-            found = [_name(part) for part in _parts(value)]
-            if None in found:
+            names_of_item = [_name(part) for part in _parts(value)]
+            if None in names_of_item:
                 raise self._refusal()
-            names[item_id] = [name for name in found if name]
+            names[item_id] = [name for name in names_of_item if name]
         return names
 
     def _refusal(self) -> OptionError:
-        found = sorted(self.kinds.items(), key=lambda pair: (-pair[1], pair[0]))
-        held = " and ".join(f"{kind} ({count:,}, such as {_SHORT.repr(self.examples[kind])})" for kind, count in found)
-        naming = frozenset().union(*_NAMING)
-        wrong = next((kind for kind, _ in found if kind not in naming), None)
-        advice = _ONE_KIND if wrong is None else _ADVICE.get(wrong, "write each label as a string")
-        return OptionError(f"the label field {self.name!r} holds {' '.join(held.split())}; {advice}.")
+        """Return the error: every kind with its count and an example, and what to do."""
+        counts = sorted(self.kinds.items(), key=lambda pair: (-pair[1], pair[0]))
+        parts = [f"{kind} ({count:,}, such as {_SHORT.repr(self.examples[kind])})" for kind, count in counts]
+        held = " ".join(" and ".join(parts).split())
+        wrong_kind = next((kind for kind, _ in counts if kind not in _NAMING), None)
+        advice = _ONE_KIND if wrong_kind is None else _ADVICE.get(wrong_kind, "write each label as a string")
+        return OptionError(f"the label field {self.name!r} holds {held}; {advice}.")
 
 
 def _plain(value: object) -> object:
-    """Return a value of numpy, pandas or decimal as Python's own."""
+    """Return a value of numpy, pandas or decimal as a value of Python."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, set | frozenset):
@@ -93,14 +117,14 @@ def _plain(value: object) -> object:
 
 
 def _parts(value: object) -> list[object]:
-    """Return the parts of a list that are not missing; of anything else itself."""
+    """Return the parts of a list that are not missing; for anything else, a list of the value itself."""
     if isinstance(value, list | tuple):
         return [part for part in map(_plain, value) if _kind_of_one(part)]
     return [value]
 
 
 def _kind(value: object) -> str:
-    """Return what kind of value it is, "" for one that is missing."""
+    """Return the kind of a value; "" for a missing one."""
     if not isinstance(value, list | tuple):
         return _kind_of_one(value)
     kinds = {_kind_of_one(part) for part in _parts(value)}
@@ -114,17 +138,26 @@ def _kind(value: object) -> str:
 
 
 def _kind_of_one(value: object) -> str:
-    """Return what kind of value it is, a list being "lists"; "" for one that is missing."""
+    """Return the kind of a value without a look into lists, which are "lists"; "" for a missing one."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, str):
+        return _STRINGS if value.strip() else ""
+    if isinstance(value, bool):
+        return _BOOLEANS
+    if isinstance(value, int | float):
         return _kind_of_number(value)
-    if isinstance(value, Mapping | list | tuple | str) and not (value.strip() if isinstance(value, str) else value):
+    if isinstance(value, Mapping | list | tuple):
+        return _kind_of_collection(value)
+    return f"values of type {type(value).__name__}"
+
+
+def _kind_of_collection(value: Mapping[object, object] | list[object] | tuple[object, ...]) -> str:
+    if not value:
         return ""
     if isinstance(value, Mapping):
         return _OBJECTS if _named(value) else _MAPPINGS
-    named = ((bool, _BOOLEANS), (str, _STRINGS), ((list, tuple), "lists"))
-    return next((kind for types, kind in named if isinstance(value, types)), f"values of type {type(value).__name__}")
+    return "lists"
 
 
 def _kind_of_number(value: int | float) -> str:
@@ -134,13 +167,13 @@ def _kind_of_number(value: int | float) -> str:
 
 
 def _named(value: Mapping[object, object]) -> str:
-    """Return the name, or else the slug, of an object; "" where it has neither as a string."""
+    """Return the name of an object, or else its slug; "" if neither is a string with text."""
     given = (value.get("name"), value.get("slug"))
     return next((name for name in given if isinstance(name, str) and name.strip()), "")
 
 
 def _name(value: object) -> str | None:
-    """Return the label that one value names, on one line; None where it names none."""
+    """Return the label that one value names, on one line; None if it names none."""
     kind = _kind_of_one(value)
     if kind == _BOOLEANS:
         return "true" if value else "false"
@@ -149,5 +182,5 @@ def _name(value: object) -> str | None:
     text = _named(value) if isinstance(value, Mapping) else value
     if kind not in (_STRINGS, _OBJECTS) or not isinstance(text, str):
         return None
-    # A lone surrogate, which JSON may hold and UTF-8 cannot, is replaced: a folder holds what was learned.
+    # JSON may hold a lone surrogate, which UTF-8 cannot: replace it, because labels are written to files.
     return " ".join(text.encode("utf-8", "replace").decode().split())

@@ -1,4 +1,4 @@
-"""Labels of items: what a person said, what a machine put, and which names are still in use."""
+"""Labels of items: which a person gave, which were assigned automatically, and which names are still in use."""
 
 from __future__ import annotations
 
@@ -14,28 +14,35 @@ from recs.errors import OptionError, SourceError
 from recs.items import Item
 
 AUTO = "_auto"
-"""`tags_auto` of an item names those of its `tags` that were put without a person: they never train.
+"""The field `tags_auto` of an item names those of its `tags` that were assigned automatically: they never train.
 
-One that is no longer among its `tags` was taken away by a person: that is learned, as a label that the item has not.
+If a person removed such a label from `tags`, the classifier learns that the item does not have it.
 """
 
 _FIELDS = ("category", "tags", "series", "group", "lang")
-_SHOWN = 12  # fields that an error names
-_LONGEST = 100  # characters of a label that an error suggests
+_FIELDS_SHOWN = 12  # in an error
+_LONGEST_LABEL = 100  # characters; a field with longer values is not suggested as a label field
+_MANY_VALUES = 5  # from this number of items on, a field without any repeated value is taken for an id
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRules:
-    """Which labels may be said.
+    """Which labels a classifier may give.
 
     Attributes
     ----------
     allowed
-        Nothing else is ever said; None for all.
+        The only labels that may be given; None for all.
     retired
-        Still learned, so that what belongs there is not pressed into another label, and never said.
+        Labels that are never given. They are still learned, so that their items are not forced into other labels.
     renamed
-        From the old name to the new.
+        From old names to new names.
+
+    Examples
+    --------
+    >>> rules = LabelRules(retired=("misc",), renamed={"gardening": "garden"})
+    >>> [rules.may_say(name) for name in ("garden", "gardening", "misc")]
+    [True, True, False]
     """
 
     allowed: tuple[str, ...] | None = None
@@ -43,38 +50,44 @@ class LabelRules:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def may_say(self, name: str) -> bool:
-        """Whether a label, by its old or its new name, may be said."""
+        """Return whether a label, by its old or its new name, may be given."""
         names = {name, self.renamed.get(name, name)}
         return not names & set(self.retired) and (self.allowed is None or bool(names & set(self.allowed)))
 
     @classmethod
     def parse(cls, document: Any) -> Self:
-        """Return the rules that a mapping holds; `ValueError` if it holds anything else."""
+        """Return the rules that a mapping holds; raise `ValueError` if it holds anything else."""
         if not isinstance(document, Mapping) or set(document) - {"allowed", "retired", "renamed"}:
             raise ValueError("expected allowed, retired and renamed")
-        allowed, retired, renamed = (document.get(name) for name in ("allowed", "retired", "renamed"))
-        for names in (allowed or [], retired or []):
+        allowed = document.get("allowed")
+        retired = document.get("retired") or []
+        renamed = document.get("renamed") or {}
+        for names in (allowed or [], retired):
             if not isinstance(names, list | tuple) or any(not isinstance(name, str) for name in names):
                 raise ValueError("allowed and retired are lists of labels")
-        if not isinstance(renamed or {}, Mapping) or any(not isinstance(new, str) for new in (renamed or {}).values()):
-            raise ValueError("renamed goes from old labels to new ones")
-        return cls(None if allowed is None else tuple(allowed), tuple(retired or ()), dict(renamed or {}))
+        if not isinstance(renamed, Mapping) or any(not isinstance(new_name, str) for new_name in renamed.values()):
+            raise ValueError("renamed maps old labels to new ones")
+        return cls(None if allowed is None else tuple(allowed), tuple(retired), dict(renamed))
 
 
 def load_label_rules(path: str | os.PathLike[str]) -> tuple[LabelRules, dict[str, str]]:
-    """Read a TOML file of rules: `allowed = [...]`, `retired = [...]`, `[renamed]`, and what labels mean in `[texts]`.
+    """Read a TOML file of rules: `allowed = [...]`, `retired = [...]`, `[renamed]`, and `[texts]` that describe labels.
 
-    Returns the rules, and the texts by label.
+    Returns
+    -------
+    tuple
+        The rules, and the texts by label.
 
     Raises
     ------
     SourceError
+        If the file cannot be read, or holds anything else.
     """
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
         texts = document.pop("texts", {})
         if not isinstance(texts, dict) or any(not isinstance(text, str) for text in texts.values()):
-            raise ValueError("texts goes from labels to what they mean")
+            raise ValueError("texts maps labels to their descriptions")
         return LabelRules.parse(document), texts
     except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{path}: not a file of label rules ({error}).") from error
@@ -82,9 +95,16 @@ def load_label_rules(path: str | os.PathLike[str]) -> tuple[LabelRules, dict[str
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """What items say of one field: by item, the labels that a person gave, and those that were put automatically.
+    """The labels of items in one field.
 
-    single says whether no item has two; items without a label of a person are left out of `given`.
+    Attributes
+    ----------
+    given
+        By item id, the labels that a person gave, sorted. Items without one are left out.
+    automatic
+        By item id, the labels that were assigned automatically.
+    single
+        Whether every item in `given` has exactly one label.
     """
 
     given: Mapping[str, tuple[str, ...]]
@@ -92,10 +112,10 @@ class Labelled:
     single: bool
 
     def without(self, ids: Collection[str]) -> Self:
-        """Return what the other items say."""
+        """Return the labels of the other items."""
         given = {name: labels for name, labels in self.given.items() if name not in ids}
         automatic = {name: labels for name, labels in self.automatic.items() if name not in ids}
-        return type(self)(given, automatic, all(len(labels) == 1 for labels in given.values()))
+        return type(self)(given, automatic, _all_have_one(given))
 
 
 def read_labels(
@@ -106,70 +126,103 @@ def read_labels(
     Parameters
     ----------
     label
-        `category`, `tags`, `series`, `group`, `lang`, or the name of a field in `Item.meta`: a name that is not there
-        as it is written is looked for without regard to capitals, hyphens and underscores. A label is a string; a list
-        of strings is several; of objects their name or slug counts. A boolean is the label "true" or "false", a whole
-        number its digits. What is empty or NaN is no label. One string in a field that readers take for tags
-        ("keywords", "tag_list", …) is cut as readers cut tags.
+        `category`, `tags`, `series`, `group`, `lang`, or the name of a field in `Item.meta`. If no field has exactly
+        this name, capitals, hyphens and underscores are ignored. A string is a label, a list of strings several labels;
+        of an object the name or the slug is the label. A boolean is the label "true" or "false", a whole number its
+        digits. Empty values and NaN are no labels. One string in a field of tags ("keywords", "tag_list", …) is split
+        as readers split tags.
     rules
-        Labels that are renamed.
+        Renamed labels.
     required
         Whether it is an error if no item has a label.
 
     Raises
     ------
     OptionError
-        If no item has a label there, or the field holds what names no label: lists of numbers or booleans, numbers
-        with a fraction, mappings, or values of several kinds.
+        If no item has a label in the field, or the field holds values that name no label: lists of numbers or
+        booleans, numbers with a fraction, mappings, or values of several kinds.
+
+    Examples
+    --------
+    >>> items = [Item(id="a", text="-", meta={"kind": "news"}), Item(id="b", text="-", meta={"kind": ["news", "map"]})]
+    >>> read_labels(items, "Kind").given
+    {'a': ('news',), 'b': ('map', 'news')}
     """
     listed = list(items)
     renamed = rules.renamed if rules else {}
-    said = _field_values(listed, label).names()
-    marks = _field_values(listed, label + AUTO).names(loose=True)
-    given, automatic = {}, {}
+    names_by_item = _field_values(listed, label).names()
+    marks_by_item = _field_values(listed, label + AUTO).names(loose=True)
+    given = {}
+    automatic = {}
     for item in listed:
-        marked = frozenset(renamed.get(name, name) for name in marks.get(item.id, ()))
-        names = {renamed.get(name, name) for name in said.get(item.id, ())}
-        if put := marked & names:  # one that was put and taken away again is a person's word: no
-            automatic[item.id] = put
+        marked = frozenset(renamed.get(name, name) for name in marks_by_item.get(item.id, ()))
+        names = {renamed.get(name, name) for name in names_by_item.get(item.id, ())}
+        # A marked label that is no longer in the field was removed by a person: it is not automatic, and not given.
+        if assigned := marked & names:
+            automatic[item.id] = assigned
         if own := tuple(sorted(names - marked)):
             given[item.id] = own
     if not given and required:
-        fields = _possible_fields(listed)
-        known = ", ".join(map(repr, fields[:_SHOWN])) or "none"
-        more = f" and {len(fields) - _SHOWN} more" if len(fields) > _SHOWN else ""
-        why = "that a person gave" if said else "(there is no such field, or it is empty)"
-        raise OptionError(f"no item has a label in {label!r} {why}; fields that could be labels: {known}{more}.")
-    return Labelled(given, automatic, all(len(names) == 1 for names in given.values()))
+        raise _no_label(listed, label, is_empty=not names_by_item)
+    return Labelled(given, automatic, _all_have_one(given))
+
+
+def _all_have_one(given: Mapping[str, Sequence[str]]) -> bool:
+    return all(len(labels) == 1 for labels in given.values())
+
+
+def _no_label(items: Sequence[Item], label: str, *, is_empty: bool) -> OptionError:
+    """Return the error that no item has a label; it names the fields that could be meant."""
+    fields = _possible_fields(items)
+    shown = ", ".join(map(repr, fields[:_FIELDS_SHOWN])) or "none"
+    more = f" and {len(fields) - _FIELDS_SHOWN} more" if len(fields) > _FIELDS_SHOWN else ""
+    why = "(there is no such field, or it is empty)" if is_empty else "that a person gave"
+    return OptionError(f"no item has a label in {label!r} {why}; fields that could be labels: {shown}{more}.")
 
 
 def fold_name(name: str) -> str:
-    """Return the name of a field without regard to capitals, hyphens, underscores and blanks."""
+    """Return the name of a field in lower case, without hyphens, underscores and blanks.
+
+    Examples
+    --------
+    >>> fold_name("Tag-List")
+    'taglist'
+    """
     return "".join(char for char in name.casefold() if char not in "-_ ")
 
 
 def _field_values(items: Sequence[Item], name: str) -> LabelValues:
-    """Return what items hold in a field, by its name or, where that is missing, by a name that is folded alike."""
+    """Return the values of items in a field; if no field has this name, of the field whose folded name is equal."""
     values = LabelValues(name)
     folded = fold_name(name)
-    own = name if name in _FIELDS else None
-    alike = sorted(other for other in {other for item in items for other in item.meta} if fold_name(other) == folded)
+    names_in_meta = {other for item in items for other in item.meta}
+    same_folded = sorted(other for other in names_in_meta if fold_name(other) == folded)
     for item in items:
-        if own is None and name in item.meta:
-            values.add(item.id, _parted(name, item.meta[name]))
-        elif own is not None or folded in _FIELDS:
-            values.add(item.id, getattr(item, own or folded))
-        else:
-            found = [other for other in alike if values.is_value(item.meta.get(other))]
-            if len(found) > 1 and any(item.meta[other] != item.meta[found[0]] for other in found):
-                both = " and ".join(map(repr, found[:2]))
-                raise OptionError(f"{name!r} may be {both}, and item {item.id!r} has both; name one of them.")
-            values.add(item.id, _parted(found[0], item.meta[found[0]]) if found else None)
+        if name in _FIELDS:
+            values.add(item.id, getattr(item, name))
+        elif name in item.meta:
+            values.add(item.id, _split_tags(name, item.meta[name]))
+        elif folded in _FIELDS:
+            values.add(item.id, getattr(item, folded))
+        elif own := _own_name(item, same_folded, name):
+            values.add(item.id, _split_tags(own, item.meta[own]))
     return values
 
 
-def _parted(name: str, value: object) -> object:
-    """Return the labels in a string that a reader would take for tags, a machine's or a person's; else the value."""
+def _own_name(item: Item, names: Sequence[str], asked: str) -> str | None:
+    """Return under which of several names an item has a value; raise if it has different values under two of them."""
+    own_names = [name for name in names if LabelValues.is_value(item.meta.get(name))]
+    if not own_names:
+        return None
+    first = own_names[0]
+    if any(item.meta[name] != item.meta[first] for name in own_names[1:]):
+        both = " and ".join(map(repr, own_names[:2]))
+        raise OptionError(f"{asked!r} may be {both}, and item {item.id!r} has both; name one of them.")
+    return first
+
+
+def _split_tags(name: str, value: object) -> object:
+    """Return the labels of a string in a field of tags, split as readers split tags; any other value unchanged."""
     if not isinstance(value, str):
         return value
     from recs.readers.field_names import ALIASES
@@ -193,9 +246,11 @@ def _possible_fields(items: Sequence[Item]) -> list[str]:
 
 def _could_be_labels(values: LabelValues) -> bool:
     try:
-        names = values.names()
+        names_by_item = values.names()
     except OptionError:
         return False
-    given = [name for of_item in names.values() for name in of_item]
-    identifies = len(names) >= 5 and len(set(given)) == len(names) == len(given)  # an id, a title, a date
-    return bool(given) and not identifies and max(map(len, given)) <= _LONGEST
+    names = [name for names_of_item in names_by_item.values() for name in names_of_item]
+    if not names or max(map(len, names)) > _LONGEST_LABEL:
+        return False
+    all_differ = len(set(names)) == len(names_by_item) == len(names)  # as of an id, a title, a date
+    return not (all_differ and len(names_by_item) >= _MANY_VALUES)

@@ -1,11 +1,9 @@
-"""The folder of a classifier: arrays, names and a page for people; written whole or not at all, checked when read."""
+"""The folder of a classifier: arrays, names and a page for people. It is written whole or not at all, and checked."""
 
 import hashlib
 import json
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +13,13 @@ import numpy as np
 
 from recs.classification.labels import LabelRules
 from recs.errors import MissingDependencyError, OutputError, SourceError
+from recs.files import replace_folder
 
 SCHEMA = "recs.classifier/1"
 ARRAYS = ("weights", "intercepts", "thresholds", "support", "centres", "gate", "examples", "example_labels")
-_WEIGHTS, _JSON, _README = "weights.safetensors", "classifier.json", "README.md"
+_WEIGHTS = "weights.safetensors"
+_JSON = "classifier.json"
+_README = "README.md"
 _MANIFEST = (
     *("label", "classes", "single", "example_items", "model", "fingerprint", "role", "prompt"),
     *("parameters", "metrics", "notes"),
@@ -26,10 +27,10 @@ _MANIFEST = (
 
 
 def check_place(path: Path) -> Path:
-    """Return where a classifier would be written; `OutputError` if anything but a classifier is there."""
-    folder = Path(os.path.realpath(path))  # "." has no name to put another one beside, a link is not what it names
-    found = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    others = sorted(found if _JSON not in found else found - {_WEIGHTS, _JSON, _README})
+    """Return the folder that a classifier would be written to; `OutputError` if something else is there."""
+    folder = Path(os.path.realpath(path))  # "." has no name, and a link is not the folder that it names
+    there = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    others = sorted(there if _JSON not in there else there - {_WEIGHTS, _JSON, _README})
     if others or (folder.exists() and not folder.is_dir()):
         what = others[0] if others else "a file"
         raise OutputError(f"{folder}: holds {what}; expected a new folder or one of a classifier.")
@@ -37,42 +38,24 @@ def check_place(path: Path) -> Path:
 
 
 def write_folder(fields: Mapping[str, Any], path: Path) -> None:
-    """Write the folder beside its place, then let it take that place: what `Classifier.save` promises of its fields.
+    """Write the fields of a classifier as a folder that replaces an earlier one.
 
-    Each of the two files holds a digest of the other, so that neither can be changed, or come from another run, unseen.
+    Each of the two files holds a digest of the other, so that a change of one, or a mix of two runs, is noticed.
     """
     folder = check_place(path)
     manifest = {name: fields[name] for name in _MANIFEST}
     manifest |= {"schema": SCHEMA, "rules": asdict(fields["rules"])}
     manifest = json.loads(json.dumps(manifest, ensure_ascii=False).encode("utf-8", "replace"))  # as it will be read
     arrays = {name: np.ascontiguousarray(fields[name]) for name in ARRAYS}
-    weights = _safetensors().save(arrays, metadata={_JSON: _digest(manifest)})
+    weights = _safetensors().numpy.save(arrays, metadata={_JSON: _digest(manifest)})
     document = json.dumps({**manifest, "sha256": hashlib.sha256(weights).hexdigest()}, indent=1, ensure_ascii=False)
-    files = {_WEIGHTS: weights, _JSON: f"{document}\n", _README: _readme(fields)}
-    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
-    earlier = partial.with_suffix(".earlier")
-    try:
-        partial.mkdir(parents=True)
-        for name, data in files.items():
-            with (partial / name).open("xb") as file:
-                file.write(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
-                file.flush()
-                os.fsync(file.fileno())
-        if folder.exists():
-            folder.rename(earlier)
-        partial.rename(folder)
-    except OSError as error:
-        if earlier.exists() and not folder.exists():
-            earlier.rename(folder)
-        raise OutputError(f"{folder}: cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        if folder.exists():
-            shutil.rmtree(earlier, ignore_errors=True)
+    readme = _readme(fields).encode("utf-8", "replace")
+    replace_folder(folder, {_WEIGHTS: weights, _JSON: f"{document}\n".encode("utf-8", "replace"), _README: readme})
 
 
 def read_folder(folder: Path) -> dict[str, Any]:
-    """Return the fields of the classifier that a folder holds; `SourceError` as `Classifier.load` says."""
+    """Return the fields of the classifier in a folder; `SourceError` if it is missing, torn, changed or not ours."""
+    safetensors = _safetensors()
     try:
         manifest = json.loads((folder / _JSON).read_text(encoding="utf-8"))
         if manifest["schema"] != SCHEMA:
@@ -80,22 +63,22 @@ def read_folder(folder: Path) -> dict[str, Any]:
         data = (folder / _WEIGHTS).read_bytes()
         if hashlib.sha256(data).hexdigest() != manifest.pop("sha256"):
             raise ValueError(f"{_WEIGHTS} is not the file that {_JSON} was written with")
-        arrays = _safetensors().load(data)
+        arrays = safetensors.numpy.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         if header["__metadata__"][_JSON] != _digest(manifest):
-            raise ValueError(f"{_JSON} was changed; to change what labels may be said, see `recs classify --labels`")
+            raise ValueError(
+                f"{_JSON} was changed; to change which labels may be assigned, see `recs classify --labels`"
+            )
         fields = {name: manifest[name] for name in _MANIFEST} | {name: arrays[name].copy() for name in ARRAYS}
         fields |= {name: tuple(manifest[name]) for name in ("classes", "notes")}
         fields["example_items"] = tuple((str(name), str(title)) for name, title in manifest["example_items"])
         fields["rules"] = LabelRules.parse(manifest["rules"])
         _check(fields)
         return fields
+    except safetensors.SafetensorError as error:
+        raise SourceError(f"{folder}: {_WEIGHTS} is torn ({error}).") from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise SourceError(f"{folder}: not a classifier written by recs ({error}).") from error
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":  # has no base of its own to catch
-            raise
-        raise SourceError(f"{folder}: {_WEIGHTS} is torn ({error}).") from error
 
 
 def _digest(manifest: dict[str, Any]) -> str:
@@ -107,11 +90,11 @@ def _safetensors() -> Any:
         import safetensors.numpy
     except ImportError as error:
         raise MissingDependencyError("a classifier's folder", "safetensors", "classify") from error
-    return safetensors.numpy
+    return safetensors
 
 
 def _check(fields: dict[str, Any]) -> None:
-    """Raise `ValueError` unless all arrays are of the shapes that the classes ask for, and finite."""
+    """Raise `ValueError` unless all arrays have the shapes that the classes require, and are finite."""
     classes, examples = fields["classes"], len(fields["example_items"])
     labels, dim = len(classes), fields["weights"].shape[-1]
     expected = {
@@ -135,7 +118,7 @@ def _check(fields: dict[str, Any]) -> None:
 
 
 def _readme(fields: Mapping[str, Any]) -> str:
-    """Return what a person who finds the folder should know."""
+    """Return the README of the folder, for a person who finds it."""
     kind = "exactly one label an item" if fields["single"] else "any number of labels an item"
     lines = [
         f"# A classifier of `{_inline(fields['label'])}`",
@@ -144,13 +127,13 @@ def _readme(fields: Mapping[str, Any]) -> str:
         "Written by `recs train`; `recs classify SOURCE --classifier FOLDER` uses it. No pickle: `weights.safetensors`",
         "holds arrays, `classifier.json` names, options and figures.",
         "",
-        "| label | learned from | put without a person from |",
+        "| label | learned from | assigned automatically from |",
         "| --- | --- | --- |",
     ]
     rows = (fields[name] for name in ("classes", "support", "thresholds"))
     for name, support, threshold in zip(*rows, strict=True):
-        said = f"p ≥ {threshold:.2f}" if np.isfinite(threshold) else "never: only suggested"
-        lines.append(f"| {_inline(name)} | {int(support)} | {said} |")
+        limit = f"p ≥ {threshold:.2f}" if np.isfinite(threshold) else "never: it is only suggested"
+        lines.append(f"| {_inline(name)} | {int(support)} | {limit} |")
     lines += ["", *(f"- {_inline(note)}" for note in fields["notes"])]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from recs.cli.options import output_options, source_argument
-from recs.cli.session import collection_options, opened_collection, report_embedding, write_report
+from recs.cli.option_values import CollectionOptions, OutputOptions
+from recs.cli.options import collection_options, output_options, source_argument
+from recs.cli.session import opened_collection, report_embedding, write_report
 from recs.cli.terminal import heading
 
 if TYPE_CHECKING:
@@ -23,38 +24,38 @@ _SHOWN = 10
 @click.option("-k", type=click.IntRange(min=1), default=5, show_default=True, help="Entries in each list.")
 @output_options("json", "table")
 @collection_options
-def command(source: str, k: int, **values: Any) -> None:
+def command(*, source: str, k: int, output: OutputOptions, setup: CollectionOptions) -> None:
     """Find what an editor of SOURCE should repair: orphans, hubs, duplicates, items without an incoming link.
 
     Without -o: the first of each kind, as text. With -o or --format json: everything, as JSON.
     """
     from recs.evaluation.audit import audit_related
 
-    with opened_collection(source, values, report=report_embedding) as (collection, options):
+    with opened_collection(source, setup, quiet=output.quiet, report=report_embedding) as (collection, options):
         audit = audit_related(collection, k=k, **options)
-    write_report(audit.to_dict(), _text(audit, collection), values)
+    write_report(audit.to_dict(), _text(audit, collection), output)
 
 
 def _text(audit: Audit, collection: Collection) -> str:
     named = {item.id: f"{item.id}  {heading(item)}" if item.title != item.id else item.id for item in collection}
     unlinked = (
-        f"{named[name]}\n" + "\n".join(f"      {one.score:.3f}  from {named[one.source]}" for one in found)
-        for name, found in audit.unlinked.items()
+        f"{named[name]}\n" + "\n".join(f"      {one.score:.3f}  from {named[one.source]}" for one in candidates)
+        for name, candidates in audit.unlinked.items()
     )
     hubs = (f"{count:4}  {named[name]}" for name, count in audit.hubs.items())
     lines = [
         f"{audit.items:,} items, lists of {audit.k}",
         *_section(
-            "stand in no list (recs related --min-inbound 1 gives each a place)", map(named.__getitem__, audit.orphans)
+            "are in no list (recs related --min-inbound 1 puts each into one)", map(named.__getitem__, audit.orphans)
         ),
-        *_section("stand in more than four times as many lists as others", hubs),
-        *_section("groups have one text, or nearly", map(" = ".join, audit.duplicates)),
-        *_section("are linked by no other item; where a link would fit", unlinked),
+        *_section("are in more than four times as many lists as others", hubs),
+        *_section("groups of items with the same text, or nearly", map(" = ".join, audit.duplicates)),
+        *_section("have no link from another item; where a link would fit", unlinked),
     ]
     return "\n".join(lines) + "\n"
 
 
 def _section(what: str, rows: Iterable[str]) -> list[str]:
-    found = list(rows)
-    more = [f"  … and {len(found) - _SHOWN:,} more"] if len(found) > _SHOWN else []
-    return ["", f"{len(found):,} {what}", *(f"  {row}" for row in found[:_SHOWN]), *more]
+    lines = list(rows)
+    more = [f"  … and {len(lines) - _SHOWN:,} more"] if len(lines) > _SHOWN else []
+    return ["", f"{len(lines):,} {what}", *(f"  {line}" for line in lines[:_SHOWN]), *more]

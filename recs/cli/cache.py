@@ -1,11 +1,10 @@
 """`recs cache`: what the vector cache holds, and making it smaller."""
 
-from typing import Any
-
 import click
 
-from recs.cli.options import source_argument
-from recs.cli.session import collection_options, opened_collection
+from recs.cli.option_values import CollectionOptions
+from recs.cli.options import collection_options, source_argument
+from recs.cli.session import opened_collection
 from recs.cli.terminal import emit, say
 
 _FOLDER = click.option(
@@ -25,9 +24,9 @@ def info(cache_folder: str | None) -> None:
     from recs.embedding.cache import Cache
 
     with Cache(cache_folder) as cache:
-        found = cache.info()
-    emit(f"{found.path}  {found.bytes / 1e6:.1f} MB, boundaries of {found.chunks:,} texts\n")
-    for space in found.spaces:
+        content = cache.info()
+    emit(f"{content.path}  {content.bytes / 1e6:.1f} MB, boundaries of {content.chunks:,} texts\n")
+    for space in content.spaces:
         size = f"{space.vectors:,} vectors  {space.bytes / 1e6:.1f} MB"
         emit(f"  {space.model}  {space.precision}  {size}  {space.fingerprint[:12]}\n")
 
@@ -35,16 +34,18 @@ def info(cache_folder: str | None) -> None:
 @command.command("prune")
 @source_argument
 @collection_options
-def prune(source: str, **values: Any) -> None:
+def prune(*, source: str, setup: CollectionOptions) -> None:
     """Remove all cached vectors that the public items of SOURCE do not need with this model."""
     from recs.embedding.pipeline import embed_items
     from recs.errors import OptionError
     from recs.text.languages import item_languages
 
-    if values["no_cache"]:
+    if setup.cache.no_cache:
         raise OptionError("--no-cache leaves nothing to prune.")
-    with opened_collection(source, {**values, "quiet": False, "signals": "dense"}) as (collection, options):
-        items, cache, _ = collection.public, options["cache"], options.pop("signals")
+    with opened_collection(source, setup, quiet=False, signals="dense") as (collection, options):
+        items = collection.public
+        cache = options["cache"]
+        del options["signals"]
         item_languages(items, cache)
         embed_items(items, **options)
         say(f"removed {cache.prune():,} records; {len(items):,} items have all they need")
@@ -54,6 +55,6 @@ def prune(source: str, **values: Any) -> None:
 @_FOLDER
 def clear(cache_folder: str | None) -> None:
     """Remove the cache file."""
-    from recs.embedding.cache import clear_cache
+    from recs.embedding.cache_file import clear_cache
 
     say(f"freed {clear_cache(cache_folder) / 1e6:.1f} MB")

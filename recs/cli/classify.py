@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.options import output_options, read_source, source_argument
-from recs.cli.session import collection_options, embedded
+from recs.cli.option_values import CollectionOptions, OutputOptions
+from recs.cli.options import collection_options, output_options, source_argument
+from recs.cli.session import embedded
 from recs.cli.terminal import emit, heading, printable, report_reading, say
 
 if TYPE_CHECKING:
@@ -44,7 +43,16 @@ _PATH = click.Path(path_type=Path)
 )
 @output_options("jsonl", "csv", "table")
 @collection_options
-def command(source: str, folder: Path, **values: Any) -> None:
+def command(
+    *,
+    source: str,
+    folder: Path,
+    explain: bool,
+    rules_file: Path | None,
+    drafts: bool,
+    output: OutputOptions,
+    setup: CollectionOptions,
+) -> None:
     """Assign labels to the items of SOURCE, suggest some, or abstain.
 
     Each JSON line has the field `<label>_auto`. Copy it into the source together with the labels: then `recs train`
@@ -54,24 +62,24 @@ def command(source: str, folder: Path, **values: Any) -> None:
     from recs.classification.labels import load_label_rules
 
     classifier = Classifier.load(folder)
-    if values["rules_file"]:
-        classifier = replace(classifier, rules=load_label_rules(values["rules_file"])[0])
-    collection = read_source(source, values)
+    if rules_file:
+        classifier = replace(classifier, rules=load_label_rules(rules_file)[0])
+    collection = setup.reading.read(source, with_drafts=drafts)
+    if not output.quiet:
+        report_reading(replace(collection, items=collection.public) if drafts else collection)
     items = collection.public
-    if values["drafts"]:
-        items, values["no_cache"] = tuple(sorted(collection, key=lambda item: item.id)), True
-    if not values["quiet"]:
-        report_reading(replace(collection, items=collection.public) if values["drafts"] else collection)
-    values["model"] = values["model"] or classifier.model
-    with embedded(items, values, role=classifier.role) as (embeddings, embedder, _):
+    if drafts:
+        items = tuple(sorted(collection, key=lambda item: item.id))
+        setup = replace(setup, cache=replace(setup.cache, no_cache=True))
+    if not setup.model.model:
+        setup = replace(setup, model=replace(setup.model, model=classifier.model))
+    with embedded(items, setup, role=classifier.role, quiet=output.quiet) as (embeddings, embedder, _):
         predictions = classifier.predict(embeddings)
-        reasons = None
-        if values["explain"]:
-            reasons = classifier.explain(predictions, items, embeddings, embedder=embedder)
-    if not values["quiet"]:
+        reasons = classifier.explain(predictions, items, embeddings, embedder=embedder) if explain else None
+    if not output.quiet:
         counts = Counter(prediction.answer for prediction in predictions)
         say(", ".join(f"{counts[answer]:,} {answer}" for answer in ("auto", "suggest", "abstain")))
-    _write(classifier, items, predictions, reasons, values)
+    _write(classifier, items, predictions, reasons, output)
 
 
 def _write(
@@ -79,28 +87,29 @@ def _write(
     items: Sequence[Item],
     predictions: Sequence[Prediction],
     reasons: Sequence[Sequence[Reason]] | None,
-    values: Mapping[str, Any],
+    output: OutputOptions,
 ) -> None:
     import sys
 
     from recs.files import write_atomically
-    from recs.writers.cells import dumps
+    from recs.writers.cells import csv_text, json_lines
 
-    output = values["output"]
-    form = values["form"] or ("csv" if output and output.suffix.lower() == ".csv" else None)
-    form = form or ("jsonl" if output or not sys.stdout.isatty() else "table")
+    file = output.output
+    form = output.form or ("csv" if file and file.suffix.lower() == ".csv" else None)
+    form = form or ("jsonl" if file or not sys.stdout.isatty() else "table")
     given = reasons or [()] * len(items)
     rows = zip(items, predictions, given, strict=True)
     if form == "table":
         text = "\n".join(_told(*row) for row in rows) + "\n" * bool(items)
     elif form == "csv":
-        text = csv_text(row for one in rows for row in _flat(*one, explained=reasons is not None))
+        records = (record for row in rows for record in _flat(*row, explained=reasons is not None))
+        text = csv_text(records, texts=("label", "nearest", "passage"))
     else:
-        text = "".join(f"{dumps(_record(classifier.label, *row))}\n" for row in rows)
-    if output:
-        write_atomically(output, text.encode("utf-8", "replace"))
-        if not values["quiet"]:
-            say(f"wrote {output}")
+        text = json_lines(_record(classifier.label, *row) for row in rows)
+    if file:
+        write_atomically(file, text.encode("utf-8", "replace"))
+        if not output.quiet:
+            say(f"wrote {file}")
     else:
         emit(text)
 
@@ -131,17 +140,15 @@ def _record(label: str, item: Item, prediction: Prediction, reasons: Sequence[Re
 def _flat(
     item: Item, prediction: Prediction, reasons: Sequence[Reason], *, explained: bool
 ) -> Iterable[dict[str, Any]]:
-    """Return a row a label; one without a label where nothing is said."""
-    from recs.writers.cells import plain
-
+    """Yield a row for each label; a single row without a label if the classifier abstains."""
     why = {reason.label: reason for reason in reasons}
     for one in prediction.labels or (None,):
-        row = {"id": item.id, "label": plain(one.name) if one else "", "probability": one.probability if one else ""}
+        row = {"id": item.id, "label": one.name if one else "", "probability": one.probability if one else ""}
         row |= {"answer": one.answer if one else "abstain", "familiarity": prediction.familiarity}
         if explained:
             reason = why[one.name] if one else None
-            row["nearest"] = plain("; ".join(name for name, _, _ in reason.nearest)) if reason else ""
-            row["passage"] = plain(item.text[slice(*reason.passage)]) if reason and reason.passage else ""
+            row["nearest"] = "; ".join(name for name, _, _ in reason.nearest) if reason else ""
+            row["passage"] = item.text[slice(*reason.passage)] if reason and reason.passage else ""
         yield row
 
 
@@ -159,14 +166,3 @@ def _told(item: Item, prediction: Prediction, reasons: Sequence[Reason]) -> str:
                 passage = " ".join(printable(item.text[slice(*reason.passage)]).split())
                 lines.append(f"          {reason.effect:+.2f} by “{passage[:90]}”")
     return "\n".join(lines)
-
-
-def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return rows of one kind as CSV, with a head."""
-    listed = list(rows)
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    if listed:
-        writer.writerow(listed[0])
-        writer.writerows(row.values() for row in listed)
-    return written.getvalue()

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.options import (
-    file_option,
-    output_options,
-    read_source,
-    source_argument,
-)
-from recs.cli.session import collection_options, embedded, write_report
+from recs.cli.option_values import CollectionOptions, OutputOptions
+from recs.cli.options import collection_options, file_option, grouped, output_options, source_argument
+from recs.cli.session import embedded, write_report
 from recs.cli.terminal import heading, report_reading, say
 
 if TYPE_CHECKING:
     from recs.clustering.result import Clustering
     from recs.embedding.vectors import Embeddings
     from recs.items import Collection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    """The files that options ask for, besides -o."""
+
+    map: Path | None
+    plot: Path | None
+    report: Path | None
+    tags: Path | None
 
 
 @click.command("cluster")
@@ -43,13 +48,29 @@ if TYPE_CHECKING:
 @file_option("--previous", "A file that --save wrote: the topics keep their ids.")
 @file_option("--edits", "JSON file with your names and merges, by topic id.")
 @file_option("--save", "Save the clustering for --previous and recs.Clustering.")
-@file_option("--map", "Write a map of the topics as one HTML page.")
-@file_option("--plot", "Draw the map as a picture: .png, .svg or .pdf.", suffixes=".png .svg .pdf")
-@file_option("--report", "Write a report on the topics as Markdown.")
-@file_option("--tags", "Write the topic of each item: .json or .csv.", suffixes=".json .csv")
+@grouped(
+    "files",
+    _Files,
+    file_option("--map", "Write a map of the topics as one HTML page."),
+    file_option("--plot", "Draw the map as a picture: .png, .svg or .pdf.", suffixes=".png .svg .pdf"),
+    file_option("--report", "Write a report on the topics as Markdown."),
+    file_option("--tags", "Write the topic of each item: .json or .csv.", suffixes=".json .csv"),
+)
 @output_options("json", "table")
 @collection_options
-def command(source: str, **values: Any) -> None:
+def command(
+    *,
+    source: str,
+    n_topics: int | None,
+    min_cluster_size: int | None,
+    assign: Any,
+    previous: Path | None,
+    edits: Path | None,
+    save: Path | None,
+    files: _Files,
+    output: OutputOptions,
+    setup: CollectionOptions,
+) -> None:
     """Find the topics of SOURCE: their names, key phrases and typical items, from coarse to fine.
 
     Without -o: the topics as text. With -o or --format json: everything, with the topic of each item.
@@ -57,31 +78,30 @@ def command(source: str, **values: Any) -> None:
     from recs.cluster import cluster_items
     from recs.clustering.result import Clustering
 
-    collection = read_source(source, values)
-    if not values["quiet"]:
+    collection = setup.reading.read(source)
+    if not output.quiet:
         report_reading(collection)
-    with embedded(collection.public, values, role="clustering") as (embeddings, embedder, _):
+    with embedded(collection.public, setup, role="clustering", quiet=output.quiet) as (embeddings, embedder, _):
         clustering = cluster_items(
             collection,
             embeddings,
-            min_cluster_size=values["min_cluster_size"] or "auto",
-            n_topics=values["n_topics"],
-            assign=values["assign"],
-            previous=Clustering.load(values["previous"]) if values["previous"] else None,
-            edits=values["edits"],
+            min_cluster_size=min_cluster_size or "auto",
+            n_topics=n_topics,
+            assign=assign,
+            previous=Clustering.load(previous) if previous else None,
+            edits=edits,
             embedder=embedder,
         )
-    _write(clustering, collection, embeddings, values)
-    if values["save"]:
-        clustering.save(values["save"])
-    if not values["quiet"]:
+    _write(clustering, collection, embeddings, files)
+    if save:
+        clustering.save(save)
+    if not output.quiet:
         for note in clustering.notes:
             say(f"note: {note}")
-    write_report(_report(clustering), _text(clustering, collection), values)
+    write_report(_report(clustering), _text(clustering, collection), output)
 
 
-def _write(clustering: Clustering, collection: Collection, embeddings: Embeddings, values: Mapping[str, Any]) -> None:
-    """Write the files that options ask for."""
+def _write(clustering: Clustering, collection: Collection, embeddings: Embeddings, files: _Files) -> None:
     from recs.clustering.layout import map_layout
     from recs.files import write_atomically
     from recs.writers.figures import plot_topics, save_figure
@@ -89,18 +109,18 @@ def _write(clustering: Clustering, collection: Collection, embeddings: Embedding
     from recs.writers.topic_report import topic_report, topic_tags
 
     texts: dict[Path, str] = {}
-    if values["report"]:
-        texts[values["report"]] = topic_report(clustering, collection.public)
-    if values["tags"]:
-        texts[values["tags"]] = topic_tags(clustering, format=values["tags"].suffix.lower().strip("."))
-    if values["map"] or values["plot"]:
+    if files.report:
+        texts[files.report] = topic_report(clustering, collection.public)
+    if files.tags:
+        texts[files.tags] = topic_tags(clustering, format=files.tags.suffix.lower().strip("."))
+    if files.map or files.plot:
         places = map_layout(embeddings.vectors, similarity=embeddings.similarity)
-    if values["map"]:
-        texts[values["map"]] = topic_map(clustering, collection.public, places)
+    if files.map:
+        texts[files.map] = topic_map(clustering, collection.public, places)
     for path, text in texts.items():
         write_atomically(path, text.encode("utf-8", "replace"))
-    if values["plot"]:
-        save_figure(plot_topics(clustering, places), values["plot"])
+    if files.plot:
+        save_figure(plot_topics(clustering, places), files.plot)
 
 
 def _report(clustering: Clustering) -> dict[str, Any]:

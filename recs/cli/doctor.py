@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
+from recs.cli.option_values import ModelOptions
 from recs.cli.options import choice, model_options
 from recs.cli.terminal import emit, printable
 
@@ -16,20 +16,20 @@ from recs.cli.terminal import emit, printable
 @click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="The folder of the vector cache.")
 @choice("--format form", "table json")
 @model_options
-def command(*, asked: str | None, form: str, **options: Any) -> int:
+def command(*, asked: str | None, text: str | None, cache: Path | None, form: str, model: ModelOptions) -> int:
     """Check this machine and a model: versions, devices, files, digests, vectors, speed. Nothing is downloaded.
 
     Each line says ok, warn or fail. The exit status is 1 if one says fail.
     """
     from recs.embedding.doctor import diagnose
 
-    model, _, _ = (options.pop(name) for name in ("model", "offline", "overflow"))
-    found = []
-    for finding in diagnose(asked or model, **options):
-        found.append(finding)
+    options = {name: value for name, value in model.loading.items() if name != "offline"}
+    findings = []
+    for finding in diagnose(asked or model.model, text=text, cache=cache, **options):
+        findings.append(finding)
         if form == "table":
             emit(f"{finding.status:4}  {finding.topic:<11}  {printable(finding.said)}\n")
-    failed = any(finding.status == "fail" for finding in found)
+    failed = any(finding.status == "fail" for finding in findings)
     if form == "json":
-        emit(json.dumps({"ok": not failed, "findings": [one._asdict() for one in found]}, indent=1) + "\n")
+        emit(json.dumps({"ok": not failed, "findings": [one._asdict() for one in findings]}, indent=1) + "\n")
     return int(failed)

@@ -6,11 +6,12 @@ import io
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from recs.cli.options import cache_options, choice, find_options_embedder, model_options, opened_cache, output_options
+from recs.cli.option_values import CacheOptions, ModelOptions, OutputOptions
+from recs.cli.options import cache_options, choice, model_options, output_options
 from recs.cli.session import report_embedding
 from recs.cli.terminal import embedding_progress, emit, report_reading
 
@@ -26,7 +27,16 @@ if TYPE_CHECKING:
 @output_options("json", "npz")
 @model_options
 @cache_options
-def command(text: str | None, data: str | None, file: Path | None, output: Path | None, **values: Any) -> None:
+def command(
+    *,
+    text: str | None,
+    data: str | None,
+    file: Path | None,
+    role: str,
+    output: OutputOptions,
+    model: ModelOptions,
+    cache: CacheOptions,
+) -> None:
     """Write the vectors of TEXT, --data or --file to stdout, as a JSON list of vectors.
 
     With -o vectors.npz: ids, vectors and fingerprint, for recs.Embeddings.load.
@@ -35,58 +45,79 @@ def command(text: str | None, data: str | None, file: Path | None, output: Path 
 
     if sum(given is not None for given in (text, data, file)) != 1:
         raise click.UsageError("give one of TEXT, --data and --file.")
-    form, quiet = values["form"], values["quiet"]
-    if form == "npz" and not output:
+    if output.form == "npz" and not output.output:
         raise click.UsageError("npz is not text; name a file with -o.")
-    ids, titles, texts = _inputs(text, data, file, quiet=quiet)
-    with opened_cache(values) as cache, embedding_progress(quiet=quiet) as progress:
-        options = {name: values[name] for name in ("role", "instruction", "overflow")}
-        embedder = find_options_embedder(values, cache)
-        embeddings = embedder.embed(texts, ids=ids, titles=titles, **options, store=cache, progress=progress)
-    if not quiet:
+    inputs = _of_file(file, quiet=output.quiet) if file is not None else _of_strings(_given(text, data), "--data")
+    with cache.opened() as store, embedding_progress(quiet=output.quiet) as progress:
+        embeddings = model.find(store).embed(
+            [one.text for one in inputs],
+            ids=[one.id for one in inputs],
+            titles=[one.title for one in inputs],
+            role=role,
+            instruction=model.instruction,
+            overflow=model.overflow,
+            store=store,
+            progress=progress,
+        )
+    if not output.quiet:
         report_embedding(embeddings)
-    if output and (form == "npz" or (form is None and output.suffix == ".npz")):
-        embeddings.save(output)
-    elif output:
-        write_atomically(output, _as_json(embeddings).encode())
-    else:
+    if output.output is None:
         emit(_as_json(embeddings))
+    elif output.form == "npz" or (output.form is None and output.output.suffix == ".npz"):
+        embeddings.save(output.output)
+    else:
+        write_atomically(output.output, _as_json(embeddings).encode())
 
 
-def _inputs(
-    text: str | None, data: str | None, file: Path | None, *, quiet: bool
-) -> tuple[list[str], list[str], list[str]]:
-    """Return ids, titles and texts: of strings as they are, of other sources the public items in their order."""
+class _Input(NamedTuple):
+    id: str
+    title: str
+    text: str
+
+
+def _given(text: str | None, data: str | None) -> list[str]:
+    """Return the strings of TEXT or --data."""
+    from recs.errors import SourceError
+    from recs.readers.json_files import loads
+
+    if text is not None:
+        return [text]
+    try:
+        strings = _strings(loads(data or ""))
+    except ValueError as error:
+        raise SourceError(f"--data: not JSON ({error}); expected a string or a list of strings.") from error
+    if strings is None:
+        raise SourceError("--data: expected a JSON string or a list of strings.")
+    return strings
+
+
+def _of_strings(strings: list[str], where: str) -> list[_Input]:
+    from recs.errors import SourceError
+
+    if not strings:
+        raise SourceError(f"{where}: an empty list; expected one string or more; nothing was written.")
+    return [_Input(str(place), "", text) for place, text in enumerate(strings)]
+
+
+def _of_file(file: Path, *, quiet: bool) -> list[_Input]:
+    """Return the strings of a JSON file, or the public items of any other source, in its order."""
     from recs.errors import SourceError
     from recs.readers.json_files import loads
     from recs.readers.read import read_items
 
     stdin = io.BytesIO(sys.stdin.buffer.read()) if str(file) == "-" and sys.stdin else None
-    texts: list[str] | None = None
-    if text is not None:
-        texts = [text]
-    elif data is not None:
-        try:
-            texts = _strings(loads(data))
-        except ValueError as error:
-            raise SourceError(f"--data: not JSON ({error}); expected a string or a list of strings.") from error
-        if texts is None:
-            raise SourceError("--data: expected a JSON string or a list of strings.")
-    elif file is not None:
-        with suppress(OSError, ValueError):
-            texts = _strings(loads((stdin.getvalue() if stdin else file.read_bytes()).decode("utf-8-sig")))
-    if texts is not None and not texts:
-        where = "--data" if file is None else "stdin" if stdin else file
-        raise SourceError(f"{where}: an empty list; expected one string or more; nothing was written.")
-    if texts is not None:
-        return [str(i) for i in range(len(texts))], [""] * len(texts), texts
+    strings: list[str] | None = None
+    with suppress(OSError, ValueError):
+        strings = _strings(loads((stdin.getvalue() if stdin else file.read_bytes()).decode("utf-8-sig")))
+    if strings is not None:
+        return _of_strings(strings, "stdin" if stdin else str(file))
     collection = read_items(stdin or str(file), boilerplate="keep")
     if not quiet:
         report_reading(collection)
     items = [item for item in collection if item.is_public]
     if not items:
         raise SourceError(f"{collection.source}: no public item with text; nothing was written.")
-    return [item.id for item in items], [item.title for item in items], [item.text for item in items]
+    return [_Input(item.id, item.title, item.text) for item in items]
 
 
 def _strings(content: object) -> list[str] | None:
@@ -95,6 +126,6 @@ def _strings(content: object) -> list[str] | None:
 
 
 def _as_json(embeddings: Embeddings) -> str:
-    # Nine significant digits bring every float32 back exactly.
+    # Nine significant digits give back every float32 exactly.
     rows = ["[" + ", ".join(f"{value:.9g}" for value in row) + "]" for row in embeddings.vectors.tolist()]
     return "[" + ",\n ".join(rows) + "]\n"

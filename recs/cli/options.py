@@ -1,27 +1,26 @@
-"""Options that verbs share, each with one name, one meaning and one help text, and what they stand for."""
+"""Options that verbs share: each has one name, one meaning and one help text, and each group becomes one object."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
-from functools import reduce
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from recs.cli.terminal import report_reading, say
-
-if TYPE_CHECKING:
-    from recs.embedding.cache import Cache
-    from recs.embedding.embedder import Embedder
-    from recs.items import Collection
-    from recs.ranking.rules import Rules
+from recs.cli.option_values import (
+    CacheOptions,
+    CollectionOptions,
+    ModelOptions,
+    OutputOptions,
+    ReadingOptions,
+    RuleOptions,
+)
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
-_RULES_FILE = "recs.toml"
 
 
 def choice(flag: str, choices: str, help: str | None = None, *, default: bool = True) -> Callable[[_F], _F]:
@@ -45,14 +44,37 @@ def file_option(flags: str, help: str, *, metavar: str = "FILE", suffixes: str =
     return click.option(*flags.split(), type=_PATH, metavar=metavar, help=help, callback=check)
 
 
-def _together(*decorators: Callable[[_F], _F]) -> Callable[[_F], _F]:
-    return lambda function: reduce(lambda done, decorate: decorate(done), reversed(decorators), function)
+def _together(*decorators: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return one decorator for several; --help lists their options in this order."""
+
+    def decorate_all(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorate in reversed(decorators):
+            function = decorate(function)
+        return function
+
+    return decorate_all
+
+
+def grouped(name: str, kind: type[Any], *options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a decorator that adds options to a verb and hands their values to it as one argument `name` of a class."""
+    names = [field.name for field in fields(kind)]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(**values: Any) -> Any:
+            group = kind(**{each: values.pop(each) for each in names})
+            return function(**values, **{name: group})
+
+        return _together(*options)(call)
+
+    return decorate
 
 
 source_argument = click.argument("source")  # a file, a folder or -
 
-# How a source is read.
-source_options = _together(
+reading_options = grouped(
+    "reading",
+    ReadingOptions,
     choice(
         "--input-format",
         "json jsonl csv parquet folder",
@@ -80,8 +102,9 @@ source_options = _together(
     click.option("--allow-empty", is_flag=True, help="Write the result even if no item is public."),
 )
 
-# Which model, and how it runs.
-model_options = _together(
+model_options = grouped(
+    "model",
+    ModelOptions,
     click.option(
         "-m", "--model", metavar="NAME", help="A model's name, hub id or folder.  [default: all-MiniLM-L6-v2]"
     ),
@@ -102,8 +125,9 @@ model_options = _together(
     click.option("--offline", is_flag=True, help="Do not use the network."),
 )
 
-# Where vectors are kept.
-cache_options = _together(
+cache_options = grouped(
+    "cache",
+    CacheOptions,
     file_option("--cache cache_folder", "Cache vectors in DIR instead of the user's cache folder.", metavar="DIR"),
     click.option("--no-cache", is_flag=True, help="Do not use the cache."),
 )
@@ -111,9 +135,11 @@ cache_options = _together(
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 
 
-def output_options(*formats: str) -> Callable[[_F], _F]:
-    """Where the result goes and what it looks like."""
-    return _together(
+def output_options(*formats: str) -> Callable[[Any], Any]:
+    """Return the options of a result: where it goes and in which format."""
+    return grouped(
+        "output",
+        OutputOptions,
         file_option("-o --output", "Write the whole result to FILE."),
         choice(
             "--format form",
@@ -125,8 +151,9 @@ def output_options(*formats: str) -> Callable[[_F], _F]:
     )
 
 
-# What is shown of a ranking. An option given here goes before the file of rules.
-rule_options = _together(
+rule_options = grouped(
+    "rules",
+    RuleOptions,
     file_option(
         "--rules rules_file",
         "TOML file with pins, exclusions and the options below. Default: recs.toml in this folder.",
@@ -165,78 +192,11 @@ judgments_option = file_option(
 )
 
 
-def read_rules(values: Mapping[str, Any]) -> Rules:
-    """Return the rules that the options of `rule_options` and their file say."""
-    from recs.ranking.rules import Rules, load_rules
+def collection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of `CollectionOptions` to a verb, as one argument `setup`."""
 
-    file = values["rules_file"]
-    if file is None and Path(_RULES_FILE).is_file():
-        file = Path(_RULES_FILE)
-        say(f"rules: {_RULES_FILE} of this folder")
-    rules = load_rules(file) if file else Rules()
-    names = ("min_score", "diversity", "min_inbound", "per_group", "demote", "collapse", "same_language")
-    return replace(rules, **{name: values[name] for name in names if values[name] is not None})
+    @wraps(function)
+    def call(*, reading: ReadingOptions, model: ModelOptions, cache: CacheOptions, **values: Any) -> Any:
+        return function(**values, setup=CollectionOptions(reading=reading, model=model, cache=cache))
 
-
-def find_options_embedder(values: Mapping[str, Any], cache: Cache | None) -> Embedder:
-    """Return the embedder that the options of `model_options` name."""
-    from recs.embedding.load import find_embedder
-    from recs.models.registry import DEFAULT_MODEL
-
-    names = ("dim", "pooling", "instruction", "device", "precision", "engine", "offline")
-    options = {name: values[name] for name in names}
-    return find_embedder(values["model"] or DEFAULT_MODEL, cache, **options)
-
-
-def optional_embedder(values: Mapping[str, Any], cache: Cache | None) -> Embedder | None:
-    """Return the same, or None where the default model is not here: lists can be made from terms alone."""
-    from recs.errors import ModelNotFoundError
-
-    try:
-        return find_options_embedder(values, cache)
-    except ModelNotFoundError as error:
-        if values["model"]:
-            raise
-        say(f"note: without a model, by terms alone: {error}")
-        return None
-
-
-def read_source(source: str, values: Mapping[str, Any]) -> Collection:
-    """Read SOURCE as the options of `source_options` say.
-
-    Raises `SourceError` where no item is public, unless that was allowed: no earlier result is replaced by nothing.
-    """
-    from recs.errors import SourceError
-    from recs.readers.read import read_items
-
-    collection = read_items(
-        source,
-        format=values["input_format"],
-        fields=dict(_pairs(values["fields"], "--field", "NAME=FIELD, as in text=body_md")),
-        markup=values["markup"],
-        boilerplate="keep" if values["keep_boilerplate"] else "remove",
-        now=values["now"],
-        public=_pairs(values["opened"], "--public", "FIELD=VALUE, as in status=Veröffentlicht"),
-        include_unlisted=values["include_unlisted"],
-    )
-    wanted = collection.items if values.get("drafts") else collection.public
-    if not wanted and not values["allow_empty"]:
-        report_reading(collection)
-        raise SourceError(f"{collection.source}: no public item with text; nothing was written (see --allow-empty).")
-    return collection
-
-
-def _pairs(given: Sequence[str], flag: str, expected: str) -> list[tuple[str, str]]:
-    for pair in given:
-        if not all(pair.partition("=")):
-            raise click.BadParameter(f"{pair!r} is not {expected}", param_hint=flag)
-    return [(name, value) for name, _, value in (pair.partition("=") for pair in given)]
-
-
-@contextmanager
-def opened_cache(values: Mapping[str, Any]) -> Iterator[Cache | None]:
-    """Yield the cache that the options of `cache_options` name; None for none."""
-    from recs.embedding.cache import Cache
-
-    with nullcontext() if values.get("no_cache") else Cache(values["cache_folder"]) as cache:
-        yield cache
+    return _together(reading_options, model_options, cache_options)(call)

@@ -2,13 +2,14 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from recs.cli.options import file_option, output_options, read_rules, rule_options, source_argument
-from recs.cli.session import collection_options, opened_collection
+from recs.cli.option_values import CollectionOptions, OutputOptions, RuleOptions
+from recs.cli.options import collection_options, file_option, output_options, rule_options, source_argument
+from recs.cli.session import opened_collection
 from recs.cli.terminal import emit, report_related, sample_table, say
 
 _SAMPLES = 5
@@ -31,7 +32,19 @@ _SAMPLES = 5
 @rule_options
 @output_options("json", "jsonl", "csv", "hugo", "table")
 @collection_options
-def command(source: str, output: Path | None, form: str | None, quiet: bool, **values: Any) -> None:
+def command(
+    *,
+    source: str,
+    k: int,
+    signals: str,
+    tuned: Path | None,
+    why: bool,
+    previous: Path | None,
+    strict: bool,
+    rules: RuleOptions,
+    output: OutputOptions,
+    setup: CollectionOptions,
+) -> None:
     """Write the related list of every public item of SOURCE.
 
     Without -o: a few sample lists on a terminal, or the whole result as JSON into a pipe.
@@ -39,35 +52,38 @@ def command(source: str, output: Path | None, form: str | None, quiet: bool, **v
     from recs.related import related_items
     from recs.writers.related import render_related, write_related
 
-    if form == "table" and output:
+    if output.form == "table" and output.output:
         raise click.UsageError("a table is for the terminal; choose another --format with -o.")
-    if values["strict"] and not values["previous"]:
+    if strict and not previous:
         raise click.UsageError("--strict compares with an earlier result; name it: --previous FILE.")
-    previous = _existing(values["previous"])
-    own = {**{name: values[name] for name in ("k", "tuned", "why")}, "previous": previous}
-    rules = read_rules(values)
-    with opened_collection(source, {**values, "quiet": quiet}) as (collection, options):
-        lists = related_items(collection, rules=rules, **own, **options)
-    if not quiet:
+    previous = _existing(previous)
+    shown = rules.read()
+    with opened_collection(source, setup, quiet=output.quiet, signals=signals) as (collection, options):
+        lists = related_items(collection, k=k, rules=shown, tuned=tuned, why=why, previous=previous, **options)
+    if not output.quiet:
         report_related(lists)
     if previous:
-        _check_shrinking(len(lists), previous, strict=values["strict"])
-    if output:
-        write_related(lists, output, format=form)
-        if not quiet:
-            say(f"wrote {output}")
-    elif form == "table" or (form is None and sys.stdout.isatty()):
+        _check_shrinking(len(lists), previous, strict=strict)
+    if output.output:
+        write_related(lists, output.output, format=output.form)
+        if not output.quiet:
+            say(f"wrote {output.output}")
+    elif output.form == "table" or (output.form is None and sys.stdout.isatty()):
         emit(sample_table(lists, samples=_SAMPLES))
-        if not quiet:  # the arguments of this run without what asked for a table
-            pairs = zip(sys.argv[1:], sys.argv, strict=False)
-            kept = [one for one, before in pairs if before != "--format" and one.partition("=")[0] != "--format"]
-            say(f"\nall {len(lists):,} lists: recs {shlex.join(kept)} -o related.json")
+        if not output.quiet:
+            say(f"\nall {len(lists):,} lists: recs {shlex.join(_without_format(sys.argv))} -o related.json")
     else:
-        emit(render_related(lists, format=form or "json"))
+        emit(render_related(lists, format=output.form or "json"))
+
+
+def _without_format(argv: Sequence[str]) -> list[str]:
+    """Return the arguments of this run without --format and its value."""
+    pairs = zip(argv[1:], argv, strict=False)
+    return [argument for argument, before in pairs if "--format" not in (before, argument.partition("=")[0])]
 
 
 def _existing(previous: Path | None) -> Path | None:
-    """Return the earlier result, or None and say so where there is no such file: it is not there in a first run."""
+    """Return the earlier result; None, with a note, if there is no such file, as in a first run."""
     if previous is None or previous.exists():
         return previous
     say(f"note: {previous}: there is no such file; nothing was compared with an earlier result")
@@ -75,7 +91,7 @@ def _existing(previous: Path | None) -> Path | None:
 
 
 def _check_shrinking(count: int, previous: Path, *, strict: bool) -> None:
-    """Warn where fewer than half of the items of an earlier result are left; `SourceError` with --strict."""
+    """Warn if fewer than half of the items of an earlier result are left; `SourceError` with --strict."""
     from recs.errors import SourceError
     from recs.ranking.previous import earlier_lists
 

@@ -6,13 +6,25 @@ import signal
 import socket
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from recs.cli.options import find_options_embedder, model_options
+from recs.cli.option_values import ModelOptions
+from recs.cli.options import grouped, model_options
 from recs.cli.terminal import say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LimitOptions:
+    """How much the server accepts."""
+
+    max_items: int
+    max_tokens: int
+    max_bytes: int
+    queue: int
 
 
 @click.command("serve")
@@ -30,21 +42,31 @@ from recs.cli.terminal import say
     show_default=True,
     help="The port to listen on. 0: any free port.",
 )
-@click.option(
-    "--max-items", type=click.IntRange(1), default=2048, show_default=True, help="The most texts in one request."
-)
-@click.option(
-    "--max-tokens", type=click.IntRange(1), default=262_144, show_default=True, help="The most tokens in one request."
-)
-@click.option(
-    "--max-bytes", type=click.IntRange(1), default=8 << 20, show_default=True, help="The most bytes in one request."
-)
-@click.option(
-    "--queue", type=click.IntRange(1), default=256, show_default=True, help="The most requests at the same time."
+@grouped(
+    "accepted",
+    _LimitOptions,
+    click.option(
+        "--max-items", type=click.IntRange(1), default=2048, show_default=True, help="The most texts in one request."
+    ),
+    click.option(
+        "--max-tokens",
+        type=click.IntRange(1),
+        default=262_144,
+        show_default=True,
+        help="The most tokens in one request.",
+    ),
+    click.option(
+        "--max-bytes", type=click.IntRange(1), default=8 << 20, show_default=True, help="The most bytes in one request."
+    ),
+    click.option(
+        "--queue", type=click.IntRange(1), default=256, show_default=True, help="The most requests at the same time."
+    ),
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print no line for each request.")
 @model_options
-def command(related: Path | None, host: str, port: int, quiet: bool, **values: Any) -> None:
+def command(
+    *, related: Path | None, host: str, port: int, accepted: _LimitOptions, quiet: bool, model: ModelOptions
+) -> None:
     """Serve vectors by OpenAI's API, and related lists. SIGTERM or Ctrl-C stops it after the running requests.
 
     POST /v1/embeddings, POST /v1/models/model:predict (as a Truss), GET /v1/models, /related/ID, /health, /metrics.
@@ -59,27 +81,29 @@ def command(related: Path | None, host: str, port: int, quiet: bool, **values: A
     with warnings.catch_warnings(record=True, action="always") as caught:
         lists = load_related(related) if related else None
         len(lists or ())
-    if caught:  # a site gets an empty list instead; whoever starts a server can mend the file
+    if caught:  # a site gets an empty list instead; a person who starts a server can repair the file
         raise SourceError(str(caught[0].message))
-    embedder = find_options_embedder(values, None)
+    embedder = model.find(None)
     embedder.embed(["the first text loads the weights"], instruction="")
-    limits = Limits(**{name: values[f"max_{name}"] for name in ("items", "tokens", "bytes")}, queue=values["queue"])
-    app = create_app(embedder, related=lists, limits=limits, overflow=values["overflow"])
+    limits = Limits(
+        items=accepted.max_items, tokens=accepted.max_tokens, bytes=accepted.max_bytes, queue=accepted.queue
+    )
+    app = create_app(embedder, related=lists, limits=limits, overflow=model.overflow)
     bound.listen(2048)
     address, actual = bound.getsockname()[:2]
     say(f"serving {embedder.spec.name} at http://{f'[{address}]' if ':' in address else address}:{actual}/v1")
     if not (address.startswith("127.") or address == "::1"):
-        say("note: whoever reaches this address can use it; there are no keys and no encryption")
+        say("note: everybody who reaches this address can use it; there are no keys and no encryption")
     run(app, bound, log_requests=not quiet)
     say("stopped")
 
 
-# Elsewhere a long text is embedded in chunks; here that is for the request to say.
+# Other verbs embed a long text in chunks; here the request must ask for that.
 next(option for option in command.params if option.name == "overflow").default = "error"
 
 
 def run(app: Any, bound: socket.socket, *, log_requests: bool) -> None:
-    """Serve at a bound socket until SIGTERM or SIGINT, then finish what is at work, for at most 30 seconds."""
+    """Serve at a bound socket until SIGTERM or SIGINT, then finish the running requests, for at most 30 seconds."""
     import uvicorn
 
     handler = logging.StreamHandler(sys.stderr)
@@ -94,14 +118,14 @@ def run(app: Any, bound: socket.socket, *, log_requests: bool) -> None:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """Return a socket that does not listen yet, so that a taken port is told before a model is loaded."""
+    """Return a socket that does not listen yet, so that a port in use is reported before a model is loaded."""
     from recs.errors import OptionError
 
-    # With its protocol named, asyncio sends at once; else a reply takes 40 ms more.
+    # If the protocol is named, asyncio sends at once; otherwise a reply takes 40 ms more.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # elsewhere it would let two servers have one port
+        if os.name == "posix":  # on other systems two servers could then use one port
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
     except OSError as error:

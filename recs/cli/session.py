@@ -1,21 +1,13 @@
-"""What verbs over a collection share: their options, the items with what ranks them, and reports as JSON or text."""
+"""What verbs over a collection share: the items with what ranks them, their vectors, and reports as JSON or text."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from recs.cli.options import (
-    cache_options,
-    find_options_embedder,
-    model_options,
-    opened_cache,
-    optional_embedder,
-    read_source,
-    source_options,
-)
+from recs.cli.option_values import CollectionOptions, OutputOptions
 from recs.cli.terminal import embedding_progress, emit, report_reading, say
 
 if TYPE_CHECKING:
@@ -24,58 +16,57 @@ if TYPE_CHECKING:
     from recs.embedding.vectors import Embeddings
     from recs.items import Collection, Item
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def collection_options(function: _F) -> _F:
-    """How a source is read, by which model its items are embedded, and where vectors are kept."""
-    return source_options(model_options(cache_options(function)))
-
 
 @contextmanager
 def opened_collection(
-    source: str, values: Mapping[str, Any], *, report: Callable[[Embeddings], None] | None = None
+    source: str,
+    setup: CollectionOptions,
+    *,
+    quiet: bool,
+    signals: str = "auto",
+    report: Callable[[Embeddings], None] | None = None,
 ) -> Iterator[tuple[Collection, dict[str, Any]]]:
-    """Yield the items of SOURCE, and as options of `recs.related_items` what the command line says of ranking them.
+    """Yield the items of SOURCE, and how the command line ranks them, as options of `recs.related_items`.
 
-    Where no model is installed and none was asked for, that is a ranking by terms. Reports, unless quiet, what SOURCE
-    held that is not ranked and, by `report`, on the first vectors that were made.
+    If the default model is not installed, that is a ranking by terms. Reports, unless quiet, which parts of SOURCE are
+    not ranked, and calls `report` with the first vectors that were made.
     """
-    collection = read_source(source, values)
+    collection = setup.reading.read(source)
     made: list[Embeddings] = []
-    if not values["quiet"]:
+    if not quiet:
         report_reading(collection)
-    with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
-        signals, embedder = values.get("signals", "auto"), None
+    with setup.cache.opened() as cache, embedding_progress(quiet=quiet) as progress:
+        embedder = None
         if not set(signals.split(",")) <= {"terms", "mentions"}:
-            embedder = (optional_embedder if signals == "auto" else find_options_embedder)(values, cache)
+            embedder = setup.model.find_or_none(cache) if signals == "auto" else setup.model.find(cache)
             signals = signals if embedder else "terms,mentions"
         if embedder is not None and report is not None:
             embedder.observer = made.append
-        ranking = {"signals": signals, "embedder": embedder, "overflow": values["overflow"]}
+        ranking = {"signals": signals, "embedder": embedder, "overflow": setup.model.overflow}
         yield collection, {**ranking, "cache": cache or False, "progress": progress}
-    if made and report is not None and not values["quiet"]:
+    if made and report is not None and not quiet:
         report(made[0])
 
 
 @contextmanager
 def embedded(
-    items: Sequence[Item], values: Mapping[str, Any], *, role: str
+    items: Sequence[Item], setup: CollectionOptions, *, role: str, quiet: bool
 ) -> Iterator[tuple[Embeddings, Embedder, Cache | None]]:
     """Yield the vectors of items for a role, the model that the options name, and the cache while it is open."""
     from recs.embedding.pipeline import embed_items
 
-    with opened_cache(values) as cache, embedding_progress(quiet=values["quiet"]) as progress:
-        embedder = find_options_embedder(values, cache)
-        options = {"cache": cache or False, "overflow": values["overflow"], "progress": progress}
-        embeddings = embed_items(items, embedder, role=role, **options)
-        if not values["quiet"]:
+    with setup.cache.opened() as cache, embedding_progress(quiet=quiet) as progress:
+        embedder = setup.model.find(cache)
+        embeddings = embed_items(
+            items, embedder, role=role, cache=cache or False, overflow=setup.model.overflow, progress=progress
+        )
+        if not quiet:
             report_embedding(embeddings)
         yield embeddings, embedder, cache
 
 
 def report_embedding(embeddings: Embeddings) -> None:
-    """Say how many tokens are lost, and of how many items the model knows no token; nothing where there are none."""
+    """Report how many tokens are lost, and of how many items the model knows no token, if there are any."""
     from recs.ranking.signals import blank_note
 
     report_lost_tokens(embeddings)
@@ -84,19 +75,19 @@ def report_embedding(embeddings: Embeddings) -> None:
 
 
 def report_lost_tokens(embeddings: Embeddings) -> None:
-    """Say how many tokens are lost: past the context window, or not known to the model; nothing where none is."""
+    """Report how many tokens are lost, past the context window or unknown to the model, if there are any."""
     if lost := int(embeddings.tokens_lost.sum()):
         say(f"note: {lost:,} of {int(embeddings.tokens.sum()):,} tokens are lost")
 
 
-def write_report(report: Mapping[str, Any], text: str, values: Mapping[str, Any]) -> None:
+def write_report(report: Mapping[str, Any], text: str, output: OutputOptions) -> None:
     """Write a report as JSON to the file that -o names; without one, or for --format table, to stdout as text."""
     from recs.files import write_atomically
 
     document = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    if values["output"]:
-        write_atomically(values["output"], document.encode("utf-8", "replace"))
-        if not values["quiet"]:
-            say(f"wrote {values['output']}")
-    if not values["output"] or values["form"] == "table":
-        emit(document if values["form"] == "json" else text)
+    if output.output:
+        write_atomically(output.output, document.encode("utf-8", "replace"))
+        if not output.quiet:
+            say(f"wrote {output.output}")
+    if not output.output or output.form == "table":
+        emit(document if output.form == "json" else text)

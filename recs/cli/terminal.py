@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from recs.items import Collection, Item, Match, Why
     from recs.related import RelatedLists
 
-_SKIPPED_SHOWN, _GROUPS_SHOWN, _IDS_SHOWN = 5, 12, 5
+_SKIPPED_SHOWN = 5
+_GROUPS_SHOWN = 12
+_IDS_SHOWN = 5
 _HEADING_WIDTH = 80
 
 
 def say(line: str) -> None:
-    """Tell the person something: a line on stderr."""
+    """Write a line for the person to stderr."""
     sys.stderr.write(f"{printable(line)}\n")
 
 
@@ -40,7 +42,7 @@ def printable(text: str) -> str:
 
 @contextmanager
 def embedding_progress(*, quiet: bool) -> Iterator[Callable[[EmbedderProgress], None] | None]:
-    """Yield a callback that draws a bar with tokens a second and time left; None where no terminal watches."""
+    """Yield a callback that draws a bar with tokens per second and time left; None without a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -62,7 +64,7 @@ def embedding_progress(*, quiet: bool) -> Iterator[Callable[[EmbedderProgress], 
 
 @contextmanager
 def working(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
-    """Yield a callback that shows what is being done; None where no terminal watches."""
+    """Yield a callback that shows what is being done; None without a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -84,7 +86,7 @@ def report_reading(collection: Collection) -> None:
             say(f"  … and {len(collection.skipped) - _SKIPPED_SHOWN} more")
     if collection.boilerplate:
         times = sum(collection.boilerplate.values())
-        say(f"removed: {len(collection.boilerplate)} lines that stand in most items, {times:,} times in all")
+        say(f"removed: {len(collection.boilerplate)} lines that most items repeat, {times:,} times in all")
     if collection.ignored_fields:
         say(f"not used: the fields {', '.join(sorted(collection.ignored_fields))}")
     for note in collection.notes:
@@ -126,7 +128,7 @@ def _closing(item: Item) -> tuple[str, str]:
         return f"visibility {item.visibility}", ""
     name, value = item.closed_by
     if item.visibility == "scheduled":
-        return f"`{name}`, a date to come", ""
+        return f"`{name}`, a date in the future", ""
     if item.visibility == "unlisted":
         return f"`{name}: {value}` (unlisted)", "; --include-unlisted reads them"
     opening = f"--public {_quoted(f'{name}={value}')}"
@@ -138,27 +140,27 @@ def _closing(item: Item) -> tuple[str, str]:
 
 
 def report_related(lists: RelatedLists) -> None:
-    """Say what was ranked and by what."""
+    """Report what was ranked, and by which model."""
     counts = lists.counts
     line = f"ranked: {counts['items']:,} items by {lists.model['name'] if lists.model else 'terms alone'}"
     if "chunks" in counts:
         line += f", {counts['chunks']:,} chunks, {counts['tokens']:,} tokens, {counts['tokens_lost']:,} lost"
     say(line)
     if counts["duplicates"] and lists.config.get("collapse", True):
-        say(f"{counts['duplicates']:,} items repeat the text of another and stand in no list")
+        say(f"{counts['duplicates']:,} items repeat the text of another and are in no list")
     if counts["short_lists"]:
         say(f"{counts['short_lists']:,} lists have fewer than {lists.config['k']} entries")
     for note in lists.notes:
         say(f"note: {note}")
 
 
-def estimate(found: Estimate, *, sign: bool = False) -> str:
+def estimate(of: Estimate, *, sign: bool = False) -> str:
     """Return a mean and its interval."""
-    return "{:{s}.3f} [{:{s}.3f}, {:{s}.3f}]".format(found.mean, found.low, found.high, s="+" if sign else "")
+    return "{:{s}.3f} [{:{s}.3f}, {:{s}.3f}]".format(of.mean, of.low, of.high, s="+" if sign else "")
 
 
 def heading(item: Item) -> str:
-    """Return what a person knows an item by: its title, or else how its text begins."""
+    """Return how an item is shown to a person: its title, or else the beginning of its text."""
     return printable(item.title or _short(item.text))
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.labels import judged, label_options, opened_labels, summary, table, write_rows
-from recs.cli.options import file_option, source_argument
-from recs.cli.session import collection_options
+from recs.cli.labels import LabelOptions, draw, label_options, opened_labels, summary, table, write_rows
+from recs.cli.option_values import CollectionOptions
+from recs.cli.options import collection_options, file_option, source_argument
 from recs.cli.terminal import emit, heading, printable, say
 
 if TYPE_CHECKING:
+    from recs.classification.classifier import Classifier
     from recs.embedding.vectors import Embeddings
+    from recs.evaluation.classifiers import ClassifierEvaluation
     from recs.items import Collection
 
 
@@ -41,7 +43,19 @@ if TYPE_CHECKING:
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 @collection_options
-def command(source: str, **values: Any) -> None:
+def command(
+    *,
+    source: str,
+    labels: LabelOptions,
+    output: Path | None,
+    no_evaluate: bool,
+    issues: Path | None,
+    wanted: int | None,
+    figure: Path | None,
+    form: str,
+    quiet: bool,
+    setup: CollectionOptions,
+) -> None:
     """Learn the labels of SOURCE from the items that have one. `recs classify` then labels the others.
 
     It never learns from labels that `recs classify` assigned (the field `<label>_auto` of an item).
@@ -50,30 +64,59 @@ def command(source: str, **values: Any) -> None:
     from recs.classify import train_classifier
     from recs.evaluation.label_review import label_issues
 
-    if values["output"]:
-        check_place(values["output"])
-    note: Callable[[str], None] = (lambda _: None) if values["quiet"] else say
-    with opened_labels(source, values) as (collection, embeddings, learned):
-        options = {**learned, **{name: values[name] for name in ("target_precision", "min_support")}}
-        evaluation = judged(collection, embeddings, options, values)
-        if values["output"] or values["no_evaluate"]:
+    if output:
+        check_place(output)
+    note: Callable[[str], None] = (lambda _: None) if quiet else say
+    with opened_labels(source, labels, setup, quiet=quiet) as (collection, embeddings, learning):
+        options = {**learning, **labels.assigning}
+        evaluation = None
+        if not no_evaluate:
+            evaluation = _evaluate(collection, embeddings, options, selects=bool(wanted), saves=bool(output))
+            draw(evaluation, figure)
+        if output or no_evaluate:
             classifier = train_classifier(collection, embeddings, **options)
-            if evaluation is not None:
-                classifier = replace(classifier, metrics={**classifier.metrics, "evaluation": summary(evaluation)})
-            for line in classifier.notes:
-                note(f"note: {line}")
-            if values["output"]:
-                classifier.save(values["output"])
-                note(f"wrote {values['output']}")
+            _save(classifier, evaluation, output, note)
         if evaluation is not None:
             document = json.dumps(evaluation.to_dict(), indent=1, ensure_ascii=False) + "\n"
-            emit(document if values["form"] == "json" else table(evaluation))
-        if values["issues"]:
-            rows = [asdict(issue) for issue in label_issues(collection, embeddings, **learned)]
-            write_rows(rows, values["issues"])
-            note(f"wrote {values['issues']}: {len(rows):,} labels to look at")
-        if values["wanted"]:
-            _emit_next(collection, embeddings, values["label"], values["wanted"])
+            emit(document if form == "json" else table(evaluation))
+        if issues:
+            rows = [asdict(issue) for issue in label_issues(collection, embeddings, **learning)]
+            write_rows(rows, issues)
+            note(f"wrote {issues}: {len(rows):,} labels to look at")
+        if wanted:
+            _emit_next(collection, embeddings, learning["label"], wanted)
+
+
+def _save(
+    classifier: Classifier, evaluation: ClassifierEvaluation | None, folder: Path | None, note: Callable[[str], None]
+) -> None:
+    """Report the notes of a classifier; save it, with its evaluation, if a folder is named."""
+    if evaluation is not None:
+        classifier = replace(classifier, metrics={**classifier.metrics, "evaluation": summary(evaluation)})
+    for line in classifier.notes:
+        note(f"note: {line}")
+    if folder:
+        classifier.save(folder)
+        note(f"wrote {folder}")
+
+
+def _evaluate(
+    collection: Collection, embeddings: Embeddings, options: Mapping[str, Any], *, selects: bool, saves: bool
+) -> ClassifierEvaluation | None:
+    """Return the evaluation; None, with a note, if it is impossible and the verb does something else as well.
+
+    To select what to label next (`selects`), no label is needed; to save a classifier (`saves`), a few labels are.
+    """
+    from recs.errors import OptionError, TooFewLabelsError
+    from recs.evaluation.classifiers import evaluate_classifier
+
+    try:
+        return evaluate_classifier(collection, embeddings, **options)
+    except OptionError as error:
+        if selects or (saves and isinstance(error, TooFewLabelsError)):
+            say(f"note: {error}")
+            return None
+        raise
 
 
 def _emit_next(collection: Collection, embeddings: Embeddings, label: str, k: int) -> None:
@@ -82,5 +125,5 @@ def _emit_next(collection: Collection, embeddings: Embeddings, label: str, k: in
     items = {item.id: item for item in collection}
     chosen = select_to_label(collection, embeddings, label=label, k=k)
     if not chosen:
-        say("note: every public item is labelled already.")
+        say("note: every public item has a label.")
     emit("".join(f"{one.id}\t{printable(one.guess or '?')}\t{heading(items[one.id])}\n" for one in chosen))

@@ -1,10 +1,10 @@
 """`recs truss`: a model as a Truss."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
+from recs.cli.option_values import ModelOptions
 from recs.cli.options import model_options
 from recs.cli.terminal import say
 
@@ -16,16 +16,14 @@ from recs.cli.terminal import say
 @click.option("--memory", default="16Gi", show_default=True, help="The memory to request.")
 @click.option("--gpu", metavar="NAME", help="The accelerator to request: L4, A100:2.  [default: none]")
 @click.option("--force", is_flag=True, help="Replace DIR, whatever it holds.")
-def command(*, folder: Path, cpu: int, memory: str, gpu: str | None, force: bool, **options: Any) -> None:
+def command(*, folder: Path, model: ModelOptions, cpu: int, memory: str, gpu: str | None, force: bool) -> None:
     """Write a Truss to DIR: the folder from which a model server is built.
 
     The server returns the same vectors as `recs embed`. It downloads a model of the registry where it runs; a model
     from a folder (-m NAME=FOLDER) is copied into DIR.
     """
-    from recs.models.registry import DEFAULT_MODEL
     from recs.serving.truss import write_truss
 
-    model, overflow = options.pop("model") or DEFAULT_MODEL, options.pop("overflow")
     resources = {"cpu": str(cpu), "memory": memory, "use_gpu": gpu is not None, "accelerator": gpu}
-    write_truss(folder, model, overflow=overflow, options=options, resources=resources, force=force)
+    write_truss(folder, model.name, overflow=model.overflow, options=model.loading, resources=resources, force=force)
     say(f"written: {folder}; next: truss push {folder}")

@@ -1,12 +1,12 @@
 """`recs tune`: learn from a site's own links how to re-order its related lists."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from recs.cli.options import file_option, judgments_option, quiet_option, source_argument
-from recs.cli.session import collection_options, opened_collection, report_lost_tokens
+from recs.cli.option_values import CollectionOptions
+from recs.cli.options import collection_options, file_option, judgments_option, quiet_option, source_argument
+from recs.cli.session import opened_collection, report_lost_tokens
 from recs.cli.terminal import estimate, say
 
 
@@ -16,7 +16,7 @@ from recs.cli.terminal import estimate, say
 @judgments_option
 @quiet_option
 @collection_options
-def command(source: str, output: Path | None, judgments: Path | None, quiet: bool, **values: Any) -> None:
+def command(*, source: str, output: Path | None, judgments: Path | None, quiet: bool, setup: CollectionOptions) -> None:
     """Learn from the links in SOURCE how its author relates items, for `recs related --tuned FILE`.
 
     It measures the gain by cross-validation, and writes nothing if there is no clear gain.
@@ -26,7 +26,7 @@ def command(source: str, output: Path | None, judgments: Path | None, quiet: boo
     from recs.readers.read import read_records
 
     # The notes of the ranking name the items of which the model knows no token.
-    with opened_collection(source, {**values, "quiet": quiet}, report=report_lost_tokens) as (collection, options):
+    with opened_collection(source, setup, quiet=quiet, report=report_lost_tokens) as (collection, options):
         tuning = tune_related(collection, judgments=read_records(judgments) if judgments else None, **options)
     for note in tuning.notes:
         say(f"note: {note}")

@@ -1,1 +1,1 @@
-"""What stands behind `recs.cluster`: graph, cores, granularity, assignment, phrases, the saved result."""
+"""The modules behind `recs.cluster`, whose docstring shows them in order; and `layout`, the map of a clustering."""

@@ -8,28 +8,38 @@ from typing import Self
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, unit_rows
+from recs.clustering.labels import cluster_sizes, value_by_label
 
-_QUANTILE = 0.005  # of a topic's core may be as far out as what is left unassigned
-_FENCE = 8.0  # nor may it be so many times as far from the core's median as the quartile is: 5.4 deviations
-_SHRINKAGE = 0.2  # of the covariance within topics towards equal variances
-_BLOCK = 512  # rows that are scored at a time, always as many: the result of a row depends on no other
+_QUANTILE = 0.005  # this share of the core of a topic may be farther away than its threshold
+# A threshold is at most so many times as far below the core's median as the lower quartile is: 5.4 standard deviations.
+_FENCE = 8.0
+_SHRINKAGE = 0.2  # of the covariance within topics, towards equal variances
+_BLOCK = 512  # rows that are scored at a time; blocks are filled up, so that the score of a row depends on no other row
+_DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Discriminant:
-    """What tells which of t topics a vector belongs to, and whether it is close enough to belong to any.
+    """A rule that says which of t topics a vector belongs to, and whether it is close enough to belong to any.
 
-    A linear discriminant: the topics share one covariance, shrunk. It follows the shape of topics where the nearest
-    centroid does not, and serves rows of the training and new ones alike.
+    It is a linear discriminant: all topics share one covariance, which is shrunk. It follows the shape of topics better
+    than the nearest centroid does, and treats rows of the training and new rows alike.
 
     Attributes
     ----------
     weights, offsets : float64 arrays of shape (t, d) and (t,)
-        The topic with the highest `weights @ x + offsets` is the one.
+        The best topic is the one with the highest `weights @ x + offsets`.
     centroids : float64 array of shape (t, d)
         Mean vectors, of unit length.
     thresholds : float64 array of shape (t,)
         The least cosine with the centroid.
+
+    Examples
+    --------
+    >>> X = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]], np.float32)
+    >>> rule = Discriminant.fit(X, np.array([0, 0, 1, 1]), scatter_matrix(X))
+    >>> rule.assign(np.array([[2, 1], [1, 3]], np.float32)).tolist()
+    [0, 1]
     """
 
     weights: Float64Array
@@ -41,10 +51,11 @@ class Discriminant:
     def fit(cls, vectors: FloatArray, labels: IntArray, scatter: Float64Array) -> Self:
         """Learn from rows whose labels are 0 to t - 1, or -1; `scatter` is the product of all rows with themselves.
 
-        The thresholds are left open: see `with_thresholds`.
+        The rule has no thresholds yet: see `with_thresholds`.
         """
-        d, means = vectors.shape[1], cluster_means(vectors, labels)
-        sizes = np.bincount(labels[labels >= 0], minlength=len(means))
+        d = vectors.shape[1]
+        means = cluster_means(vectors, labels)
+        sizes = cluster_sizes(labels, len(means))
         within = (scatter - (means.T * sizes) @ means) / max(len(vectors), 1)
         ridge = _SHRINKAGE * max(np.trace(within), 1e-6) / max(d, 1)
         weights = np.linalg.solve(within + ridge * np.eye(d), means.T).T if len(means) else means
@@ -52,60 +63,64 @@ class Discriminant:
         return cls(weights, offsets, unit_rows(means), np.full(len(means), -np.inf))
 
     def with_thresholds(self, best: IntArray, cosines: Float64Array, core: BoolArray) -> Self:
-        """Return the rule with thresholds that the cores of its topics set, by what `scores` says of the rows."""
+        """Return the rule with thresholds from the cores of its topics; `best` and `cosines` are as in `scores`."""
         return replace(self, thresholds=core_thresholds(best, cosines, core, len(self.offsets)))
 
     def scores(self, vectors: FloatArray) -> tuple[IntArray, Float64Array]:
-        """Return the best topic of each row and the cosine with its centroid, whatever rows stand beside it."""
-        best, cosines = np.full(len(vectors), -1), np.zeros(len(vectors))
+        """Return the best topic of each row and the cosine with its centroid; no other row has an influence."""
+        best = np.full(len(vectors), -1)
+        cosines = np.zeros(len(vectors))
         if not len(self.offsets):
             return best, cosines
         for start in range(0, len(vectors), _BLOCK):
             part = vectors[start : start + _BLOCK]
-            rows = np.zeros((_BLOCK, vectors.shape[1]))
-            rows[: len(part)] = part
-            chosen = np.round(rows @ self.weights.T + self.offsets, 9).argmax(axis=1)
-            unit = unit_rows(rows)
-            found = np.round(np.einsum("ij,ij->i", unit, self.centroids[chosen]), 9)
-            best[start : start + len(part)], cosines[start : start + len(part)] = (
-                chosen[: len(part)],
-                found[: len(part)],
-            )
+            stop = start + len(part)
+            block = np.zeros((_BLOCK, vectors.shape[1]))
+            block[: len(part)] = part
+            best_of_block = np.round(block @ self.weights.T + self.offsets, _DECIMALS).argmax(axis=1)
+            products = np.einsum("ij,ij->i", unit_rows(block), self.centroids[best_of_block])
+            best[start:stop] = best_of_block[: len(part)]
+            cosines[start:stop] = np.round(products, _DECIMALS)[: len(part)]
         return best, cosines
 
     def assign(self, vectors: FloatArray, *, everything: bool = False) -> IntArray:
-        """Return the topic of each row, -1 where it is too far out for any; with `everything`, the best."""
+        """Return the topic of each row, -1 if it is too far from all of them; with `everything` always the best."""
         best, cosines = self.scores(vectors)
         return best if everything else self.close(best, cosines)
 
     def close(self, best: IntArray, cosines: Float64Array) -> IntArray:
-        """Return what `scores` says without rows that are farther out than the thresholds."""
-        return np.where(cosines >= np.append(self.thresholds, np.inf)[best], best, -1)
+        """Return the best topics from `scores`, with -1 for rows that are farther away than the thresholds."""
+        thresholds = value_by_label(self.thresholds, best, missing=np.inf)
+        return np.where(cosines >= thresholds, best, -1)
 
 
 def cluster_means(vectors: FloatArray, labels: IntArray) -> Float64Array:
     """Return the mean vector of each cluster, shape (c, d)."""
-    order = np.argsort(labels, kind="stable")[int((labels < 0).sum()) :]
-    sizes = np.bincount(labels[order])
+    rows_by_cluster = np.argsort(labels, kind="stable")[int((labels < 0).sum()) :]
+    sizes = cluster_sizes(labels)
     means = np.zeros((len(sizes), vectors.shape[1]))
     stops = np.cumsum(sizes)
     for cluster, (size, stop) in enumerate(zip(sizes.tolist(), stops.tolist(), strict=True)):
-        means[cluster] = vectors[order[stop - size : stop]].mean(axis=0, dtype=np.float64)
+        means[cluster] = vectors[rows_by_cluster[stop - size : stop]].mean(axis=0, dtype=np.float64)
     return means
 
 
 def without_itself(vectors: FloatArray, labels: IntArray, best: IntArray, cosines: Float64Array) -> Float64Array:
-    """Return cosines as they would be if no row had a part in the centroid of its label: as those of new rows are."""
-    counts = np.bincount(labels[labels >= 0])
-    total = np.append(np.linalg.norm(cluster_means(vectors, labels), axis=1) * counts, 0.0)[labels]
+    """Return the cosines with centroids from which the row itself is left out, so that they compare to new rows.
+
+    It changes the rows whose best topic is their own label, in clusters of two rows or more.
+    """
+    sizes = cluster_sizes(labels)
+    lengths_of_sums = np.linalg.norm(cluster_means(vectors, labels), axis=1) * sizes
+    total = value_by_label(lengths_of_sums, labels, missing=0.0)
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
     rest = np.sqrt(np.maximum(total**2 - 2 * cosines * total * lengths + lengths**2, 1e-12))
-    own = (labels == best) & (np.append(counts, 0)[labels] > 1)
-    return np.where(own, np.round((cosines * total - lengths) / rest, 9), cosines)
+    changes = (labels == best) & (value_by_label(sizes, labels, missing=0) > 1)
+    return np.where(changes, np.round((cosines * total - lengths) / rest, _DECIMALS), cosines)
 
 
 def core_thresholds(labels: IntArray, cosines: Float64Array, core: BoolArray, topics: int) -> Float64Array:
-    """Return for each topic a cosine that nearly all rows of its core reach; of all its rows, where none is core."""
+    """Return for each topic a cosine that nearly all rows of its core reach; without core rows, nearly all its rows."""
     thresholds = np.full(topics, np.inf)
     for topic in range(topics):
         rows = np.flatnonzero(labels == topic)

@@ -2,50 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from recs.arrays import BoolArray
 from recs.clustering.result import Clustering
 from recs.embedding.vectors import Embeddings
+from recs.items import Item
 
 
-def with_blank_items(found: Clustering, whole: Embeddings) -> Clustering:
-    """Return the clustering with the items of which the model knows no token: in no topic, and not learned from."""
-    is_blank = whole.blank
-    count = int(is_blank.sum())
-    if not count:
-        return found
+def without_blank_items(items: Sequence[Item], embeddings: Embeddings) -> tuple[list[Item], Embeddings]:
+    """Return the items that the model can read, and their vectors; `embeddings` are of the items, in the same order."""
+    is_blank = embeddings.blank.tolist()
+    readable = [item for item, blank in zip(items, is_blank, strict=True) if not blank]
+    return readable, embeddings.take([item.id for item in readable])
 
-    def spread(values: npt.NDArray[Any], missing: int) -> npt.NDArray[Any]:
-        result = np.full(len(whole), missing, dtype=values.dtype)
-        result[~is_blank] = values
-        return result
 
-    given = [spread(layer.assigned, -1) for layer in found.layers]
+def with_blank_items(clustering: Clustering, embeddings: Embeddings) -> Clustering:
+    """Return a clustering of all items of `embeddings`, from one of the items that the model can read.
+
+    The other items are in no topic, and count as items that the rule did not learn from.
+    """
+    is_blank = embeddings.blank
+    blank_items = int(is_blank.sum())
+    if not blank_items:
+        return clustering
     layers = tuple(
         replace(layer, assigned=assigned, coverage=_share(assigned >= 0))
-        for layer, assigned in zip(found.layers, given, strict=True)
+        for layer in clustering.layers
+        for assigned in [_spread(layer.assigned, is_blank, -1)]
     )
-    labels = spread(found.labels, -1)
-    figures = {"items": len(whole), "coverage": layers[found.default].coverage, "core": float((labels >= 0).mean())}
-    read = 1 - count / len(whole)
-    items = "1 item is" if count == 1 else f"{count:,} items are"
+    default = layers[clustering.default]
+    labels = _spread(clustering.labels, is_blank, -1)
+    metrics = {"items": len(embeddings), "coverage": default.coverage, "core": float((labels >= 0).mean())}
+    readable_share = 1 - blank_items / len(embeddings)
     return replace(
-        found,
-        ids=whole.ids,
+        clustering,
+        ids=embeddings.ids,
         labels=labels,
-        assigned=given[found.default],
-        strengths=spread(found.strengths, 0),
-        learned=spread(found.learned, -2),  # as if it came later: by then it may be readable
+        assigned=default.assigned,
+        strengths=_spread(clustering.strengths, is_blank, 0),
+        learned=_spread(clustering.learned, is_blank, -2),  # like a new item: in a later run it may have tokens
         layers=layers,
-        sweep=tuple(replace(row, coverage=round(row.coverage * read, 6)) for row in found.sweep),
-        metrics={**found.metrics, **figures},
-        notes=(*found.notes, f"{items} in no topic: the model knows no token of {'it' if count == 1 else 'them'}."),
+        sweep=tuple(replace(row, coverage=round(row.coverage * readable_share, 6)) for row in clustering.sweep),
+        metrics={**clustering.metrics, **metrics},
+        notes=(*clustering.notes, _note(blank_items)),
     )
 
 
-def _share(members: npt.NDArray[np.bool_]) -> float:
+def _spread(values: npt.NDArray[Any], is_blank: BoolArray, missing: int) -> npt.NDArray[Any]:
+    """Return the values in the places of the readable items, and `missing` in the others."""
+    result = np.full(len(is_blank), missing, dtype=values.dtype)
+    result[~is_blank] = values
+    return result
+
+
+def _share(members: BoolArray) -> float:
     return round(float(members.mean()), 6)
+
+
+def _note(blank_items: int) -> str:
+    if blank_items == 1:
+        return "1 item is in no topic: the model knows no token of it."
+    return f"{blank_items:,} items are in no topic: the model knows no token of them."

@@ -1,85 +1,108 @@
-"""The dense cores of a cloud of vectors, found by HDBSCAN."""
+"""The dense cores of a collection of vectors, found by HDBSCAN."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from recs.arrays import Float64Array, FloatArray, IntArray
-from recs.clustering.graph import components, principal_coordinates, spectral_coordinates
+from recs.clustering.graph import components, spectral_coordinates
 from recs.errors import MissingDependencyError
 
-Reduction = Literal["none", "pca", "spectral", "umap"]
+Reduction = Literal["spectral", "umap"]
 Selection = Literal["eom", "leaf"]
-_DIMS = 12  # of the spectral coordinates, in which a component of the graph is searched (docs/clusters.md)
-_OTHER_DIMS = {"pca": 20, "umap": 5}
+_SPECTRAL_DIMS = 12  # for each component of the graph (docs/clusters.md)
+_UMAP_DIMS = 5
+_UMAP_NEIGHBORS = 15
 
 
-def density_cores(
-    vectors: FloatArray,
-    graph: Any,
-    *,
-    reduction: Reduction,
-    min_cluster_size: int,
-    min_samples: int,
-    method: Selection,
-    seed: int,
-) -> tuple[IntArray, Float64Array]:
-    """Return which dense core each row belongs to, -1 for none, and how strongly, 0 to 1.
+@dataclass(frozen=True, slots=True)
+class CoreOptions:
+    """How dense cores are searched for; `recs.cluster_items` explains each option."""
+
+    min_cluster_size: int
+    reduction: Reduction = "spectral"
+    min_samples: int = 5
+    method: Selection = "eom"
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cores:
+    """The dense core of each of n rows.
+
+    Attributes
+    ----------
+    labels : int64 array of shape (n,)
+        The number of the core, -1 for rows outside of every core.
+    strengths : float64 array of shape (n,)
+        How deep in its core a row is, 0 to 1.
+    """
+
+    labels: IntArray
+    strengths: Float64Array
+
+    @classmethod
+    def none(cls, n: int) -> Cores:
+        """Return n rows that are all outside."""
+        return cls(np.full(n, -1), np.zeros(n))
+
+
+def density_cores(vectors: FloatArray, graph: Any, options: CoreOptions) -> Cores:
+    """Return the dense core of each row; `graph` is the neighbour graph of the rows.
 
     Raises
     ------
     MissingDependencyError
     """
-    options: dict[str, Any] = {"min_cluster_size": min_cluster_size, "min_samples": min_samples, "method": method}
-    if reduction != "spectral":
-        return _hdbscan(_reduced(vectors, reduction, seed), **options)
-    labels, strengths = np.full(len(vectors), -1), np.zeros(len(vectors))
-    for rows in components(graph):  # a solver would need ages to tell apart what has no edge between
-        if len(rows) < min_cluster_size:
+    if options.reduction == "umap":
+        return _hdbscan(_umap_coordinates(vectors, options.seed), options)
+    labels = np.full(len(vectors), -1)
+    strengths = np.zeros(len(vectors))
+    for rows in components(graph):  # an eigenvalue solver is very slow on a graph of several components
+        if len(rows) < options.min_cluster_size:
             continue
-        whole = len(rows) < len(vectors) and len(rows) < 4 * min_cluster_size
-        part = graph[rows][:, rows]
-        found, strength = (
-            (np.full(len(rows), -1), np.ones(len(rows)))
-            if whole
-            else _hdbscan(spectral_coordinates(part, _DIMS), **options)
-        )
-        if found.max() < 0 and len(rows) < len(vectors):  # one component that holds no parts is a core itself
-            found, strength = np.zeros(len(rows), np.int64), np.ones(len(rows))
-        labels[rows] = np.where(found >= 0, found + labels.max() + 1, -1)
-        strengths[rows] = strength
-    return labels, np.where(labels >= 0, strengths, 0.0)
+        cores = _cores_of_component(graph[rows][:, rows], options, is_all=len(rows) == len(vectors))
+        labels[rows] = np.where(cores.labels >= 0, cores.labels + labels.max() + 1, -1)
+        strengths[rows] = cores.strengths
+    return Cores(labels, np.where(labels >= 0, strengths, 0.0))
 
 
-def _reduced(vectors: FloatArray, reduction: Reduction, seed: int) -> Float64Array:
-    if reduction == "none":
-        return vectors.astype(np.float64)
-    if reduction == "pca":
-        return np.round(principal_coordinates(vectors, _OTHER_DIMS["pca"]), 7)
+def _cores_of_component(graph: Any, options: CoreOptions, *, is_all: bool) -> Cores:
+    """Return the cores in one component of the graph; a component without smaller parts is one core itself."""
+    n = graph.shape[0]
+    one_core = Cores(np.zeros(n, np.int64), np.ones(n))
+    if is_all:
+        return _hdbscan(spectral_coordinates(graph, _SPECTRAL_DIMS), options)
+    if n < 4 * options.min_cluster_size:  # too few rows for two cores
+        return one_core
+    cores = _hdbscan(spectral_coordinates(graph, _SPECTRAL_DIMS), options)
+    return cores if cores.labels.max() >= 0 else one_core
+
+
+def _umap_coordinates(vectors: FloatArray, seed: int) -> Float64Array:
     try:
         from umap import UMAP
     except ImportError as error:
         raise MissingDependencyError("reduction='umap'", "umap-learn", "umap") from error
-    neighbors = min(15, len(vectors) - 1)
-    reducer = UMAP(
-        n_components=_OTHER_DIMS["umap"], n_neighbors=neighbors, min_dist=0.0, metric="cosine", random_state=seed
-    )
+    neighbors = min(_UMAP_NEIGHBORS, len(vectors) - 1)
+    reducer = UMAP(n_components=_UMAP_DIMS, n_neighbors=neighbors, min_dist=0.0, metric="cosine", random_state=seed)
     return np.asarray(reducer.fit_transform(vectors), np.float64)
 
 
-def _hdbscan(X: Float64Array, *, min_cluster_size: int, min_samples: int, method: str) -> tuple[IntArray, Float64Array]:
-    if len(X) < 2 * min_cluster_size:
-        return np.full(len(X), -1), np.zeros(len(X))
+def _hdbscan(X: Float64Array, options: CoreOptions) -> Cores:
+    if len(X) < 2 * options.min_cluster_size:
+        return Cores.none(len(X))
     try:
         from hdbscan import HDBSCAN
     except ImportError as error:
         raise MissingDependencyError("clustering", "hdbscan", "cluster") from error
     model = HDBSCAN(
-        min_cluster_size=min_cluster_size,
-        min_samples=max(1, min(min_samples, min_cluster_size)),
-        cluster_selection_method=method,
+        min_cluster_size=options.min_cluster_size,
+        min_samples=max(1, min(options.min_samples, options.min_cluster_size)),
+        cluster_selection_method=options.method,
         core_dist_n_jobs=1,
     ).fit(X)
-    return np.asarray(model.labels_, np.int64), np.asarray(model.probabilities_, np.float64)
+    return Cores(np.asarray(model.labels_, np.int64), np.asarray(model.probabilities_, np.float64))

@@ -3,35 +3,66 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from recs.clustering.granularity import Cut, packed
+from recs.clustering.granularity import Cut
 from recs.errors import SourceError
 
-NEW_TOPIC = 0.2  # of the items may be new before the rule of an earlier run is learned again
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EditedCut:
+    """A cut after the merges of the user; the names that the user gave, by topic id; notes for the user."""
+
+    cut: Cut
+    names: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
-def apply_edits(cut: Cut, path: Path, notes: list[str]) -> tuple[Cut, Mapping[int, str]]:
-    """Return the cut with the user's merges, and the names that the user gave."""
+@dataclass(frozen=True, slots=True)
+class _Edits:
+    names: Mapping[int, str]
+    merges: list[list[int]]
+
+    @property
+    def topics(self) -> set[int]:
+        """The ids of all topics that are named in the file."""
+        return {topic for group in self.merges for topic in group} | set(self.names)
+
+
+def apply_edits(cut: Cut, path: str | os.PathLike[str] | None) -> EditedCut:
+    """Return the cut with the merges and names in the file; unchanged without a file.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, or is not a file of edits.
+    """
+    if path is None:
+        return EditedCut(cut)
+    edits = _read_edits(Path(path))
+    labels = cut.labels.copy()
+    cluster_of_topic = {topic: cluster for cluster, topic in enumerate(cut.ids)}
+    for into, *others in edits.merges:
+        for other in others:
+            if into in cluster_of_topic and other in cluster_of_topic:
+                labels[labels == cluster_of_topic[other]] = cluster_of_topic[into]
+    missing = sorted(edits.topics - set(cluster_of_topic))
+    notes = (f"edits: there is no topic {', '.join(map(str, missing))}.",) if missing else ()
+    return EditedCut(replace(cut, labels=labels).packed(), edits.names, notes)
+
+
+def _read_edits(path: Path) -> _Edits:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         names = {int(topic): str(name) for topic, name in document.get("names", {}).items()}
         merges = [[int(topic) for topic in group] for group in document.get("merge", [])]
-        unknown = sorted(set(document) - {"names", "merge"})
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is none of names, merge")
+        unexpected = sorted(set(document) - {"names", "merge"})
+        if unexpected:
+            raise ValueError(f"the key {unexpected[0]!r} is not one of names, merge")
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise SourceError(
-            f'{path}: not a file of edits ({error}); expected {{"names": {{"3": "Gardening"}}, "merge": [[3, 7]]}}.'
-        ) from error
-    labels, known = cut.labels.copy(), {name: place for place, name in enumerate(cut.ids)}
-    for into, *others in merges:
-        for other in others:
-            if into in known and other in known:
-                labels[labels == known[other]] = known[into]
-    gone = sorted(({topic for group in merges for topic in group} | set(names)) - set(known))
-    if gone:
-        notes.append(f"edits: there is no topic {', '.join(map(str, gone))}.")
-    return packed(replace(cut, labels=labels)), names
+        expected = '{"names": {"3": "Gardening"}, "merge": [[3, 7]]}'
+        raise SourceError(f"{path}: not a file of edits ({error}); expected {expected}.") from error
+    return _Edits(names, merges)

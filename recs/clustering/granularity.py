@@ -1,239 +1,247 @@
-"""Clusters of distinct vectors at many resolutions, and how much of each comes back when rows are left out."""
+"""Cuts of the tree of merges at many resolutions, and the choice of the cut that is most stable.
+
+A cut is stable if nearly the same clusters come back when three tenths of the rows are left out.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarity, unit_rows
-from recs.clustering.assignment import Discriminant, cluster_means, core_thresholds, scatter_matrix, without_itself
-from recs.clustering.cores import density_cores
-from recs.clustering.graph import grow, merge_clusters, move_rows, neighbor_graph, renumber
+from recs.arrays import IntArray, unit_rows
+from recs.clustering.assignment import cluster_means, core_thresholds, without_itself
+from recs.clustering.communities import merge_clusters, move_rows
+from recs.clustering.labels import number_by_size, value_by_label, without_small_clusters
+from recs.clustering.space import Space
 
-_NEIGHBORS = 25
 _RESOLUTIONS = tuple(2.0 ** (step / 2) for step in range(-4, 7))  # from 1/4 to 8
-_RUNS, _SHARE = 4, 0.7  # how often items are left out to see what comes back, and what share stays in
-_FOUND = 0.6  # stability that noise does not reach: it has .2 to .5, and collections of writing have .7 and more
-_FEW, _SHUFFLES, FOUND_FEW, _MARGIN = 300, 3, 0.5, 0.1  # fewer rows vary more: what noise reaches is measured
-_LAYERS, _STEP = 3, 1.5  # so many on either side of the default, each with so many times fewer or more topics
-_USUAL = 0.75  # binary logarithm of the resolution that is preferred where stability hardly differs
+_USUAL_LOG2 = 0.75  # binary logarithm of the resolution that is preferred where stability hardly differs
+
+_RUNS = 4  # how often rows are left out
+_KEPT_SHARE = 0.7  # of the rows, in each run
+_STABLE = 0.6  # noise does not reach this: it has 0.2 to 0.5, and collections of writing have 0.7 and more
+
+# The stability of few rows varies more. So the stability that noise reaches is measured.
+_FEW_ROWS = 300
+_SHUFFLES = 3
+_STABLE_FEW = 0.5
+_MARGIN = 0.1  # above the stability of noise
+_MOST = 0.9
+
+_LAYERS = 3  # on either side of the default
+_STEP = 1.5  # each layer has at least so many times fewer or more topics than the one before
 
 
-class Space:
-    """The distinct vectors of the public items, the graph of their neighbours, and its dense cores.
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What one run found, with some of the rows left out: the rows, and the cluster of each."""
 
-    Attributes
-    ----------
-    twin_of : int64 array of shape (items,)
-        The row of each item; items of one text, or of one vector, share it.
-    core, strengths : arrays of shape (rows,)
-        As `density_cores` returns them.
-    grown : int64 array of shape (rows,)
-        Cores with all that an edge leads to.
-    """
-
-    def __init__(
-        self,
-        vectors: FloatArray,
-        twin_of: IntArray,
-        size: int,
-        *,
-        similarity: Similarity,
-        everything: bool,
-        options: Any,
-    ) -> None:
-        self.vectors, self.twin_of, self.size, self.everything = vectors, twin_of, size, everything
-        self.core, self.strengths = np.full(len(vectors), -1), np.zeros(len(vectors))
-        self.scatter = scatter_matrix(vectors)
-        self.graph: Any = None
-        if len(vectors) >= 2 * size:
-            neighbors = min(_NEIGHBORS, max(5, len(vectors) // 8))
-            self.graph = neighbor_graph(vectors, neighbors, similarity=similarity)
-            self.core, self.strengths = density_cores(vectors, self.graph, min_cluster_size=size, **options)
-        self.grown = grow(self.graph, self.core) if self.graph is not None else self.core
-        self._options = {"similarity": similarity, "everything": everything, "options": options}
-
-    def least_stability(self) -> float:
-        """Return what stability has to reach: for few rows, more than the same numbers shuffled within each column."""
-        if len(self.vectors) > _FEW:
-            return _FOUND
-        random = np.random.default_rng(0)
-        found = []
-        for _ in range(_SHUFFLES):
-            shuffled = Space(
-                random.permuted(self.vectors, axis=0), np.arange(len(self.vectors)), self.size, **self._options
-            )
-            found += [cut.stability for cut in sweep_resolutions(shuffled, None)]
-        return min(max(FOUND_FEW, max(found, default=0.0) + _MARGIN), 0.9)
+    rows: IntArray
+    labels: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
-    """Clusters of the rows at one resolution, 0 to c - 1, and what came back of them in each run.
+    """Clusters of n rows at one resolution.
 
-    `ids` are those of the clusters; `runs` hold rows and their labels.
+    Attributes
+    ----------
+    labels : int64 array of shape (n,)
+        0 to c - 1, or -1.
+    ids
+        The ids of the c clusters.
+    runs
+        What came back in each run.
+    stability, coverage
+        As in `recs.clustering.result.SweepRow`.
     """
 
     resolution: float
     labels: IntArray
     ids: tuple[int, ...]
-    runs: tuple[tuple[IntArray, IntArray], ...] = ()
+    runs: tuple[Run, ...] = ()
     stability: float = 0.0
     coverage: float = 0.0
 
     @property
     def score(self) -> float:
-        """Return stability, less where items are left over, far from the usual resolution, and below five topics."""
-        far = math.log2(self.resolution) - _USUAL
+        """Stability; lower where rows are left over, far from the usual resolution, and for fewer than five topics."""
+        far = math.log2(self.resolution) - _USUAL_LOG2
         few = math.log2(5 / len(self.ids)) if 0 < len(self.ids) < 5 else 0.0
         return self.stability * (1 + self.coverage) / 2 - 0.015 * far**2 - 0.1 * few
 
+    def packed(self) -> Cut:
+        """Return the cut without clusters that have no row; the others keep their ids."""
+        filled = np.unique(self.labels[self.labels >= 0])
+        ids = tuple(self.ids[cluster] for cluster in filled)
+        return replace(self, labels=without_small_clusters(self.labels, 1), ids=ids)
+
 
 def sweep_resolutions(space: Space, n_topics: int | None) -> list[Cut]:
-    """Cut the tree of merges at one resolution after another; see how much comes back without some of the rows."""
-    if space.graph is None or space.core.max(initial=-1) < 0:
+    """Return a cut for each resolution that is tried, from coarse to fine, with its stability and coverage."""
+    if space.graph is None or space.cores.labels.max(initial=-1) < 0:
         return []
     rows = np.flatnonzero(space.grown >= 0)
     tree = _Tree(space, rows)
-    by_count: dict[int, float] = {}
-    for resolution in _RESOLUTIONS:
-        count = tree.merges.count(resolution)
-        known = by_count.get(count)
-        if count > 1 and (known is None or abs(math.log2(resolution) - _USUAL) < abs(math.log2(known) - _USUAL)):
-            by_count[count] = resolution
-    if n_topics is not None:
-        by_count[n_topics] = tree.merges.resolution(n_topics)
-    resolutions = sorted(set(by_count.values()))
-    found = [by_size(tree.labels(resolution)) for resolution in resolutions]
-    random = np.random.default_rng(0)
-    runs: list[list[tuple[IntArray, IntArray]]] = [[] for _ in resolutions]
-    for _ in range(_RUNS):
-        part = _Tree(space, np.sort(random.permutation(rows)[: math.ceil(_SHARE * len(rows))]))
-        for place, resolution in enumerate(resolutions):
-            runs[place].append((part.rows, part.labels(resolution)))
+    resolutions = _resolutions_to_try(tree, n_topics)
+    labels_of_cuts = [number_by_size(tree.labels(resolution)) for resolution in resolutions]
+    runs_of_cuts = _runs(space, rows, resolutions)
     return [
-        _judged(space, Cut(resolution, labels, tuple(range(labels.max() + 1)), tuple(some)))
-        for resolution, labels, some in zip(resolutions, found, runs, strict=True)
+        _judged(space, Cut(resolution, labels, tuple(range(labels.max() + 1)), tuple(runs)))
+        for resolution, labels, runs in zip(resolutions, labels_of_cuts, runs_of_cuts, strict=True)
         if labels.max(initial=-1) > 0
     ]
 
 
 class _Tree:
-    """The tree of merges of some rows, all of which belong to a grown core."""
+    """The tree of merges of some rows; each of the rows is in a grown core."""
 
     def __init__(self, space: Space, rows: IntArray) -> None:
-        self.rows, self._n, self._size = rows, len(space.vectors), space.size
+        self.rows = rows
+        self._n = len(space.vectors)
+        self._size = space.size
         self._graph = space.graph[rows][:, rows]
         self._cores = np.unique(space.grown[rows], return_inverse=True)[1]
         middles = unit_rows(cluster_means(space.vectors[rows], self._cores))
         self.merges = merge_clusters(self._graph, self._cores, 1.001 + middles @ middles.T)
 
     def labels(self, resolution: float) -> IntArray:
-        """Return the cluster of each row of the space at a resolution; -1 outside the tree, and where it is small."""
-        into = self.merges.cut(self.merges.count(resolution))
+        """Return the cluster of each row of the space; -1 for rows outside the tree and in clusters that are small."""
+        cluster_of_core = self.merges.cut(self.merges.count(resolution))
         labels = np.full(self._n, -1)
-        labels[self.rows] = move_rows(self._graph, into[self._cores], resolution)
-        return _without_small(labels, self._size)
+        labels[self.rows] = move_rows(self._graph, cluster_of_core[self._cores], resolution)
+        return without_small_clusters(labels, self._size)
 
 
-def _without_small(labels: IntArray, size: int) -> IntArray:
-    counts = np.bincount(labels[labels >= 0])
-    return renumber(labels, np.where(counts >= size, np.cumsum(counts >= size) - 1, -1).tolist())
+def _resolutions_to_try(tree: _Tree, n_topics: int | None) -> list[float]:
+    """Return one resolution for each number of clusters: the one that is nearest to the usual."""
+    by_count: dict[int, float] = {}
+    for resolution in sorted(_RESOLUTIONS, key=_octaves_from_usual):
+        count = tree.merges.count(resolution)
+        if count > 1:
+            by_count.setdefault(count, resolution)
+    if n_topics is not None:
+        by_count[n_topics] = tree.merges.resolution(n_topics)
+    return sorted(set(by_count.values()))
 
 
-def by_size(labels: IntArray) -> IntArray:
-    """Renumber clusters: 0 for the largest, ties to the one with the earlier first row."""
-    counts = np.bincount(labels[labels >= 0])
-    firsts = [int(np.argmax(labels == cluster)) for cluster in range(len(counts))]
-    return renumber(labels, np.argsort(np.lexsort((np.array(firsts), -counts))).tolist())
+def _octaves_from_usual(resolution: float) -> float:
+    return abs(math.log2(resolution) - _USUAL_LOG2)
+
+
+def _runs(space: Space, rows: IntArray, resolutions: Sequence[float]) -> list[list[Run]]:
+    """Cluster random parts of the rows; return the runs of each resolution."""
+    random = np.random.default_rng(0)
+    runs: list[list[Run]] = [[] for _ in resolutions]
+    for _ in range(_RUNS):
+        some_rows = np.sort(random.permutation(rows)[: math.ceil(_KEPT_SHARE * len(rows))])
+        tree = _Tree(space, some_rows)
+        for place, resolution in enumerate(resolutions):
+            runs[place].append(Run(some_rows, tree.labels(resolution)[some_rows]))
+    return runs
 
 
 def _judged(space: Space, cut: Cut) -> Cut:
+    """Return the cut with its stability and its coverage. The rule of the layer will cover nearly the same share."""
     from sklearn.metrics import adjusted_mutual_info_score
 
-    alike = [adjusted_mutual_info_score(cut.labels[rows], labels[rows]) for rows, labels in cut.runs]
-    centroids = np.vstack([unit_rows(cluster_means(space.vectors, cut.labels)), np.zeros(space.vectors.shape[1])])
-    cosines = np.einsum("ij,ij->i", space.vectors, centroids[cut.labels].astype(np.float32)).astype(np.float64)
+    agreements = [adjusted_mutual_info_score(cut.labels[run.rows], run.labels) for run in cut.runs]
+    centroids = unit_rows(cluster_means(space.vectors, cut.labels))
+    own_centroids = value_by_label(centroids, cut.labels, missing=0).astype(np.float32)
+    cosines = np.einsum("ij,ij->i", space.vectors, own_centroids).astype(np.float64)
     fair = without_itself(space.vectors, cut.labels, cut.labels, cosines)
-    thresholds = core_thresholds(cut.labels, fair, space.core >= 0, len(cut.ids))
-    close = cosines >= np.append(thresholds, np.inf)[cut.labels]
-    coverage = float(close[space.twin_of].mean())  # nearly what the rule of the layer will have
-    return replace(cut, stability=round(float(np.mean(alike)), 6), coverage=round(coverage, 6))
-
-
-def layer_cuts(cuts: Sequence[Cut], chosen: Cut) -> list[Cut]:
-    """Return the cuts for layers beside the chosen one: what comes back best of each step coarser and finer."""
-    offered: list[Cut] = []
-    if chosen not in cuts:
-        return offered
-    for finer in (False, True):
-        last = len(chosen.ids)
-        for _ in range(_LAYERS):
-            factors = [(len(cut.ids) / last if finer else last / len(cut.ids), cut) for cut in cuts]
-            step = [cut for factor, cut in factors if _STEP <= factor < _STEP**2]
-            step = step or [cut for factor, cut in factors if factor >= _STEP][:: -1 if not finer else 1][:1]
-            step = [cut for cut in step if cut.stability >= FOUND_FEW]
-            if not step:
-                break
-            offered.append(max(step, key=lambda cut: cut.stability))
-            last = len(offered[-1].ids)
-    return offered
-
-
-def packed(cut: Cut) -> Cut:
-    """Return the cut without clusters that have no row; the others keep their ids."""
-    filled = np.unique(cut.labels[cut.labels >= 0])
-    return replace(cut, labels=_without_small(cut.labels, 1), ids=tuple(cut.ids[cluster] for cluster in filled))
+    thresholds = core_thresholds(cut.labels, fair, space.in_core, len(cut.ids))
+    is_close = cosines >= value_by_label(thresholds, cut.labels, missing=np.inf)
+    coverage = float(is_close[space.row_of_item].mean())
+    return replace(cut, stability=round(float(np.mean(agreements)), 6), coverage=round(coverage, 6))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
-    """A cut, and what its rule gives to each row: places of `ids`."""
+class Granularity:
+    """The cuts that were tried, the one that was chosen, and notes for the user that say why.
 
-    cut: Cut
-    ids: tuple[int, ...]
-    rule: Discriminant
-    assigned: IntArray
-    cosines: Float64Array
+    `space` has other cores than the space of the sweep if the topics are groups of identical texts.
+    """
 
-    @classmethod
-    def fit(cls, space: Space, cut: Cut) -> Fitted:
-        """Fit the rule; a cluster to which it gives nothing is left out."""
-        while True:
-            rule = Discriminant.fit(space.vectors, cut.labels, space.scatter)
-            best, cosines = rule.scores(space.vectors)
-            fair = without_itself(space.vectors, cut.labels, best, cosines)
-            found = cls.of(space, cut, rule.with_thresholds(best, fair, space.core >= 0), best, cosines)
-            filled = found.filled
-            if filled.all():
-                return found
-            empty = np.append(~filled, False)
-            cut = packed(replace(cut, labels=np.where(empty[cut.labels], -1, cut.labels)))
-
-    @classmethod
-    def of(cls, space: Space, cut: Cut, rule: Discriminant, best: IntArray, cosines: Float64Array) -> Fitted:
-        """Return what a rule with these scores gives to the rows."""
-        return cls(cut, cut.ids, rule, best if space.everything else rule.close(best, cosines), cosines)
-
-    @property
-    def filled(self) -> BoolArray:
-        """Return whether each topic has a row."""
-        return np.bincount(self.assigned[self.assigned >= 0], minlength=len(self.ids)) > 0
+    space: Space
+    cuts: Sequence[Cut]
+    chosen: Cut
+    notes: tuple[str, ...] = ()
 
 
-def returned(given: Fitted) -> Float64Array:
-    """Return for each topic the mean of how much of it came back: the best Jaccard index in each run."""
-    if not given.cut.runs:
-        return np.full(len(given.ids), given.cut.stability)
-    total = np.zeros(len(given.ids))
-    for rows, labels in given.cut.runs:
-        ours, theirs = given.cut.labels[rows] + 1, labels[rows] + 1
-        both = np.zeros((len(given.ids) + 1, theirs.max() + 1))
-        np.add.at(both, (ours, theirs), 1)
-        union = both.sum(axis=1, keepdims=True) + both.sum(axis=0) - both
-        total += (both / np.maximum(union, 1))[1:, 1:].max(axis=1, initial=0.0)
-    return np.asarray(total / len(given.cut.runs))
+def choose_granularity(space: Space, n_topics: int | None) -> Granularity:
+    """Try many resolutions; choose the cut nearest to `n_topics`, or the stable cut with the best score.
+
+    If no cut is stable, groups of identical texts are the topics.
+    """
+    cuts = sweep_resolutions(space, n_topics)
+    if cuts and n_topics is not None:
+        return _nearest_count(space, cuts, n_topics)
+    least = _least_stability(space) if cuts else 1.0
+    stable = [cut for cut in cuts if cut.stability >= least]
+    if stable:
+        return Granularity(space, cuts, max(stable, key=lambda cut: cut.score))
+    return _groups_of_copies(space, cuts)
+
+
+def _nearest_count(space: Space, cuts: Sequence[Cut], n_topics: int) -> Granularity:
+    nearest = min(cuts, key=lambda cut: (abs(len(cut.ids) - n_topics), -cut.score))
+    if len(nearest.ids) == n_topics:
+        return Granularity(space, cuts, nearest)
+    note = f"{n_topics} topics were requested; the nearest number that was found is {len(nearest.ids)}."
+    return Granularity(space, cuts, nearest, (note,))
+
+
+def _groups_of_copies(space: Space, cuts: Sequence[Cut]) -> Granularity:
+    if len(space.vectors) < 2 * space.size:
+        reason = "there are too few texts"
+    elif cuts:
+        reason = "no topic comes back when some of the items are left out"
+    else:
+        reason = "no part of the collection is denser than the rest"
+    notes = [f"no clusters found: {reason}."]
+    space = space.with_copies_as_cores()
+    labels = space.cores.labels
+    groups = int(labels.max(initial=-1)) + 1
+    if groups:
+        notes.append("the topics are groups of identical texts.")
+    chosen = Cut(1.0, labels, tuple(range(groups)), stability=1.0 if groups else 0.0)
+    return Granularity(space, cuts, chosen, tuple(notes))
+
+
+def _least_stability(space: Space) -> float:
+    """Return the stability that a cut must reach; for few rows it is above what shuffled numbers reach."""
+    if len(space.vectors) > _FEW_ROWS:
+        return _STABLE
+    random = np.random.default_rng(0)
+    of_noise: list[float] = []
+    for _ in range(_SHUFFLES):
+        of_noise += [cut.stability for cut in sweep_resolutions(space.shuffled(random), None)]
+    return min(max(_STABLE_FEW, max(of_noise, default=0.0) + _MARGIN), _MOST)
+
+
+def layer_cuts(cuts: Sequence[Cut], chosen: Cut) -> list[Cut]:
+    """Return the cuts for the layers beside the chosen one: at each step coarser or finer, the most stable cut."""
+    if chosen not in cuts:
+        return []
+    return [*_steps(cuts, chosen, finer=False), *_steps(cuts, chosen, finer=True)]
+
+
+def _steps(cuts: Sequence[Cut], chosen: Cut, *, finer: bool) -> list[Cut]:
+    offered: list[Cut] = []
+    last = len(chosen.ids)
+    for _ in range(_LAYERS):
+        factors = [(len(cut.ids) / last if finer else last / len(cut.ids), cut) for cut in cuts]
+        candidates = [cut for factor, cut in factors if _STEP <= factor < _STEP**2]
+        if not candidates:  # a larger step: to the nearest of the cuts, which go from coarse to fine
+            farther = [cut for factor, cut in factors if factor >= _STEP]
+            candidates = farther[:1] if finer else farther[-1:]
+        candidates = [cut for cut in candidates if cut.stability >= _STABLE_FEW]
+        if not candidates:
+            break
+        offered.append(max(candidates, key=lambda cut: cut.stability))
+        last = len(offered[-1].ids)
+    return offered

@@ -1,25 +1,21 @@
-"""What clustering a collection has found: topics, layers, the rule that gives any vector to a topic; kept in a file."""
+"""The result of clustering: topics, layers, the rule that assigns any vector to a topic; saved in a file."""
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 
 from recs.arrays import Float64Array, IntArray
 from recs.clustering.assignment import Discriminant
-from recs.clustering.graph import renumber
+from recs.clustering.labels import renumber
 from recs.clustering.phrases import Topic
+from recs.embedding.archive import opened_archive, save_archive
 from recs.embedding.vectors import Embeddings
-from recs.errors import FingerprintMismatchError, OptionError, SourceError
-from recs.files import write_atomically
+from recs.errors import FingerprintMismatchError, OptionError
 from recs.items import Item
 
 Assign = Literal["close", "all"]
@@ -34,15 +30,15 @@ class SweepRow:
     Attributes
     ----------
     resolution
-        How much denser than chance a topic has to be; what the tree of merges is cut by.
+        How much denser than chance a topic must be; the tree of merges is cut at this value.
     topics
-        How many there are.
+        The number of topics.
     stability
-        How alike the topics are when three tenths of the items are left out: adjusted mutual information, 1 if equal.
+        How similar the topics are when three tenths of the items are left out: adjusted mutual information, 1 if equal.
     coverage
-        Share of the items that are assigned.
+        The share of the items that are assigned.
     score
-        What the default is chosen by.
+        The default layer is the one with the highest score.
     chosen
         Whether it is the default layer.
     """
@@ -57,16 +53,16 @@ class SweepRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """One granularity that is offered.
+    """One granularity of the result.
 
     Attributes
     ----------
     resolution, stability, coverage
         As in `SweepRow`.
     assigned : int64 array of shape (n,)
-        Ids of `topics`, -1 for none.
+        The id of the topic of each item, -1 for none.
     topics
-        By id; `Topic.parent` is a topic of the layer before.
+        Sorted by id. `Topic.parent` is a topic of the layer before.
     """
 
     resolution: float
@@ -83,29 +79,38 @@ class Clustering:
     Attributes
     ----------
     ids
-        Sorted.
+        Ids of the items, sorted.
     labels : int64 array of shape (n,)
-        The topic of each item that stands in its dense core; -1 for all others.
+        The topic of each item that is in a dense core; -1 for all others.
     assigned : int64 array of shape (n,)
         The topic of each item that is as close to it as its core is; -1 for outliers.
     strengths : float64 array of shape (n,)
         How deep in its core an item is, 0 to 1; 0 outside.
     learned : int64 array of shape (n,)
-        The topic that each item was taken for when the rule was learned; -1 for none, -2 for items that came later.
+        The topic that the rule learned for each item; -1 for none, -2 for items that came later.
     layers
         From coarse to fine.
     default
-        Which of the layers `labels`, `assigned` and `topics` tell of.
+        The place in `layers` of the layer that `labels`, `assigned` and `topics` describe.
     topics
-        By id.
+        Sorted by id.
     sweep
         Every granularity that was tried, from coarse to fine.
     rule
-        What `predict` goes by; its rows are those of `topics`.
+        The rule of `predict`; its rows are in the order of `topics`.
     model, fingerprint
-        Of the embeddings.
+        Those of the embeddings.
     parameters, metrics, notes
-        The options; figures of the result; what a person should be told.
+        The options; numbers that describe the result; messages for the user.
+
+    Examples
+    --------
+    >>> import recs
+    >>> items = [recs.Item(id=f"{i:02}", text=f"post {i}") for i in range(24)]
+    >>> X = np.eye(2).repeat(12, axis=0) + np.random.default_rng(0).normal(0, 0.1, (24, 2))
+    >>> clustering = recs.cluster_items(items, recs.Embeddings.from_array([item.id for item in items], X, model="demo"))
+    >>> clustering.predict(recs.Embeddings.from_array(["new"], [[0.1, 1.0]], model="demo")).tolist()
+    [1]
     """
 
     ids: tuple[str, ...]
@@ -125,14 +130,16 @@ class Clustering:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for array in (*(getattr(self, name) for name in _ARRAYS), *(layer.assigned for layer in self.layers)):
-            array.flags.writeable = False
+        for name in _ARRAYS:
+            getattr(self, name).flags.writeable = False
+        for layer in self.layers:
+            layer.assigned.flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def check_comparable(self, embeddings: Embeddings) -> None:
-        """Raise `FingerprintMismatchError` unless the vectors live where those of the clustering do."""
+        """Raise `FingerprintMismatchError` unless the vectors are in the space of the clustering."""
         if embeddings.fingerprint != self.fingerprint:
             raise FingerprintMismatchError(
                 f"topics of vectors of {self.model} ({self.fingerprint[:24]}) cannot be compared with vectors of "
@@ -140,9 +147,10 @@ class Clustering:
             )
 
     def predict(self, embeddings: Embeddings) -> IntArray:
-        """Return the topic id of each row, -1 for none, by the rule that made `assigned`, each row by itself.
+        """Return the topic id of each row, -1 for none, by the rule that made `assigned`.
 
-        A row of which the model knows no token (`Embeddings.blank`) belongs to none.
+        Each row is assigned on its own: the other rows change nothing.
+        A row of which the model knows no token (`Embeddings.blank`) is in no topic.
 
         Raises
         ------
@@ -150,8 +158,9 @@ class Clustering:
             If the vectors are of another model.
         """
         self.check_comparable(embeddings)
-        found = self.rule.assign(embeddings.vectors, everything=self.parameters["assign"] == "all")
-        return np.where(embeddings.blank, -1, renumber(found, [topic.id for topic in self.topics]))
+        places = self.rule.assign(embeddings.vectors, everything=self.parameters["assign"] == "all")
+        topics = renumber(places, [topic.id for topic in self.topics])
+        return np.where(embeddings.blank, -1, topics)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one `.npz` file, replaced atomically: arrays and a JSON manifest, no pickle.
@@ -162,7 +171,6 @@ class Clustering:
         """
         manifest = {name: getattr(self, name) for name in _MANIFEST}
         manifest |= {
-            "format": SCHEMA,
             "sweep": [asdict(row) for row in self.sweep],
             "layers": [
                 {"resolution": layer.resolution, "stability": layer.stability, "coverage": layer.coverage}
@@ -173,10 +181,7 @@ class Clustering:
         arrays: dict[str, Any] = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"rule_{name}": getattr(self.rule, name) for name in _RULE}
         arrays |= {f"layer_{place}": layer.assigned for place, layer in enumerate(self.layers)}
-        buffer = io.BytesIO()
-        text = json.dumps(manifest, sort_keys=True, ensure_ascii=False)
-        np.savez(buffer, manifest=np.frombuffer(text.encode(), dtype=np.uint8), **arrays)
-        write_atomically(Path(path), buffer.getvalue())
+        save_archive(path, SCHEMA, manifest, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -185,29 +190,23 @@ class Clustering:
         Raises
         ------
         SourceError
-            If the file is missing, torn, or not one of ours.
+            If the file is missing, damaged, or not written by `save`.
         """
-        try:
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                found = json.loads(archive["manifest"].tobytes())
-                if found["format"] != SCHEMA:
-                    raise SourceError(f"{path}: format {found['format']!r}, expected {SCHEMA!r}.")
-                layers = tuple(
-                    Layer(**{**layer, "topics": _topics(layer["topics"])}, assigned=archive[f"layer_{place}"])
-                    for place, layer in enumerate(found["layers"])
-                )
-                known = {name: found[name] for name in _MANIFEST}
-                known |= {"ids": tuple(found["ids"]), "notes": tuple(found["notes"])}
-                return cls(
-                    **known,
-                    **{name: archive[name] for name in _ARRAYS},
-                    layers=layers,
-                    topics=layers[found["default"]].topics if layers else (),
-                    sweep=tuple(SweepRow(**row) for row in found["sweep"]),
-                    rule=Discriminant(*(archive[f"rule_{name}"] for name in _RULE)),
-                )
-        except (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise SourceError(f"{path}: not a clustering written by recs ({error}).") from error
+        with opened_archive(path, SCHEMA, "a clustering") as (manifest, arrays):
+            layers = tuple(
+                Layer(**{**layer, "topics": _topics(layer["topics"])}, assigned=arrays[f"layer_{place}"])
+                for place, layer in enumerate(manifest["layers"])
+            )
+            fields = {name: manifest[name] for name in _MANIFEST}
+            fields |= {"ids": tuple(manifest["ids"]), "notes": tuple(manifest["notes"])}
+            return cls(
+                **fields,
+                **{name: arrays[name] for name in _ARRAYS},
+                layers=layers,
+                topics=layers[manifest["default"]].topics if layers else (),
+                sweep=tuple(SweepRow(**row) for row in manifest["sweep"]),
+                rule=Discriminant(*(arrays[f"rule_{name}"] for name in _RULE)),
+            )
 
 
 _MANIFEST = ("ids", "default", "model", "fingerprint", "parameters", "metrics", "notes")
@@ -222,36 +221,49 @@ def _topics(rows: Sequence[Mapping[str, Any]]) -> tuple[Topic, ...]:
 
 
 def largest_first(clustering: Clustering) -> tuple[list[Topic], IntArray]:
-    """Return the topics, the largest first, and which of them each item is in; -1 for none."""
+    """Return the topics, the largest first, and the place of each item's topic among them; -1 for none."""
     topics = sorted(clustering.topics, key=lambda topic: (-topic.size, topic.id))
-    places = {topic.id: place for place, topic in enumerate(topics)}
-    return topics, np.array([places.get(topic, -1) for topic in clustering.assigned.tolist()], np.int64)
+    place_of_topic = {topic.id: place for place, topic in enumerate(topics)}
+    places = [place_of_topic.get(topic, -1) for topic in clustering.assigned.tolist()]
+    return topics, np.array(places, np.int64)
 
 
 PERIODS = {"year": 4, "month": 7, "day": 10}
+"""For each period, how many characters of an ISO 8601 date name it."""
 
 
 def topics_over_time(
     clustering: Clustering, items: Iterable[Item], *, period: Literal["year", "month", "day"] = "month"
 ) -> dict[str, dict[int, int]]:
-    """Count the items of each topic in each period, from first to last; those without a date or a topic are left out.
+    """Count the items of each topic in each period, from first to last.
+
+    Items without a date or a topic are left out.
 
     Returns
     -------
     dict
-        By period ("2026-11"), then by topic id; every topic is there, periods without any dated item are not.
+        By period ("2026-11"), then by topic id. Each period has all topics; periods without a dated item are left out.
 
     Raises
     ------
     OptionError
+
+    Examples
+    --------
+    >>> import recs
+    >>> items = [recs.Item(id=f"{i:02}", text=f"post {i}", published=f"20{20 + i % 2}-05-01") for i in range(24)]
+    >>> X = np.eye(2).repeat(12, axis=0) + np.random.default_rng(0).normal(0, 0.1, (24, 2))
+    >>> clustering = recs.cluster_items(items, recs.Embeddings.from_array([item.id for item in items], X, model="demo"))
+    >>> recs.topics_over_time(clustering, items, period="year")
+    {'2020': {0: 6, 1: 6}, '2021': {0: 6, 1: 6}}
     """
     if period not in PERIODS:
         raise OptionError(f"period is {period!r}, expected one of {', '.join(PERIODS)}.")
-    topic_of = dict(zip(clustering.ids, clustering.assigned.tolist(), strict=True))
+    topic_of_item = dict(zip(clustering.ids, clustering.assigned.tolist(), strict=True))
     counts: dict[str, dict[int, int]] = {}
     for item in items:
-        if item.published and topic_of.get(item.id, -1) >= 0:
-            when = item.published[: PERIODS[period]]
-            row = counts.setdefault(when, {topic.id: 0 for topic in clustering.topics})
-            row[topic_of[item.id]] += 1
+        topic = topic_of_item.get(item.id, -1)
+        if item.published and topic >= 0:
+            of_period = counts.setdefault(item.published[: PERIODS[period]], {each.id: 0 for each in clustering.topics})
+            of_period[topic] += 1
     return dict(sorted(counts.items()))

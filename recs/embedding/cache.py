@@ -13,13 +13,22 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from recs.arrays import FloatArray
+from recs.embedding.cache_file import (
+    APPLICATION_ID,
+    FILE_NAME,
+    TABLES,
+    VERSION,
+    CacheInfo,
+    SpaceInfo,
+    table_names,
+    transaction,
+)
 from recs.embedding.spaces import describe_model, forget_words, model_name, read_model_description
 from recs.errors import CacheError
 from recs.files import cache_folder
@@ -27,40 +36,9 @@ from recs.models.spec import ModelSpec
 
 _log = logging.getLogger(__name__)
 
-FILE_NAME = "vectors.sqlite"
-_APPLICATION_ID = 0x72656373  # "recs"
-_VERSION = 1
 _BUSY_SECONDS = 60.0
 _KEYS_PER_QUERY = 500
-
 _SPACE = "(SELECT id FROM spaces WHERE space = ?)"
-_TABLES = """
-CREATE TABLE spaces (id INTEGER PRIMARY KEY, space TEXT NOT NULL UNIQUE, model TEXT NOT NULL, spec TEXT NOT NULL);
-CREATE TABLE vectors (id INTEGER PRIMARY KEY, space INTEGER NOT NULL REFERENCES spaces (id), key BLOB NOT NULL,
-                      value BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE (space, key));
-CREATE TABLE chunks (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, checksum INTEGER NOT NULL);
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceInfo:
-    """One space in the cache: the model's name and fingerprint, the precision, how many vectors, how many bytes."""
-
-    model: str
-    fingerprint: str
-    precision: str
-    vectors: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class CacheInfo:
-    """What a cache holds."""
-
-    path: Path
-    bytes: int
-    chunks: int
-    spaces: tuple[SpaceInfo, ...]
 
 
 class Cache(AbstractContextManager["Cache"]):
@@ -68,15 +46,23 @@ class Cache(AbstractContextManager["Cache"]):
 
     Raises `CacheError` if the file there is corrupt, is not ours, or was written by a newer version.
 
-    Any number of processes may use one cache at once (WAL; what two of them write twice is kept once), and a process
-    may be killed at any time: what was written before stays. Where the folder is read-only, or the disk full, nothing
-    more is kept and the run goes on; `problem` then says why. Threads may share an instance.
+    Any number of processes may use one cache at once, and a process may be killed at any time: what was written before
+    stays. If the folder is read-only or the disk is full, the run goes on without writing; `problem` then says why.
+    Threads may share an instance.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, Cache(folder) as cache:
+    ...     cache.put_chunks({b"key": b"boundaries"})
+    ...     cache.get_chunks([b"key", b"other"])
+    {b'key': b'boundaries'}
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         self.path = (Path(folder) if folder is not None else cache_folder()) / FILE_NAME
         self.problem: str | None = None
-        """Why nothing more is kept, or None."""
+        """Why nothing more is written, or None."""
         self._used: set[bytes] = set()
         self._lock = threading.RLock()
         self._connection = self._open()
@@ -85,7 +71,7 @@ class Cache(AbstractContextManager["Cache"]):
         self.close()
 
     def close(self) -> None:
-        """Close the file; the last process to do so folds the write-ahead log into it."""
+        """Close the file. The last process that closes it merges the write-ahead log into it."""
         self._connection.close()
 
     # Opening.
@@ -105,11 +91,11 @@ class Cache(AbstractContextManager["Cache"]):
         if self.path.is_file():
             with self._guard():
                 connection = self._connect(self.path.absolute().as_uri() + "?mode=ro&immutable=1")
-                if _tables(connection):  # a disk that was full from the start leaves a file without any
+                if table_names(connection):  # a disk that was full from the start leaves a file without tables
                     self._check_ours(connection)
                     return connection
         connection = self._connect(":memory:")
-        connection.executescript(_TABLES)
+        connection.executescript(TABLES)
         return connection
 
     @staticmethod
@@ -117,30 +103,32 @@ class Cache(AbstractContextManager["Cache"]):
         return sqlite3.connect(name, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        if _tables(connection):
+        if table_names(connection):
             self._check_ours(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten
-        with _transaction(connection):
-            if not _tables(connection):
-                ours = f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {_VERSION}; {_TABLES}"
+        connection.execute("PRAGMA secure_delete = ON")  # removed content is overwritten
+        with transaction(connection):
+            if not table_names(connection):
+                ours = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; {TABLES}"
                 for statement in ours.split(";"):
                     connection.execute(statement)
             renamed = forget_words(connection)
         if renamed:
-            with suppress(sqlite3.OperationalError):  # another process is at work: what was renamed is overwritten
+            with suppress(sqlite3.OperationalError):  # another process uses the file
                 connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _check_ours(self, connection: sqlite3.Connection) -> None:
-        if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise CacheError(f"{self.path}: an SQLite file, but not a vector cache of recs; choose another folder.")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > _VERSION:
-            known = f"schema {version}, this one knows {_VERSION}"
-            raise CacheError(f"{self.path}: written by a newer recs ({known}); upgrade recs or choose another folder.")
-        if missing := {"spaces", "vectors", "chunks"} - _tables(connection):
+        if version > VERSION:
+            raise CacheError(
+                f"{self.path}: written by a newer recs (schema {version}, this one knows {VERSION}); upgrade recs or "
+                "choose another folder."
+            )
+        if missing := {"spaces", "vectors", "chunks"} - table_names(connection):
             raise self._damaged(f"no table {min(missing)}")
 
     def _damaged(self, how: object) -> CacheError:
@@ -150,7 +138,7 @@ class Cache(AbstractContextManager["Cache"]):
 
     @contextmanager
     def _guard(self, *, writing: bool = False) -> Iterator[None]:
-        """Turn what SQLite says into one line; with `writing`, a file that cannot be written passes through."""
+        """Turn errors of SQLite into a `CacheError` of one line; with `writing`, let those of writing pass."""
         try:
             yield
         except sqlite3.ProgrammingError as error:
@@ -164,13 +152,13 @@ class Cache(AbstractContextManager["Cache"]):
 
     def _give_up(self, reason: Exception) -> None:
         if self.problem is None:
-            self.problem = f"{self.path}: cannot be written ({reason}); vectors of this run are not kept."
+            self.problem = f"{self.path}: cannot be written ({reason}); the vectors of this run are not kept."
             _log.warning("%s", self.problem)
 
     # Reading and writing.
 
     def get_chunks(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return the records of chunk boundaries that are known, by key."""
+        """Return the records of chunk boundaries that the cache holds, by key."""
         return self._read("SELECT key, value, checksum FROM chunks WHERE key IN ({})", (), keys)
 
     def put_chunks(self, records: Mapping[bytes, bytes]) -> None:
@@ -179,13 +167,13 @@ class Cache(AbstractContextManager["Cache"]):
         self._write(records, ("INSERT OR IGNORE INTO chunks (key, value, checksum) VALUES (?, ?, ?)", rows))
 
     def get_vectors(self, space: str, keys: Sequence[bytes], dim: int) -> dict[bytes, FloatArray]:
-        """Return the vectors of a space that are known, by key; each has shape (dim,)."""
+        """Return the vectors of a space that the cache holds, by key; each has shape (dim,)."""
         query = f"SELECT key, value, checksum FROM vectors WHERE space = {_SPACE} AND key IN ({{}})"
-        found = self._read(query, (space,), keys)
-        for value in found.values():
+        values = self._read(query, (space,), keys)
+        for value in values.values():
             if len(value) != 4 * dim:
                 raise self._damaged(f"a vector of {len(value) // 4} dimensions where the model has {dim}")
-        return {key: np.frombuffer(value, dtype="<f4") for key, value in found.items()}
+        return {key: np.frombuffer(value, dtype="<f4") for key, value in values.items()}
 
     def put_vectors(self, space: str, vectors: Mapping[bytes, FloatArray], spec: ModelSpec) -> None:
         """Keep vectors of a space, in one transaction: all of them or, if the process is killed, none."""
@@ -201,7 +189,7 @@ class Cache(AbstractContextManager["Cache"]):
         )
 
     def _read(self, query: str, before: tuple[str, ...], keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        found: dict[bytes, bytes] = {}
+        records: dict[bytes, bytes] = {}
         self._used.update(keys)
         with self._lock, self._guard():
             for start in range(0, len(keys), _KEYS_PER_QUERY):
@@ -210,15 +198,15 @@ class Cache(AbstractContextManager["Cache"]):
                 for key, value, checksum in self._connection.execute(query.format(marks), (*before, *part)):
                     if zlib.crc32(value) != checksum:
                         raise self._damaged("a record does not match its checksum")
-                    found[key] = value
-        return found
+                    records[key] = value
+        return records
 
     def _write(self, keys: Iterable[bytes], *statements: tuple[str, Sequence[tuple[object, ...]]]) -> None:
         self._used.update(keys)
         if self.problem is not None:
             return
         try:
-            with self._lock, self._guard(writing=True), _transaction(self._connection):
+            with self._lock, self._guard(writing=True), transaction(self._connection):
                 for statement, rows in statements:
                     self._connection.executemany(statement, rows)
         except sqlite3.OperationalError as error:
@@ -227,7 +215,7 @@ class Cache(AbstractContextManager["Cache"]):
     # What it holds, and making it smaller.
 
     def known_model(self, name: str) -> ModelSpec | None:
-        """Return what the cache remembers of a model whose files may not be here: the one whose vectors came last."""
+        """Return what the cache remembers of a model by its name: the one whose vectors were written last."""
         with self._guard():
             row = self._connection.execute(
                 "SELECT space, spec FROM spaces WHERE model = ? ORDER BY id DESC LIMIT 1", (model_name(name),)
@@ -235,9 +223,9 @@ class Cache(AbstractContextManager["Cache"]):
             return None if row is None else read_model_description(name, *row)
 
     def known_precision(self, fingerprint: str) -> str | None:
-        """Return the precision of the vectors that the cache holds of a model; None if none or of more than one."""
-        found = {space.precision for space in self.info().spaces if space.fingerprint == fingerprint}
-        return found.pop() if len(found) == 1 else None
+        """Return the precision of a model's vectors; None if there are none, or of several precisions."""
+        precisions = {space.precision for space in self.info().spaces if space.fingerprint == fingerprint}
+        return precisions.pop() if len(precisions) == 1 else None
 
     def info(self) -> CacheInfo:
         """Return what the cache holds."""
@@ -254,16 +242,16 @@ class Cache(AbstractContextManager["Cache"]):
         return CacheInfo(self.path, self.path.stat().st_size if self.path.is_file() else 0, chunks, tuple(spaces))
 
     def prune(self) -> int:
-        """Remove everything that this instance has neither looked up nor written; return how many records went.
+        """Remove all records that this instance has neither looked up nor written; return how many.
 
-        After a run over a collection, that is what the collection no longer needs: texts that were edited or removed,
+        After a run over a collection, these are what the collection no longer needs: texts that were edited or removed,
         other models, other precisions.
         """
         if self.problem is not None:
             raise CacheError(self.problem)
         connection = self._connection
         with self._lock, self._guard():
-            with _transaction(connection):
+            with transaction(connection):
                 connection.execute("CREATE TEMP TABLE used (key BLOB PRIMARY KEY)")
                 connection.executemany("INSERT OR IGNORE INTO used VALUES (?)", [(key,) for key in self._used])
                 unused = "DELETE FROM {} WHERE key NOT IN (SELECT key FROM used)"
@@ -272,49 +260,3 @@ class Cache(AbstractContextManager["Cache"]):
                 connection.execute("DROP TABLE used")
             connection.execute("VACUUM")
         return gone
-
-
-def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
-    """Remove the cache file in a folder, whatever is wrong with it; return the bytes that were freed.
-
-    Raises `CacheError` if the file is there and cannot be removed, or is an SQLite file of something else.
-    """
-    path = (Path(folder) if folder is not None else cache_folder()) / FILE_NAME
-    if _is_foreign(path):
-        raise CacheError(f"{path}: an SQLite file, but not a vector cache of recs; it is left as it is.")
-    freed = 0
-    for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-        try:
-            freed += part.stat().st_size
-            part.unlink()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise CacheError(f"{part}: cannot be removed ({error.strerror}).") from error
-    return freed
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _tables(connection: sqlite3.Connection) -> set[str]:
-    return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-
-
-def _is_foreign(path: Path) -> bool:
-    """Whether a file is an SQLite database of something else, rather than ours, an empty one, or rubbish."""
-    try:
-        with closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as connection:
-            is_ours = connection.execute("PRAGMA application_id").fetchone()[0] == _APPLICATION_ID
-            return not is_ours and bool(_tables(connection))
-    except sqlite3.Error as error:
-        return error.sqlite_errorcode not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB)

@@ -13,18 +13,20 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from recs.arrays import unit_rows
-from recs.embedding.cache import FILE_NAME, Cache
+from recs.embedding.cache import Cache
+from recs.embedding.cache_file import FILE_NAME
 from recs.embedding.embedder import Embedder
 from recs.errors import DISTRIBUTION, MissingDependencyError, ModelNotFoundError, RecsError
 from recs.files import cache_folder, file_digest
 from recs.models.encoders import Encoder, load_encoder
-from recs.models.folder import ONNX_FILE, read_model
+from recs.models.folder import read_model
 from recs.models.hardware import cpu_flags, resolve_device, resolve_engine
+from recs.models.modules import ONNX_FILE
 from recs.models.registry import DEFAULT_MODEL, registry_row
 from recs.models.spec import ModelSpec
 
 GOLDEN_TEXT = "The quick brown fox plants garlic in November; naïve co-operation costs 1,024 francs."
-"""The text of which `models.toml` holds a vector."""
+"""The text whose vector `registry.toml` holds."""
 # The least cosine of vectors that should be the same, by precision, as the embedder promises; and with a golden
 # vector, which is kept in bytes and turned by .00002 by that alone.
 _BOUNDS, _GOLDEN_BOUND = {"float32": 0.99999, "bfloat16": 0.9995}, 0.9999
@@ -76,14 +78,17 @@ def diagnose(
 
 
 def describe_files(spec: ModelSpec) -> list[str]:
-    """Return of each file of weights its name, size and SHA-256, and whether the registry has that."""
-    row, folder = registry_row(spec.name)[1], Path(str(spec.folder))
-    known = {*row.weights_sha256.values(), *row.onnx_sha256} if row else set()
-    said = {True: "the registry's", False: "not the registry's" if known else "the registry has none"}
+    """Return a line for each file of weights: name, size, SHA-256, and whether the registry has that digest."""
+    row = registry_row(spec.name)[1]
+    folder = Path(str(spec.folder))
+    registered = {*row.weights_sha256.values(), *row.onnx_sha256} if row else set()
+    otherwise = "not the registry's" if registered else "the registry has none"
     lines = []
     for path in sorted([*folder.rglob("*.safetensors"), *folder.glob(ONNX_FILE)]):
-        name, size, digest = path.relative_to(folder), path.stat().st_size / 1e6, file_digest(path)
-        lines.append(f"{name}, {size:,.1f} MB, SHA-256 {digest}: {said[digest in known]}")
+        digest = file_digest(path)
+        whose = "the registry's" if digest in registered else otherwise
+        size = path.stat().st_size / 1e6
+        lines.append(f"{path.relative_to(folder)}, {size:,.1f} MB, SHA-256 {digest}: {whose}")
     return lines
 
 
@@ -91,17 +96,18 @@ def _environment() -> Iterator[Finding]:
     yield Finding(
         "python", "ok", f"{platform.python_version()} on {platform.platform()}; recs {metadata.version(DISTRIBUTION)}"
     )
-    found = {}
+    versions = {}
     for name in (*_PACKAGES, "huggingface-hub", "onnxruntime"):
         with suppress(metadata.PackageNotFoundError):
-            found[name] = f"{name} {metadata.version(name)}"
-    yield Finding("packages", "ok", ", ".join(found.values()))
-    if not found.keys() & {"torch", "onnxruntime"}:
-        said = f"neither torch nor onnxruntime, so static models alone run: pip install '{DISTRIBUTION}[models]'"
-        yield Finding("packages", "warn", said)
+            versions[name] = f"{name} {metadata.version(name)}"
+    yield Finding("packages", "ok", ", ".join(versions.values()))
+    if not versions.keys() & {"torch", "onnxruntime"}:
+        advice = f"pip install '{DISTRIBUTION}[models]'"
+        yield Finding("packages", "warn", f"neither torch nor onnxruntime, so only static models can run: {advice}")
     yield Finding("processor", "ok", ", ".join([f"{os.cpu_count()} cores", *(f for f in _FLAGS if f in cpu_flags())]))
-    device, usable = resolve_device(None), True
-    if device != "cpu" and "torch" in found:
+    device = resolve_device(None)
+    usable = True
+    if device != "cpu" and "torch" in versions:
         import torch
 
         usable = torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()
@@ -113,12 +119,13 @@ def _cache(folder: Path) -> Finding:
         return Finding("cache", "ok", f"none yet at {folder}")
     try:
         with Cache(folder) as cache:
-            found, problem = cache.info(), cache.problem
+            info = cache.info()
+            problem = cache.problem
     except RecsError as error:
         return Finding("cache", "fail", str(error))
-    vectors = sum(space.vectors for space in found.spaces)
-    said = f"{found.path}: {vectors:,} vectors in {len(found.spaces)} spaces, {found.bytes / 1e6:.1f} MB"
-    return Finding("cache", "warn" if problem else "ok", problem or said)
+    vectors = sum(space.vectors for space in info.spaces)
+    content = f"{info.path}: {vectors:,} vectors in {len(info.spaces)} spaces, {info.bytes / 1e6:.1f} MB"
+    return Finding("cache", "warn" if problem else "ok", problem or content)
 
 
 def _precision(embedder: Embedder, wanted: str) -> str:
@@ -126,34 +133,37 @@ def _precision(embedder: Embedder, wanted: str) -> str:
     row = registry_row(embedder.spec.name)[1]
     fast = " and ".join(sorted(cpu_flags() & {"amx_bf16", "avx512_bf16"}))
     if embedder.spec.loader == "static" or embedder.engine == "onnx":
-        why = "no other is there"
+        why = "there is no other"
     elif wanted != "auto":
         why = "as asked"
     elif row and "bfloat16" in row.forbidden_dtypes:
-        why = "the model does not bear bfloat16"
+        why = "the model does not work in bfloat16"
     elif embedder.device != "cpu":
-        why = "what suits that device"
+        why = "the best one for that device"
     else:
         why = f"the processor has {fast}" if fast else "no amx_bf16 or avx512_bf16, without which bfloat16 is slower"
     return f"{embedder.precision} on {embedder.device} with engine {embedder.engine}: {why}"
 
 
 def _cut(embedder: Embedder, text: str) -> Iterator[Finding]:
-    tokens, window = embedder.tokens(text), embedder.spec.max_tokens
+    tokens = embedder.tokens(text)
     yield Finding("tokens", "ok", f"{len(tokens)}: {' '.join(tokens)}")
-    room = window - embedder.count_tokens([embedder.prompt()])[0]
+    room = embedder.spec.max_tokens - embedder.count_tokens([embedder.prompt()])[0]
     spans = embedder.tokenizer.spans([text])[0]
     if len(spans) <= room:
         yield Finding("window", "ok", f"{room} tokens of text fit, none is cut")
         return
     stop = spans[room - 1][1]
-    said = f"{room} tokens of text fit: it is chunked, or where truncation is asked for {len(spans) - room} are lost"
-    yield Finding("window", "warn", f"{said}, from character {stop} on: {text[stop:][:60]!r}")
+    effect = f"{room} tokens of text fit: it is chunked, or with --overflow truncate {len(spans) - room} are lost"
+    yield Finding("window", "warn", f"{effect}, from character {stop} on: {text[stop:][:60]!r}")
 
 
 def _self_test(embedder: Embedder) -> Iterator[Finding]:
-    """Load the model and compare its vectors with what they must equal."""
-    spec, precision, prompt, started = embedder.spec, embedder.precision, embedder.prompt(), time.perf_counter()
+    """Load the model and compare its vectors with those that they must equal."""
+    spec = embedder.spec
+    precision = embedder.precision
+    prompt = embedder.prompt()
+    started = time.perf_counter()
     encoder, embedder = _loaded(embedder, precision)
     yield Finding("weights", "ok", f"loaded and checked in {time.perf_counter() - started:.1f} s")
     lengths = np.linalg.norm(encoder.encode([prompt + text for text in _TEXTS[:3]], prompt=prompt), axis=1)
@@ -173,10 +183,10 @@ def _self_test(embedder: Embedder) -> Iterator[Finding]:
 
 
 def _loaded(embedder: Embedder, precision: Any) -> tuple[Encoder, Embedder]:
-    spec, tokenizer, device, engine = embedder.spec, embedder.tokenizer, embedder.device, embedder.engine
-    encoder = load_encoder(spec, tokenizer, device=device, precision=precision, engine=engine)
-    options: dict[str, Any] = {"device": device, "precision": precision, "engine": engine, "tokenizer": tokenizer}
-    return encoder, Embedder(spec, **options, instruction=embedder.instruction, encoder=encoder)
+    options: dict[str, Any] = {"device": embedder.device, "precision": precision, "engine": embedder.engine}
+    encoder = load_encoder(embedder.spec, embedder.tokenizer, **options)
+    options |= {"tokenizer": embedder.tokenizer, "instruction": embedder.instruction}
+    return encoder, Embedder(embedder.spec, **options, encoder=encoder)
 
 
 def _agreement(topic: str, of: str, a: Any, b: Any, bound: float) -> Finding:

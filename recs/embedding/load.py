@@ -11,38 +11,47 @@ from recs.errors import ModelNotFoundError, OptionError
 from recs.models.folder import read_model
 from recs.models.hardware import resolve_engine
 from recs.models.hub import can_download, download_model
-from recs.models.registry import DEFAULT_MODEL, find_model, is_service, registry_row, split_dim
+from recs.models.names import ModelName
+from recs.models.registry import DEFAULT_MODEL, find_model, registry_row
+from recs.models.spec import ModelSpec
 
 _log = logging.getLogger(__name__)
 
 
 def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
-    """Return an embedder for a model, from its files or else from what the cache remembers of it.
+    """Return an embedder for a model: from its files, or else from what the cache remembers of it.
 
-    A build machine with a committed cache and without the model gets an embedder that can look up every vector it has.
-    `options` are those of `load_embedder`. `ModelNotFoundError` if the model is neither here nor in the cache.
+    A build machine with a committed cache and without the model gets an embedder that finds every vector in the cache.
+    `options` are those of `load_embedder`. Raises `ModelNotFoundError` if the model is neither here nor in the cache.
     """
     try:
         return load_embedder(name, **options)
     except ModelNotFoundError as error:
-        base, named = split_dim(name.partition("#")[2].partition("?")[0] if is_service(name) else name)
-        known, dim, pooling = registry_row(base)[0], options.get("dim") or named, options.get("pooling")
-        spec = None
-        if cache is not None:
-            spec = (cache.known_model(f"{known}@{dim}") if dim else None) or cache.known_model(known)
-        if cache is None or spec is None or dim not in (None, spec.dim) or pooling not in (None, spec.pooling):
+        spec = _cached_spec(ModelName.parse(name), cache, options) if cache is not None else None
+        if cache is None or spec is None:
             raise
-        if is_service(name):
-            _log.warning("%s Only vectors that the cache holds can be had.", error)
-        kept = {key: options.get(key) for key in ("device", "instruction")}
-        precision, engine = options.get("precision", "auto"), options.get("engine", "auto")
-        known_precision, _, known_engine = (cache.known_precision(spec.fingerprint) or "auto").partition("/")
+        if ModelName.parse(name).is_service:
+            _log.warning("%s Only vectors in the cache can be used.", error)
+        cached_precision, _, cached_engine = (cache.known_precision(spec.fingerprint) or "auto").partition("/")
+        precision = options.get("precision", "auto")
+        engine = options.get("engine", "auto")
         return Embedder(
             spec,
-            precision=known_precision if precision == "auto" else precision,
-            engine=known_engine or "torch" if engine == "auto" else engine,
-            **kept,
+            precision=cached_precision if precision == "auto" else precision,
+            engine=cached_engine or "torch" if engine == "auto" else engine,
+            device=options.get("device"),
+            instruction=options.get("instruction"),
         )
+
+
+def _cached_spec(name: ModelName, cache: Cache, options: dict[str, Any]) -> ModelSpec | None:
+    """Return what the cache remembers of a model; None if it is not what the options ask for."""
+    own_name = registry_row(name.base)[0]
+    dim = options.get("dim") or name.dim
+    spec = (cache.known_model(f"{own_name}@{dim}") if dim else None) or cache.known_model(own_name)
+    if spec is None or dim not in (None, spec.dim) or options.get("pooling") not in (None, spec.pooling):
+        return None
+    return spec
 
 
 def load_embedder(
@@ -58,54 +67,74 @@ def load_embedder(
 ) -> Embedder:
     """Return an embedder for a model: of the registry, by its hub id, or in a folder.
 
-    The files are looked for at `name` as a path, in the local hub cache, in a package that carries the model, and at
-    last on the hub: a download first says name, size and place in the log.
+    It looks for the files at `name` as a path, in the local hub cache, in a Python package that carries the model, and
+    at last on the hub. Before a download, the log says the name, the size and the place.
 
     Parameters
     ----------
     name
         "all-MiniLM-L6-v2", "organisation/model", the path of a folder, or "NAME=FOLDER" for a model of the registry
-        whose files are in a folder. Or "URL#MODEL": a service that speaks OpenAI's API (`architectures/service.py`).
+        whose files are in a folder. Or "URL#MODEL": a service with OpenAI's API. `recs.models.names` has all forms.
     dim
-        Keep the first `dim` dimensions of every vector, brought back to unit length where the similarity is cosine.
+        Keep the first `dim` numbers of every vector, scaled to unit length again if the similarity is cosine.
     pooling
-        For files that do not say how token vectors become one: "mean", "cls", "max", "lasttoken" or "pooler".
+        How to combine token vectors, if the files do not say it: "mean", "cls", "max", "lasttoken" or "pooler".
     instruction
-        Put before every text instead of the model's prompt for its role.
+        Text that is put before every input, instead of the model's own prompt for the role.
     device
-        "cpu", "cuda", "cuda:1", "mps", or None for the best there is.
-    precision, engine
-        Parts of what vectors are cached under: "auto", "float32" or "bfloat16"; "torch", "onnx" (the BERT family from
-        its weights, other models from their ONNX file, on the processor in float32), or "auto": torch if it is there.
+        "cpu", "cuda", "cuda:1", "mps", or None for the fastest one.
+    precision
+        "auto", "float32" or "bfloat16". Vectors are cached by precision and engine.
+    engine
+        "torch", "onnx", or "auto": torch if it is installed. "onnx" runs the BERT family from its weights and other
+        models from their ONNX file, on the processor in float32.
     offline
-        Never ask the network.
+        Do not use the network.
 
     Raises
     ------
     ModelNotFoundError
         If the model has no files on this machine.
     ModelError, WeightsError
-        If its files are not what they should be.
+        If the files are not those of the model, or not those of any model that recs can run.
     OptionError
         If an option does not fit the model.
 
     Notes
     -----
-    Reads small files and the digest of the weights (remembered between runs); torch is imported and the weights are
-    loaded and checked when the first vector has to be computed.
+    This reads small files and the digest of the weights, which recs remembers between runs. It imports torch, and loads
+    and checks the weights, only when the first vector has to be computed.
+
+    Examples
+    --------
+    >>> embedder = load_embedder("all-MiniLM-L6-v2")  # doctest: +SKIP
+    >>> embedder.embed(["How do I plant garlic?"]).vectors.shape  # doctest: +SKIP
+    (1, 384)
     """
-    if is_service(name):
+    if ModelName.parse(name).is_service:
         if offline:
-            raise ModelNotFoundError(f"{name}: not asked, since the network is not to be used.")
+            raise ModelNotFoundError(f"{name}: not asked, because the network must not be used.")
         if pooling or device or (precision, engine) != ("auto", "auto"):
             raise OptionError(f"{name}: pooling, device, precision and engine are the service's own; leave them out.")
-        from recs.models.encoders.service import ServiceEncoder
-
-        service = ServiceEncoder(name)
-        parts: dict[str, Any] = {"tokenizer": service.tokenizer, "encoder": service, "precision": service.precision}
-        whole = Embedder(service.spec, device="cpu", engine="torch", instruction=instruction, **parts)
-        return whole if dim is None else whole.with_dim(dim)
+        embedder = _service_embedder(name, instruction)
+        return embedder if dim is None else embedder.with_dim(dim)
     if not offline and find_model(name) is None and can_download():
         download_model(name)
     spec = read_model(name, dim=dim, pooling=pooling, onnx=resolve_engine(engine, precision) == "onnx")
     return Embedder(spec, device=device, precision=precision, engine=engine, instruction=instruction)
+
+
+def _service_embedder(name: str, instruction: str | None) -> Embedder:
+    """Return an embedder that asks a service for its vectors."""
+    from recs.models.encoders.service import ServiceEncoder
+
+    service = ServiceEncoder(name)
+    return Embedder(
+        service.spec,
+        device="cpu",
+        engine="torch",
+        instruction=instruction,
+        tokenizer=service.tokenizer,
+        encoder=service,
+        precision=service.precision,
+    )

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from recs.embedding.cache import Cache
-from recs.embedding.embedder import Embedder, Overflow, Progress
+from recs.embedding.documents import Overflow
+from recs.embedding.embedder import Embedder, Progress
 from recs.embedding.load import find_embedder
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError

@@ -1,17 +1,14 @@
-"""Vectors with ids, and the fingerprint of the space that they live in.
+"""Vectors with ids, and the fingerprint of the vector space that they belong to.
 
-Comparing vectors of two models gives numbers that mean nothing, so `Embeddings` carries the fingerprint of its space
-and every comparison in recs asks for it first.
+Numbers from comparing vectors of two models mean nothing. So `Embeddings` holds the fingerprint of its space, and every
+comparison in recs checks it first.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -27,8 +24,8 @@ from recs.arrays import (
     read_only_view,
     unit_rows,
 )
-from recs.errors import EmbeddingError, FingerprintMismatchError, SourceError
-from recs.files import write_atomically
+from recs.embedding.archive import opened_archive, save_archive
+from recs.errors import EmbeddingError, FingerprintMismatchError
 from recs.models.registry import meeting_roles
 
 _FORMAT = "recs.embeddings/1"
@@ -44,29 +41,35 @@ class Embeddings:
     vectors : float32 array of shape (n, d), read-only
         As the model emits them: unit rows where `similarity` is "cosine".
     fingerprint
-        Of the space: two `Embeddings` may be compared only where these are equal.
+        Of the vector space. Two `Embeddings` may be compared only if their fingerprints are equal.
     similarity
         The model's own: "cosine", "dot" or "euclidean".
     model
-        The name of the model, for people.
+        The name of the model, for readers.
     role, prompt
-        What the vectors are for, and the text that was put before each input: "query", "document", …
+        What the vectors are for ("query", "document", …), and the text that was put before each input.
     chunk_vectors : float32 array of shape (m, d)
-        One row a chunk, in the order of items and of the text in each. Empty where the vectors came from elsewhere.
+        One row for each chunk, in the order of the items and of their texts. Empty if the vectors were made elsewhere.
     chunk_rows : int64 array of shape (m,)
         The row of `vectors` that each chunk belongs to.
     chunk_spans : int64 array of shape (m, 2)
-        Where each chunk starts and stops in the text of its item; 0, 0 for one that holds only its title. May be empty.
+        Start and stop of each chunk in its item's text; 0, 0 for a chunk of the title alone. May be empty.
     tokens, tokens_lost : int64 arrays of shape (n,)
-        Tokens in the title and the text of each item, and how many of them reached no vector: past the context window,
-        or not known to the model. Empty where the vectors came from elsewhere.
+        How many tokens title and text of each item have, and how many of them are in no vector, because they are past
+        the context window or the model does not know them. Empty if the vectors were made elsewhere.
 
     Notes
     -----
     `ids` are unique. The arrays are read-only views: nothing is copied, and the arrays that were given stay writeable.
-    Who writes to them later writes to these vectors too; give a copy where that may happen.
+    Writing to them later changes these vectors too; give a copy if that may happen.
 
     Raises `EmbeddingError` if arrays do not fit each other, or vectors cannot be compared.
+
+    Examples
+    --------
+    >>> embeddings = Embeddings.from_array(["a", "b"], [[3.0, 4.0], [1.0, 0.0]], model="mine")
+    >>> len(embeddings), embeddings.dim, embeddings.take(["b"]).vectors.tolist()
+    (2, 2, [[1.0, 0.0]])
     """
 
     ids: tuple[str, ...]
@@ -90,17 +93,17 @@ class Embeddings:
 
     @classmethod
     def from_array(cls, ids: Iterable[str], X: npt.ArrayLike, *, model: str, similarity: Similarity = "cosine") -> Self:
-        """Take vectors that were made elsewhere.
+        """Return embeddings of vectors that were made elsewhere.
 
         Parameters
         ----------
         ids : n unique strings
         X : array-like of shape (n, d)
-            Finite; no zero rows where `similarity` is "cosine", for which the rows are brought to unit length. A data
-            frame, a column of lists or arrays, or a tensor of torch on any device will do as well.
+            Finite numbers. For "cosine" the rows are scaled to unit length and none may be zero. X may also be a data
+            frame, a column of lists or arrays, or a tensor of torch on any device.
         model
-            The name of the model that made them. It is all that is known of the space, so it is the fingerprint: only
-            vectors declared with the same name may meet.
+            The name of the model that made them. Nothing else is known of the space, so the name is the fingerprint:
+            only vectors with the same name may be compared.
 
         Raises `EmbeddingError` on NaN, infinite or zero rows, shapes that do not agree, or ids that are not unique.
         """
@@ -113,7 +116,7 @@ class Embeddings:
         check_vectors(exact, names, similarity, unit=False)
         if similarity == "cosine":
             exact = unit_rows(exact)
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+        with np.errstate(over="ignore"):  # numbers too large for float32 become infinite, and are refused
             vectors = np.ascontiguousarray(exact, dtype=np.float32)
         return cls(
             ids=names,
@@ -136,7 +139,7 @@ class Embeddings:
 
     @property
     def blank(self) -> BoolArray:
-        """Whether the model knows no token of an item, so that its vector says nothing of it; shape (n,)."""
+        """Whether the model knows no token of an item, so that its vector means nothing; shape (n,)."""
         if not len(self.tokens) == len(self.tokens_lost) == len(self.ids):
             return np.zeros(len(self.ids), dtype=bool)
         return np.asarray(self.tokens_lost >= self.tokens)
@@ -159,12 +162,12 @@ class Embeddings:
         return replace(self, ids=tuple(ids), chunk_rows=new_row[self.chunk_rows[order]], **taken)
 
     def check_comparable(self, other: Embeddings) -> None:
-        """Raise unless vectors of `self` and `other` live in one space and their roles may meet.
+        """Raise an error unless the vectors of `self` and `other` belong to one space and their roles may be compared.
 
         Raises
         ------
         FingerprintMismatchError
-            If they are of two models, or were made with two prompts that were not trained to meet.
+            If they are of two models, or of two prompts that the model was not trained to compare.
         """
         ours, theirs = (f"{one.model or 'an unnamed model'} ({one.fingerprint[:24]})" for one in (self, other))
         if self.fingerprint != other.fingerprint:
@@ -180,29 +183,18 @@ class Embeddings:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one `.npz` file, replaced atomically: the arrays and a JSON manifest, no pickle; `OutputError`."""
-        manifest = {"format": _FORMAT, **{name: getattr(self, name) for name in _MANIFEST}}
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            manifest=np.frombuffer(json.dumps(manifest).encode(), dtype=np.uint8),
-            **{name: getattr(self, name) for name in _ARRAYS},
-        )
-        write_atomically(Path(path), buffer.getvalue())
+        manifest = {name: getattr(self, name) for name in _MANIFEST}
+        save_archive(path, _FORMAT, manifest, {name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read what `save` wrote; `SourceError` if the file is missing, torn, or not one of ours."""
-        try:
-            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                known = _read_manifest(archive["manifest"].tobytes())
-                return cls(**known, **{name: archive[name] for name in _ARRAYS})
-        except Exception as error:  # anyone may have written the file, and zip, numpy and json have errors of their own
-            reason = " ".join(str(error).split())[:300] or type(error).__name__
-            raise SourceError(f"{path}: not a file of embeddings written by recs ({reason}).") from error
+        with opened_archive(path, _FORMAT, "a file of embeddings") as (manifest, arrays):
+            return cls(**_fields_of(manifest), **{name: arrays[name] for name in _ARRAYS})
 
 
 _MANIFEST = ("ids", "fingerprint", "similarity", "model", "role", "prompt")
-# The kinds of numbers (as `numpy.dtype.kind` has them) that each array may be given in.
+# The kinds of numbers (letters of `numpy.dtype.kind`) that each array may have.
 _ARRAYS = {
     "vectors": "f",
     "chunk_vectors": "f",
@@ -213,19 +205,15 @@ _ARRAYS = {
 }
 
 
-def _read_manifest(content: bytes) -> dict[str, Any]:
+def _fields_of(manifest: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of `Embeddings` that a manifest holds; `ValueError` for anything that `save` does not write."""
-    manifest = json.loads(content)
-    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else f"a {type(manifest).__name__}"
-        raise ValueError(f"format {str(found)[:60]!r}, expected {_FORMAT!r}")
-    known = {"role": "document", "prompt": "", **manifest}
-    ids = known.get("ids")
+    values = {"role": "document", "prompt": "", **manifest}
+    ids = values.get("ids")
     if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
         raise ValueError("ids is no list of strings")
-    if odd := [name for name in _MANIFEST[1:] if not isinstance(known.get(name), str)]:
+    if odd := [name for name in _MANIFEST[1:] if not isinstance(values.get(name), str)]:
         raise ValueError(f"{odd[0]} is no string")
-    return {name: known[name] for name in _MANIFEST} | {"ids": tuple(ids)}
+    return {name: values[name] for name in _MANIFEST} | {"ids": tuple(ids)}
 
 
 def _checked_ids(ids: Iterable[str]) -> tuple[str, ...]:
@@ -234,15 +222,17 @@ def _checked_ids(ids: Iterable[str]) -> tuple[str, ...]:
     except TypeError as error:
         raise EmbeddingError(f"ids is a {type(ids).__name__}, expected a list of strings.") from error
     if odd := [name for name in names if not isinstance(name, str)]:
-        found = f"{' '.join(str(odd[0]).split())[:60]} ({type(odd[0]).__name__})"
+        what = f"{' '.join(str(odd[0]).split())[:60]} ({type(odd[0]).__name__})"
         advice = "convert them with str() (of a data frame: df.index.astype(str)) so that they match the items' ids"
-        raise EmbeddingError(f"ids must be strings, found {found}; {advice}.")
+        raise EmbeddingError(f"ids must be strings, found {what}; {advice}.")
     return tuple(map(str, names))  # a string of numpy becomes one of Python
 
 
 def _check_chunks(embeddings: Embeddings) -> None:
     """Raise `EmbeddingError` unless chunks and counts of tokens fit the n vectors, and the chunks each other."""
-    n, rows, spans = len(embeddings), embeddings.chunk_rows, embeddings.chunk_spans
+    n = len(embeddings)
+    rows = embeddings.chunk_rows
+    spans = embeddings.chunk_spans
     m = len(embeddings.chunk_vectors)
     expected: dict[str, tuple[tuple[int, ...], ...]] = {
         "chunk_vectors": ((m, embeddings.dim),) if m else ((0, 0), (0, embeddings.dim)),
@@ -259,7 +249,7 @@ def _check_chunks(embeddings: Embeddings) -> None:
         odd = rows[(rows < 0) | (rows >= n)][0]
         raise EmbeddingError(f"chunk_rows holds {odd}, expected rows of {n} vectors: 0 to {n - 1}.")
     if np.any(rows[1:] < rows[:-1]):
-        raise EmbeddingError("chunk_rows must not fall: the chunks stand in the order of the items.")
+        raise EmbeddingError("chunk_rows must not fall: the chunks are in the order of the items.")
     if len(spans) and (spans.min() < 0 or np.any(spans[:, 0] > spans[:, 1])):
         raise EmbeddingError("chunk_spans holds a span that starts below 0 or stops before it starts.")
     if not np.isfinite(embeddings.chunk_vectors).all():

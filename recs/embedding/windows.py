@@ -1,6 +1,6 @@
-"""Texts to pieces that fit a model's context window, titles and prompts before them, and pieces to batches.
+"""Texts to windows: parts that fit a model's context window, each with prompt and title before it.
 
-Boundaries are records to keep; batches are composed in a canonical order.
+The boundaries of a text's windows are kept as a short record of numbers, which the cache can hold.
 """
 
 import json
@@ -13,15 +13,18 @@ from recs.models.spec import ModelSpec
 from recs.models.tokenizer import ModelTokenizer, Spans, Tokens, read_tokens
 from recs.text.chunks import Span, split_text
 
-# A change in what a record holds, or in how texts are cut, must not find the records of an older version.
 CHUNKING = "chunks/2"
-# A title is put before every chunk; one that takes more than this share of the window gets chunks of its own instead.
-_TITLE_SHARE = 0.25
+"""The version of records and of cutting: a newer recs does not take the records of an older one."""
+_TITLE_SHARE = 0.25  # of the window: a longer title is not put before each chunk, but gets windows of its own
 _TITLE_END = "\n\n"
 
 
-class Piece(NamedTuple):
-    """What is embedded: tokens with all that goes around them, weight in the mean, characters in the item's text."""
+class Window(NamedTuple):
+    """A text that the model embeds as a whole.
+
+    `length` counts its tokens with prompt, title and special tokens; `weight` is its weight in the mean of the item;
+    `span` is the start and stop of its characters in the item's text.
+    """
 
     text: str
     length: int
@@ -30,32 +33,37 @@ class Piece(NamedTuple):
 
 
 class Document(NamedTuple):
-    """One text and its title cut to the window: their tokens, and how many of these say nothing to the model.
+    """The windows of one text with its title.
 
-    `cut` counts the tokens past the window, `unknown` those within it that the model does not know.
+    `tokens` counts all tokens of text and title, `cut` those that no window holds, and `unknown` those that a window
+    holds but the model does not know.
     """
 
-    pieces: list[Piece]
+    windows: list[Window]
     tokens: int
     cut: int
     unknown: int
 
 
 class Cutter:
-    """Cuts texts that come with one prompt; `split` tells whether what does not fit gets pieces of its own.
+    """Cuts texts that have the same prompt. With `split`, a long text gets several windows, else only its first one.
 
-    `ModelError` if the context window has no room for text beside the prompt.
+    Raises `ModelError` if the context window has no room for text beside the prompt.
     """
 
     def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, prompt: str, split: bool) -> None:
-        self._tokenizer, self._window, self._prompt, self._split = tokenizer, spec.max_tokens, prompt, split
-        self._room = self._window - self._around(prompt)
+        self._tokenizer = tokenizer
+        self._max_tokens = spec.max_tokens
+        self._prompt = prompt
+        self._split = split
+        self._room = self._max_tokens - self._around(prompt)
         if self._room < 2:
-            raise ModelError(f"{spec.name}: its context window of {self._window} has no room for text.")
+            raise ModelError(f"{spec.name}: its context window of {self._max_tokens} has no room for text.")
 
     def cut(self, text: str, tokens: Tokens, title: str) -> bytes:
         """Return a record of where a text (and a title too long to be a prefix) is cut: see `render`."""
-        prompt, room = self._prompt, self._room
+        prompt = self._prompt
+        room = self._room
         title_tokens = read_tokens(self._tokenizer, [title])[0] if title else Tokens(())
         title_length = len(title_tokens.spans)
         prefix = title + _TITLE_END if title and text and title_length <= room * _TITLE_SHARE else ""
@@ -71,8 +79,9 @@ class Cutter:
     def _account(
         self, tokens: Tokens, title_tokens: Tokens, parts: Sequence[Sequence[int]], *, whole_title: bool
     ) -> tuple[int, int, int]:
-        """Return how many tokens text and title have, how many are past the window, how many of the rest unknown."""
-        kept, kept_of_title = len(tokens.spans), len(title_tokens.spans)
+        """Return how many tokens text and title have, how many are in no window, and how many others are unknown."""
+        kept = len(tokens.spans)
+        kept_of_title = len(title_tokens.spans)
         total = kept + kept_of_title
         if not self._split:
             _, _, first_tokens, _, is_title = parts[0]
@@ -83,28 +92,28 @@ class Cutter:
         return total, max(total - kept - kept_of_title, 0), unknown
 
     def _around(self, before: str) -> int:
-        """Return the tokens of what goes before a text, and of what the model adds."""
+        """Return how many tokens stand before a text or are added by the model."""
         return self._lengths([before])[0] if before else self._tokenizer.special_tokens
 
     def _fit(self, text: str, spans: Spans, before: str, room: int) -> list[tuple[int, int, int, int]]:
-        """Cut a text to pieces of at most `room` tokens: (start, stop, tokens, length with all that goes around)."""
+        """Cut a text into parts of at most `room` tokens: (start, stop, tokens, length with all that is added)."""
 
-        def token_spans(piece: str) -> Spans:
-            return spans if piece is text else self._tokenizer.spans([piece])[0]
+        def token_spans(part: str) -> Spans:
+            return spans if part is text else self._tokenizer.spans([part])[0]
 
         additive = self._tokenizer.is_additive
         around = self._around(before)
         while True:
-            pieces = [Span(0, spans[room - 1][1] if len(spans) > room else len(text), min(len(spans), room))]
+            parts = [Span(0, spans[room - 1][1] if len(spans) > room else len(text), min(len(spans), room))]
             if self._split:
-                pieces = split_text(text, token_spans=token_spans, budget=room, additive=additive)
+                parts = split_text(text, token_spans=token_spans, budget=room, additive=additive)
             if additive:
-                lengths = [piece.tokens + around for piece in pieces]
+                lengths = [part.tokens + around for part in parts]
             else:
-                lengths = self._lengths([before + text[piece.start : piece.stop] for piece in pieces])
-            excess = max(lengths) - self._window
+                lengths = self._lengths([before + text[part.start : part.stop] for part in parts])
+            excess = max(lengths) - self._max_tokens
             if excess <= 0 or room == 1:
-                return [(*piece, length) for piece, length in zip(pieces, lengths, strict=True)]
+                return [(*part, length) for part, length in zip(parts, lengths, strict=True)]
             room = max(room - excess, 1)
 
     def _lengths(self, texts: Sequence[str]) -> list[int]:
@@ -112,13 +121,13 @@ class Cutter:
 
 
 def render(record: bytes, text: str, title: str, prompt: str) -> Document:
-    """Put prompt and title around the pieces that a record of `Cutter.cut` describes."""
+    """Return the windows that a record of `Cutter.cut` describes, with prompt and title put before each."""
     has_prefix, total, cut, unknown, parts = json.loads(record)
     before = prompt + (title + _TITLE_END if has_prefix else "")
-    pieces = [
-        Piece(prompt + title[start:stop], length, max(tokens, 1), (0, 0))
-        if of_title
-        else Piece(before + text[start:stop], length, max(tokens, 1), (start, stop))
-        for start, stop, tokens, length, of_title in parts
-    ]
-    return Document(pieces, total, cut, unknown)
+    windows = []
+    for start, stop, tokens, length, of_title in parts:
+        if of_title:
+            windows.append(Window(prompt + title[start:stop], length, max(tokens, 1), (0, 0)))
+        else:
+            windows.append(Window(before + text[start:stop], length, max(tokens, 1), (start, stop)))
+    return Document(windows, total, cut, unknown)

@@ -1,1 +1,1 @@
-"""Judges: rankings by links, classifiers by time, tuning, audit, label review."""
+"""Evaluation: of related lists by links, of classifiers by time; tuning, audit, label review."""

@@ -1,4 +1,4 @@
-"""What an editor would like to know of a site's links and lists: orphans, hubs, duplicates, and links worth adding."""
+"""An audit of the links and related lists of a site: orphans, hubs, duplicates, and links worth adding."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from recs.ranking.rank import CANDIDATES
 from recs.ranking.rules import NO_RULES
 from recs.related import RelatedLists, related_items
 
-_HUB = 4.0  # times as many lists as an item stands in on average
+_HUB = 4.0  # a hub is in more than this many times as many lists as the average item
 _SUGGESTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A link that an author might add: from an item to one that nobody links to, with the score of the pair."""
+    """A link that an author might add: from an item to one without inbound links, with the score of the pair."""
 
     source: str
     target: str
@@ -25,11 +25,20 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The account of a site.
+    """The result of an audit.
 
-    orphans are items that no related list of k entries holds; hubs items that stand in far more lists than the others,
-    and in how many; duplicates groups of items that have one text, or nearly; unlinked items that no other links to,
-    each with the items from which a link would fit best.
+    Attributes
+    ----------
+    items, k
+        How many items there are, and how many entries a related list has.
+    orphans
+        Items that are in no related list, sorted.
+    hubs
+        Items that are in far more lists than the others, with the number of lists; the largest number first.
+    duplicates
+        Groups of items with the same text, or nearly the same.
+    unlinked
+        Items that no other item links to; for each, the links that would fit best, the best first.
     """
 
     items: int
@@ -40,31 +49,41 @@ class Audit:
     unlinked: Mapping[str, tuple[Suggestion, ...]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as dicts, lists, strings and numbers."""
+        """Return all fields as dicts, lists, strings and numbers."""
         return asdict(self)
 
 
 def audit_related(collection: Collection, *, k: int = 5, **options: Any) -> Audit:
-    """Look for orphans, hubs, duplicates and items that nobody links to, by related lists of k entries.
+    """Find orphans, hubs, duplicates and items without inbound links, by related lists of k entries.
 
-    `options` are as `recs.related_items` takes them, but for its rules. Ids are sorted, suggestions best first. Cost:
-    that of one ranking.
+    Parameters
+    ----------
+    k
+        Entries in a related list.
+    options
+        Those of `recs.related_items`, except its rules.
+
+    Returns
+    -------
+    Audit
+        Ids are sorted.
+
+    Notes
+    -----
+    Cost: that of one ranking.
+
+    Examples
+    --------
+    >>> import recs
+    >>> texts = {"a": "garden soil", "b": "garden soil seeds", "c": "steam trains"}
+    >>> links = (recs.Link(0, 0, "seeds", "b"),)
+    >>> items = [recs.Item(id=name, text=text, links=links if name == "a" else ()) for name, text in texts.items()]
+    >>> audit = recs.audit_related(recs.Collection(tuple(items)), k=1, signals="terms", cache=False)
+    >>> audit.items, list(audit.unlinked)
+    (3, ['a', 'c'])
     """
     ranking = related_items(collection, k=max(CANDIDATES, k), rules=NO_RULES, **options)
-    shown = {
-        name: [match.id for match in matches if match.id not in ranking.twins.get(name, ())][:k]
-        for name, matches in ranking.lists.items()
-    }
-    counts = Counter(name for names in shown.values() for name in names)
-    linked = {item.id: {link.target for link in item.links} for item in ranking.items.values()}
-    targets = {target for found in linked.values() for target in found}
-    suggestions: dict[str, list[Suggestion]] = {name: [] for name in ranking if name not in targets} if targets else {}
-    for source, matches in ranking.lists.items():
-        for match in matches:
-            if match.id in suggestions and match.id not in ranking.twins.get(source, ()):
-                suggestions[match.id].append(Suggestion(source, match.id, match.score))
-    for found in suggestions.values():
-        found.sort(key=lambda suggestion: (-suggestion.score, suggestion.source))
+    counts = Counter(name for names in _shown(ranking, k).values() for name in names)
     hubs = {name: count for name, count in counts.items() if count > _HUB * k}
     return Audit(
         items=len(ranking),
@@ -72,14 +91,38 @@ def audit_related(collection: Collection, *, k: int = 5, **options: Any) -> Audi
         orphans=tuple(name for name in ranking if not counts[name]),
         hubs=dict(sorted(hubs.items(), key=lambda pair: (-pair[1], pair[0]))),
         duplicates=_groups(ranking),
-        unlinked={name: tuple(found[:_SUGGESTIONS]) for name, found in sorted(suggestions.items())},
+        unlinked=_suggestions(ranking),
     )
+
+
+def _shown(ranking: RelatedLists, k: int) -> dict[str, list[str]]:
+    """Return the first k related ids of each item, near-duplicates left out."""
+    return {
+        name: [match.id for match in matches if match.id not in ranking.twins.get(name, ())][:k]
+        for name, matches in ranking.lists.items()
+    }
+
+
+def _suggestions(ranking: RelatedLists) -> dict[str, tuple[Suggestion, ...]]:
+    """Return, for each item without inbound links, the best links to it; nothing if no item links to another."""
+    targets = {link.target for item in ranking.items.values() for link in item.links}
+    if not targets:
+        return {}
+    suggestions_for: dict[str, list[Suggestion]] = {name: [] for name in ranking if name not in targets}
+    for source, matches in ranking.lists.items():
+        for match in matches:
+            if match.id in suggestions_for and match.id not in ranking.twins.get(source, ()):
+                suggestions_for[match.id].append(Suggestion(source, match.id, match.score))
+    for suggestions in suggestions_for.values():
+        suggestions.sort(key=lambda suggestion: (-suggestion.score, suggestion.source))
+    return {name: tuple(suggestions[:_SUGGESTIONS]) for name, suggestions in sorted(suggestions_for.items())}
 
 
 def _groups(ranking: RelatedLists) -> tuple[tuple[str, ...], ...]:
     """Return the groups of items that near-duplicates connect, each sorted."""
     group_of: dict[str, set[str]] = {}
     for name, twins in ranking.twins.items():
-        group = {name, *twins}.union(*(group_of.get(one, ()) for one in (name, *twins)))
+        members = (name, *twins)
+        group = set(members).union(*(group_of.get(member, ()) for member in members))
         group_of.update(dict.fromkeys(group, group))
     return tuple(sorted({tuple(sorted(group)) for group in group_of.values()}))

@@ -1,14 +1,13 @@
 """How good related lists are, judged by the links that the author wrote between the items.
 
 The links are hidden first (`recs.text.links.hide_links`), so that a ranking has to find them from the rest of the text.
-Rankings are compared in pairs, source by source, before any editorial rule: rules would move the very items that an
-author linked.
+Rankings are compared source by source, without editorial rules: rules would move the very items that an author linked.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,9 +17,10 @@ from recs.embedding.cache import Cache
 from recs.embedding.pipeline import open_cache
 from recs.evaluation.baselines import (
     DEPTH,
+    Block,
     Ranked,
     bm25_scores,
-    naive_scores,
+    naive_ranking,
     random_scores,
     ranked_by_score,
     recency_scores,
@@ -29,7 +29,7 @@ from recs.evaluation.baselines import (
 )
 from recs.evaluation.judgments import FEW_SOURCES, ROUND_UP, Judgments, judged_sources, with_judgments
 from recs.evaluation.metrics import Estimate, bootstrap, gini, ndcg, recall, reciprocal_rank, skewness
-from recs.items import Collection
+from recs.items import Collection, Item
 from recs.ranking.rules import NO_RULES, Rules
 from recs.related import RelatedLists, related_items
 from recs.text.links import hide_links
@@ -39,11 +39,17 @@ METRICS = {f"ndcg@{DEPTH}": ndcg, f"recall@{DEPTH}": recall, f"mrr@{DEPTH}": rec
 
 @dataclass(frozen=True, slots=True)
 class RankingScore:
-    """How one ranking did: means over the judged sources, with their intervals.
+    """How well one ranking did.
 
-    "fused" is what `recs related` does; the others are there to be compared with. behind says by how much the first
-    ranking is better in each metric, source by source (an interval above 0 is a difference that the sources can tell);
-    None for the first ranking itself.
+    Attributes
+    ----------
+    name
+        "fused" is the ranking of `recs related`; the others are there for comparison.
+    metrics
+        Means over the judged sources, with their intervals.
+    behind
+        By how much the first ranking is better in each metric, source by source: an interval above 0 is a difference
+        that chance does not explain. None for the first ranking itself.
     """
 
     name: str
@@ -53,12 +59,24 @@ class RankingScore:
 
 @dataclass(frozen=True, slots=True)
 class ShownLists:
-    """What visitors would see: all lists of k entries, with the rules.
+    """Figures of the lists that visitors would see.
 
-    coverage is the share of the items that stand in some list, orphans are items that no list reaches, empty is the
-    share of empty lists. gini is that of how often each item stands in a list (0 where all do alike, near 1 where a few
-    stand everywhere), hub_skewness and largest_hub the skewness and the largest of the same counts. ndcg is that of the
-    shown lists, against the same judgments.
+    Attributes
+    ----------
+    k
+        Entries in a list.
+    coverage
+        Share of the items that are in some list.
+    gini
+        How unequally often items are in lists: 0 if all are equally often, near 1 if a few are everywhere.
+    orphans
+        How many items are in no list.
+    hub_skewness, largest_hub
+        The skewness and the largest of the numbers of lists that items are in.
+    empty
+        Share of the lists that are empty.
+    ndcg
+        nDCG of the shown lists, by the same judgments.
     """
 
     k: int
@@ -73,7 +91,7 @@ class ShownLists:
 
 @dataclass(frozen=True, slots=True)
 class RelatedEvaluation:
-    """The account of one evaluation; `to_dict` gives it as plain data."""
+    """The result of one evaluation."""
 
     items: int
     sources: int
@@ -84,7 +102,7 @@ class RelatedEvaluation:
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as dicts, lists, strings and numbers."""
+        """Return all fields as dicts, lists, strings and numbers."""
         return asdict(self)
 
 
@@ -104,21 +122,24 @@ def evaluate_related(
     Parameters
     ----------
     judgments
-        Links from elsewhere, in place of those found in the bodies: records with "src" and "dst" and, where the text
-        holds its words, "anchor".
+        Links that replace those in the bodies: records with "src" and "dst" and, if the text holds its words, "anchor".
     k
         Entries in a shown list.
+    rules
+        The rules of the shown lists.
     since
         Judge only sources published on this date or later.
     round_up
-        Sources with so many links and more are not judged: they list, they do not relate.
+        Sources with so many links or more are not judged: such an item lists others, it is not related to all of them.
+    cache
+        Where vectors are kept; False for nowhere.
     options
-        As `recs.related_items` takes them: embedder, signals, overflow, progress.
+        Those of `recs.related_items`: embedder, signals, overflow, progress.
 
     Returns
     -------
     RelatedEvaluation
-        The first ranking is the one that `recs.related_items` makes; the others are what it has to beat.
+        The first ranking is that of `recs.related_items`; the others are baselines.
 
     Raises
     ------
@@ -128,6 +149,16 @@ def evaluate_related(
     Notes
     -----
     The same items and options give the same numbers: resampling is seeded, and "random" orders by digests of the ids.
+
+    Examples
+    --------
+    >>> import recs
+    >>> texts = ["garden soil", "garden seeds", "steam trains", "steam engines"]
+    >>> links = [(recs.Link(0, 0, "-", f"p{n ^ 1}"),) for n in range(4)]
+    >>> items = [recs.Item(id=f"p{n}", text=text, links=links[n]) for n, text in enumerate(texts)]
+    >>> evaluation = recs.evaluate_related(recs.Collection(tuple(items)), signals="terms", cache=False)
+    >>> evaluation.rankings[0].name, evaluation.rankings[0].metrics["ndcg@10"].mean
+    ('terms', 1.0)
     """
     if judgments is not None:
         collection = with_judgments(collection, judgments)
@@ -137,68 +168,86 @@ def evaluate_related(
     with open_cache(cache) as store:
         options["cache"] = store or False
         fused = related_items(hidden, k=DEPTH, rules=NO_RULES, **options)
-        ranked: dict[str, Ranked] = {"fused" if fused.model else "terms": _ids(fused)}
+        rankings = {"fused" if fused.model else "terms": ids_of_lists(fused)}
         if fused.model:
-            dense = {**options, "signals": "dense"}
-            ranked["dense"] = _ids(related_items(hidden, k=DEPTH, rules=NO_RULES, **dense))
-            plain = {name: options[name] for name in ("embedder", "cache", "progress") if name in options}
-            ranked["naive dense"] = naive_scores(hidden.items, **plain)
+            rankings |= _dense_rankings(hidden, options)
         shown = related_items(hidden, k=k, rules=rules, **options)
-    texts = [f"{item.title}\n{item.text}" for item in hidden.items]
-    terms = tfidf_matrix(texts).matrix
-    ranked |= {
-        "TF-IDF": ranked_by_score(hidden.items, lambda start, stop: (terms[start:stop] @ terms.T).toarray()),
-        "BM25": ranked_by_score(hidden.items, bm25_scores(texts)),
-        "tags, then newest": ranked_by_score(hidden.items, tag_scores(hidden.items)),
-        "newest": ranked_by_score(
-            hidden.items, lambda start, stop: np.tile(recency_scores(hidden.items), (stop - start, 1))
-        ),
-        "random": ranked_by_score(hidden.items, random_scores(hidden.items)),
-    }
-    rankings = _scores(ranked, judged)
-    lists = {"with rules": _shown(shown, judged, k), "without rules": _shown(fused, judged, k)}
-    links = sum(map(len, judged.values()))
-    few = (f"only {len(judged)} items are judged: too few to tell rankings apart",)
-    notes = (*few, *fused.notes) if len(judged) < FEW_SOURCES else fused.notes
-    return RelatedEvaluation(len(items), len(judged), links, round_ups, rankings, lists, notes)
-
-
-def _ids(lists: RelatedLists) -> Ranked:
-    return {name: [match.id for match in matches] for name, matches in lists.lists.items()}
-
-
-def _scores(ranked: Mapping[str, Ranked], judged: Judgments) -> tuple[RankingScore, ...]:
-    sources = sorted(judged)
-    values = {
-        name: {
-            metric: np.array([function(lists[source], judged[source], DEPTH) for source in sources])
-            for metric, function in METRICS.items()
-        }
-        for name, lists in ranked.items()
-    }
-    first = next(iter(values))
-    return tuple(
-        RankingScore(
-            name,
-            {metric: bootstrap(found[metric]) for metric in METRICS},
-            None if name == first else {metric: bootstrap(values[first][metric] - found[metric]) for metric in METRICS},
-        )
-        for name, found in values.items()
+    rankings |= _baselines(hidden.items)
+    return RelatedEvaluation(
+        items=len(items),
+        sources=len(judged),
+        judged_links=sum(map(len, judged.values())),
+        round_ups=round_ups,
+        rankings=_ranking_scores(rankings, judged),
+        shown={"with rules": _shown_lists(shown, judged, k), "without rules": _shown_lists(fused, judged, k)},
+        notes=(*_few_sources(judged), *fused.notes),
     )
 
 
-def _shown(lists: RelatedLists, judged: Judgments, k: int) -> ShownLists:
-    shown = {name: found[:k] for name, found in _ids(lists).items()}
-    counts = Counter(dict.fromkeys(shown, 0))
-    counts.update(name for names in shown.values() for name in names)
-    inbound = list(counts.values())
+def ids_of_lists(lists: RelatedLists) -> Ranked:
+    """Return the ids of related lists, best first."""
+    return {name: [match.id for match in matches] for name, matches in lists.lists.items()}
+
+
+def _dense_rankings(hidden: Collection, options: Mapping[str, Any]) -> dict[str, Ranked]:
+    """Return the rankings by vectors alone: with windows and chunks, and as a naive script makes it."""
+    dense = related_items(hidden, k=DEPTH, rules=NO_RULES, **{**options, "signals": "dense"})
+    naive_options = {name: options[name] for name in ("embedder", "cache", "progress") if name in options}
+    return {"dense": ids_of_lists(dense), "naive dense": naive_ranking(hidden.items, **naive_options)}
+
+
+def _baselines(items: Sequence[Item]) -> dict[str, Ranked]:
+    """Return the rankings that need no model."""
+    texts = [f"{item.title}\n{item.text}" for item in items]
+    terms = tfidf_matrix(texts).matrix
+    recency = recency_scores(items)
+    blocks: dict[str, Block] = {
+        "TF-IDF": lambda start, stop: (terms[start:stop] @ terms.T).toarray(),
+        "BM25": bm25_scores(texts),
+        "tags, then newest": tag_scores(items),
+        "newest": lambda start, stop: np.tile(recency, (stop - start, 1)),
+        "random": random_scores(items),
+    }
+    return {name: ranked_by_score(items, block) for name, block in blocks.items()}
+
+
+def _few_sources(judged: Judgments) -> list[str]:
+    if len(judged) >= FEW_SOURCES:
+        return []
+    return [f"only {len(judged)} items are judged: too few to tell rankings apart"]
+
+
+def _ranking_scores(rankings: Mapping[str, Ranked], judged: Judgments) -> tuple[RankingScore, ...]:
+    """Return the score of each ranking; the first one is compared with the others."""
+    sources = sorted(judged)
+    values = {
+        name: {
+            metric: np.array([function(ranked[source], judged[source], DEPTH) for source in sources])
+            for metric, function in METRICS.items()
+        }
+        for name, ranked in rankings.items()
+    }
+    first, *others = values
+    scores = [RankingScore(first, {metric: bootstrap(own) for metric, own in values[first].items()}, None)]
+    for name in others:
+        means = {metric: bootstrap(own) for metric, own in values[name].items()}
+        behind = {metric: bootstrap(values[first][metric] - own) for metric, own in values[name].items()}
+        scores.append(RankingScore(name, means, behind))
+    return tuple(scores)
+
+
+def _shown_lists(lists: RelatedLists, judged: Judgments, k: int) -> ShownLists:
+    shown = {name: ids[:k] for name, ids in ids_of_lists(lists).items()}
+    lists_with_item = Counter(dict.fromkeys(shown, 0))
+    lists_with_item.update(name for names in shown.values() for name in names)
+    counts = list(lists_with_item.values())
     return ShownLists(
         k=k,
-        coverage=sum(count > 0 for count in inbound) / len(inbound),
-        gini=gini(inbound),
-        orphans=inbound.count(0),
-        hub_skewness=skewness(inbound),
-        largest_hub=max(inbound),
+        coverage=sum(count > 0 for count in counts) / len(counts),
+        gini=gini(counts),
+        orphans=counts.count(0),
+        hub_skewness=skewness(counts),
+        largest_hub=max(counts),
         empty=list(shown.values()).count([]) / len(shown),
         ndcg=float(np.mean([ndcg(shown[source], relevant, k) for source, relevant in judged.items()])),
     )

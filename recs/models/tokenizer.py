@@ -1,16 +1,14 @@
 """A model's own tokenizer, read from its tokenizer.json without torch or transformers."""
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from recs.errors import ModelError
+from recs.text.characters import replace_surrogates
 
 Spans = Sequence[tuple[int, int]]
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Tokens(NamedTuple):
@@ -54,19 +52,21 @@ class ModelTokenizer:
         model = json.loads(content)["model"]
         unknown = model.get("unk_token")
         self.unknown_id = model.get("unk_id") if unknown is None else self._tokenizer.token_to_id(unknown)
-        """The id that stands for what is not in the vocabulary; None where there is none."""
+        """The id of tokens that are not in the vocabulary; None if there is none."""
         self.is_additive = model.get("type") == "WordPiece"
-        """Whether the tokens of a text are those of its parts, where it is cut at white space."""
+        """Whether the tokens of a text are those of its parts if it is cut at white space."""
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, special tokens included."""
         prepared = list(map(self._prepare, texts))
-        return [found.ids for found in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=self._special)]
+        return [
+            encoding.ids for encoding in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=self._special)
+        ]
 
     def prompt_lengths(self, prompt: str, ids: Sequence[Sequence[int]]) -> list[int]:
         """Return how many tokens of each text, which begins with the prompt, are the prompt's; `ids` are of `ids()`.
 
-        What the prompt ends with, a closing token or a blank that a text's first word absorbs, is not part of it.
+        A closing token at the end of the prompt, or a blank that the text's first word takes in, is not part of it.
         """
         alone = self.ids([prompt])[0]
         return [
@@ -77,7 +77,7 @@ class ModelTokenizer:
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has, special tokens left out."""
         prepared = list(map(self._prepare, texts))
-        return [len(found.ids) for found in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)]
+        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)]
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text as written in the vocabulary, special tokens included."""
@@ -85,7 +85,7 @@ class ModelTokenizer:
 
     def spans(self, texts: Sequence[str]) -> list[Spans]:
         """Return for each text the span in characters, half open, of each of its tokens, special tokens left out."""
-        return [found.spans for found in self.read(texts)]
+        return [tokens.spans for tokens in self.read(texts)]
 
     def read(self, texts: Sequence[str]) -> list[Tokens]:
         """Return the tokens of each text, special tokens left out.
@@ -94,8 +94,8 @@ class ModelTokenizer:
         """
         prepared = list(map(self._prepare, texts))
         return [
-            Tokens(found.offsets, self._places_of_unknown(found.ids))
-            for found in self._tokenizer.encode_batch(prepared, add_special_tokens=False)
+            Tokens(encoding.offsets, self._places_of_unknown(encoding.ids))
+            for encoding in self._tokenizer.encode_batch(prepared, add_special_tokens=False)
         ]
 
     def _places_of_unknown(self, ids: Sequence[int]) -> list[int]:
@@ -105,7 +105,7 @@ class ModelTokenizer:
 
     def _prepare(self, text: str) -> str:
         if not text.isascii():
-            text = _SURROGATE.sub("\ufffd", text)  # lone ones, which the library refuses
+            text = replace_surrogates(text)  # lone ones, which the library refuses
         if not self._lowercase:
             return text
         lowered = text.lower()
@@ -118,20 +118,24 @@ class ModelTokenizer:
 def read_tokens(tokenizer: Any, texts: Sequence[str]) -> list[Tokens]:
     """Return the tokens of each text by any tokenizer; one that cannot tell unknown tokens has none."""
     if hasattr(tokenizer, "read"):
-        found: list[Tokens] = tokenizer.read(texts)
-        return found
+        tokens: list[Tokens] = tokenizer.read(texts)
+        return tokens
     return [Tokens(spans) for spans in tokenizer.spans(texts)]
 
 
 def _check_normalizer(folder: Path, normalizer: Any) -> None:
     """Compare the normalizer of a BERT with tokenizer_config.json, which the library that made the files goes by."""
+    from tokenizers.normalizers import BertNormalizer
+
     path = folder / "tokenizer_config.json"
     config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if type(normalizer).__name__ != "BertNormalizer" or str(config.get("tokenizer_class")).startswith("PreTrained"):
+    if not isinstance(normalizer, BertNormalizer) or str(config.get("tokenizer_class")).startswith("PreTrained"):
         return
     accents = normalizer.lowercase if normalizer.strip_accents is None else normalizer.strip_accents
     ours = {"do_lower_case": normalizer.lowercase, "strip_accents": accents}
     for key, value in (ours | {"tokenize_chinese_chars": normalizer.handle_chinese_chars}).items():
         if config.get(key) not in (None, value):
-            found = f"{key} is {config[key]} in tokenizer_config.json and {value} in tokenizer.json"
-            raise ModelError(f"{folder}: {found}; the files of this model do not agree with each other.")
+            raise ModelError(
+                f"{folder}: {key} is {config[key]} in tokenizer_config.json and {value} in tokenizer.json; "
+                "the files of this model do not agree with each other."
+            )

@@ -1,1 +1,1 @@
-"""What stands behind `recs.related`: signals, fusion, rules, explanation, earlier lists, the re-ranker."""
+"""The modules behind `recs.related`, whose docstring shows them in order."""

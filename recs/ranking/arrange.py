@@ -1,7 +1,7 @@
-"""What an editor wants of the lists, over and above the ranking: pins, exclusions, demotion, variety, reach.
+"""The lists as an editor wants them, made from the candidates of a ranking: pins, demotion, variety, reach.
 
-A ranking says what is alike; the rules say what to show. Filters (`Rules.mask`) act before the ranking takes its best;
-the rest (`arrange`) works on the ranking's candidates. Rows are items sorted by id.
+A ranking says which items are similar; the rules say what to show. Filters (`Rules.mask`) act before the ranking takes
+its best; the other rules act here, on the candidates. Rows are items sorted by id.
 """
 
 import heapq
@@ -17,13 +17,18 @@ from recs.items import Item, Via
 from recs.ranking.rules import Rules
 
 Similar = Callable[[Sequence[int], Sequence[int]], Float64Array]
-# What the score of a demoted item is multiplied with where the order is decided; a negative score is divided by it.
+"""Returns the similarities, in [-1, 1] and of shape (a, b), of some rows with others."""
+
+Ranking = Sequence[Sequence[tuple[int, float]]]
+"""For each row its candidates and their scores, best first."""
+
+# The score of a demoted item is multiplied with this before candidates are ordered; a negative score is divided by it.
 DEMOTION = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One entry of a list: a row, its score, where it came from and why it stands where it does."""
+    """One entry of a list: a row, its score, where it came from, and the reasons for its place."""
 
     row: int
     score: float
@@ -31,22 +36,46 @@ class Pick:
     reasons: tuple[str, ...] = ()
 
 
-Ranking = Sequence[Sequence[tuple[int, float]]]  # for each row its candidates and their scores, best first
-
-
 def arrange(
     items: Sequence[Item], ranking: Ranking, twins: Sequence[set[int]], k: int, *, rules: Rules, similar: Similar
 ) -> list[list[Pick]]:
-    """Choose for each of n items what is shown of its candidates: at most k picks, pins first.
+    """Choose for each of n items which of its candidates are shown: at most k picks, pins first.
 
-    `twins` are for each row its near-duplicates and translations; `similar` gives similarities, shape (a, b), in
-    [-1, 1], of some rows with others, for `Rules.diversity`. Time linear in the candidates; with diversity, times k.
+    Parameters
+    ----------
+    twins
+        For each row its near-duplicates and translations.
+    similar
+        Used for `Rules.diversity`.
+
+    Notes
+    -----
+    Time is linear in the number of candidates; with diversity, times k.
+
+    Examples
+    --------
+    >>> items = [Item(id="a", text="Soil"), Item(id="b", text="Seed"), Item(id="c", text="Harvest", pins=("a",))]
+    >>> ranking = [[(1, 0.9), (2, 0.4)], [(0, 0.9), (2, 0.5)], [(1, 0.5), (0, 0.4)]]
+    >>> no_twins = [set(), set(), set()]
+    >>> all_equal = lambda a, b: np.ones((len(a), len(b)))
+    >>> lists = arrange(items, ranking, no_twins, 2, rules=Rules(min_score=0.5), similar=all_equal)
+    >>> [[(pick.row, pick.via) for pick in picks] for picks in lists]
+    [[(1, 'auto')], [(0, 'auto'), (2, 'auto')], [(0, 'pin'), (1, 'auto')]]
     """
     chooser = _Chooser(items, ranking, twins, k, rules, similar)
     lists = [chooser.choose(row) for row in range(len(items))]
     if rules.min_inbound and k:
         _Reach(chooser, lists).fill()
     return lists
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A candidate of a list; `worth` is the score by which it is ordered."""
+
+    row: int
+    score: float
+    worth: float
 
 
 @dataclass
@@ -59,114 +88,142 @@ class _Chooser:
     similar: Similar
 
     def __post_init__(self) -> None:
-        items = self.items
-        self.row_of = {item.id: row for row, item in enumerate(items)}
-        self.listed, self.excluded = self.rules.closed(items)
-        self.series: defaultdict[str | None, list[int]] = defaultdict(list)
-        for row, item in enumerate(items):
-            self.series[item.series or None].append(row)
+        self.row_of = {item.id: row for row, item in enumerate(self.items)}
+        self.listed, self.excluded = self.rules.closed(self.items)
+        self.series: defaultdict[str, list[int]] = defaultdict(list)
+        for row, item in enumerate(self.items):
+            if item.series:
+                self.series[item.series].append(row)
         self.beside: defaultdict[int, list[int]] = defaultdict(list)
-        dated = sorted((item.published, row) for row, item in enumerate(items) if item.published)
+        dated = sorted((item.published, row) for row, item in enumerate(self.items) if item.published)
         for (_, earlier), (_, later) in pairwise(dated):
             self.beside[earlier].append(later)
             self.beside[later].append(earlier)
 
     def choose(self, row: int) -> list[Pick]:
         """Return the list of one item."""
-        item = self.items[row]
-        known = dict(self.ranking[row])
-        pins = [self.row_of[name] for name in (*self.rules.pins.get(item.id, ()), *item.pins) if name in self.row_of]
-        pins = [pin for pin in dict.fromkeys(pins) if pin != row][: self.k]
-        picks = [Pick(pin, known.get(pin, 0.0), "pin", ("pinned",)) for pin in pins]
-        met = self._met_anyway(item, row) if self.rules.demote else {}
-        pool = [
-            (min(score * DEMOTION, score / DEMOTION) if other in met else score, other, score)
-            for other, score in self.ranking[row]
-            if score >= self.rules.min_score and other not in pins
-        ]
-        pool.sort(key=lambda entry: (-entry[0], entry[1] in met))  # stable: equals stay in the order of the ranking
-        for other, score in self._varied(pool, pins):
+        score_of = dict(self.ranking[row])
+        pins = self._pins(row)
+        picks = [Pick(pin, score_of.get(pin, 0.0), "pin", ("pinned",)) for pin in pins]
+        demoted = self._demoted(row) if self.rules.demote else {}
+        for candidate in self._varied(self._candidates(row, pins, demoted), pins):
             if len(picks) >= self.k:
                 break
-            if self.fits(other, row, picks):
-                picks.append(Pick(other, score, "auto", (met[other],) if other in met else ()))
+            if self.fits(candidate.row, row, picks):
+                reasons = (demoted[candidate.row],) if candidate.row in demoted else ()
+                picks.append(Pick(candidate.row, candidate.score, "auto", reasons))
         return picks
 
     def may(self, other: int, row: int) -> bool:
-        """Return whether no rule keeps an item out of all lists, or out of this one."""
+        """Return whether no rule excludes an item from all lists, or from this one."""
         return bool(self.listed[other]) and other not in self.excluded[row]
 
     def fits(self, other: int, row: int, picks: Sequence[Pick]) -> bool:
-        """Return whether a list may take another entry beside those it has."""
+        """Return whether the rules allow another entry in a list with these picks."""
         shown = [pick.row for pick in picks]
         if self.rules.collapse and not self.twins[other].isdisjoint((row, *shown)):
             return False
-        group, most = self.items[other].group, self.rules.per_group
-        return not (most and group) or sum(self.items[one].group == group for one in shown) < most
+        group = self.items[other].group
+        most = self.rules.per_group
+        if not most or not group:
+            return True
+        return sum(self.items[one].group == group for one in shown) < most
 
-    def _met_anyway(self, item: Item, row: int) -> dict[int, str]:
-        """Return what the reader of an item meets without its list, and where."""
-        met = dict.fromkeys(self.beside[row], "demoted: published just before or after")
-        met |= dict.fromkeys(self.series[item.series] if item.series else (), "demoted: of the same series")
+    def _pins(self, row: int) -> list[int]:
+        """Return the rows of the pinned items, those of the rules first."""
+        item = self.items[row]
+        rows = [self.row_of[name] for name in (*self.rules.pins.get(item.id, ()), *item.pins) if name in self.row_of]
+        return [pin for pin in dict.fromkeys(rows) if pin != row][: self.k]
+
+    def _demoted(self, row: int) -> dict[int, str]:
+        """Return the items that a reader of this item sees anyway, and why."""
+        item = self.items[row]
+        demoted = dict.fromkeys(self.beside[row], "demoted: published just before or after")
+        if item.series:
+            demoted |= dict.fromkeys(self.series[item.series], "demoted: of the same series")
         linked = (self.row_of[link.target] for link in item.links if link.target in self.row_of)
-        return met | dict.fromkeys(linked, "demoted: linked in the text")
+        return demoted | dict.fromkeys(linked, "demoted: linked in the text")
 
-    def _varied(self, pool: Sequence[tuple[float, int, float]], shown: Sequence[int]) -> Iterator[tuple[int, float]]:
-        """Yield (row, score) by score or, with diversity, by what a candidate adds to those before it."""
+    def _candidates(self, row: int, pins: Sequence[int], demoted: dict[int, str]) -> list[_Candidate]:
+        """Return the candidates that are good enough, in the order of their worth; of equals the demoted come last."""
+        candidates = [
+            _Candidate(other, score, min(score * DEMOTION, score / DEMOTION) if other in demoted else score)
+            for other, score in self.ranking[row]
+            if score >= self.rules.min_score and other not in pins
+        ]
+        # The sort is stable: all else being equal, the order of the ranking stays.
+        return sorted(candidates, key=lambda candidate: (-candidate.worth, candidate.row in demoted))
+
+    def _varied(self, candidates: Sequence[_Candidate], shown: Sequence[int]) -> Iterator[_Candidate]:
+        """Yield candidates as they are or, with diversity, by worth less the similarity to those before."""
         diversity = self.rules.diversity
-        if not diversity or not pool:
-            yield from ((other, score) for _, other, score in pool)
+        if not diversity or not candidates:
+            yield from candidates
             return
-        rows = [other for _, other, _ in pool]
-        worth = np.array([order for order, _, _ in pool]) / max(pool[0][0], 1e-12)
+        rows = [candidate.row for candidate in candidates]
+        worth = np.array([candidate.worth for candidate in candidates]) / max(candidates[0].worth, 1e-12)
         nearest = self.similar(rows, shown).max(axis=1) if shown else np.zeros(len(rows))
         left = np.ones(len(rows), np.bool_)
         for _ in rows:
             gain = np.where(left, np.round((1 - diversity) * worth - diversity * nearest, 9), -np.inf)
             best = int(np.argmax(gain))
             left[best] = False
-            yield rows[best], pool[best][2]
+            yield candidates[best]
             nearest = np.maximum(nearest, self.similar(rows, [rows[best]])[:, 0])
 
 
 class _Reach:
-    """Gives items that too few lists hold a place at the end of those lists where it costs least.
+    """Adds items that are in too few lists to the ends of those lists where it costs least.
 
-    An entry makes room only if its item stands in lists enough without it, and at most half of a list does.
+    An entry is replaced only if its item is in enough lists without it, and at most half of a list is replaced.
     """
 
     def __init__(self, chooser: _Chooser, lists: list[list[Pick]]) -> None:
-        self.chooser, self.lists = chooser, lists
+        self.chooser = chooser
+        self.lists = lists
         self.least = chooser.rules.min_inbound
         self.inbound = np.bincount([pick.row for picks in lists for pick in picks], minlength=len(lists))
 
     def fill(self) -> None:
         """Change the lists in place, the cheapest places first."""
-        ranking, may = self.chooser.ranking, self.chooser.may
-        few = {row for row in range(len(self.lists)) if self.inbound[row] < self.least}
-        pairs = {(row, host): score for host, found in enumerate(ranking) for row, score in found if row in few}
-        for row in sorted(few - {row for row, _ in pairs}):  # in nobody's candidates: those of its own may hold it
-            pairs |= {(row, host): score for host, score in ranking[row] if may(row, host)}
-        costs = ((self._cost(host, score), row, host, score) for (row, host), score in pairs.items())
-        queue = [(cost, row, host, score) for cost, row, host, score in costs if cost is not None]
+        queue = [
+            (cost, row, host, score)
+            for (row, host), score in self._possible_places().items()
+            if (cost := self._cost(host, score)) is not None
+        ]
         heapq.heapify(queue)
         while queue:
             cost, row, host, score = heapq.heappop(queue)
             if self.inbound[row] >= self.least or score < self.chooser.rules.min_score:
                 continue
-            now = self._cost(host, score)
-            if now is not None and now > cost:  # the list, or what could leave it, has changed since
-                heapq.heappush(queue, (now, row, host, score))
-            elif now is not None:
+            cost_now = self._cost(host, score)
+            if cost_now is None:
+                continue
+            if cost_now > cost:  # the list, or the entry that could leave it, has changed since
+                heapq.heappush(queue, (cost_now, row, host, score))
+            else:
                 self._place(row, host, score)
 
+    def _possible_places(self) -> dict[tuple[int, int], float]:
+        """Return the scores of pairs (row, host): an item in too few lists, and an item whose list may take it."""
+        ranking = self.chooser.ranking
+        few = {row for row in range(len(self.lists)) if self.inbound[row] < self.least}
+        pairs = {
+            (row, host): score for host, candidates in enumerate(ranking) for row, score in candidates if row in few
+        }
+        nobodys_candidates = few - {row for row, _ in pairs}
+        for row in sorted(nobodys_candidates):  # the lists of its own candidates may take it
+            pairs |= {(row, host): score for host, score in ranking[row] if self.chooser.may(row, host)}
+        return pairs
+
     def _leaving(self, host: int) -> Pick | None:
-        auto = [pick for pick in self.lists[host] if pick.via == "auto" and self.inbound[pick.row] > self.least]
-        placed = sum(pick.via == "fallback" for pick in self.lists[host])
-        return auto[-1] if auto and placed < max(self.chooser.k // 2, 1) else None
+        """Return the entry of a full list that would be replaced; None if no entry may be."""
+        replaceable = [pick for pick in self.lists[host] if pick.via == "auto" and self.inbound[pick.row] > self.least]
+        replaced = sum(pick.via == "fallback" for pick in self.lists[host])
+        return replaceable[-1] if replaceable and replaced < max(self.chooser.k // 2, 1) else None
 
     def _cost(self, host: int, score: float) -> float | None:
-        """Return what a place in a list costs; None where there is none."""
+        """Return the cost of a place in a list; None if there is no place."""
         if len(self.lists[host]) < self.chooser.k:
             return -score
         leaving = self._leaving(host)

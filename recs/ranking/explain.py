@@ -1,4 +1,4 @@
-"""Why two items are related: what each signal says, the words that both use, the passages that match best."""
+"""Why two items are related: the part of each signal, the phrases that both use, the passages that match best."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,18 +10,21 @@ import numpy as np
 
 from recs.embedding.vectors import Embeddings
 from recs.items import Item, Span, Why
-from recs.ranking.fusion import Fused, Signal
-from recs.ranking.signals import Passages
+from recs.ranking.fusion import Fused
+from recs.ranking.signals import Passages, Signal
 from recs.text.words import tokenize
 
 _PHRASES = 5
 _LONGEST = 3  # words in a phrase
-_RARE = 0.1  # share of the items that a word stands in, at most, to begin or end one
+_RARE = 0.1  # the first and the last word of a phrase are in at most this share of the items
+
+Gram = tuple[str, ...]
+"""The words of a phrase."""
 
 
 @dataclass
 class Explainer:
-    """Explains pairs of n items; what it counts over all of them is counted once, when first asked."""
+    """Explains pairs of n items. The phrases of all items are counted once, when they are first needed."""
 
     items: Sequence[Item]
     signals: Sequence[Signal]
@@ -29,49 +32,57 @@ class Explainer:
     fused: Fused
 
     def explain(self, row: int, other: int, score: float) -> Why:
-        """Return why `other` stands in the list of `row`: the parts of a pair that is no candidate are equal."""
+        """Return why `other` is in the list of `row`. If the pair is not a candidate, all signals have equal parts."""
         parts = self.fused.parts[row, self.fused.indices[row] == other].sum(axis=0)
         shares = np.maximum(np.nan_to_num(parts), 0)
         shares = shares / shares.sum() if shares.sum() else np.full(len(parts), 1 / max(len(parts), 1))
-        named = {signal.name: float(part) for signal, part in zip(self.signals, score * shares, strict=True)}
-        return Why(named, self._phrases(row, other), self._passages(row, other))
+        by_signal = {signal.name: float(part) for signal, part in zip(self.signals, score * shares, strict=True)}
+        return Why(by_signal, self._phrases(row, other), self._passages(row, other))
 
     def _phrases(self, row: int, other: int) -> tuple[str, ...]:
-        """Return the rarest phrases that both items use, the heaviest first; a phrase ends in no common word."""
-        shared = self._grams[row] & self._grams[other]
-        limit = max(_RARE * len(self.items), 2)
-        weights = {
-            gram: (1 + log(len(gram))) * -log(self._counts[gram] / (1 + len(self.items)))
-            for gram in shared
-            if all(len(gram[i]) > 1 and self._counts[gram[i],] <= limit and not gram[i].isdigit() for i in (0, -1))
-        }
+        """Return the rarest phrases that both items use, the one with the highest weight first."""
+        shared = self._grams_of_items[row] & self._grams_of_items[other]
+        weights = {gram: self._weight(gram) for gram in shared if self._is_rare(gram[0]) and self._is_rare(gram[-1])}
         chosen: list[str] = []
         for gram in sorted(weights, key=lambda gram: (-weights[gram], gram)):
             phrase = " ".join(gram)
-            if not any(f" {phrase} " in f" {known} " or f" {known} " in f" {phrase} " for known in chosen):
+            if not any(_contains(phrase, other_phrase) or _contains(other_phrase, phrase) for other_phrase in chosen):
                 chosen.append(phrase)
             if len(chosen) == _PHRASES:
                 break
         return tuple(chosen)
 
+    def _is_rare(self, word: str) -> bool:
+        """Return whether a phrase may begin or end with the word."""
+        most_items = max(_RARE * len(self.items), 2)
+        return len(word) > 1 and not word.isdigit() and self._items_with_gram[word,] <= most_items
+
+    def _weight(self, gram: Gram) -> float:
+        return (1 + log(len(gram))) * -log(self._items_with_gram[gram] / (1 + len(self.items)))
+
     def _passages(self, row: int, other: int) -> tuple[Span, Span] | None:
         passages = next((signal for signal in self.signals if isinstance(signal, Passages)), None)
         if passages is None or self.embeddings is None or not len(self.embeddings.chunk_spans):
             return None
-        if self.embeddings.blank[[row, other]].any():  # the model has read nothing of one of them
+        if self.embeddings.blank[[row, other]].any():  # the vector of one of them says nothing
             return None
         ours, theirs = passages.best_pair(row, other)
         (start, stop), (their_start, their_stop) = self.embeddings.chunk_spans[[ours, theirs]].tolist()
         return (start, stop), (their_start, their_stop)
 
     @cached_property
-    def _grams(self) -> list[set[tuple[str, ...]]]:
-        found = []
-        for item in self.items:
-            words = tokenize(f"{item.title}\n{item.text}")
-            found.append({tuple(words[i : i + n]) for n in range(1, _LONGEST + 1) for i in range(len(words) - n + 1)})
-        return found
+    def _grams_of_items(self) -> list[set[Gram]]:
+        return [_grams(f"{item.title}\n{item.text}") for item in self.items]
 
     @cached_property
-    def _counts(self) -> Counter[tuple[str, ...]]:
-        return Counter(gram for grams in self._grams for gram in grams)
+    def _items_with_gram(self) -> Counter[Gram]:
+        return Counter(gram for grams in self._grams_of_items for gram in grams)
+
+
+def _grams(text: str) -> set[Gram]:
+    words = tokenize(text)
+    return {tuple(words[i : i + n]) for n in range(1, _LONGEST + 1) for i in range(len(words) - n + 1)}
+
+
+def _contains(phrase: str, part: str) -> bool:
+    return f" {part} " in f" {phrase} "

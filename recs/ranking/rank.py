@@ -1,4 +1,8 @@
-"""The ranking before any rule: signals made, fused, and their scores turned into probabilities."""
+"""The ranking before any rule: signals are made and fused, and scores become probabilities.
+
+items, vectors → signals (signals, terms) → fused scores of each item with its best candidates (scale, fusion)
+               → P(linked), or the weights that `recs tune` learned (reranker) → candidates with scores
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,14 @@ from recs.embedding.vectors import Embeddings
 from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
 from recs.items import Item, ScoreScale
 from recs.models.registry import registry_row
-from recs.ranking.fusion import Fused, Signal, fuse
+from recs.ranking.fusion import Fused, fuse
 from recs.ranking.reranker import Tuned, pair_features
 from recs.ranking.rules import NO_RULES, Rules
-from recs.ranking.signals import SIGNALS, TERM_SIGNALS, blank_note, make_signals
+from recs.ranking.signals import SIGNALS, TERM_SIGNALS, Signal, blank_note, make_signals
 from recs.text.languages import item_languages, uncovered_note
 
 _log = logging.getLogger(__name__)
-CANDIDATES = 50  # of each item, for rules and `recs tune` to choose from
+CANDIDATES = 50  # of each item; rules and `recs tune` choose from them
 _ODDS = 600.0  # see _probability
 _SCALES = {
     "cosine": ScoreScale("centred_cosine", (-1.0, 1.0)),
@@ -39,7 +43,19 @@ TUNED_SCALE = ScoreScale("p_linked_here", (0.0, 1.0))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedItems:
-    """The fused ranking of n items, before any rule; `embeddings` is None where no signal is of vectors."""
+    """The fused ranking of n items, before any rule.
+
+    Attributes
+    ----------
+    signals, fused
+        The signals, and their fused ranking.
+    languages
+        The language of each item; None where it is not known.
+    embeddings
+        The vectors; None if no signal uses vectors.
+    notes
+        Messages for the user.
+    """
 
     signals: Sequence[Signal]
     fused: Fused
@@ -55,20 +71,27 @@ class RankedItems:
     @property
     def model(self) -> dict[str, object] | None:
         """Name, fingerprint, dim and similarity of the model."""
-        found = self.embeddings
-        names = ("fingerprint", "dim", "similarity")
-        return {"name": found.model, **{name: getattr(found, name) for name in names}} if found is not None else None
+        vectors = self.embeddings
+        if vectors is None:
+            return None
+        return {
+            "name": vectors.model,
+            "fingerprint": vectors.fingerprint,
+            "dim": vectors.dim,
+            "similarity": vectors.similarity,
+        }
 
     @property
     def made_of(self) -> tuple[tuple[str, ...], str]:
-        """The names of the signals, and the fingerprint of the vectors; "" without any."""
+        """The names of the signals, and the fingerprint of the vectors; "" without vectors."""
         return tuple(self.used), self.embeddings.fingerprint if self.embeddings is not None else ""
 
     @property
     def scale(self) -> ScoreScale:
-        """What the scores measure: P(linked), or the similarity of one signal alone."""
-        alone = self.embeddings.similarity if self.embeddings is not None else "".join(self.used)
-        return _SCALES[alone] if len(self.signals) == 1 else _FUSED_SCALE
+        """What the scores measure: P(linked), or the similarity of a single signal."""
+        if len(self.signals) != 1:
+            return _FUSED_SCALE
+        return _SCALES[self.embeddings.similarity if self.embeddings is not None else self.used[0]]
 
 
 def rank_items(
@@ -81,11 +104,18 @@ def rank_items(
     cache: Cache | bool = True,
     **options: Any,
 ) -> RankedItems:
-    """Rank for each of n items, sorted by id, the `depth` best others; options as `related_items` takes them."""
-    asked = signals.split(",") if isinstance(signals, str) else list(signals)
-    names = SIGNALS if asked == ["auto"] else tuple(name for name in SIGNALS if name in asked)
-    if not names or not set(asked) <= {*SIGNALS, "auto"}:
-        raise OptionError(f"signals is {signals!r}, expected auto, or some of {', '.join(SIGNALS)}.")
+    """Rank for each of n items, sorted by id, the `depth` best others.
+
+    `options` are those of `recs.embed_items`; they are used if `embeddings` is left out.
+
+    Examples
+    --------
+    >>> items = [Item(id=str(row), text=text) for row, text in enumerate(["red apple", "green apple", "green pear"])]
+    >>> ranked = rank_items(items, signals="terms", depth=1, cache=False)
+    >>> ranked.fused.indices.tolist(), ranked.scale.kind
+    ([[1], [0], [1]], 'tfidf_cosine')
+    """
+    names = _signal_names(signals)
     notes: list[str] = []
     with open_cache(cache) as store:
         languages = item_languages(items, store)
@@ -103,22 +133,38 @@ def rank_items(
         embeddings = embeddings.take([item.id for item in items])
     made = make_signals(items, embeddings, names)
     if not made and items:
-        raise OptionError(f"these items have nothing to make the signals {', '.join(names)} of.")
-    if not set(names) & {"dense", "passages"}:
+        raise OptionError(f"these items have nothing from which to compute the signals {', '.join(names)}.")
+    if set(names) <= set(TERM_SIGNALS):
         embeddings = None
     if embeddings is not None:
-        embedder, row = options.get("embedder"), registry_row(embeddings.model)[1]
-        covered = embedder.spec.languages if isinstance(embedder, Embedder) else row.languages if row else ()
+        covered = _covered_languages(embeddings, options.get("embedder"))
         notes += filter(None, [uncovered_note(languages, covered, embeddings.model), blank_note(embeddings)])
     fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items, languages))
     return RankedItems(made, fused, languages, embeddings, notes)
 
 
-def _probability(scores: Float64Array) -> Float64Array:
-    """Return how likely it is that an author links two items that stand out by so many standard deviations.
+def _signal_names(signals: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the signals in the order of `SIGNALS`; `OptionError` for another name."""
+    asked = signals.split(",") if isinstance(signals, str) else list(signals)
+    names = SIGNALS if asked == ["auto"] else tuple(name for name in SIGNALS if name in asked)
+    if not names or not set(asked) <= {*SIGNALS, "auto"}:
+        raise OptionError(f"signals is {signals!r}, expected auto, or some of {', '.join(SIGNALS)}.")
+    return names
 
-    The odds grow with the third power: fitted to 870 posts of five sites (docs/benchmarks.md). A site with links of its
-    own can do better: `recs tune`.
+
+def _covered_languages(embeddings: Embeddings, embedder: Embedder | str | None) -> tuple[str, ...]:
+    """Return the languages of the model, as far as the embedder or the registry names them."""
+    if isinstance(embedder, Embedder):
+        return embedder.spec.languages
+    row = registry_row(embeddings.model)[1]
+    return row.languages if row else ()
+
+
+def _probability(scores: Float64Array) -> Float64Array:
+    """Return the probability that an author links two items that stand out by so many standard deviations.
+
+    The odds grow with the third power: fitted to 870 posts of five sites (docs/benchmarks.md). For a site with links of
+    its own, `recs tune` does better.
     """
     cubes = np.maximum(scores, 0) ** 3
     return np.asarray(np.round(cubes / (cubes + _ODDS), 6))
@@ -126,14 +172,17 @@ def _probability(scores: Float64Array) -> Float64Array:
 
 def scored_candidates(items: Sequence[Item], ranked: RankedItems, tuned: Tuned | None) -> list[list[tuple[int, float]]]:
     """Return the candidates of each row with their scores, best first."""
-    fused, is_alone = ranked.fused, len(ranked.signals) == 1
-    scores = fused.scores if is_alone else _probability(fused.scores)
+    is_single = len(ranked.signals) == 1
+    scores = ranked.fused.scores if is_single else _probability(ranked.fused.scores)
     if tuned is not None:
-        scores = tuned.scores(pair_features(items, fused, ranked.used))
-    pairs = [
-        [(column, score) for column, score in zip(columns, of_row, strict=True) if column >= 0]
-        for columns, of_row in zip(fused.indices.tolist(), scores.tolist(), strict=True)
-    ]
-    if is_alone and ranked.used[0] in TERM_SIGNALS:  # items that share no term are not related
-        pairs = [[pair for pair in found if pair[1] != 0] for found in pairs]
-    return [sorted(found, key=lambda pair: (-pair[1], pair[0])) for found in pairs] if tuned is not None else pairs
+        scores = tuned.scores(pair_features(items, ranked.fused, ranked.used))
+    only_related = is_single and ranked.used[0] in TERM_SIGNALS  # items that share no term are not related
+    candidates = []
+    for columns, scores_of_row in zip(ranked.fused.indices.tolist(), scores.tolist(), strict=True):
+        pairs = [(column, score) for column, score in zip(columns, scores_of_row, strict=True) if column >= 0]
+        if only_related:
+            pairs = [(column, score) for column, score in pairs if score != 0]
+        if tuned is not None:
+            pairs.sort(key=lambda pair: (-pair[1], pair[0]))
+        candidates.append(pairs)
+    return candidates

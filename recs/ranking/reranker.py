@@ -1,11 +1,11 @@
-"""A re-ranking that `recs tune` has learned from a site's own links: features of pairs, and the weights that they have.
+"""The re-ranking that `recs tune` learns from the links of a site: features of pairs, and their weights.
 
-The file is small and readable: weights by the name of a feature. It re-orders the candidates of the fused ranking and
-never adds one.
+The file is small and readable: weights by the name of a feature. It changes the order of the candidates of the fused
+ranking and never adds one.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,15 +20,23 @@ from recs.ranking.fusion import Fused
 from recs.readers.dates import parse_date
 
 SCHEMA = "recs.tuned/1"
-PAIR_FEATURES = ("log_score", "days", "tags", "category", "series", "inbound")  # beside the parts of the score
+PAIR_FEATURES = ("log_score", "days", "tags", "category", "series", "inbound")  # in addition to the parts of the score
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """Weights of a logistic regression on features of (item, candidate): means, deviations and weights by feature.
+    """Weights of a logistic regression on features of pairs (item, candidate).
 
-    signals and fingerprint ("" without a model) are what the ranking was made of: another one needs another tuning.
-    gain is what cross-validation promises: nDCG@10 before and after, and the interval of the difference.
+    Attributes
+    ----------
+    signals, fingerprint
+        What the ranking was made of; "" without a model. Another ranking needs another tuning.
+    means, deviations, weights
+        By the name of the feature.
+    intercept
+        Of the regression.
+    gain
+        What cross-validation measured: nDCG@10 before and after, and the interval of the difference.
     """
 
     signals: tuple[str, ...]
@@ -50,66 +58,94 @@ class Tuned:
         """Raise `OptionError` unless the ranking at hand is the one that was tuned."""
         if tuple(signals) != self.signals or fingerprint != self.fingerprint:
             tuned = f"the signals {', '.join(self.signals)} and the model {self.fingerprint[:12] or 'none'}"
-            found = f"{', '.join(signals)} and {fingerprint[:12] or 'none'}"
-            raise OptionError(f"tuned for {tuned}, not for {found}; run recs tune again.")
+            current = f"{', '.join(signals)} and {fingerprint[:12] or 'none'}"
+            raise OptionError(f"tuned for {tuned}, not for {current}; run recs tune again.")
 
     def save(self, path: Path) -> None:
-        """Write the file; `OutputError` where that fails."""
+        """Write the file; `OutputError` if it cannot be written."""
         text = json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1, sort_keys=True, ensure_ascii=False)
         write_atomically(path, f"{text}\n".encode())
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote; `SourceError` for a file that is missing, torn, not ours, or of a newer version."""
+        """Read what `save` wrote; `SourceError` if the file is missing, damaged, or of another kind or version."""
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if found.pop("schema") != SCHEMA:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            if fields.pop("schema") != SCHEMA:
                 raise ValueError(f"expected the format {SCHEMA}")
-            tuned = cls(**{**found, "signals": tuple(found["signals"])})
-            known = {*PAIR_FEATURES, *tuned.signals}
-            tables = (tuned.means, tuned.deviations, tuned.weights)
-            numbers = [tuned.intercept, *(table[name] for table in tables for name in tuned.weights)]
-            if not set(tuned.weights) <= known or not np.isfinite(numbers).all():
-                raise ValueError("features that are not known here, or numbers that are not finite")
+            tuned = cls(**{**fields, "signals": tuple(fields["signals"])})
+            tuned._check_numbers()
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SourceError(f"{path}: not a file that recs tune has written ({error}).") from error
         return tuned
 
+    def _check_numbers(self) -> None:
+        """Raise `ValueError` unless all features are known and all numbers are finite."""
+        unknown = sorted(set(self.weights) - {*PAIR_FEATURES, *self.signals})
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is not a feature; expected some of {', '.join(PAIR_FEATURES)}")
+        numbers = [self.intercept]
+        for table in (self.means, self.deviations, self.weights):
+            numbers += [table[name] for name in self.weights]
+        if not np.isfinite(numbers).all():
+            raise ValueError("some numbers are not finite")
+
 
 def pair_features(items: Sequence[Item], fused: Fused, signals: Sequence[str]) -> dict[str, Float64Array]:
     """Return the features of each of n items with each of its candidates: shape (n, depth), NaN for no pair."""
-    n, depth = fused.indices.shape
     missing = fused.indices < 0
     columns = np.where(missing, 0, fused.indices)
-    days = np.array([moment.timestamp() / 86400 if (moment := parse_date(i.published)) else np.nan for i in items])
-    closeness = -np.log1p(np.abs(days[columns] - days[:, None]) / 30) if n else np.zeros((n, depth))
-    usual = float(np.nanmean(closeness)) if np.isfinite(closeness).any() else 0.0
     features = {name: fused.parts[:, :, place].copy() for place, name in enumerate(signals)}
     features |= {
         "log_score": np.log(np.maximum(np.nan_to_num(fused.scores), 0.1)),
-        "days": np.nan_to_num(closeness, nan=usual),
-        "tags": _each(items, columns, lambda a, b: len({*a.tags} & {*b.tags}) / max(len({*a.tags, *b.tags}), 1)),
-        "category": _each(items, columns, lambda a, b: float(bool(a.category) and a.category == b.category)),
-        "series": _each(items, columns, lambda a, b: float(bool(a.series) and a.series == b.series)),
-        "inbound": inbound_feature(items, fused, np.arange(n)),
+        "days": _closeness_in_time(items, columns),
+        "tags": _of_pairs(items, columns, _shared_tags),
+        "category": _of_pairs(items, columns, lambda a, b: float(bool(a.category) and a.category == b.category)),
+        "series": _of_pairs(items, columns, lambda a, b: float(bool(a.series) and a.series == b.series)),
+        "inbound": inbound_feature(items, fused, np.arange(len(items))),
     }
     for values in features.values():
         values[missing] = np.nan
     return features
 
 
+def _closeness_in_time(items: Sequence[Item], columns: IntArray) -> Float64Array:
+    """Return -ln(1 + months between the dates of both items); the mean where a date is not known."""
+    if not items:
+        return np.zeros(columns.shape)
+    days = np.full(len(items), np.nan)
+    for row, item in enumerate(items):
+        moment = parse_date(item.published)
+        if moment is not None:
+            days[row] = moment.timestamp() / 86400
+    closeness = -np.log1p(np.abs(days[columns] - days[:, None]) / 30)
+    mean = float(np.nanmean(closeness)) if np.isfinite(closeness).any() else 0.0
+    return np.asarray(np.nan_to_num(closeness, nan=mean))
+
+
+def _shared_tags(left: Item, right: Item) -> float:
+    """Return the Jaccard index of the tags of two items."""
+    ours = set(left.tags)
+    theirs = set(right.tags)
+    return len(ours & theirs) / max(len(ours | theirs), 1)
+
+
 def inbound_feature(items: Sequence[Item], fused: Fused, among: IntArray) -> Float64Array:
-    """Return ln(1 + how many of the items in `among`, this one left out, link to the candidate), shape (n, depth)."""
+    """Return ln(1 + how many of the items in `among`, without the item itself, link to the candidate): (n, depth)."""
     row_of = {item.id: row for row, item in enumerate(items)}
-    links = {row: {row_of[link.target] for link in items[row].links if link.target in row_of} for row in among.tolist()}
-    counts = np.bincount([target for found in links.values() for target in found], minlength=len(items))
-    total = counts[fused.indices].astype(np.float64)
-    for row, found in links.items():
-        total[row] -= np.isin(fused.indices[row], sorted(found))
-    return np.log1p(total)
+    targets_of_row = {
+        row: {row_of[link.target] for link in items[row].links if link.target in row_of} for row in among.tolist()
+    }
+    targets = [target for targets_of_one in targets_of_row.values() for target in targets_of_one]
+    links_to = np.bincount(targets, minlength=len(items))
+    inbound = links_to[fused.indices].astype(np.float64)
+    for row, own_targets in targets_of_row.items():
+        inbound[row] -= np.isin(fused.indices[row], sorted(own_targets))
+    return np.log1p(inbound)
 
 
-def _each(items: Sequence[Item], columns: IntArray, feature: Any) -> Float64Array:
+def _of_pairs(items: Sequence[Item], columns: IntArray, feature: Callable[[Item, Item], float]) -> Float64Array:
+    """Return a feature of each item with each of its candidates."""
     rows = zip(items, columns.tolist(), strict=True)
-    found = [[feature(item, items[column]) for column in row] for item, row in rows]
-    return np.array(found, dtype=np.float64).reshape(columns.shape)
+    values = [[feature(item, items[column]) for column in columns_of_item] for item, columns_of_item in rows]
+    return np.array(values, dtype=np.float64).reshape(columns.shape)

@@ -1,7 +1,7 @@
-"""What an editor wants of the lists, over and above the ranking: pins, exclusions, demotion, variety, reach.
+"""Editorial rules: what to show of a ranking, from Python or from a TOML file.
 
-A ranking says what is alike; the rules say what to show. Filters (`Rules.mask`) act before the ranking takes its best;
-the rest (`arrange`) works on the ranking's candidates. Rows are items sorted by id.
+A ranking says which items are similar; the rules say what to show. Filters (`Rules.mask`) act before the ranking takes
+its best; the other rules act on the candidates, in `recs.ranking.arrange`. Rows are items sorted by id.
 """
 
 import math
@@ -26,24 +26,29 @@ class Rules:
     Attributes
     ----------
     pins, excludes
-        By item id: what comes first in its list, and what never stands in it.
+        By item id: the items that come first in its list, and the items that are never in it.
     no_recommend
-        Ids that stand in nobody's list.
+        Ids of items that are in no list.
     min_score
-        A match scoring less is not shown: better an empty list than a bad one.
+        A match with a lower score is not shown: an empty list is better than a bad one.
     diversity
-        From 0 (the best matches) to 1 (matches unlike each other): maximal marginal relevance.
+        From 0 (the best matches) to 1 (matches that differ from each other): maximal marginal relevance.
     min_inbound
-        Lists that every item has to stand in, at the cost of weaker last entries.
+        The number of lists that every item must be in. Weaker entries replace the last ones for it.
     per_group
-        Matches of one group in a list at most; 0 for any number.
+        The most matches of one group in a list; 0 for no limit.
     demote
-        Put behind others what the reader meets anyway: items linked in the body, of the same series, published just
-        before and after.
+        Whether items that the reader sees anyway come after others: items linked in the body, of the same series, or
+        published just before or after.
     collapse
-        Show one of several near-duplicates or translations, and none of the item itself.
+        Whether one of several near-duplicates or translations is shown, and none of the item itself.
     same_language
-        Keep items of different known languages apart.
+        Whether items of different known languages are kept apart.
+
+    Examples
+    --------
+    >>> Rules(diversity=0.3, pins={"garlic": ("soil",)}).changed()
+    {'pins': 1, 'diversity': 0.3}
 
     References
     ----------
@@ -67,32 +72,37 @@ class Rules:
                 raise OptionError(f"{name} is {getattr(self, name)}, expected 0 to {high}.")
 
     def changed(self) -> dict[str, Any]:
-        """Return the rules that are not at their defaults, as plain data; pins and excludes by their number."""
-        pairs = ((known.name, getattr(self, known.name), getattr(Rules(), known.name)) for known in fields(self))
-        return {name: len(v) if isinstance(v, Mapping | frozenset) else v for name, v, usual in pairs if v != usual}
+        """Return the rules that differ from their defaults, as plain data; of pins and excludes only their number."""
+        changed: dict[str, Any] = {}
+        for name in _RULE_NAMES:
+            value = getattr(self, name)
+            if value != getattr(_DEFAULTS, name):
+                changed[name] = len(value) if isinstance(value, Mapping | frozenset) else value
+        return changed
 
     def closed(self, items: Sequence[Item]) -> tuple[BoolArray, list[list[int]]]:
-        """Return which items may stand in a list at all, and for each item the rows that may not stand in its own."""
+        """Return which items may be in a list at all, and for each item the rows that may not be in its own list."""
         row_of = {item.id: row for row, item in enumerate(items)}
         listed = np.array([item.recommend and item.id not in self.no_recommend for item in items], dtype=np.bool_)
         if self.collapse:
-            listed &= _firsts(items) == np.arange(len(items))
+            listed &= _first_copies(items) == np.arange(len(items))
         excluded = [(*item.excludes, *self.excludes.get(item.id, ())) for item in items]
         return listed, [[row_of[name] for name in names if name in row_of] for names in excluded]
 
     def mask(self, items: Sequence[Item], languages: Sequence[str | None]) -> Mask:
         """Return which pairs may be listed, for blocks of rows; see `recs.embedding.neighbors.top_k`."""
-        codes = {code: number for number, code in enumerate(sorted({code for code in languages if code}), 1)}
-        language = np.array([codes.get(code or "", 0) for code in languages], dtype=np.int64)
-        text, (listed, excluded) = _firsts(items), self.closed(items)
+        number_of_code = {code: number for number, code in enumerate(sorted({code for code in languages if code}), 1)}
+        language = np.array([number_of_code.get(code or "", 0) for code in languages], dtype=np.int64)  # 0: not known
+        first_copy = _first_copies(items)
+        listed, excluded = self.closed(items)
 
         def allowed(start: int, stop: int) -> BoolArray:
             block = np.tile(listed, (stop - start, 1))
-            if self.same_language and len(codes) > 1:
+            if self.same_language and len(number_of_code) > 1:
                 rows = language[start:stop, None]
                 block &= (rows == language) | (rows == 0) | (language == 0)
             if self.collapse:
-                block &= text[start:stop, None] != text
+                block &= first_copy[start:stop, None] != first_copy
             for row in range(start, stop):
                 block[row - start, excluded[row]] = False
             return block
@@ -100,40 +110,58 @@ class Rules:
         return allowed
 
 
-def _firsts(items: Sequence[Item]) -> IntArray:
+_RULE_NAMES = tuple(each.name for each in fields(Rules))
+_DEFAULTS = Rules()
+
+
+def _first_copies(items: Sequence[Item]) -> IntArray:
     """Return for each item the first row that has its title and text."""
     first: dict[tuple[str, str], int] = {}
     return np.array([first.setdefault((item.title, item.text), row) for row, item in enumerate(items)], np.int64)
 
 
-# The bare ranking, languages kept apart: what an evaluation judges.
+# The ranking without rules, except that languages are kept apart: an evaluation judges this.
 NO_RULES = Rules(demote=False, collapse=False)
 
 
 def load_rules(path: Path) -> Rules:
-    """Read rules from a TOML file: the attributes of `Rules` by name, `pins` and `excludes` as tables of lists.
+    """Read rules from a TOML file: the attributes of `Rules` by name; `pins` and `excludes` are tables of lists.
 
-    `SourceError` if the file cannot be read, `OptionError` for a name that is no rule, or a value of another type.
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, or is not TOML.
+    OptionError
+        If a name is not a rule, or a value has the wrong type.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
     except (ValueError, RecursionError) as error:
         raise SourceError(f"{path}: not TOML ({error}).") from error
-    return Rules(**{name: _value(path, name, value) for name, value in found.items()})
+    return Rules(**{name: _value(path, name, value) for name, value in table.items()})
 
 
 def _value(path: Path, name: str, value: Any) -> Any:
-    names = [known.name for known in fields(Rules)]
-    if name not in names:
-        raise OptionError(f"{path}: no rule is called {name!r}; expected one of {', '.join(names)}.")
+    """Return the value of a rule, of the type that `Rules` has for it."""
+    if name not in _RULE_NAMES:
+        raise OptionError(f"{path}: no rule is called {name!r}; expected one of {', '.join(_RULE_NAMES)}.")
     if name in ("pins", "excludes"):
         if isinstance(value, dict) and all(isinstance(ids, list) for ids in value.values()):
-            return {key: tuple(map(str, ids)) for key, ids in value.items()}
+            return {item_id: tuple(map(str, ids)) for item_id, ids in value.items()}
+        expected = "a table of lists of ids"
     elif name == "no_recommend":
         if isinstance(value, list):
             return frozenset(map(str, value))
-    elif type(value) is type(getattr(NO_RULES, name)) or (name in ("min_score", "diversity") and type(value) is int):
-        return value
-    raise OptionError(f"{path}: {name} is {value!r}, which is no value for it.")
+        expected = "a list of ids"
+    else:
+        if type(value) is type(getattr(_DEFAULTS, name)):
+            return value
+        if name in ("min_score", "diversity") and type(value) is int:
+            return value
+        expected = _TYPE_NAMES[type(getattr(_DEFAULTS, name))]
+    raise OptionError(f"{path}: {name} is {value!r}, expected {expected}.")
+
+
+_TYPE_NAMES: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}

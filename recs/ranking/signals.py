@@ -1,50 +1,90 @@
-"""The signals to fuse: likeness of vectors, of passages, of terms, and titles that a text mentions."""
+"""The signals to fuse: how similar two items are by their vectors, passages and terms, and titles that a text mentions.
+
+    terms       words and pairs of words that both items have (TF-IDF)              needs no model
+    mentions    the title of one item is in the text of the other                   needs no model
+    dense       the vectors of the two items
+    passages    the most similar pair of chunks, one of each item
+
+`make_signals` makes those that are asked for.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarity, unit_rows
 from recs.embedding.vectors import Embeddings
 from recs.items import Item
-from recs.ranking.fusion import Signal
 from recs.ranking.terms import item_terms
 
 TERM_SIGNALS = ("terms", "mentions")  # these need no model
 SIGNALS = (*TERM_SIGNALS, "dense", "passages")
 
-# The mean of a small corpus is mostly its own few items: it is taken out by n / (n + this) only, so that two items that
-# are all there is do not come out as opposites. At 500 items it is out by 98 %.
+# In a small collection the mean is mostly made of its own few items. So only n / (n + this) of it is subtracted: then
+# the items of a collection of two do not become opposites. With 500 items 98 % is subtracted.
 _MEAN_PRIOR = 10
 _BLOCK_PAIRS = 1 << 22
+_NAMED = 3  # items in a note
+
+
+class Signal(Protocol):
+    """A similarity between the n items of a collection.
+
+    In a large collection, a signal that does not propose candidates is computed for candidates only.
+    """
+
+    name: str
+    weight: float  # in the sum of the standardised signals
+    proposes: bool  # whether it takes part in finding candidates
+    symmetric: bool  # whether the order of a pair makes no difference
+
+    def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
+        """Return the similarities of some rows with some columns, or with all; NaN for pairs it knows nothing about."""
 
 
 def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Sequence[str]) -> list[Signal]:
     """Return the named signals of n items, in the order of `SIGNALS`.
 
-    `embeddings` are of the same items in the same order; without them only what needs no model can be asked for, and
-    without chunk vectors no passages. Of an item that the model knows no token of, signals of vectors say NaN.
+    A signal is left out if there is nothing to compute it from: "dense" and "passages" without embeddings, "passages"
+    without chunk vectors, "mentions" if no title has a telling term. Signals of vectors are NaN for an item of which
+    the model knows no token.
+
+    Parameters
+    ----------
+    embeddings
+        Of the same items, in the same order.
     """
-    made: list[Signal] = []
+    signals: list[Signal] = []
     if "terms" in names or "mentions" in names:
         terms = item_terms([item.title for item in items], [item.text for item in items])
         if "terms" in names:
-            made.append(_Products("terms", 2.0, terms.weights, terms.weights))
+            signals.append(_Products("terms", 2.0, terms.weights, terms.weights))
         if "mentions" in names and terms.titles.nnz:
-            made.append(_Products("mentions", 1.0, terms.present, terms.titles))
-    if embeddings is not None and "dense" in names:
-        made.append(_Dense(embeddings.vectors, embeddings.similarity, embeddings.blank))
-    if embeddings is not None and "passages" in names and len(embeddings.chunk_vectors) > len(items):
-        passages = (embeddings.chunk_vectors, embeddings.chunk_rows, embeddings.similarity, embeddings.blank)
-        made.append(Passages(*passages))
-    return made
+            signals.append(_Products("mentions", 1.0, terms.present, terms.titles))
+    if embeddings is None:
+        return signals
+    if "dense" in names:
+        signals.append(_Dense(embeddings.vectors, embeddings.similarity, embeddings.blank))
+    if "passages" in names and len(embeddings.chunk_vectors) > len(items):
+        chunks = (embeddings.chunk_vectors, embeddings.chunk_rows)
+        signals.append(Passages(*chunks, embeddings.similarity, embeddings.blank))
+    return signals
 
 
 def centre(vectors: FloatArray, blank: BoolArray | None = None) -> Float64Array:
-    """Return unit rows after the mean row was taken out, shrunk for small n. `vectors` has shape (n, d).
+    """Return unit rows from which the mean row was subtracted; for small n only a part of it.
 
-    Rows that are `blank`, of shape (n,), have no part in the mean and come out as zeros.
+    Parameters
+    ----------
+    vectors : float32 array of shape (n, d)
+    blank : bool array of shape (n,), optional
+        These rows do not count in the mean, and become zeros.
+
+    Examples
+    --------
+    >>> centre(np.array([[1, 0], [0, 1]], np.float32)).round(3).tolist()
+    [[0.996, -0.091], [-0.091, 0.996]]
     """
     exact: Float64Array = unit_rows(vectors.astype(np.float64))
     if blank is not None and blank.any():
@@ -58,25 +98,30 @@ def centre(vectors: FloatArray, blank: BoolArray | None = None) -> Float64Array:
 
 
 def blank_note(embeddings: Embeddings) -> str | None:
-    """Say of which items the model knows no token: such vectors rank nothing; None where there are none."""
-    blank = [name for name, is_blank in zip(embeddings.ids, embeddings.blank.tolist(), strict=True) if is_blank]
-    if not blank:
+    """Return a message that names items of which the model knows no token; None if there are none."""
+    blank_ids = [name for name, is_blank in zip(embeddings.ids, embeddings.blank.tolist(), strict=True) if is_blank]
+    if not blank_ids:
         return None
-    named = ", ".join(repr(name) for name in blank[:3]) + (", …" if len(blank) > 3 else "")
-    if len(blank) == 1:
-        return f"the model knows no token of 1 item ({named}): its vector says nothing of it and ranks nothing."
-    items = f"{len(blank):,} items ({named})"
-    return f"the model knows no token of {items}: their vectors say nothing of them and rank nothing."
+    named = ", ".join(repr(name) for name in blank_ids[:_NAMED])
+    if len(blank_ids) == 1:
+        return f"the model knows no token of 1 item ({named}): its vector says nothing about it and ranks nothing."
+    if len(blank_ids) > _NAMED:
+        named += ", …"
+    items = f"{len(blank_ids):,} items ({named})"
+    return f"the model knows no token of {items}: their vectors say nothing about them and rank nothing."
 
 
 class _Products:
-    """Products of sparse rows: `left` of the first item of a pair with `right` of the second."""
+    """Products of sparse rows: the row in `left` of the first item of a pair, and in `right` of the second."""
 
     proposes = True
 
     def __init__(self, name: str, weight: float, left: Any, right: Any) -> None:
-        self.name, self.weight, self.symmetric = name, weight, left is right
-        self._left, self._right = left, right
+        self.name = name
+        self.weight = weight
+        self.symmetric = left is right
+        self._left = left
+        self._right = right
         self._columns = right.T.tocsr()
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
@@ -85,9 +130,12 @@ class _Products:
 
 
 class _Dense:
-    """The model's own similarity of the items' vectors; for cosine after the mean of the collection was taken out."""
+    """The model's own similarity of the items' vectors; for cosine the mean of the collection is subtracted first."""
 
-    name, weight, proposes, symmetric = "dense", 1.0, True, True
+    name = "dense"
+    weight = 1.0
+    proposes = True
+    symmetric = True
 
     def __init__(self, vectors: FloatArray, similarity: Similarity, blank: BoolArray | None = None) -> None:
         self._vectors = centre(vectors, blank) if similarity == "cosine" else vectors.astype(np.float64)
@@ -103,9 +151,12 @@ class _Dense:
 
 
 class Passages:
-    """The similarity of the two chunks, one of each item, that are most alike."""
+    """The similarity of the two chunks, one of each item, that are most similar."""
 
-    name, weight, proposes, symmetric = "passages", 1.0, False, True
+    name = "passages"
+    weight = 1.0
+    proposes = False
+    symmetric = True
 
     def __init__(
         self, vectors: FloatArray, rows: IntArray, similarity: Similarity, blank: BoolArray | None = None
@@ -116,13 +167,13 @@ class Passages:
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
         columns = np.arange(len(self._counts)) if columns is None else columns
-        ours, our_starts = self._of(rows)
-        theirs, their_starts = self._of(columns)
+        ours, our_starts = self._chunks_of(rows)
+        theirs, their_starts = self._chunks_of(columns)
         best = np.empty((len(rows), len(columns)))
-        step = max(1, _BLOCK_PAIRS // max(len(theirs), 1))  # chunks at a time, whole items
+        chunks_at_a_time = max(1, _BLOCK_PAIRS // max(len(theirs), 1))
         start = 0
-        while start < len(rows):
-            stop = max(int(np.searchsorted(our_starts, our_starts[start] + step)), start + 1)
+        while start < len(rows):  # whole items at a time, at least one
+            stop = max(int(np.searchsorted(our_starts, our_starts[start] + chunks_at_a_time)), start + 1)
             end = our_starts[stop] if stop < len(rows) else len(ours)
             pairs = self._chunks.block(ours[our_starts[start] : end], theirs)
             pairs = np.maximum.reduceat(pairs, their_starts, axis=1)
@@ -131,13 +182,14 @@ class Passages:
         return best
 
     def best_pair(self, row: int, column: int) -> tuple[int, int]:
-        """Return the two chunks, one of each item, that are most alike."""
-        (ours, _), (theirs, _) = self._of(np.array([row])), self._of(np.array([column]))
+        """Return the two chunks, one of each item, that are most similar."""
+        ours, _ = self._chunks_of(np.array([row]))
+        theirs, _ = self._chunks_of(np.array([column]))
         best = int(np.argmax(np.round(self._chunks.block(ours, theirs), 6)))
         return int(ours[best // len(theirs)]), int(theirs[best % len(theirs)])
 
-    def _of(self, items: IntArray) -> tuple[IntArray, IntArray]:
-        """Return the chunks of some items, one after the other, and where each item's begin among them."""
+    def _chunks_of(self, items: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the chunks of some items, one item after the other, and the place of each item's first chunk."""
         counts = self._counts[items]
         starts = np.cumsum(counts) - counts
         chunks = np.arange(counts.sum()) - np.repeat(starts, counts) + np.repeat(self._starts[items], counts)
@@ -145,7 +197,7 @@ class Passages:
 
 
 def _without(similarities: Float64Array, blank_rows: BoolArray, blank_columns: BoolArray) -> Float64Array:
-    """Return similarities with NaN for every pair of which one is blank: its vector says nothing."""
+    """Return similarities with NaN for every pair with a blank item: its vector says nothing."""
     if blank_rows.any() or blank_columns.any():
         similarities[blank_rows] = np.nan
         similarities[:, blank_columns] = np.nan

@@ -1,9 +1,11 @@
 """Terms of texts in any language and their weights as sparse rows: TF-IDF, BM25, and titles that texts mention.
 
-There is no stop list and no stemmer: words that stand in a large part of the collection are left out, and words are cut
-to their first letters where forms of one word should meet, which works in every language alike. Comparing the rows is
-the business of `recs.embedding.neighbors` and `recs.ranking.fusion`.
+There is no stop list and no stemmer. Words in a large part of the collection are left out. Words are cut to their first
+letters, so that the forms of one word are equal; this works in every language alike. `recs.embedding.neighbors` and
+`recs.ranking.fusion` compare the rows.
 """
+
+from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -16,72 +18,112 @@ import numpy.typing as npt
 
 from recs.text.words import STEM, tokenize
 
-MIN_DOCUMENTS = 2  # a term that stands in fewer connects nothing
-# A term that stands in a larger share of the documents, or in more of them, says nothing about one of them.
-MAX_SHARE, MAX_DOCUMENTS = 0.3, 1000
-SMALL_COLLECTION = 20  # of fewer documents every term is kept: the two limits above would leave next to nothing
-# A line of so many words in so many different texts comes from a template: its terms are nobody's subject.
-_LINE_WORDS, _LINE_TEXTS = 5, 3
+MIN_DOCUMENTS = 2  # a term in fewer documents connects nothing
+# A term in a larger share of the documents, or in more of them, says nothing about one of them.
+MAX_SHARE = 0.3
+MAX_DOCUMENTS = 1000
+SMALL_COLLECTION = 20  # with fewer documents every term is kept: the limits above would leave almost nothing
+# A line of so many words in so many different texts comes from a template: no text is about its terms.
+_LINE_WORDS = 5
+_LINE_TEXTS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemTerms:
-    """Terms of n items, words and pairs of words, for two questions: how alike two items are, and who mentions whom.
+    """Terms of n items: how similar two items are, and which item mentions the title of which.
 
-    All are scipy.sparse.csr_array of float64. How much of the title of j stands in i is present[i] · titles[j].
+    All are scipy.sparse.csr_array of float64. The part of the title of j that is in the text of i is
+    present[i] · titles[j].
+
+    Attributes
+    ----------
+    weights : shape (n, v)
+        TF-IDF of title and text, rows of length 1; the product of two rows is their similarity.
+    present : shape (n, w)
+        1 where an item has a term of some title.
+    titles : shape (n, w)
+        The share of each term in its title, by idf. A row sums to less than 1; the shorter the title the smaller the
+        sum, since a single word says little.
     """
 
-    weights: Any  # (n, v): TF-IDF of title and text, rows of length 1; the product of two rows is their likeness
-    present: Any  # (n, w): 1 where an item holds a term of some title
-    # (n, w): what part each term is of its title, by idf; a row sums to less than 1, the more so the shorter the title,
-    # since a single word says little.
+    weights: Any
+    present: Any
     titles: Any
 
 
 def item_terms(titles: Sequence[str], texts: Sequence[str]) -> ItemTerms:
     """Weigh the terms of n items by (1 + ln tf) x ln((2 + n) / (1 + df)).
 
-    Terms are words, cut to six letters, and pairs of neighbouring whole words; which of them count is said at
-    `tfidf_matrix`, and so is what the order of the items changes.
-    """
-    from scipy import sparse
+    Terms are words, cut to six letters, and pairs of neighbouring whole words. `TermCounts.connecting` says which of
+    them count.
 
+    Examples
+    --------
+    >>> terms = item_terms(["Garlic", "Soil"], ["Plant it in good soil.", "Garlic likes it."])
+    >>> (terms.weights @ terms.weights.T).toarray().round(2).tolist()
+    [[1.0, 0.08], [0.08, 1.0]]
+    """
     texts = _without_repeated_lines(texts)
     counts = TermCounts([f"{title}\n{text}" for title, text in zip(titles, texts, strict=True)], _stems_and_pairs)
     weights, chosen = counts.select(counts.connecting())
     weigh_terms(weights, counts.idf[chosen])
-    telling = counts.telling()
-    column = {term: place for place, term in enumerate(counts.terms) if telling[place]}
+    shares = _shares_of_titles(titles, counts)
+    in_titles = np.bincount(shares.indices, minlength=len(counts.terms)) > 0
+    present, columns = counts.select(in_titles & counts.shared)
+    present.data[:] = 1
+    return ItemTerms(weights[counts.rows], present[counts.rows], shares[:, columns])
+
+
+def _shares_of_titles(titles: Sequence[str], counts: TermCounts) -> Any:
+    """Return the share of each telling term in its title, a csr_array of shape (n, terms)."""
+    from scipy import sparse
+
+    is_telling = counts.telling()
+    column_of_term = {term: column for column, term in enumerate(counts.terms) if is_telling[column]}
     rows: list[int] = []
     columns: list[int] = []
     for row, title in enumerate(titles):
-        known = [column[term] for term in sorted(set(_stems_and_pairs(title))) if term in column]
-        rows += [row] * len(known)
-        columns += known
-    parts = sparse.csr_array((counts.idf[columns], (rows, columns)), shape=(len(counts.rows), len(counts.terms)))
-    totals = np.bincount(np.array(rows, np.int64), counts.idf[columns], minlength=len(counts.rows))
-    parts.data /= np.repeat(totals + np.log((1 + counts.distinct) / 2) + 1e-9, np.diff(parts.indptr))
-    named = np.zeros(len(counts.terms), np.bool_)
-    named[columns] = True
-    present, named_columns = counts.select(named & counts.shared)
-    present.data[:] = 1
-    return ItemTerms(weights[counts.rows], present[counts.rows], parts[:, named_columns])
+        terms = sorted(set(_stems_and_pairs(title)))
+        columns_of_title = [column_of_term[term] for term in terms if term in column_of_term]
+        rows += [row] * len(columns_of_title)
+        columns += columns_of_title
+    n = len(counts.rows)
+    shares = sparse.csr_array((counts.idf[columns], (rows, columns)), shape=(n, len(counts.terms)))
+    totals = np.bincount(np.array(rows, np.int64), counts.idf[columns], minlength=n)
+    more_than_totals = totals + np.log((1 + counts.distinct) / 2) + 1e-9
+    shares.data /= np.repeat(more_than_totals, np.diff(shares.indptr))
+    return shares
 
 
 def _without_repeated_lines(texts: Sequence[str]) -> list[str]:
-    """Return the texts without lines that several different ones hold; a text that is nothing else stays."""
-    folded = {text: [" ".join(line.split()) for line in text.split("\n")] for text in texts}
-    counts = Counter(line for lines in folded.values() for line in set(lines))
-    gone = {line for line, n in counts.items() if n >= _LINE_TEXTS and len(tokenize(line)) >= _LINE_WORDS}
-    kept = {text: "\n".join(line for line in lines if line not in gone) for text, lines in folded.items()}
-    return [kept[text] if kept[text].strip() else text for text in texts]
+    """Return the texts without lines that several different texts have; a text of nothing else stays as it is."""
+    lines_of_text = {text: [" ".join(line.split()) for line in text.split("\n")] for text in texts}
+    texts_with_line = Counter(line for lines in lines_of_text.values() for line in set(lines))
+    repeated = {line for line, n in texts_with_line.items() if n >= _LINE_TEXTS and len(tokenize(line)) >= _LINE_WORDS}
+    shortened = {
+        text: "\n".join(line for line in lines if line not in repeated) for text, lines in lines_of_text.items()
+    }
+    return [shortened[text] if shortened[text].strip() else text for text in texts]
 
 
 class TermCounts:
-    """How often each term stands in each of n texts; equal texts are one row.
+    """How often each of v terms is in each of n texts; equal texts share a row.
 
-    matrix is a csr_array of float64, shape (distinct, v); rows the row of each text, terms the term of each column. Of
-    shape (v,): documents, distinct texts with the term; shared, whether two texts, equal ones too, hold it; idf.
+    Attributes
+    ----------
+    rows : int64 array of shape (n,)
+        The row of each text.
+    terms
+        The term of each column.
+    distinct
+        The number of rows.
+    matrix : csr_array of float64, shape (distinct, v)
+        How often each term is in each text.
+    documents : int64 array of shape (v,)
+        How many distinct texts have each term.
+    shared : bool array of shape (v,)
+        Whether two texts, equal or not, have the term.
+    idf : float64 array of shape (v,)
     """
 
     def __init__(self, texts: Iterable[str], analyze: Callable[[str], list[str]]) -> None:
@@ -108,14 +150,14 @@ class TermCounts:
         self.documents = np.bincount(self.matrix.indices, minlength=shape[1])
         in_texts = np.bincount(self.matrix.indices, np.repeat(copies, np.diff(ends)), minlength=shape[1])
         self.shared = in_texts >= MIN_DOCUMENTS
-        self.idf = np.log((2 + self.distinct) / (1 + self.documents))  # above 0 even for what all texts hold
+        self.idf = np.log((2 + self.distinct) / (1 + self.documents))  # above 0 also for a term of all texts
 
     def connecting(self) -> npt.NDArray[np.bool_]:
-        """Return which terms stand in enough texts to connect some and in few enough to tell them apart."""
+        """Return which terms are in enough texts to connect some, and in few enough to tell them from the others."""
         return np.asarray(self.telling() & (self.shared | (self.distinct < SMALL_COLLECTION)))
 
     def telling(self) -> npt.NDArray[np.bool_]:
-        """Return which terms stand in few enough texts to tell some apart."""
+        """Return which terms are in few enough texts to tell them from the others."""
         if self.distinct < SMALL_COLLECTION:
             return self.documents > 0
         return np.asarray(self.documents <= min(MAX_SHARE * self.distinct, MAX_DOCUMENTS))

@@ -1,1 +1,1 @@
-"""Sources to items: one file a format, and what the fields of a record say."""
+"""Turns sources into items: one module for each format, and modules for the fields of a record."""

@@ -1,4 +1,4 @@
-"""What is counted while the records of a source are read."""
+"""Counts what is seen while the records of a source are read."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -6,25 +6,36 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Account:
-    """What was seen while records were read, by which a person is told what was made of them.
+    """What was seen while the records of a source were read, for the report to the user.
 
     Attributes
     ----------
-    seen, ignored
-        Names of fields, and in how many records each has no place.
-    teasers, longer
-        Fields from which the text of an item was read for want of a body, and longer fields that were not read then.
-    id_fields, id_names, positional
-        How many ids came from what means an id or a URL, the names of these fields, and how many ids are positions.
-    opted_in, unpublished
-        Ids by the field that says yes to publication, and by the moment of publication that is empty; moments has the
-        fields of such moments that some item fills.
+    seen
+        The names of all fields.
+    ignored
+        Fields that have no place in an item, with the number of records.
+    teasers
+        Fields with a teaser that was read as the text, because the record has no body, with the number of records.
+    longer
+        Fields with more text than that teaser. They were not read, since their names are not known.
+    id_fields
+        How many ids came from a field that means "id", and how many from one that means "url".
+    id_names
+        The names of these fields.
+    positional
+        How many ids are positions in the source.
+    opted_in
+        Ids of items by the field that says yes to publication.
+    unpublished
+        Ids of items by the field with the moment of publication, where that field is empty.
+    moments
+        The fields of the kind in `unpublished` that are not empty in at least one item.
     unread
-        Fields that are known and whose value could not be read, by how many records.
+        Fields with a known name and a value that could not be read, with the number of records.
     languages
-        Of records that keep a value a language: the codes, of which the first was read.
+        Language codes of records with one value for each language, with the number of records. The first was read.
     hidden_blocks
-        Blocks of bodies that say they are hidden.
+        How many blocks of bodies are marked as hidden.
     """
 
     seen: set[str] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""The body of a record: which of its fields holds the whole text, and what that text is written in."""
+"""Finds the body of a record: the field that holds the whole text, and its markup."""
 
 import json
 import re
@@ -15,8 +15,8 @@ from recs.readers.values import Repeated, fold
 from recs.text.plain import plain_text
 
 _JSON = re.compile(r'\s*(?:\{\s*"|\[\s*\{)')
-_SHORT = 500  # characters of HTML that may hold no text at all
-_FEWEST_WORDS = 8  # of a text that a person could mean for the body
+_SHORT = 500  # characters; HTML below this length may hold no text at all
+_FEWEST_WORDS = 8  # in a text that may be the body
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,17 @@ class Body:
     Attributes
     ----------
     text, markup
-        The source of the body, and what it is written in where the field's name or its shape says so.
+        The source of the body, and its markup if the field's name or its content tells it.
     name
-        The field that it was read from; "" where the record has no text.
+        The field that it was read from; "" if the record has no text.
     is_teaser
-        Whether that field is a teaser: no field with the whole text was found.
+        Whether that field is a teaser, because there is no field with the whole text.
     longer
-        A field whose name says nothing, and which holds more text than the one that was read; "" for none.
+        A field with an unknown name that holds more text than the field that was read; "" for none.
     front_matter
-        Fields that stood at the head of the body itself.
+        Fields from the beginning of the body itself.
     hidden_blocks
-        How many of its blocks say that they are hidden; they are not in the text.
+        How many of its blocks are marked as hidden; they are not in the text.
     """
 
     text: str = ""
@@ -51,32 +51,44 @@ class Body:
 def find_body(record: Mapping[str, object], folded: Mapping[str, str], mapped: str | None, where: str) -> Body:
     """Return the body of a record.
 
-    The field that the user mapped alone, if one was; else the first with text among the fields that are known to hold
-    a body; then one whose name says body or content; then a teaser. `folded` goes from folded names to names. Raises
-    `SourceError` if front matter in the body cannot be read: what it may hide stays closed.
+    If the user named a field (`mapped`), only that field is read. Otherwise these are tried in turn: the fields that
+    are known to hold a body, fields with a name like body or content, and teasers. `folded` maps folded names to names.
+
+    Raises `SourceError` if front matter in the body cannot be read, since it may say that the item is closed.
+
+    Examples
+    --------
+    >>> record = {"summary": "On garlic.", "content_md": "Plant it in *October*."}
+    >>> body = find_body(record, {fold(name): name for name in record}, None, "item 1")
+    >>> body.name, body.markup
+    ('content_md', 'markdown')
     """
     if mapped is not None:
         return _read(record, mapped, where) or Body()
-    known = (folded[alias] for alias in ALIASES["text"] if alias in folded)
-    found = next((body for name in known if (body := _read(record, name, where))), None)
-    if found is None:
+    names = [folded[alias] for alias in ALIASES["text"] if alias in folded]
+    body = _first_body(record, names, where)
+    if body is None:
         others = [name for name in record if says_body(name) and not is_known_name(fold(name))]
         bodies = [body for name in others if (body := _read(record, name, where))]
-        found = min(bodies, key=_preference, default=None)
-    if found is not None:
-        return found
-    teaser = next((body for name in TEASERS if name in folded and (body := _read(record, folded[name], where))), Body())
+        body = min(bodies, key=_preference, default=None)
+    if body is not None:
+        return body
+    teaser = _first_body(record, [folded[name] for name in TEASERS if name in folded], where) or Body()
     longer = _longer_field(record, teaser.text)
     return replace(teaser, is_teaser=bool(teaser.text), longer=longer)
 
 
+def _first_body(record: Mapping[str, object], names: Iterable[str], where: str) -> Body | None:
+    return next((body for name in names if (body := _read(record, name, where))), None)
+
+
 def _preference(body: Body) -> tuple[bool, int, str]:
-    """HTML first, which is what the author's readers see; then the longest; ties by name."""
+    """Return a sort key: HTML first, since it is what the author's readers see; then the longest; ties by name."""
     return body.markup != "html", -len(body.text), body.name
 
 
 def _read(record: Mapping[str, object], name: str, where: str) -> Body | None:
-    """Return what a field holds as a body; None for no text."""
+    """Return the content of a field as a body; None if it has no text."""
     value = record.get(name)
     if isinstance(value, Repeated):
         value = value[-1]
@@ -99,7 +111,7 @@ def _read(record: Mapping[str, object], name: str, where: str) -> Body | None:
 
 
 def _holds_blocks(text: str) -> bool:
-    """Whether a text is JSON with blocks, as a column of a table holds them."""
+    """Whether a text is JSON with blocks, as in a column of a table."""
     if not _JSON.match(text):
         return False
     try:
@@ -109,7 +121,7 @@ def _holds_blocks(text: str) -> bool:
 
 
 def _longer_field(record: Mapping[str, object], teaser: str) -> str:
-    """Return the name of the longest field with running text that means nothing to recs; "" for none."""
+    """Return the name of the longest field with running text that recs does not know; "" for none."""
     texts = {name: value for name, value in _unknown_texts(record) if len(value) > len(teaser)}
     return min(texts, key=lambda name: (-len(texts[name]), name), default="")
 

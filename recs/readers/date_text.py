@@ -1,7 +1,7 @@
-"""One text that says when, in any of the ways that people, browsers and servers write: read whole, or not at all.
+"""Reads a date in a text, in all the ways that people, browsers and servers write dates.
 
-A layout of the table is a way to write a date. Every layout that fits the whole text gives a reading. The text is
-understood if all its readings are one moment: "03/03/2015" is, "03/04/2015" is not.
+A layout is one way to write a date. Each layout that matches the whole text gives a reading. The text is understood if
+all readings are the same moment: "03/03/2015" is understood, "03/04/2015" is not.
 """
 
 import re
@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cache
 from zoneinfo import ZoneInfo
 
-_LONGEST = 128  # characters; the dates of JavaScript, with the longest names of zones, take about 90
+_LONGEST = 128  # characters; the dates of JavaScript with the longest zone names have about 90
 
 # January to December in English, German, French, Spanish, Portuguese, Italian and Dutch, without accents.
 _MONTH_NAMES = (
@@ -32,7 +32,7 @@ _MONTH_NAMES = (
 )
 _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()}
 
-# Their weekdays, without accents. One that is wrong for its date is ignored.
+# Weekdays in the same languages, without accents. A weekday that is wrong for its date is ignored.
 _WEEKDAY_NAMES = (
     "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed weds thu thur thurs fri sat sun",
     "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag mo di mi do fr sa so",
@@ -44,14 +44,14 @@ _WEEKDAY_NAMES = (
 )
 _WEEKDAYS = frozenset(" ".join(_WEEKDAY_NAMES).split())
 
-# Abbreviations that mean one zone and nothing else, and their hours east of Greenwich.
+# Abbreviations with only one meaning, and their hours east of Greenwich.
 _ZONE_NAMES = (
     "HST -10, AKST -9, AKDT -8, PST -8, PDT -7, MST -7, MDT -6, EST -5, EDT -4, BRT -3, WET 0, WEST 1, WAT 1, CET 1, "
     "MET 1, MEZ 1, CEST 2, MESZ 2, EET 2, CAT 2, SAST 2, EEST 3, MSK 3, TRT 3, EAT 3, PKT 5, NPT 5.75, WIB 7, WITA 8, "
     "HKT 8, SGT 8, MYT 8, AWST 8, JST 9, KST 9, ACST 9.5, AEST 10, ACDT 10.5, AEDT 11, NZST 12, NZDT 13"
 )
 _HOURS = {name: (float(hours),) for name, hours in (zone.split() for zone in _ZONE_NAMES.split(", "))}
-# Go writes an abbreviation after the offset, which tells the meanings apart: "+0800 CST".
+# Abbreviations with several meanings. Go writes them after the offset, which tells which is meant: "+0800 CST".
 _HOURS_BESIDE_OFFSET = {"CST": (-6.0, 8.0), "CDT": (-5.0, -4.0), "IST": (5.5, 1.0, 2.0), "BST": (1.0, 6.0)}
 _HOURS_IN_RFC_2822 = {"CST": (-6.0,), "CDT": (-5.0,)}  # its section 4.3
 
@@ -124,12 +124,18 @@ _DASHES = str.maketrans(dict.fromkeys("‐‑−", "-"))
 
 
 def parse_text(text: str) -> datetime | None:
-    """Return the moment in UTC that a text names; None for what is not understood whole, or in two ways."""
+    """Return the moment in UTC that a text means; None if a part is not understood, or if it can mean two moments.
+
+    Examples
+    --------
+    >>> parse_text("Thu, 01 Oct 2026 14:30:00 +0200").isoformat()
+    '2026-10-01T12:30:00+00:00'
+    """
     text = text.strip()
     if len(text) > _LONGEST:
         return None
     text = " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).split())
-    if any(char.isdecimal() and not char.isascii() for char in text):  # whose calendar may be another, too
+    if any(char.isdecimal() and not char.isascii() for char in text):  # the calendar may be another one too
         return None
     moments = set(_readings(text))
     return moments.pop() if len(moments) == 1 else None
@@ -141,15 +147,15 @@ def _readings(text: str) -> Iterator[datetime]:
         per_unit = 1_000 if len(number["whole"]) > 11 else 1_000_000
         yield datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=round(Decimal(text) * per_unit))
     for layout, times in _patterns():
-        found = layout.fullmatch(text)
-        if found:
+        match = layout.fullmatch(text)
+        if match:
             with suppress(ValueError, OverflowError):
-                yield _reading(found.groupdict(), times)
+                yield _reading(match.groupdict(), times)
 
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], tuple[re.Pattern[str], ...]], ...]:
-    """Return every layout with the ways to write the time after it; compiled when the first text is read."""
+    """Return each layout with the ways to write the time after it. They are compiled when the first text is read."""
     patterns = []
     for layouts, times in ((_ISO_LAYOUTS, _ISO_TIMES), (_LAYOUTS, _TIMES)):
         compiled_times = tuple(re.compile(time, re.IGNORECASE) for time in times)
@@ -160,14 +166,14 @@ def _patterns() -> tuple[tuple[re.Pattern[str], tuple[re.Pattern[str], ...]], ..
 
 
 def _reading(parts: Mapping[str, str | None], times: tuple[re.Pattern[str], ...]) -> datetime:
-    """Return the moment of one reading; `ValueError` for what no calendar, clock or zone has."""
+    """Return the moment of one reading; `ValueError` if there is no such day, time or zone."""
     day = _day(parts)
     rest = (parts.get("rest") or "") + (parts.get("after") or "")
-    found = next((match for time in times if (match := time.fullmatch(rest))), None)
-    if found is None:
+    time = next((match for pattern in times if (match := pattern.fullmatch(rest))), None)
+    if time is None:
         raise ValueError(f"no time: {rest}")
-    local = datetime(day.year, day.month, day.day) + _since_midnight(found.groupdict())
-    return _in_utc(local, found["zone"] or "", is_rfc_2822="rfc" in parts)
+    local = datetime(day.year, day.month, day.day) + _since_midnight(time.groupdict())
+    return _in_utc(local, time["zone"] or "", is_rfc_2822="rfc" in parts)
 
 
 def _day(parts: Mapping[str, str | None]) -> date:
@@ -190,13 +196,13 @@ def _year(text: str) -> int:
     year = int(text)
     if len(text) == 4:
         return year
-    if 50 <= year < 69:  # of the 1900s by RFC 2822, of the 2000s by POSIX
+    if 50 <= year < 69:  # RFC 2822 and POSIX disagree on the century
         raise ValueError(f"no year: {text}")
     return year + (2000 if year < 50 else 1900)
 
 
 def _plain(word: str) -> str:
-    """Return a word without case and accents."""
+    """Return a word in lower case and without accents."""
     return "".join(char for char in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(char))
 
 
@@ -206,7 +212,7 @@ def _ending(day: int) -> str:
 
 
 def _since_midnight(parts: Mapping[str, str | None]) -> timedelta:
-    """Return the time of a clock; 24:00 is the midnight that ends the day."""
+    """Return the time since midnight; 24:00 is the end of the day."""
     hour, minute, second = (int(parts.get(name) or 0) for name in ("hour", "minute", "second"))
     halves = [re.sub("[. ]", "", half).casefold() for name in ("half_before", "half") if (half := parts.get(name))]
     if halves:
@@ -221,17 +227,21 @@ def _since_midnight(parts: Mapping[str, str | None]) -> timedelta:
 
 
 def _in_utc(local: datetime, zone: str, *, is_rfc_2822: bool) -> datetime:
-    """Return the moment of a local time; `ValueError` for a zone that is unknown or contradicts itself."""
-    found = re.fullmatch(_ZONE, zone)
-    if not found:
+    """Return the moment of a local time; `ValueError` if the zone is unknown or contradicts itself."""
+    match = re.fullmatch(_ZONE, zone)
+    if not match:
         raise ValueError(f"no zone: {zone}")
-    offset, name, place = found.group("offset", "name", "place")
-    shared = _HOURS_BESIDE_OFFSET if offset else _HOURS_IN_RFC_2822 if is_rfc_2822 else {}
-    claims = [{local - _offset(found.groupdict())}] if offset else []
-    claims += [_moments_in(said, local, shared) for said in (name, place) if said]
-    if not claims and zone:  # a comment alone
+    offset, name, place = match.group("offset", "name", "place")
+    ambiguous: Mapping[str, tuple[float, ...]] = {}
+    if offset:
+        ambiguous = _HOURS_BESIDE_OFFSET
+    elif is_rfc_2822:
+        ambiguous = _HOURS_IN_RFC_2822
+    candidates = [{local - _offset(match.groupdict())}] if offset else []
+    candidates += [_moments_in(word, local, ambiguous) for word in (name, place) if word]
+    if not candidates and zone:  # the zone is only a comment in parentheses
         raise ValueError(f"no zone: {zone}")
-    moments = set.intersection(*claims) if claims else {local}
+    moments = set.intersection(*candidates) if candidates else {local}
     if not moments:
         raise ValueError(f"zones that differ: {zone}")
     return max(moments).replace(tzinfo=UTC)
@@ -244,16 +254,16 @@ def _offset(parts: Mapping[str, str | None]) -> timedelta:
     return timedelta(hours=hours, minutes=minutes, seconds=seconds) * (-1 if parts["sign"] == "-" else 1)
 
 
-def _moments_in(name: str, local: datetime, shared: Mapping[str, tuple[float, ...]]) -> set[datetime]:
-    """Return the moments, without zone, at which the clocks of a zone may show a time: two when they are set back."""
+def _moments_in(name: str, local: datetime, ambiguous: Mapping[str, tuple[float, ...]]) -> set[datetime]:
+    """Return the moments in UTC at which the clocks of a zone show a local time: two if clocks are set back."""
     if name.upper() in ("Z", "UTC", "GMT", "UT"):
         return {local}
-    hours = _HOURS.get(name) or shared.get(name)
+    hours = _HOURS.get(name) or ambiguous.get(name)
     if hours:
         return {local - timedelta(hours=hour) for hour in hours}
     try:
         zone = ZoneInfo(name)
-    except (KeyError, OSError) as error:  # no such zone; a folder of zones
+    except (KeyError, OSError) as error:  # there is no such zone, or it is a folder of zones
         raise ValueError(f"no zone: {name}") from error
     moments = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     return {moment.replace(tzinfo=None) for moment in moments}

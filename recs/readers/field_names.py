@@ -1,4 +1,4 @@
-"""Under which names sources keep what an item has, folded by `values.fold`, the better name first."""
+"""The names that sources use for the fields of an item, folded by `values.fold`, best name first."""
 
 import re
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ _ALIASES = {
     "aliases": "aliases alias redirectfrom",
     "no_recommend": "norecommend",
     "links": "links internallinks",
-    "visibility": "",  # only where the user maps it: the table of `visibility` has many names
+    "visibility": "",  # only if the user names the field: the table of `visibility` has many names
 }
 ALIASES: Mapping[str, list[str]] = {meaning: names.split() for meaning, names in _ALIASES.items()}
 TEASERS = ("description", "summary", "excerpt", "customexcerpt", "teaser")
 _KNOWN = frozenset(TEASERS).union(*ALIASES.values())
 
-# A name that says that the whole text stands there, and what such a name goes on with where it says something else.
+# Names of fields that may hold the whole text, and the endings that show that such a field holds something else.
 _BODY = re.compile(r"body|blocks|sections|content|markdown|html|fulltext|richtext|article(?!s)|posttext|maintext")
 _NOT_BODY = re.compile(
     r".*(?:type|url|uri|link|id|class|length|rating|status|lang|language|image|hash|digest|version|format|warning|count"
@@ -44,18 +44,36 @@ _NOT_BODY = re.compile(
 
 
 def is_known_name(name: str) -> bool:
-    """Whether a folded name means something to recs."""
+    """Whether recs knows a folded name.
+
+    Examples
+    --------
+    >>> is_known_name("headline"), is_known_name("mood")
+    (True, False)
+    """
     return name in _KNOWN or rule_of(name) is not None
 
 
 def says_body(name: str) -> bool:
-    """Whether a name that recs does not know says that the whole text stands in its field."""
+    """Whether a name that recs does not know suggests that its field holds the whole text.
+
+    Examples
+    --------
+    >>> says_body("post_body"), says_body("body_color_id")
+    (True, False)
+    """
     folded = fold(name)
     return bool(_BODY.search(folded)) and not _NOT_BODY.fullmatch(folded)
 
 
 def markup_by_name(name: str) -> Markup | None:
-    """Return what the text of a field is written in, if its name says it."""
+    """Return the markup of a field if its name tells it.
+
+    Examples
+    --------
+    >>> markup_by_name("content_html"), markup_by_name("body_md"), markup_by_name("body")
+    ('html', 'markdown', None)
+    """
     folded = fold(name)
     if "html" in folded or folded == "contentencoded":
         return "html"

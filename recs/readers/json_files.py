@@ -22,19 +22,24 @@ _LISTS = (
     "nodes",
     "data",
 )
-# Objects around such a document: Tumblr's answer, GraphQL's, a list of one.
-# Where a document says that it goes on elsewhere.
+# Fields with the URL of the next part of a document.
 _NEXT = ("next_url", "next", "nextpage")
+# Objects around the list: in the answers of Tumblr and GraphQL, and in the export of Ghost.
 _AROUND = ("response", "data", "result", "db")
 
 
 def read_text(data: bytes, source: str) -> str:
-    """Return the text of a file: UTF-8, or UTF-16 or UTF-32 with a byte order mark.
+    """Return the text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
 
-    `SourceError` with line and byte of what is no UTF-8. No other is tried: a wrong guess is a silent wrong answer.
+    Raises `SourceError` with the line and the byte that is not UTF-8. No other encoding is tried, because a wrong guess
+    would go unnoticed.
+
+    Examples
+    --------
+    >>> read_text("Café".encode("utf-16"), "posts.csv")
+    'Café'
     """
-    marked = data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
-    encoding = "utf-32" if marked else "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    encoding = _encoding(data)
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -46,8 +51,20 @@ def read_text(data: bytes, source: str) -> str:
     return text
 
 
+def _encoding(data: bytes) -> str:
+    if data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"):
+        return "utf-32"
+    return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+
+
 def json_records(text: str, source: str) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of a JSON document: a list, or an object that holds one. Raises `SourceError`."""
+    """Yield (position, record) of a JSON document: a list, or an object that holds one. Raises `SourceError`.
+
+    Examples
+    --------
+    >>> list(json_records('{"posts": [{"id": "garlic"}]}', "posts.json"))
+    [('posts.json: item 1', {'id': 'garlic'})]
+    """
     try:
         document = loads(text)
     except ValueError as error:
@@ -61,7 +78,13 @@ def json_records(text: str, source: str) -> Iterator[tuple[str, object]]:
 
 
 def json_line_records(text: str, source: str) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of JSON Lines, blank lines passed over; `SourceError` with the line that is no JSON."""
+    """Yield (position, record) of JSON Lines, without blank lines; `SourceError` with the line that is not JSON.
+
+    Examples
+    --------
+    >>> list(json_line_records('{"id": "garlic"}\\n\\n{"id": "leeks"}\\n', "posts.jsonl"))
+    [('posts.jsonl: line 1', {'id': 'garlic'}), ('posts.jsonl: line 3', {'id': 'leeks'})]
+    """
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
@@ -71,7 +94,13 @@ def json_line_records(text: str, source: str) -> Iterator[tuple[str, object]]:
 
 
 def looks_like_lines(text: str) -> bool:
-    """Whether a text of unknown name is JSON Lines: its first line is an object of its own and more follow."""
+    """Whether a text is JSON Lines: its first line is a whole object, and more lines follow.
+
+    Examples
+    --------
+    >>> looks_like_lines('{"id": 1}\\n{"id": 2}'), looks_like_lines('{\\n"posts": []}')
+    (True, False)
+    """
     first, _, rest = text.strip().partition("\n")
     if not first.startswith("{") or not rest.strip():
         return False
@@ -82,7 +111,7 @@ def looks_like_lines(text: str) -> bool:
 
 
 def loads(text: str) -> Any:
-    """Return what a JSON text holds; a `ValueError` for all that is none, nested too deeply included."""
+    """Return the value of a JSON text; `ValueError` if it is not JSON, or nested too deeply."""
     try:
         return json.loads(text, object_pairs_hook=pairs)
     except RecursionError as error:
@@ -101,16 +130,16 @@ def _problem(error: ValueError, text: str, *, one_line: bool = False) -> str:
 
 
 def _list_in(document: Mapping[str, Any], source: str) -> list[object]:
-    """Return the records of a document, and for other lists and pages beside them `Skipped`."""
+    """Return the records of a document, and `Skipped` for each other list in it and for a next page."""
     for place in _places(document):
         lists = [name for name in _LISTS if isinstance(place.get(name), list)]
         if lists:
             others = [
-                Skipped(f"{source}: {name}", f"{len(place[name]):,} entries beside {lists[0]!r}, which is read")
+                Skipped(f"{source}: {name}", f"{len(place[name]):,} entries; only {lists[0]!r} is read")
                 for name in lists[1:]
                 if place[name]
             ]
-            more = [Skipped(f"{source}: {name}", "the document goes on there") for name in _NEXT if place.get(name)]
+            more = [Skipped(f"{source}: {name}", "the document continues there") for name in _NEXT if place.get(name)]
             return [*place[lists[0]], *others, *more]
     keys = ", ".join(repr(name) for name in list(document)[:8]) or "no keys"
     expected = "a list, or its posts under 'items' or 'posts' (one line of JSON Lines: --input-format jsonl)"
@@ -118,7 +147,7 @@ def _list_in(document: Mapping[str, Any], source: str) -> list[object]:
 
 
 def _places(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the object that may hold the records, and those within it; Ghost has it in a list of one."""
+    """Yield the objects that may hold the records: the document, and objects in it. Ghost has one in a list."""
     folded = {name.casefold(): value for name, value in document.items()}
     yield folded
     for name in _AROUND:

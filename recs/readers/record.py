@@ -1,4 +1,4 @@
-"""One record of a source: its fields by what they mean, under all the names that exports give them."""
+"""One record of a source, with its fields by meaning, whatever names the exports give them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
@@ -12,13 +12,33 @@ _T = TypeVar("_T")
 
 
 class Record:
-    """The fields of one record by what they mean."""
+    """The fields of one record by meaning.
+
+    Attributes
+    ----------
+    record
+        The fields as the source has them.
+    fields
+        These, and the fields of objects such as "meta", as pairs; they decide on visibility.
+    values, folded
+        The fields that the item is made of, and their names by folded name.
+    used, unread
+        The names of fields that were read, and of those that could not be read.
+    languages
+        The language codes of a record that holds one value for each language.
+
+    Examples
+    --------
+    >>> record = Record({"Headline": "Garlic", "meta": {"lang": "en"}}, mapped={})
+    >>> record.first("title"), record.first("lang")
+    ('Garlic', 'en')
+    """
 
     def __init__(self, record: Mapping[str, object], mapped: Mapping[str, str]) -> None:
         self._mapped = mapped
         self.record = {str(name): _plain(str(name), value, mapped) for name, value in record.items()}
-        said = [*self.record.items(), *nested_fields(self.record)]
-        self.said = [(name, values_by_language(value)) for name, value in said]
+        fields = [*self.record.items(), *nested_fields(self.record)]
+        self.fields = [(name, values_by_language(value)) for name, value in fields]
         self.values: dict[str, object] = {}
         self.folded: dict[str, str] = {}
         self.used: set[str] = set()
@@ -31,7 +51,7 @@ class Record:
                 self.add(inside)
 
     def add(self, more: Mapping[str, object]) -> None:
-        """Take fields that the record itself does not have; of values in several languages those in the first."""
+        """Add fields that the record does not have yet. If values are in several languages, take the first one."""
         for name, value in more.items():
             if isinstance(value, Mapping) and is_localised(value) and not self.languages:
                 self.languages = tuple(map(str, value))
@@ -41,7 +61,7 @@ class Record:
                 self.values[str(name)] = _plain(str(name), chosen, self._mapped)
 
     def first(self, meaning: str) -> object:
-        """Return the first value under any name of a field that is not missing."""
+        """Return the first value that is not missing, under any name with this meaning."""
         for name in self.names(meaning):
             value = self.values.get(name)
             if not is_missing(value):
@@ -49,44 +69,49 @@ class Record:
         return None
 
     def read(self, meaning: str, convert: Callable[[object], _T]) -> _T | None:
-        """Return the first value under any name of a field that can be read; those that cannot be are remembered."""
+        """Return the first value that `convert` can read, under any name with this meaning.
+
+        The names of values that it cannot read are added to `unread`.
+        """
         for name in self.names(meaning):
             value = self.values.get(name)
             if is_missing(value):
                 continue
-            found = convert(value)
-            if found:
-                return found
+            converted = convert(value)
+            if converted:
+                return converted
             if switch(value) is None:
                 self.unread.add(name)
         return None
 
     def name_of(self, meaning: str) -> str:
-        """Return the name of the field that `first` takes."""
+        """Return the name of the field that `first` reads; "" if there is none."""
         return next((name for name in self.names(meaning) if not is_missing(self.values.get(name))), "")
 
     def date(self) -> tuple[str, object]:
-        """Return the field that says when an item was published and its value; a yes or no says nothing of it.
+        """Return the name and the value of the field with the date of publication. A yes or no is not a date.
 
-        An hour or a zone in fields of their own belong to it.
+        A time or a time zone in a field of its own is added to the value.
         """
         for name in self.names("published"):
             value = as_date(self.values.get(name))
             if is_missing(value):
                 continue
-            beside = {meaning: self.first(meaning) for meaning in ("time", "timezone")}
-            beside = {meaning: said for meaning, said in beside.items() if isinstance(said, str)}
-            return name, {"date": value, **beside} if beside and isinstance(value, str) else value
+            time_and_zone = {meaning: self.first(meaning) for meaning in ("time", "timezone")}
+            time_and_zone = {meaning: text for meaning, text in time_and_zone.items() if isinstance(text, str)}
+            if time_and_zone and isinstance(value, str):
+                return name, {"date": value, **time_and_zone}
+            return name, value
         return "", None
 
     def meta(self, body_name: str) -> dict[str, object]:
-        """Return the fields without a place, and those taken for tags or a category that have another name."""
+        """Return the fields without a place in an item, and the fields with tags or a category under another name."""
         labels = {name for meaning in ("tags", "category") for name in self.names(meaning) if fold(name) != meaning}
         unused = self.values.keys() - (self.used - labels) - {body_name}
         return {name: value for name, value in self.values.items() if name in unused}
 
     def names(self, meaning: str) -> Iterator[str]:
-        """Yield the names of the fields that mean something, the better first."""
+        """Yield the names of the fields with a meaning, best first."""
         if meaning in self._mapped:
             names = [self._mapped[meaning]]
         else:

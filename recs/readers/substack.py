@@ -1,4 +1,4 @@
-"""Substack's export: a table of posts, and a folder beside it with the HTML of each."""
+"""Reads Substack's export: a table of posts, and beside it a folder with the HTML of each post."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,14 +9,16 @@ from recs.items import Skipped
 from recs.readers.json_files import read_text
 from recs.readers.tables import csv_records
 
-_TABLE, _BODIES, _ID = "posts.csv", "posts", "post_id"
+_TABLE = "posts.csv"
+_BODIES = "posts"
+_ID = "post_id"
 _NAME = re.compile(r"[\w.-]+")
 
 
 def find_table(folder: Path) -> Path | None:
-    """Return the table of an export that lies in a folder, or that a folder of its bodies belongs to; None for none.
+    """Return the table of the export that a folder is, or whose bodies it holds; None if there is no export.
 
-    The table says what is a draft and what is for paying readers, so the bodies are never read without it.
+    The table tells which posts are drafts or for paying readers, so the bodies are never read without it.
     """
     for place in (folder, folder.parent if folder.name == _BODIES else folder):
         table = place / _TABLE
@@ -31,7 +33,7 @@ def find_table(folder: Path) -> Path | None:
 
 
 def substack_records(table: Path, source: str) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of each post, its body with it; `SourceError` for a table that cannot be read."""
+    """Yield (position, record) of each post with its body; `SourceError` if the table cannot be read."""
     try:
         data = table.read_bytes()
     except OSError as error:
@@ -43,7 +45,7 @@ def substack_records(table: Path, source: str) -> Iterator[tuple[str, object]]:
 def _with_body(record: Mapping[str, object], folder: Path, where: str) -> Mapping[str, object] | Skipped:
     name = str(record.get(_ID) or "")
     if not _NAME.fullmatch(name):
-        return Skipped(where, f"its {_ID} {name!r} is no name of a file")
+        return Skipped(where, f"its {_ID} {name!r} is not a valid file name")
     try:
         data = (folder / f"{name}.html").read_bytes()
         return {**record, "content_html": read_text(data, f"{_BODIES}/{name}.html")}

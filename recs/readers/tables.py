@@ -1,4 +1,4 @@
-"""Tables: CSV, Parquet, data frames of pandas, polars and pyarrow."""
+"""Reads tables: CSV, Parquet, and data frames of pandas, polars and pyarrow."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from recs.errors import MissingDependencyError, SourceError
 from recs.items import Skipped
@@ -15,64 +15,86 @@ _QUOTED = re.compile(r"\"[^\"]*\"")
 _LARGEST_CELL = 1 << 30
 _LIBRARIES = ("pandas", "polars", "pyarrow")
 INDEX = "recs.index"
-"""The field that holds the label of a row in the index of a data frame."""
+"""The field for the label of a row in the index of a data frame."""
 
 
 def csv_records(text: str, source: str, *, delimiter: str | None = None) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of CSV with a header; every value is the string that stands there. Raises `SourceError`.
+    """Yield (position, record) of CSV with a header; every value is a string. Raises `SourceError`.
 
-    The delimiter is a comma, a semicolon, a tab or a bar: the one that a first line "sep=;" names, or that the header
-    has most of, if it is not given. A row with fewer cells than columns is skipped: what was torn off may have been its
+    Without `delimiter`, a first line like "sep=;" tells it, or else it is the one of comma, semicolon, tab and bar that
+    occurs most in the header. A row with fewer cells than columns is skipped, since a missing cell may have been its
     status.
+
+    Examples
+    --------
+    >>> list(csv_records("id;title\\n7;Garlic\\n", "posts.csv"))
+    [('posts.csv: line 2', {'id': '7', 'title': 'Garlic'})]
     """
-    first, _, rest = text.partition("\n")
-    named = first.strip().casefold().removeprefix("sep=")
-    lines_before = 0
-    if len(named) == 1 and first.strip().casefold() != named:  # as Excel writes it
-        delimiter, text, lines_before = named, rest, 1
-    header = _QUOTED.sub("", text.lstrip("\r\n").partition("\n")[0])
-    lines_before += len(text) - len(text.lstrip("\r\n"))
-    text = text.lstrip("\r\n")
-    delimiter = delimiter or max(",;\t|", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    limit = csv.field_size_limit(_LARGEST_CELL)  # of the whole process
+    table = _csv_table(text, delimiter)
+    reader = csv.reader(io.StringIO(table.text, newline=""), delimiter=table.delimiter, strict=True)
+    limit = csv.field_size_limit(_LARGEST_CELL)  # the limit of the whole process
     try:
         names = _without_empty_end([name.strip() for name in next(reader, [])], 0)
         _check_columns(names, source)
         for cells in reader:
-            where = f"{source}: line {reader.line_num + lines_before}"
-            if not any(cells):
-                continue
-            row = _without_empty_end(cells, len(names))
-            if len(row) > len(names):
-                raise SourceError(f"{where}: {len(row)} cells under {len(names)} columns; is a quote missing?")
-            if len(row) < len(names):
-                yield where, Skipped(where, f"{len(row)} cells under {len(names)} columns; the row is torn")
-            else:
-                yield where, dict(zip(names, row, strict=True))
+            if any(cells):
+                where = f"{source}: line {reader.line_num + table.lines_before}"
+                yield where, _csv_record(cells, names, where)
     except csv.Error as error:
-        line = reader.line_num + lines_before
+        line = reader.line_num + table.lines_before
         raise SourceError(f"{source}: line {line}: not CSV ({error}); is a quote missing?") from error
     finally:
         csv.field_size_limit(limit)
 
 
+class _Table(NamedTuple):
+    """The text of a table from its header on, how many lines of the file are before it, and its delimiter."""
+
+    text: str
+    lines_before: int
+    delimiter: str
+
+
+def _csv_table(text: str, delimiter: str | None) -> _Table:
+    lines_before = 0
+    first, _, rest = text.partition("\n")
+    first = first.strip().casefold()
+    separator = first.removeprefix("sep=")
+    if len(separator) == 1 and first != separator:  # Excel writes such a line
+        delimiter = separator
+        text = rest
+        lines_before = 1
+    table = text.lstrip("\r\n")
+    lines_before += len(text) - len(table)
+    header = _QUOTED.sub("", table.partition("\n")[0])
+    return _Table(table, lines_before, delimiter or max(",;\t|", key=header.count))
+
+
+def _csv_record(cells: list[str], names: list[str], where: str) -> dict[str, str] | Skipped:
+    row = _without_empty_end(cells, len(names))
+    if len(row) > len(names):
+        raise SourceError(f"{where}: {len(row)} cells under {len(names)} columns; is a quote missing?")
+    if len(row) < len(names):
+        return Skipped(where, f"{len(row)} cells under {len(names)} columns; the row is incomplete")
+    return dict(zip(names, row, strict=True))
+
+
 def _without_empty_end(cells: list[str], least: int) -> list[str]:
-    """Return cells without the empty ones at their end, but at least so many: spreadsheets write commas too many."""
+    """Return cells without empty ones at the end, but at least `least`: some spreadsheets write too many commas."""
     while len(cells) > least and not cells[-1]:
         cells = cells[:-1]
     return cells
 
 
 def _check_columns(names: Sequence[str], source: str) -> None:
-    """Raise `SourceError` if two columns have one name."""
+    """Raise `SourceError` if two columns have the same name."""
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise SourceError(f"{source}: two columns are called {twice!r}; column names must be unique.")
 
 
 def parquet_records(path: Path, source: str) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of a Parquet file; `MissingDependencyError` without pyarrow, or `SourceError`."""
+    """Yield (position, record) of a Parquet file. Raises `SourceError`, or `MissingDependencyError` without pyarrow."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -89,7 +111,7 @@ def parquet_records(path: Path, source: str) -> Iterator[tuple[str, object]]:
 
 
 def is_frame(source: object) -> bool:
-    """Whether a value is a table of a library of data frames, asked without importing any."""
+    """Whether a value is a data frame. No library is imported to find out."""
     library = type(source).__module__.partition(".")[0]
     return library in _LIBRARIES or hasattr(source, "__dataframe__") or hasattr(source, "__arrow_c_stream__")
 
@@ -97,8 +119,8 @@ def is_frame(source: object) -> bool:
 def frame_records(frame: Any) -> Iterator[tuple[str, object]]:
     """Yield (position, record) of a data frame of pandas, polars or pyarrow.
 
-    A record of pandas holds its label in the index too, under `INDEX`. Raises `SourceError` for columns of one name, an
-    index of several levels, and for what is no data frame.
+    A record of pandas also holds its label in the index, under `INDEX`. Raises `SourceError` if two columns have the
+    same name, if the index has several levels, or if it is not a data frame.
     """
     library = type(frame).__module__.partition(".")[0]
     if library == "pandas" and hasattr(frame, "itertuples"):
@@ -115,7 +137,7 @@ def frame_records(frame: Any) -> Iterator[tuple[str, object]]:
         records = frame.to_pylist()
     else:
         kind = f"{type(frame).__name__} of {library}"
-        raise SourceError(f"a {kind} is no source; expected a data frame of pandas, polars or pyarrow, or a list.")
+        raise SourceError(f"a {kind} is not a source; expected a data frame of pandas, polars or pyarrow, or a list.")
     for number, record in enumerate(records, 1):
         yield f"data frame: row {number}", record
 
@@ -129,7 +151,7 @@ def _column_names(frame: Any) -> list[str]:
 
 
 def _labels(frame: Any) -> list[object]:
-    """Return the labels of the rows; `SourceError` for those that name no row alone."""
+    """Return the labels of the rows; `SourceError` if the index has several levels."""
     if getattr(frame.index, "nlevels", 1) > 1:
         raise SourceError("data frame: its index has several levels; give ids in a column 'id'.")
     return list(frame.index)

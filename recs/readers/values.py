@@ -1,4 +1,4 @@
-"""Values as sources hold them: which are missing, what is yes or no, and the text, names and links they stand for."""
+"""Reads the values of fields: whether one is missing, means yes or no, and which text, names or links it holds."""
 
 import html
 import json
@@ -25,30 +25,53 @@ _DEEPEST = 8
 _TAG = re.compile(r"<[^<>]{0,500}>")
 _MARKS = frozenset("_- ?:*()[]#!/\t")
 _LONGEST_SHOWN = 60
-_MOST_PARTS = 10_000  # of a generator that may never end
+_MOST_PARTS = 10_000  # values of a generator, which may never end
 _OWN = (str, bool, int, float, bytes, datetime, date, time, Mapping, list)
 
 
 class Repeated(tuple[object, ...]):
-    """The values of a name that one record holds more than once; the last one counts, save for visibility."""
+    """The values of a name that occurs more than once in a record. The last one counts; for visibility, all count."""
 
 
-def pairs(found: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Return names and values as a dict, all values of a name that comes more than once as `Repeated`."""
-    values: dict[str, list[Any]] = {}
-    for name, value in found:
-        values.setdefault(name, []).append(value)
-    return {name: said[0] if all(one == said[0] for one in said) else Repeated(said) for name, said in values.items()}
+def pairs(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return names and values as a dict. A name with different values has all of them, as `Repeated`.
+
+    Examples
+    --------
+    >>> pairs([("title", "Garlic"), ("draft", "no"), ("draft", "yes")])
+    {'title': 'Garlic', 'draft': ('no', 'yes')}
+    """
+    values_by_name: dict[str, list[Any]] = {}
+    for name, value in fields:
+        values_by_name.setdefault(name, []).append(value)
+    return {name: one_or_repeated(values) for name, values in values_by_name.items()}
+
+
+def one_or_repeated(values: list[Any]) -> Any:
+    """Return the value if all values are equal, or else all of them, as `Repeated`."""
+    return values[0] if all(value == values[0] for value in values) else Repeated(values)
 
 
 @lru_cache(maxsize=4096)
 def fold(name: str) -> str:
-    """Return the name of a field without case, blanks and marks: "Published?" is "published"."""
+    """Return the name of a field in lower case, without blanks and marks.
+
+    Examples
+    --------
+    >>> fold("Published?"), fold("date_published")
+    ('published', 'datepublished')
+    """
     return "".join(char for char in name.casefold() if char not in _MARKS)
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value says nothing: None, NaN, a blank string, an empty list or object."""
+    """Whether a value is empty: None, NaN, a blank string, an empty list or object.
+
+    Examples
+    --------
+    >>> is_missing(" "), is_missing([]), is_missing(0)
+    (True, True, False)
+    """
     if isinstance(value, str):
         return not value.strip()
     if isinstance(value, list | dict):
@@ -57,13 +80,27 @@ def is_missing(value: object) -> bool:
 
 
 def switch(value: object) -> bool | None:
-    """Return what a yes or no says; None for anything else."""
+    """Return True for a yes, False for a no, and None for anything else.
+
+    Examples
+    --------
+    >>> switch("Yes"), switch(0), switch("maybe")
+    (True, False, None)
+    """
     word = str(value).strip().casefold() if isinstance(value, str | bool | int | float) else ""
-    return True if word in _TRUE else False if word in _FALSE else None
+    if word in _TRUE:
+        return True
+    return False if word in _FALSE else None
 
 
 def text_of(value: object) -> str:
-    """Return a value as one short line, as a report shows it and as `--public FIELD=VALUE` names it."""
+    """Return a value as one short line, as reports show it and as `--public FIELD=VALUE` expects it.
+
+    Examples
+    --------
+    >>> text_of(True), text_of(["draft", "old"])
+    ('true', '["draft", "old"]')
+    """
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple | Mapping):
@@ -73,10 +110,15 @@ def text_of(value: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value of another library (numpy, pandas, a CMS) as Python's own; None for NaT and NA.
+    """Return a value of another library (numpy, pandas, a CMS) as a type of Python; None for NaT and NA.
 
-    What has a text of its own (a path, a lazy title, an object of tags) becomes that text, what can be walked through
-    becomes a list. `TypeError` for an object that is neither: it would vanish.
+    An object with a text of its own (a path, a lazy title, a tag) becomes that text. An object that can be iterated
+    becomes a list. Any other object raises `TypeError`, because its content would be lost.
+
+    Examples
+    --------
+    >>> plain(Decimal("3.0")), plain(PurePath("a/b")), plain({"b", "a"})
+    (3, 'a/b', ['a', 'b'])
     """
     if value is None or type(value) in (str, int, float, bool, dict, datetime, Repeated):
         return value
@@ -88,7 +130,7 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, Decimal):
         return _whole_or_text(value)
-    is_own = isinstance(value, _OWN) and type(value).__name__ != "NaTType"  # which is a datetime to Python
+    is_own = isinstance(value, _OWN) and type(value).__name__ != "NaTType"  # NaT is a subclass of datetime
     return value if is_own else _described(value)
 
 
@@ -100,7 +142,7 @@ def _whole_or_text(value: Decimal) -> int | str | None:
 
 
 def _described(value: Any) -> Any:
-    """Return an object as the text that it has, or as the list of what it holds."""
+    """Return the text of an object, or a list of the values in it."""
     if type(value).__name__ in ("NaTType", "NAType"):
         return None
     if isinstance(value, Enum):
@@ -113,17 +155,23 @@ def _described(value: Any) -> Any:
     if isinstance(value, Iterable):
         parts = [plain(part) for part in islice(value, _MOST_PARTS + 1)]
         if len(parts) > _MOST_PARTS:
-            raise TypeError(f"a {type(value).__name__} of more than {_MOST_PARTS:,} values")
+            raise TypeError(f"a {type(value).__name__} with more than {_MOST_PARTS:,} values")
         return sorted(parts, key=str) if isinstance(value, set | frozenset) else parts
-    raise TypeError(f"a {type(value).__name__}, which is no text")
+    raise TypeError(f"a {type(value).__name__}, which is not text")
 
 
-# Names under which an object keeps its own text, id or URL.
+# Names under which an object holds its own text, id or URL.
 _SCALARS = ("rendered", "value", "url", "href", "path", "name", "code", "plain_text", "$oid")
 
 
 def scalar(value: object) -> str:
-    """Return an id, url or code as a string; "" for what cannot be one. A whole number has no decimal point."""
+    """Return an id, URL or code as a string; "" for a value that cannot be one. A whole number has no decimal point.
+
+    Examples
+    --------
+    >>> scalar(7.0), scalar({"rendered": "Garlic"}), scalar(True)
+    ('7', 'Garlic', '')
+    """
     if isinstance(value, Repeated):
         value = value[-1]
     if isinstance(value, list) and len(value) == 1:
@@ -134,28 +182,46 @@ def scalar(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    # A lone surrogate, which JSON may hold and UTF-8 cannot, is replaced.
+    # JSON may hold half of a surrogate pair, which UTF-8 cannot; it becomes "?".
     return str(value).encode("utf-8", "replace").decode("utf-8") if isinstance(value, str | int | float) else ""
 
 
 def one_line(value: object) -> str:
-    """Return one line of plain text, of a string, of an object or of a list of their pieces."""
+    """Return a string, an object or a list of both as one line of plain text.
+
+    Examples
+    --------
+    >>> one_line("Garlic <b>&amp;</b> leeks")
+    'Garlic & leeks'
+    """
     text = " ".join(map(scalar, value)) if isinstance(value, list) else scalar(value)
     return " ".join(plain_text(html.unescape(_TAG.sub("", text) if "</" in text else text), "text").split())
 
 
 def word(value: object) -> str | None:
-    """Return the first name of a value, a string being one name whatever commas it holds."""
+    """Return the first name in a value. A string is one name, even with commas.
+
+    Examples
+    --------
+    >>> word("Plants, edible"), word([{"name": "Plants"}])
+    ('Plants, edible', 'Plants')
+    """
     return next(iter(words([value] if isinstance(value, str) else value)), None)
 
 
 def words(value: object) -> tuple[str, ...]:
-    """Return tags: of a list of strings or of objects with a name, or of a string with commas."""
+    """Return the tags in a value: a list of strings, a list of objects with a name, or a string with commas.
+
+    Examples
+    --------
+    >>> words("garlic, leeks"), words([{"name": "garlic"}, "leeks"])
+    (('garlic', 'leeks'), ('garlic', 'leeks'))
+    """
     return tuple(dict.fromkeys(filter(None, (scalar(part).strip() for part in _parts(value, 0)))))
 
 
 def _parts(value: object, depth: int) -> Iterator[object]:
-    """Yield the single values of a value that holds several, in whatever way."""
+    """Yield the single values of a value that may hold several."""
     if isinstance(value, Repeated):
         value = value[-1]
     if isinstance(value, str):
@@ -170,14 +236,14 @@ def _parts(value: object, depth: int) -> Iterator[object]:
             yield value[names[0]]
         elif inside is not None and depth < _DEEPEST:
             yield from _parts(inside, depth + 1)
-        elif value and all(said is True for said in value.values()):  # {"garden": true}
+        elif value and all(is_set is True for is_set in value.values()):  # {"garden": true}
             yield from value
     else:
         yield value
 
 
 def _cut(text: str) -> list[object]:
-    """Return the tags in one string: a list as Python or JSON write it, or what commas or another mark part."""
+    """Return the tags in one string: a list in the syntax of Python or JSON, or tags between commas or other marks."""
     text = text.strip()
     if text.startswith("[") and text.endswith("]"):
         listed = _LISTED.findall(text)
@@ -190,7 +256,13 @@ def _cut(text: str) -> list[object]:
 
 
 def declared_links(value: object) -> Iterator[Link]:
-    """Yield declared links: ids or URLs, or objects that hold one and perhaps the words of the link."""
+    """Yield the links that a field declares: ids, URLs, or objects with one of these and perhaps the link's words.
+
+    Examples
+    --------
+    >>> list(declared_links(["leeks", {"url": "/chives/", "text": "chives"}]))
+    [Link(start=0, stop=0, anchor='', target='leeks'), Link(start=0, stop=0, anchor='chives', target='/chives/')]
+    """
     for entry in value if isinstance(value, list | tuple) else [value]:
         record = entry if isinstance(entry, Mapping) else {"target": entry}
         target = next((scalar(record[key]) for key in ("target", "dst", "url", "href", "id") if key in record), "")
@@ -199,6 +271,6 @@ def declared_links(value: object) -> Iterator[Link]:
 
 
 def as_date(value: object) -> object:
-    """Return a value that should be a date; None for the yes or no of a field like "published"."""
+    """Return a value that may be a date; None for a yes or no, as in a field like "published"."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number or switch(value) is None else None

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from recs.arrays import FloatArray
-from recs.embedding.embedder import Embedder, Overflow
+from recs.embedding.documents import Overflow
+from recs.embedding.embedder import Embedder
 from recs.errors import RecsError
 
 # A large request is cut into parts of a round each, every one of which waits its turn so much longer than the one
@@ -76,16 +77,21 @@ class Batcher:
     def submit(
         self, texts: Sequence[str], titles: Sequence[str], tokens: Sequence[int], options: Options
     ) -> list[Future[Embedded]]:
-        """Queue n texts and return futures whose results, in a row, are theirs; one cancelled in time costs nothing.
+        """Queue n texts; return futures whose results, one after the other, are those of the texts.
+
+        A future that is cancelled before its turn costs nothing.
 
         Raises `QueueFullError`, and `RecsError` if the batcher is closed.
         """
-        jobs, start, held = [], 0, 0
+        jobs = []
+        start = 0
+        job_tokens = 0
         for stop, count in enumerate(tokens, 1):
-            held += count
-            if stop == len(tokens) or held + tokens[stop] > self._round_tokens:
-                jobs.append(_Job(texts[start:stop], titles[start:stop], options, held, Future()))
-                start, held = stop, 0
+            job_tokens += count
+            if stop == len(tokens) or job_tokens + tokens[stop] > self._round_tokens:
+                jobs.append(_Job(texts[start:stop], titles[start:stop], options, job_tokens, Future()))
+                start = stop
+                job_tokens = 0
         total = sum(tokens)
         with self._changed:
             if self._closed:
@@ -146,7 +152,7 @@ class Batcher:
             whole = self._embedders[None]
             if options.dim not in self._embedders:
                 self._embedders[options.dim] = whole.with_dim(options.dim or 0)
-            found = self._embedders[options.dim].embed(
+            embeddings = self._embedders[options.dim].embed(
                 [text for job in jobs for text in job.texts],
                 titles=[title for job in jobs for title in job.titles],
                 role=options.role,
@@ -154,14 +160,17 @@ class Batcher:
                 overflow=options.overflow,
             )
             self._round_tokens = max(_ROUND_TOKENS, 2 * whole.batch_tokens)
-        except Exception as error:  # whatever it is, it is the callers' to hear, and the thread goes on
-            if len(jobs) > 1:  # one of them is at fault, and the others must not suffer for it
+        except Exception as error:  # of any kind: the callers get it, and the thread goes on
+            if len(jobs) > 1:  # one of them is wrong, and the others must still be answered
                 for job in jobs:
                     self._embed(options, [job])
             else:
                 jobs[0].future.set_exception(error)
             return
-        chunks, start = np.bincount(found.chunk_rows, minlength=len(found)).tolist(), 0
+        chunks = np.bincount(embeddings.chunk_rows, minlength=len(embeddings)).tolist()
+        lost = embeddings.tokens_lost.tolist()
+        start = 0
         for job in jobs:
-            rows = slice(start, start := start + len(job.texts))
-            job.future.set_result(Embedded(found.vectors[rows], chunks[rows], found.tokens_lost[rows].tolist()))
+            rows = slice(start, start + len(job.texts))
+            start = rows.stop
+            job.future.set_result(Embedded(embeddings.vectors[rows], chunks[rows], lost[rows]))

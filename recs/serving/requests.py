@@ -2,14 +2,23 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
+from recs.embedding.documents import OVERFLOWS, Overflow
+from recs.embedding.embedder import Embedder
+from recs.models.registry import registry_row
+from recs.models.spec import cut_model
+from recs.readers.read import read_texts
 from recs.serving.batcher import Options
+from recs.text.characters import has_surrogate
+
+_OPTIONS = {"role", "instruction", "overflow", "dimensions"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Of one request: texts, tokens, bytes, seconds until all of it is here. `queue`: requests at work at once."""
+    """How much one request may hold, how long its body may take, and how many requests the server works on at once."""
 
     items: int = 2048
     tokens: int = 262_144
@@ -80,3 +89,113 @@ def decimal(vectors: Any) -> list[str]:
 
 def dump(content: Any) -> str:
     return json.dumps(content, separators=(",", ":"), default=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """The model of a server: its id, and all names that a request may use for it, in lower case."""
+
+    id: str
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """Return the names of a model: those of the registry, or the last part of a folder's path."""
+        base, at, dim = name.partition("@")
+        own_name, row = registry_row(base)
+        if row is None and Path(base).is_dir():
+            own_name = Path(base).resolve().name
+        names = {own_name + at + dim, name}
+        if row is not None:
+            names.add(row.hub_id + at + dim)
+        return cls(own_name + at + dim, frozenset(each.lower() for each in names))
+
+    def check(self, name: str) -> None:
+        """Refuse a request for another model."""
+        message = f"no model {name[:200]!r} here; this server has {self.id!r}."
+        need(name.lower() in self.names, message, "model", status=404, code="model_not_found")
+
+
+class RequestReader:
+    """Reads the bodies of requests for vectors: what they ask for, checked, with the tokens counted."""
+
+    def __init__(self, embedder: Embedder, model: ServedModel, limits: Limits, overflow: Overflow) -> None:
+        self._embedder = embedder
+        self._model = model
+        self._limits = limits
+        self._overflow = overflow
+
+    def openai(self, body: bytes) -> EmbedRequest:
+        """Read a request in the form of OpenAI's API."""
+        asked = parse(body)
+        need(isinstance(asked, dict), f"the body is {kind(asked)}, expected an object with input and model.")
+        given = asked.get("input")
+        texts = [given] if isinstance(given, str) else given
+        encoding = asked.get("encoding_format") or "float"
+        check(asked, "model", isinstance(asked.get("model"), str), repr(self._model.id))
+        self._model.check(asked["model"])
+        check(asked, "encoding_format", encoding in ("float", "base64"), "float or base64")
+        check(asked, "input", isinstance(texts, list) and texts, "a string or a list of strings")
+        are_ids = all(isinstance(text, int | list) for text in texts)
+        advice = "send the text itself, as strings (LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False))."
+        need(not are_ids, f"input is token ids, and the request does not say of which tokenizer; {advice}", "input")
+        fields = {"input", "model", "encoding_format", "user"}
+        return self._checked(texts, [""] * len(texts), asked, fields, binary=encoding == "base64")
+
+    def truss(self, body: bytes) -> EmbedRequest:
+        """Read a request as a Truss takes it: a text, a list, or an object with input, texts or items."""
+        given = parse(body)
+        named = given.keys() & {"input", "texts", "items"} if isinstance(given, dict) else set()
+        asked, fields = (given, named) if len(named) == 1 else ({"input": given}, {"input"})
+        content = asked[next(iter(fields))]
+        texts, titles = read_texts(content if isinstance(content, list) else [content])
+        return self._checked(texts, titles, asked, fields)
+
+    def _checked(
+        self, texts: list[str], titles: list[str], asked: dict[str, Any], fields: set[str], *, binary: bool = False
+    ) -> EmbedRequest:
+        """Check texts and options, and count the tokens; `fields` are those that are not options."""
+        self._check_texts(texts, titles)
+        options = self._options(asked)
+        spec = self._embedder.spec if options.dim is None else cut_model(self._embedder.spec, options.dim)
+        prompt = self._embedder.prompt(options.role, options.instruction)
+        headings = (prompt + title + "\n\n" if title else prompt for title in titles)
+        counts = self._embedder.count_tokens([heading + text for heading, text in zip(headings, texts, strict=True)])
+        limit(sum(counts), self._limits.tokens, "tokens")
+        if options.overflow == "error":
+            self._check_window(counts)
+            options = options._replace(overflow="chunk")  # all fit: they can be embedded with texts that need chunks
+        ignored = sorted(asked.keys() - fields - _OPTIONS)
+        report = {"fingerprint": spec.fingerprint, "role": options.role, "ignored": ignored}
+        return EmbedRequest(texts, titles, counts, options, report, binary)
+
+    def _check_texts(self, texts: list[str], titles: list[str]) -> None:
+        limit(len(texts), self._limits.items, "texts")
+        for number, (text, title) in enumerate(zip(texts, titles, strict=True)):
+            is_text = isinstance(text, str) and bool(text.strip() or title.strip())
+            if not is_text or has_surrogate(text + title):
+                message = f"input {number} is {kind(text)}, expected text: not empty, no half of a surrogate pair."
+                raise RequestError(400, message, "input")
+
+    def _options(self, asked: dict[str, Any]) -> Options:
+        role = asked.get("role") or "document"
+        overflow = asked.get("overflow") or self._overflow
+        instruction = asked.get("instruction")
+        dim = asked.get("dimensions")
+        if dim is None:
+            dim = self._embedder.spec.dim
+        check(asked, "role", isinstance(role, str), "a string")
+        check(asked, "instruction", isinstance(instruction, str | None), "a string")
+        check(asked, "overflow", overflow in OVERFLOWS, f"one of {', '.join(OVERFLOWS)}")
+        check(asked, "dimensions", type(dim) is int, "an integer")
+        return Options(role, instruction, overflow, None if dim == self._embedder.spec.dim else dim)
+
+    def _check_window(self, counts: list[int]) -> None:
+        """Refuse texts past the context window."""
+        number, longest = max(enumerate(counts), key=lambda pair: pair[1], default=(0, 0))
+        window = self._embedder.spec.max_tokens
+        message = (
+            f"input {number} has {longest:,} tokens and {window:,} fit the context window of {self._model.id}; "
+            'send less, or "overflow": "chunk" (the mean of its chunks) or "truncate".'
+        )
+        need(longest <= window, message, "input", code="context_length_exceeded")

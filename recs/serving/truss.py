@@ -5,20 +5,21 @@ import hashlib
 import io
 import json
 import re
-import shutil
 import sys
-import tempfile
 import zipfile
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from recs import __version__
-from recs.embedding.embedder import Overflow
+from recs.embedding.documents import Overflow
 from recs.embedding.load import load_embedder
 from recs.errors import DISTRIBUTION, MissingDependencyError, ModelNotFoundError, OutputError
-from recs.models.folder import ONNX_FILE
-from recs.models.registry import find_model, missing_model_message, registry, registry_row, split_dim
+from recs.files import replace_folder
+from recs.models.modules import ONNX_FILE
+from recs.models.names import ModelName
+from recs.models.registry import find_model, missing_model_message, registry, registry_row
 
 _PACKAGE = Path(__file__).parent.parent
 _STEM = f"{DISTRIBUTION.replace('-', '_')}-{__version__}"
@@ -44,23 +45,22 @@ def write_truss(
     """
     import yaml
 
-    (name, row), source = registry_row(model), find_model(model)
-    onnx = options.get("engine") == "onnx"  # then neither the hub's client nor packages of models, which want torch
-    if source is None and (row is None or onnx):
-        raise ModelNotFoundError(missing_model_message(model))
-    carried = source if row is None or "=" in model or onnx else None
-    package = row.package if row and not carried else None
-    spec = load_embedder(model, **{**options, "offline": True}).spec if source else None
+    chosen = _choose_files(model, onnx=options.get("engine") == "onnx")
+    spec = load_embedder(model, **{**options, "offline": True}).spec if chosen.source else None
     settings = {
-        "model": f"{f'{name}=' if row else ''}{{data}}/model" if carried else name,
+        "model": chosen.named,
         "fingerprint": spec and spec.fingerprint,
         "overflow": overflow,
-        "options": {**options, "dim": split_dim(model)[1] or options.get("dim"), "offline": bool(carried or package)},
+        "options": {
+            **options,
+            "dim": ModelName.parse(model).dim or options.get("dim"),
+            "offline": bool(chosen.carried or chosen.package),
+        },
     }
     config = {
-        "model_name": Path(name).name,
+        "model_name": Path(chosen.name).name,
         "python_version": f"py{sys.version_info.major}{sys.version_info.minor}",
-        "requirements": _requirements("onnx" if onnx else "models", package),
+        "requirements": _requirements("onnx" if options.get("engine") == "onnx" else "models", chosen.package),
         "resources": resources,
         "runtime": {"predict_concurrency": 1},
         "environment_variables": {"OMP_NUM_THREADS": resources["cpu"]},  # torch would take all cores of the host
@@ -74,12 +74,50 @@ def write_truss(
         "model/model.py": _PACKAGE / "serving" / "truss_model.py",
         f"packages/{_STEM}-py3-none-any.whl": _wheel(),
     }
-    if carried:
-        parts = [path for path in carried.rglob("*") if path.suffix in (".json", ".safetensors", ".txt", ".model")]
-        if spec and spec.loader == "onnx":  # its hub offers several such files; this one runs
-            parts += carried.glob(f"{ONNX_FILE}*")
-        files |= {f"data/model/{path.relative_to(carried).as_posix()}": path for path in parts}
-    _replace(folder.resolve(), files, force=force)
+    if chosen.carried:
+        files |= _model_files(chosen.carried, is_onnx=spec is not None and spec.loader == "onnx")
+    _check_place(folder.resolve(), force=force)
+    replace_folder(folder.resolve(), files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Where the Truss takes the model from: a folder that it carries, a Python package, or the hub.
+
+    `name` is that of the registry; `source` is where the files are on this machine, if they are.
+    """
+
+    name: str
+    is_registered: bool
+    source: Path | None
+    carried: Path | None
+    package: str | None
+
+    @property
+    def named(self) -> str:
+        """How the model is named inside the Truss."""
+        if self.carried is None:
+            return self.name
+        return f"{self.name}={{data}}/model" if self.is_registered else "{data}/model"
+
+
+def _choose_files(model: str, *, onnx: bool) -> _Chosen:
+    """Choose where the model comes from. With onnx it is carried: hub client and packages of models need torch."""
+    name, row = registry_row(model)
+    source = find_model(model)
+    if source is None and (row is None or onnx):
+        raise ModelNotFoundError(missing_model_message(model))
+    carried = source if row is None or ModelName.parse(model).folder or onnx else None
+    package = row.package if row and not carried else None
+    return _Chosen(name, row is not None, source, carried, package)
+
+
+def _model_files(folder: Path, *, is_onnx: bool) -> dict[str, Path]:
+    """Return the files of a model, by their path in the Truss."""
+    paths = [path for path in folder.rglob("*") if path.suffix in (".json", ".safetensors", ".txt", ".model")]
+    if is_onnx:  # its hub offers several such files; recs runs this one
+        paths += folder.glob(f"{ONNX_FILE}*")
+    return {f"data/model/{path.relative_to(folder).as_posix()}": path for path in paths}
 
 
 def _requirements(extra: str, package: str | None) -> list[str]:
@@ -115,32 +153,14 @@ def _wheel() -> bytes:
     return buffer.getvalue()
 
 
-def _replace(folder: Path, files: dict[str, bytes | Path], *, force: bool) -> None:
-    """Write the files into a neighbour of the folder and put that in its place."""
-    try:
-        there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-        ours = "config.yaml" in there and (folder / "config.yaml").read_bytes().startswith(_MARK)
-        foreign = sorted(name for name in there if not (ours and _OURS.fullmatch(name)))
-        if folder.exists() and Path.cwd().is_relative_to(folder):
-            raise OutputError(f"{folder}: cannot be replaced from within; change to another folder first.")
-        if foreign and not force:
-            advice = "name another folder or --force"
-            raise OutputError(f"{folder}: holds {foreign[0]}, not written by recs truss; {advice}.")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as neighbour:
-            new, old = Path(neighbour, "new"), Path(neighbour, "old")
-            for name, content in files.items():
-                (new / name).parent.mkdir(parents=True, exist_ok=True)
-                if isinstance(content, Path):
-                    shutil.copyfile(content, new / name)
-                else:
-                    (new / name).write_bytes(content)
-            if folder.exists():
-                folder.rename(old)
-            try:
-                new.rename(folder)
-            except OSError:
-                old.rename(folder)
-                raise
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error}). What was there before is untouched.") from error
+def _check_place(folder: Path, *, force: bool) -> None:
+    """Raise `OutputError` if the folder holds files of others, or is the current folder or around it."""
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    is_ours = "config.yaml" in there and (folder / "config.yaml").read_bytes().startswith(_MARK)
+    foreign = sorted(name for name in there if not (is_ours and _OURS.fullmatch(name)))
+    if folder.exists() and Path.cwd().is_relative_to(folder):
+        raise OutputError(f"{folder}: cannot be replaced from within; change to another folder first.")
+    if foreign and not force:
+        raise OutputError(
+            f"{folder}: holds {foreign[0]}, which recs truss did not write; name another folder or use --force."
+        )

@@ -51,8 +51,9 @@ class Model:
         if form not in ("float", "base64"):
             raise _refusal(f"encoding_format is {form!r}, expected float or base64.")
         openai = ("model", "user", "encoding_format")
-        found = self._embed({name: value for name, value in given.items() if name not in openai})
-        rows, tokens = found.vectors.astype("<f4"), int(found.tokens.sum())
+        embeddings = self._embed({name: value for name, value in given.items() if name not in openai})
+        rows = embeddings.vectors.astype("<f4")
+        tokens = int(embeddings.tokens.sum())
         encoded = [base64.b64encode(row).decode() for row in rows] if form == "base64" else rows.tolist()
         data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(encoded)]
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
@@ -72,13 +73,13 @@ class Model:
             texts, titles = read_texts(content if isinstance(content, list) else [content])
             embedder = self._embedder.with_dim(dim)
             with self._lock:
-                found = embedder.embed(texts, titles=titles, overflow=self._settings["overflow"], **options)
+                embeddings = embedder.embed(texts, titles=titles, overflow=self._settings["overflow"], **options)
         except RecsError as error:
             raise _refusal(str(error)) from error
-        if lost := int(found.tokens_lost.sum()):
+        if lost := int(embeddings.tokens_lost.sum()):
             why = "past the context window, or unknown to the model"
-            logging.getLogger("recs").warning("%d of %d tokens are lost: %s", lost, found.tokens.sum(), why)
-        return found
+            logging.getLogger("recs").warning("%d of %d tokens are lost: %s", lost, embeddings.tokens.sum(), why)
+        return embeddings
 
 
 def _refusal(message: str) -> Exception:

@@ -1,23 +1,44 @@
-"""Removal of lines that most texts of a collection repeat."""
+"""Removes the lines that most texts of a collection repeat."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-# Boilerplate stands in so large a part of different texts, and in so many at least.
-_SHARE, _LEAST = 0.5, 5
+# A line is boilerplate if at least this share of the different texts hold it, and at least this number.
+_SHARE = 0.5
+_LEAST = 5
 
 
 def remove_boilerplate(texts: Sequence[str], groups: Sequence[str | None]) -> tuple[list[str], dict[str, int]]:
-    """Remove the lines that stand in at least half of the n plain texts, or of those of one group (a series, a feed, or
-    None).
+    """Remove the lines that at least half of the texts hold, or at least half of the texts of one group.
 
-    A line counts once a text, and equal texts count once. It has to stand in five different texts at least, and to hold
-    a letter or a digit. A text of which nothing would remain is kept whole. A section that loses its first line, its
-    heading, continues the section before it. The order of the rows changes nothing but the order of the result. Cost:
-    linear in the characters.
+    Parameters
+    ----------
+    texts
+        n plain texts.
+    groups
+        The n groups of the texts, such as a series or a feed; None for a text without one.
 
-    Returns the texts, and each line that was removed from some text, its white space folded, with the number of texts
-    it was removed from; the most frequent first, ties in the order of the lines.
+    Returns
+    -------
+    texts : list of str
+        The n texts without these lines, in the same order. A text that holds nothing else is kept whole.
+    counts : dict
+        Each removed line, with single spaces for white space, and the number of texts that lost it. The most frequent
+        lines come first; ties are in the order of the lines.
+
+    Notes
+    -----
+    A line counts once in each text, and equal texts count once. Only lines with a letter or a digit count, and only if
+    at least five different texts hold them. If a section loses its first line, which is its heading, it continues the
+    section before it. The order of the texts does not change which lines are removed. Cost: linear in the number of
+    characters.
+
+    Examples
+    --------
+    >>> days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
+    >>> texts, counts = remove_boilerplate([f"{day} news\\n\\nRead our feed" for day in days], [None] * 5)
+    >>> texts[0], counts
+    ('Monday news', {'Read our feed': 5})
     """
     everywhere = _common_lines(texts)
     members: defaultdict[str, list[str]] = defaultdict(list)
@@ -51,7 +72,10 @@ def _fold(line: str) -> str:
 
 
 def without_lines(text: str, common: set[str]) -> tuple[str, set[str]]:
-    """Return a text without these lines (white space folded), whole where it is nothing else, and those it has lost."""
+    """Return a text without these lines, and the lines that it lost. A text that holds nothing else is kept whole.
+
+    The lines in `common` have single spaces for white space.
+    """
     gone: set[str] = set()
     kept: list[str] = []
     if not common:
@@ -68,5 +92,7 @@ def without_lines(text: str, common: set[str]) -> tuple[str, set[str]]:
             if any(rest):
                 blocks.append("\n".join(rest))
         if blocks:
-            kept.append(("" if not kept else "\n\n" if lost_heading else "\n\n\n") + "\n\n".join(blocks))
+            if kept:
+                kept.append("\n\n" if lost_heading else "\n\n\n")
+            kept.append("\n\n".join(blocks))
     return ("".join(kept).strip(), gone) if kept else (text, set())

@@ -1,8 +1,8 @@
-"""Texts cut into chunks that fit a model's context window, at the best places there are.
+"""Cuts texts into chunks that fit a model's context window, at the best boundaries.
 
-A cut is as good as the boundary it falls on: between sections, blocks, lines, sentences, words, tokens, in that order.
-Dynamic programming over a thinned set of boundaries finds the pieces of the lowest total cost: a piece costs more the
-worse the boundary at its end and the less it fills the budget, and even pieces cost less than uneven ones.
+From best to worst, a cut falls between two sections, blocks, lines, sentences, words or tokens. Each piece has a cost:
+it is higher if the boundary at its end is worse, and if the piece fills less of the budget; pieces of even size cost
+less than uneven ones. Dynamic programming over a thinned set of boundaries finds the pieces with the lowest total cost.
 """
 
 import re
@@ -16,25 +16,33 @@ TokenSpans = Callable[[str], Sequence[tuple[int, int]]]
 
 
 class Span(NamedTuple):
-    """A piece of a text: its characters, half open, and how many tokens it has."""
+    """A piece of a text: the characters text[start:stop], and how many tokens it has."""
 
     start: int
     stop: int
     tokens: int
 
 
-# What a cut costs at each kind of boundary; a full piece costs 2. A cut after a heading or a line that ends in a colon
-# parts it from what it introduces, for which one more piece is the lesser evil.
-_SECTION, _BLOCK, _LINE, _SENTENCE, _WRAPPED_LINE, _WORD, _LEAD, _TOKEN = 0.0, 0.08, 0.2, 0.35, 0.6, 0.7, 1.0, 1.4
-# A piece under this share of the budget is a crumb.
+# What a cut costs at each kind of boundary. For comparison, a full piece costs 2.
+_SECTION = 0.0
+_BLOCK = 0.08
+_LINE = 0.2
+_SENTENCE = 0.35
+_WRAPPED_LINE = 0.6
+_WORD = 0.7
+# After a heading, or a line that ends in a colon. Such a cut separates it from what it introduces, which is worse than
+# one more piece.
+_LEAD = 1.0
+_TOKEN = 1.4
+# A piece that fills less than this share of the budget costs extra.
 _CRUMB = 0.25
-# Boundaries considered in a stretch as long as the budget: the best of each of so many parts.
+# A stretch of text as long as the budget is divided into so many parts; only the best boundary of each is considered.
 _CANDIDATES = 16
 
 _CLOSERS = "\"'”’»)\\]}」』）】》"
 _STOPS = ".!?…‽؟۔।።"
 _WIDE_STOPS = "。！？｡"
-# Lines; the white space after what may be the end of a sentence; stops that need no white space.
+# Line breaks; the white space after a possible end of a sentence; full stops that need no white space after them.
 _BOUNDARY = re.compile(
     rf"\n\s*|(?<=[{_STOPS}{_CLOSERS}*_])[^\S\n]+(?=\S)|[{_WIDE_STOPS}][{_CLOSERS}]*(?:[^\S\n]+(?=\S))?(?!\s)"
 )
@@ -45,53 +53,83 @@ _ABBREVIATION = re.compile(
 )
 _LIST_MARK = re.compile(r"\s*(?:[-*+•–|>#]|\d+[.)]\s|\S+\s*\|)")
 _LONGEST_HEADING = 120
-# A line at least so long that ends in a word or comma and goes on with a word was wrapped by an editor.
+# An editor wrapped a line if it has at least 40 characters, ends in a word or comma, and a word begins the next line.
 _WRAPPED = re.compile(r"[^\n]{40}[^\W_],?\n[^\W\d_]")
 _SPACE = re.compile(r"\s")
 
 
 def split_text(text: str, *, token_spans: TokenSpans, budget: int, additive: bool = False) -> list[Span]:
-    """Cut plain text (sections after two blank lines, blocks after one, lines) to pieces of at most `budget` tokens.
+    """Cut plain text (see `recs.text.plain`) into pieces of at most `budget` tokens.
 
-    The pieces tile the text: in order, contiguous, none empty; white space belongs to the piece before it. There are
-    none of "". No piece has more tokens than the budget, but for a single character that has. `ValueError` for a budget
-    below 1.
+    Parameters
+    ----------
+    text
+        Plain text: two blank lines separate sections, one separates blocks.
+    token_spans
+        Returns the span in characters of each token of a text, in order, without special tokens: the offsets of a
+        Hugging Face tokenizer.
+    budget
+        The most tokens that a piece may have, at least 1.
+    additive
+        Whether the tokens of a text are the tokens of its parts if it is cut at white space. This is true of WordPiece.
 
-    `token_spans` gives the span in characters of every token of a text, in order, special tokens left out: the offsets
-    of a Hugging Face tokenizer. `additive` tells whether the tokens of a text are those of its parts where it is cut at
-    white space (true of WordPiece).
+    Returns
+    -------
+    list of Span
+        The pieces, in order. They cover the whole text without gaps, and none is empty; white space belongs to the
+        piece before it. "" has no pieces. A piece has more tokens than the budget only if it is one character.
 
-    The text is tokenised once. As subword tokens depend on what stands around them, each piece is then tokenised alone
-    to count its tokens, and cut again if it has too many; `additive` saves that. Cost: linear in the characters.
+    Raises
+    ------
+    ValueError
+        If the budget is below 1.
+
+    Notes
+    -----
+    The text is tokenised once. Subword tokens depend on the characters around them. So each piece is then tokenised
+    alone to count its tokens, and is cut again if it has too many; `additive` saves this step. Cost: linear in the
+    number of characters.
+
+    Examples
+    --------
+    >>> import re
+    >>> words = lambda text: [match.span() for match in re.finditer(r"\\w+", text)]
+    >>> text = "Plant garlic in October. Water it well.\\n\\nHarvest in July."
+    >>> [text[piece.start : piece.stop] for piece in split_text(text, token_spans=words, budget=7)]
+    ['Plant garlic in October. Water it well.\\n\\n', 'Harvest in July.']
     """
     if budget < 1:
         raise ValueError(f"budget is {budget}, expected at least 1 token.")
     if not text:
         return []
-    done: list[Span] = []
-    # Pieces yet to be looked at, the next one last: (start, stop, tokens if they are known).
-    todo: list[tuple[int, int, int | None]] = [(0, len(text), None)]
-    while todo:
-        start, stop, tokens = todo.pop()
-        if tokens is not None:
-            done.append(Span(start, stop, tokens))
+    pieces: list[Span] = []
+    waiting = [_Part(0, len(text), None)]  # the next part is the last
+    while waiting:
+        part = waiting.pop()
+        if part.tokens is not None:
+            pieces.append(Span(part.start, part.stop, part.tokens))
             continue
-        piece = text[start:stop] if stop - start < len(text) else text
-        spans = token_spans(piece)
-        cuts = _cut(piece, spans, budget) if len(spans) > budget else []
+        part_text = text[part.start : part.stop] if part.stop - part.start < len(text) else text
+        spans = token_spans(part_text)
+        cuts = _best_cuts(part_text, spans, budget) if len(spans) > budget else []
         if not cuts:
-            done.append(Span(start, stop, len(spans)))
+            pieces.append(Span(part.start, part.stop, len(spans)))
             continue
-        edges = [_Cut(0, 0, _SECTION), *cuts, _Cut(len(piece), len(spans), _SECTION)]
-        parts: list[tuple[int, int, int | None]] = []
-        for left, right in pairwise(edges):
-            tokens = right.tokens - left.tokens
-            # Not isspace(): tokenizers drop some of the rarer kinds, so that a word goes on behind them.
-            apart = all(edge.at in (0, len(piece)) or piece[edge.at - 1] in " \n" for edge in (left, right))
-            known = additive and tokens <= budget and apart
-            parts.append((start + left.at, start + right.at, tokens if known else None))
-        todo.extend(reversed(parts))
-    return done
+        edges = [_Cut(0, 0, _SECTION), *cuts, _Cut(len(part_text), len(spans), _SECTION)]
+        parts = [_part_between(left, right, part_text, budget, additive) for left, right in pairwise(edges)]
+        waiting.extend(inner.moved(part.start) for inner in reversed(parts))
+    return pieces
+
+
+class _Part(NamedTuple):
+    """A part of a text that may become a piece or be cut again; tokens is None until they are counted."""
+
+    start: int
+    stop: int
+    tokens: int | None
+
+    def moved(self, offset: int) -> "_Part":
+        return _Part(self.start + offset, self.stop + offset, self.tokens)
 
 
 class _Cut(NamedTuple):
@@ -102,91 +140,107 @@ class _Cut(NamedTuple):
     cost: float
 
 
-def _cut(text: str, spans: Sequence[tuple[int, int]], budget: int) -> list[_Cut]:
+def _part_between(left: _Cut, right: _Cut, text: str, budget: int, additive: bool) -> _Part:
+    """Return the part of a text between two cuts, with its tokens if they need not be counted again."""
+    tokens = right.tokens - left.tokens
+    # isspace() would not do: tokenizers drop some rare kinds of white space, and a word continues after them.
+    is_between_words = all(edge.at in (0, len(text)) or text[edge.at - 1] in " \n" for edge in (left, right))
+    is_counted = additive and tokens <= budget and is_between_words
+    return _Part(left.at, right.at, tokens if is_counted else None)
+
+
+def _best_cuts(text: str, spans: Sequence[tuple[int, int]], budget: int) -> list[_Cut]:
     """Return the best places to cut a text that has more tokens than the budget; none if it is one character."""
     starts = _token_starts(text, spans)
     cuts = [_Cut(0, 0, _SECTION), *_candidates(text, starts, budget), _Cut(len(text), len(starts), _SECTION)]
-    if len(cuts) == 2:  # no token starts after the first: between the characters
-        begin, stop = len(text) - len(text.lstrip()), len(text.rstrip())
+    if len(cuts) == 2:  # all tokens start at one place, so the cut falls between two characters
+        begin = len(text) - len(text.lstrip())
+        stop = len(text.rstrip())
         return [_Cut((begin + stop) // 2, len(starts) // 2, _TOKEN)] if stop - begin > 1 else []
-    size_cost = [_size_cost(size / budget) for size in range(budget + 1)]
+    previous = _cheapest_predecessors(cuts, budget)
+    chosen = [previous[-1]]
+    while chosen[-1]:
+        chosen.append(previous[chosen[-1]])
+    return [cuts[j] for j in reversed(chosen[:-1])]
+
+
+def _cheapest_predecessors(cuts: Sequence[_Cut], budget: int) -> list[int]:
+    """Return, for each cut, the cut before it in the cheapest way to cut the text up to there."""
+    size_costs = [_size_cost(size / budget) for size in range(budget + 1)]
     positions = [cut.tokens for cut in cuts]
-    # best[j]: the cost of everything before cut j, the cut included; came[j]: the cut before it.
-    best = [0.0] * len(cuts)
-    came = [0] * len(cuts)
+    total_costs = [0.0] * len(cuts)  # of all pieces before each cut, and of their cuts
+    previous = [0] * len(cuts)
     first = 0
     for j in range(1, len(cuts)):
         while positions[j] - positions[first] > budget and first < j - 1:
             first += 1
-        lowest, at = float("inf"), first
+        lowest = float("inf")
         for i in range(first, j):
             size = positions[j] - positions[i]
-            cost = best[i] + (size_cost[size] if size <= budget else _size_cost(size / budget))
+            cost = total_costs[i] + (size_costs[size] if size <= budget else _size_cost(size / budget))
             if cost < lowest:
-                lowest, at = cost, i
-        best[j] = lowest + cuts[j].cost
-        came[j] = at
-    chosen = [came[-1]]
-    while chosen[-1]:
-        chosen.append(came[chosen[-1]])
-    return [cuts[j] for j in reversed(chosen[:-1])]
+                lowest = cost
+                previous[j] = i
+        total_costs[j] = lowest + cuts[j].cost
+    return previous
 
 
 def _size_cost(fill: float) -> float:
-    """Cost of a piece that fills this share of the budget.
+    """Return the cost of a piece that fills this share of the budget.
 
-    With 1 + fill² the cost of a token is lowest in full pieces and rises slowly (by 2.5 % at .8, by a quarter at .5),
-    so the number of pieces stays low; of two ways to the same number, the more even one is cheaper.
+    With 1 + fill² a token costs least in a full piece, and a little more in others (2.5 % more at 0.8, a quarter more
+    at 0.5). So the number of pieces stays low; with the same number of pieces, more even pieces cost less.
     """
     return 1 + fill * fill + max(0.0, _CRUMB - fill) * 4
 
 
 def _token_starts(text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
-    """Return where each token starts, in ascending order; white space that a token begins with is not counted to it."""
+    """Return where each token starts, in ascending order. White space at the beginning of a token is not part of it."""
     starts = [begin for begin, _ in spans]
     if all(map(le, starts, starts[1:])) and not _SPACE.search("".join(map(text[: starts[-1] + 1].__getitem__, starts))):
         return starts
     words = (text[begin:stop].lstrip() for begin, stop in spans)
-    inked = (stop - len(word) if word else begin for (begin, stop), word in zip(spans, words, strict=True))
-    return list(accumulate(inked, max))
+    word_starts = (stop - len(word) if word else begin for (begin, stop), word in zip(spans, words, strict=True))
+    return list(accumulate(word_starts, max))
 
 
 def _candidates(text: str, starts: Sequence[int], budget: int) -> Iterator[_Cut]:
-    """Give the cheapest cut of each small stretch of tokens, in order; each has tokens on both sides."""
+    """Yield the cheapest cut of each small stretch of tokens, in order. Each cut has tokens on both sides."""
     width = max(1, budget // _CANDIDATES)
     boundaries = _boundaries(text)
-    beyond = (len(text) + 1, _TOKEN)
-    at, cost = next(boundaries, beyond)
+    no_boundary = (len(text) + 1, _TOKEN)
+    at, cost = next(boundaries, no_boundary)
     total = len(starts)
     previous = 0
     for low in range(1, total, width):
         high = min(low + width, total) - 1
-        found: _Cut | None = None
-        # A place after the start of token low - 1 and not after that of token high has low to high tokens before it.
+        best: _Cut | None = None
+        # A place has low to high tokens before it if it is after the start of token low - 1, and not after the start
+        # of token high.
         while at <= starts[high]:
-            if at > starts[low - 1] and (found is None or cost <= found.cost):
-                found = _Cut(at, bisect_left(starts, at, low, high), cost)
-            at, cost = next(boundaries, beyond)
-        if found is None:
-            found = _word_cut(text, starts, low, high)
-        if found is not None and previous < found.at < len(text):
-            previous = found.at
-            yield found
+            if at > starts[low - 1] and (best is None or cost <= best.cost):
+                best = _Cut(at, bisect_left(starts, at, low, high), cost)
+            at, cost = next(boundaries, no_boundary)
+        if best is None:
+            best = _word_cut(text, starts, low, high)
+        if best is not None and previous < best.at < len(text):
+            previous = best.at
+            yield best
 
 
 def _word_cut(text: str, starts: Sequence[int], low: int, high: int) -> _Cut | None:
-    """Return the last place before a word, else before a token, that has `low` to `high` tokens before it."""
+    """Return the last place with `low` to `high` tokens before it that begins a word; if none does, a token."""
     space = text.rfind(" ", starts[low - 1], starts[high])
     if space < 0:
         space = max((gap.end() - 1 for gap in _SPACE.finditer(text, starts[low - 1], starts[high])), default=-1)
     if space >= 0:
         return _Cut(space + 1, bisect_left(starts, space + 1, low, high), _WORD)
-    token = bisect_left(starts, starts[high], low, high)  # the first of several tokens of one character
+    token = bisect_left(starts, starts[high], low, high)  # one character may have several tokens; take the first
     return _Cut(starts[token], token, _TOKEN) if starts[token] > starts[token - 1] else None
 
 
 def _boundaries(text: str) -> Iterator[tuple[int, float]]:
-    """Give the places where sentences, lines, blocks and sections of a text begin, with what a cut there costs."""
+    """Yield the places where sentences, lines, blocks and sections begin, each with the cost of a cut there."""
     for match in _BOUNDARY.finditer(text):
         start, stop = match.span()
         if text[start] == "\n":
@@ -202,7 +256,7 @@ def _is_sentence_end(text: str, stop: int, following: int) -> bool:
 
 
 def _line_cost(text: str, stop: int, following: int, newlines: int) -> float:
-    """Return what a cut costs between a line that ends at `stop` and the next, so many newlines on."""
+    """Return the cost of a cut between two lines: one ends at `stop`, the next begins `newlines` newlines later."""
     while stop and text[stop - 1].isspace():
         stop -= 1
     if stop and text[stop - 1] in ":：":
@@ -220,7 +274,7 @@ def _line_cost(text: str, stop: int, following: int, newlines: int) -> float:
 
 
 def _is_heading(text: str, begin: int, stop: int) -> bool:
-    """Whether the line text[begin:stop], which has a blank line after it, reads as the heading of what follows."""
+    """Whether the line text[begin:stop], with a blank line after it, looks like the heading of what follows."""
     line = text[begin:stop]
     if begin == 0 or text[max(0, begin - 3) : begin] == "\n\n\n":
         return line[-1:] not in ".。"

@@ -1,10 +1,10 @@
-"""The heading that can stand for a missing title."""
+"""Finds the heading that can serve as the title of a text without one."""
 
 import re
 
 from recs.items import Markup
 from recs.text.hidden.comments import remove_comments
-from recs.text.html import html_headings
+from recs.text.html_walk import html_headings
 from recs.text.markdown import markdown_html
 from recs.text.plain import normalise
 
@@ -13,9 +13,16 @@ _MOST_HEADINGS = 50
 
 
 def first_heading(body: str, markup: Markup, *, leading: bool = False) -> str:
-    """Return the first heading of a body as one line; "" where there is none. Hidden headings do not count.
+    """Return the first heading of a body on one line; "" if it has none. Hidden headings do not count.
 
-    With `leading`, only one that heads the whole body: the first of the first level, or one with no text before it.
+    With `leading`, a heading counts only if it is the heading of the whole body: it has level 1, or no text before it.
+
+    Examples
+    --------
+    >>> first_heading("Plant it in October.\\n\\n## Harvest\\n", "markdown")
+    'Harvest'
+    >>> first_heading("Plant it in October.\\n\\n## Harvest\\n", "markdown", leading=True)
+    ''
     """
     if markup == "text":
         return ""

@@ -1,4 +1,4 @@
-"""The language of a text, by its declared code or by py3langid where it is sure."""
+"""The language of an item: the declared one, or the guess of py3langid if it is sure."""
 
 import hashlib
 import logging
@@ -12,11 +12,11 @@ from recs.items import Item
 
 _log = logging.getLogger(__name__)
 
-# Below this many characters a guess is worth nothing; beyond the second number more text changes nothing.
-_SHORTEST, _LONGEST = 200, 1500
+_SHORTEST = 200  # characters; in a shorter text a guess is unreliable
+_LONGEST = 1500  # characters; more text does not improve a guess
 _SURE = 0.99
 
-# ISO 639-1, and of what is written most also the three-letter codes, the English name and withdrawn codes.
+# The codes of ISO 639-1. For the most common languages also the three-letter codes, English names and withdrawn codes.
 _LANGUAGES = """
 aa,ab,ae,af,ak,am,an,ar ara arabic,as,av,ay,az,ba,be,bg bul bulgarian,bh,bi,bm,bn ben bengali,
 bo,br,bs,ca cat catalan,ce,ch,co,cr,cs ces cze czech,cu,cv,cy,da dan danish,de deu ger german deutsch,
@@ -34,26 +34,31 @@ zh zho chi chinese mandarin cn,zu
 """
 _CODES = {name: names.split()[0] for names in _LANGUAGES.split(",") for name in names.split()}
 
-# A guess is kept as one byte: the place of its code in this list, from 1, or 0 for none.
+# A guess is stored as one byte: the position of its code in this list, from 1, or 0 for no guess.
 _LISTED = sorted(set(_CODES.values()))
 _RECORD_OF = {code: bytes([place]) for place, code in enumerate(_LISTED, 1)}
 _CODE_OF = {record: code for code, record in _RECORD_OF.items()}
 _NONE = bytes([0])
-# Another list, or another meaning of a record, must not find the records of an older version.
+# Change this if the list or the meaning of a record changes, so that older records are not read.
 _VERSION = "language/2"
 
 
 def primary_language(code: str | None) -> str | None:
-    """Return the ISO 639-1 code of a language code or English name: "pt" for "pt-BR", "por" and "Portuguese".
+    """Return the ISO 639-1 code for a language code or an English name.
 
-    None for what is none of them: a language that nobody else writes so would stand alone in its collection.
+    None for any other string: an item with a language code of its own would match no other item.
+
+    Examples
+    --------
+    >>> [primary_language(code) for code in ("pt-BR", "por", "Portuguese", "klingon")]
+    ['pt', 'pt', 'pt', None]
     """
-    found = re.match(r"[a-z]+", (code or "").strip().lower())
-    return _CODES.get(found[0]) if found else None
+    first_word = re.match(r"[a-z]+", (code or "").strip().lower())
+    return _CODES.get(first_word[0]) if first_word else None
 
 
 class Records(Protocol):
-    """Where guesses are kept between runs: a store of short records by key."""
+    """A store of short records by key, which keeps guesses between runs."""
 
     def get_chunks(self, keys: Sequence[bytes], /) -> Mapping[bytes, bytes]: ...
 
@@ -61,39 +66,55 @@ class Records(Protocol):
 
 
 def item_languages(items: Sequence[Item], store: Records | None = None) -> list[str | None]:
-    """Return the language of each item: declared, or guessed where the guess is sure; None where it is not.
+    """Return the language of each item: the declared one, or a guess that is sure; None without either.
 
-    Cost: about a millisecond an item without a declared language and not in `store`, and a second to load the guesser.
+    Cost: about a millisecond for each item that has no declared language and is not in `store`, and a second to load
+    the model that guesses.
+
+    Examples
+    --------
+    >>> item_languages([Item(id="a", text="Ajo", lang="es-MX"), Item(id="b", text="too short for a guess")])
+    ['es', None]
     """
     languages = [primary_language(item.lang) for item in items]
-    unknown = [i for i, language in enumerate(languages) if language is None and len(items[i].text) >= _SHORTEST]
-    samples = {i: items[i].text[:_LONGEST] for i in unknown}
-    texts = {i: f"{_VERSION}\n{sample}".encode("utf-8", "replace") for i, sample in samples.items()}
-    keys = {i: hashlib.sha256(text).digest()[:20] for i, text in texts.items()}
-    known = dict(store.get_chunks(list(keys.values()))) if store is not None else {}
-    made: dict[bytes, bytes] = {}
+    undeclared = [i for i, language in enumerate(languages) if language is None and len(items[i].text) >= _SHORTEST]
+    samples = {i: items[i].text[:_LONGEST] for i in undeclared}
+    keys = {i: _record_key(sample) for i, sample in samples.items()}
+    records = dict(store.get_chunks(list(keys.values()))) if store is not None else {}
+    new_records: dict[bytes, bytes] = {}
     for i, sample in samples.items():
-        if keys[i] not in known:
+        key = keys[i]
+        if key not in records:
             try:
-                known[keys[i]] = made[keys[i]] = _RECORD_OF.get(_guess(sample), _NONE)
-            except OSError as error:  # the guesser unpacks its tables into a temporary file
-                _log.warning("languages are not told apart: %s", error)
+                records[key] = new_records[key] = _RECORD_OF.get(_guess(sample), _NONE)
+            except OSError as error:  # py3langid unpacks its tables into a temporary file
+                _log.warning("languages cannot be guessed: %s", error)
                 break
-        languages[i] = _CODE_OF.get(known[keys[i]])
-    if store is not None and made:
-        store.put_chunks(made)
+        languages[i] = _CODE_OF.get(records[key])
+    if store is not None and new_records:
+        store.put_chunks(new_records)
     return languages
 
 
+def _record_key(sample: str) -> bytes:
+    return hashlib.sha256(f"{_VERSION}\n{sample}".encode("utf-8", "replace")).digest()[:20]
+
+
 def uncovered_note(languages: Iterable[str | None], covered: Sequence[str], model: str) -> str | None:
-    """Say which languages of a collection a model was not trained for; None if there are none."""
+    """Return a note on the languages of a collection that a model was not trained for; None if there are none.
+
+    Examples
+    --------
+    >>> uncovered_note(["en", "de", "de"], ["en"], "demo")[:71]
+    "demo was trained for en; these items are in other languages: 2 in 'de'."
+    """
     foreign = Counter(language for language in languages if language and language not in covered)
     if not covered or not foreign:
         return None
     most = sorted(foreign.items(), key=lambda pair: (-pair[1], pair[0]))
     listed = ", ".join(f"{count} in {language!r}" for language, count in most)
     advice = "Their lists will be poor: choose a multilingual model with --model."
-    return f"{model} was trained for {', '.join(covered)}; of the items {listed}. {advice}"
+    return f"{model} was trained for {', '.join(covered)}; these items are in other languages: {listed}. {advice}"
 
 
 def _guess(sample: str) -> str:

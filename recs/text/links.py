@@ -1,24 +1,22 @@
-"""Links between the items of one collection: found in their bodies, resolved to ids, hidden where they are the judge.
+"""Finds the links between the items of one collection, resolves them to ids, and hides them from an evaluation.
 
-The author's own links say which items belong together. To judge a ranking by them, the words and addresses of the links
-have to be out of sight first: `hide_links` takes them out of the bodies and makes the texts anew.
+The author's own links tell which items belong together. Before they can judge a ranking, the ranking must not see their
+words and URLs: `hide_links` takes them out of the texts.
 """
 
-import posixpath
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from recs.items import Item, Link, Markup
 from recs.text.boilerplate import without_lines
-from recs.text.hidden.comments import comment_cuts, comment_spans, cut
+from recs.text.hidden.comments import comment_cuts, comment_spans
+from recs.text.hidden.cuts import cut
+from recs.text.link_targets import LinkTargets
 from recs.text.markdown import wikilink_words
 from recs.text.plain import CODE, plain_text
 
-# Every repetition is bounded, and nothing runs past the next opening: hostile bodies cost linear time.
+# Every repetition is bounded and stops at the next opening mark, so that hostile bodies cost linear time.
 _TEMPLATE = r"\{\{.{0,300}?\}\}|\{%.{0,300}?%\}"
 _HTML_LINK = (
     r"<a\b(?P<attributes>(?:[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'){0,200})>"
@@ -43,27 +41,33 @@ _PATTERNS: dict[Markup, re.Pattern[str]] = {
     ),
     "text": re.compile(_BARE, re.IGNORECASE),
 }
-_QUOTED = re.compile(r"[\"']([^\"']+)[\"']")
 _TAG = re.compile(r"<[^<>]{0,1000}>|!\[|\]\([^()]{0,1000}\)")
-_SUFFIX = re.compile(r"(?:^|/)_?index\.\w{2,8}$|\.(?:html?|php|md|mdx|markdown)$", re.IGNORECASE)
-_DATED = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
-_MOST_PARTS = 20  # of a path, that may be a name
-_LEAST_SHARE, _LEAST_LINKS = 0.5, 3  # of the links to a host that must lead to items, where no item says its address
 
 
 def resolve_links(items: Sequence[Item]) -> list[Item]:
-    """Return the items with the links between them: those in their bodies, and those that a field declared.
+    """Return the items with the links between them: links in their bodies, and links that a field declared.
 
-    Links that lead elsewhere, or to the item itself, are left out. An address is matched by its path, with or without
-    host, suffix and slashes, or by an earlier URL; a relative one against the address and the id of its item. Where
-    items have no addresses, an id, or the last part of one if no two share it, is enough. A link `[[name]]` is matched
-    by id, path, the last parts of these, title and alias; a name that two items share leads nowhere. A link that is
-    both declared and in the body is kept once. Time linear in the characters.
+    Links that lead elsewhere, or to the item itself, are left out. A link that is both declared and in the body is kept
+    once.
+
+    A URL is matched by its path, with or without host, suffix and slashes, or by an earlier URL of an item (an alias).
+    A relative URL is matched against the URL and the id of its item. If an item has no URL, its id is enough, or the
+    last part of its id if no other item has the same. A link `[[name]]` is matched by id, path, the last parts of id or
+    path, title and alias; a name that two items share leads nowhere.
+
+    Cost: linear in the number of characters.
+
+    Examples
+    --------
+    >>> garlic = Item(id="garlic", text="", body="See [leeks](/leeks/).", markup="markdown")
+    >>> [linked, _] = resolve_links([garlic, Item(id="leeks", text="Leeks")])
+    >>> linked.links
+    (Link(start=4, stop=20, anchor='leeks', target='leeks'),)
     """
-    found = [list(_written_links(item.body, item.markup)) for item in items]
-    targets = _Targets(items, [link.target for links in found for link in links])
+    links_by_item = [list(_written_links(item.body, item.markup)) for item in items]
+    targets = LinkTargets(items, [link.target for links in links_by_item for link in links])
     resolved = []
-    for item, links in zip(items, found, strict=True):
+    for item, links in zip(items, links_by_item, strict=True):
         written = _resolved(links, item, targets)
         words = {(link.target, words) for link in written for words in ("", link.anchor)}
         declared = _resolved([link for link in item.links if link.start == link.stop == 0], item, targets)
@@ -72,17 +76,24 @@ def resolve_links(items: Sequence[Item]) -> list[Item]:
     return resolved
 
 
-def _resolved(links: Iterable[Link], item: Item, targets: "_Targets") -> list[Link]:
-    """Return the links that lead to another item, with its id for their target."""
-    found = [replace(link, target=targets.find(link.target, item) or "") for link in links]
-    return [link for link in found if link.target and link.target != item.id]
+def _resolved(links: Iterable[Link], item: Item, targets: LinkTargets) -> list[Link]:
+    """Return the links that lead to another item; the target of each is the id of that item."""
+    with_ids = [replace(link, target=targets.find(link.target, item) or "") for link in links]
+    return [link for link in with_ids if link.target and link.target != item.id]
 
 
 def hide_links(items: Iterable[Item], boilerplate: Iterable[str] = ()) -> list[Item]:
-    """Return the items with texts that hold neither words nor addresses of their links.
+    """Return the items with texts that hold neither the words nor the URLs of their links.
 
-    A link found in a body is cut out of it, and the plain text is made anew, without the lines in `boilerplate`. Where
-    only the words of a link are known they are taken out of the text as whole words, the longest first, once each.
+    Each link is cut out of the body, and the plain text is made again, without the lines in `boilerplate`. If the place
+    of a link is not known, its words are removed from the text once, as whole words. Longer words are removed first.
+
+    Examples
+    --------
+    >>> garlic = Item(id="garlic", text="", body="See [leeks](/leeks/).", markup="markdown")
+    >>> items = resolve_links([garlic, Item(id="leeks", text="Leeks")])
+    >>> hide_links(items)[0].text
+    'See .'
     """
     lines = set(boilerplate)
     return [_without_links(item, lines) if item.links else item for item in items]
@@ -101,7 +112,7 @@ def _without_links(item: Item, lines: set[str]) -> Item:
 
 
 def _written_links(body: str, markup: Markup) -> Iterator[Link]:
-    """Yield every link in a body, in order, its target as it is written. Those in code and comments are none."""
+    """Yield every link in a body, in order, its target as it is written. Links in code and comments do not count."""
     if "[" not in body and "<a" not in body.lower() and "http" not in body:
         return
     body = _without_comments(body, markup)
@@ -121,12 +132,12 @@ def _written_links(body: str, markup: Markup) -> Iterator[Link]:
 
 
 def _without_comments(body: str, markup: Markup) -> str:
-    """Return a body with blanks in the place of comments, so that what is left stands where it stood."""
+    """Return a body with blanks in place of comments, so that everything else keeps its position."""
     return cut(body, [(start, stop, " " * (stop - start)) for start, stop in comment_spans(body, markup)])
 
 
 def _parts(groups: dict[str, str | None], definitions: dict[str, str]) -> tuple[str, str]:
-    """Return the words and the address of a link; no address where it is none."""
+    """Return the words and the URL of a link; an empty URL if it is not a link after all."""
     if groups.get("attributes") is not None:
         href = _HREF.search(groups["attributes"] or "")
         return groups["html_anchor"] or "", next(filter(None, href.groups()), "") if href else ""
@@ -138,128 +149,6 @@ def _parts(groups: dict[str, str | None], definitions: dict[str, str]) -> tuple[
     if named:
         return named, definitions.get(_fold(groups.get("name") or named), "")
     return "", groups["bare"] or ""
-
-
-class _Unique:
-    """Items by names of one kind; None for a name that two of them share."""
-
-    def __init__(self) -> None:
-        self.found: dict[object, str | None] = {}
-
-    def add(self, name: object, item_id: str) -> None:
-        """Add a name of an item."""
-        self.found[name] = item_id if self.found.get(name, item_id) == item_id else None
-
-
-class _Targets:
-    """The items by everything that a link may call them."""
-
-    def __init__(self, items: Sequence[Item], urls: Sequence[str]) -> None:
-        ordered = sorted(items, key=lambda item: item.id)
-        addresses = {item.id: split_url(item.url) for item in items}
-        self._ids = {item.id for item in items}
-        self._paths: dict[str, str] = {}
-        slugs, aliases, earlier, full_names, names = (_Unique() for _ in range(5))
-        for item in ordered:
-            if path := _path_key(addresses[item.id].path):
-                self._paths.setdefault(path, item.id)
-            else:
-                slugs.add(_slug(_path_key(item.id)), item.id)
-        for item in items:
-            self._paths.setdefault(_path_key(item.id), item.id)
-            full_names.add(_name_key(item.id), item.id)
-            for name in _names(item):
-                names.add(name, item.id)
-            for alias in (split_url(alias) for alias in item.aliases if "/" in alias):
-                if not _path_key(alias.path):
-                    continue
-                aliases.add(_path_key(alias.path), item.id)
-                earlier.add((_host(alias.netloc), _path_key(alias.path)), item.id)
-        self._slugs, self._aliases, self._earlier = slugs.found, aliases.found, earlier.found
-        self._full_names, self._names = full_names.found, names.found
-        self._hosts = {_host(address.netloc) for address in addresses.values() if address.netloc} or self._guess(urls)
-
-    def find(self, url: str, source: Item) -> str | None:
-        """Return the id of the item that a link in `source` leads to."""
-        if url in self._ids:
-            return url
-        if url.startswith("[["):
-            return self._find_name(url)
-        address = split_url(_unwrap(url))
-        path = unquote(address.path)
-        if address.scheme not in ("", "http", "https") or not path.strip("/"):
-            return None
-        if address.netloc and _host(address.netloc) not in self._hosts:
-            return self._earlier.get((_host(address.netloc), _path_key(path)))
-        bases = [] if address.netloc else [split_url(source.url).path, f"{source.id}/", source.id]
-        candidates = [path, *(posixpath.normpath(posixpath.join("/", base, path)) for base in bases)]
-        for paths in (self._paths, self._aliases):
-            for candidate in candidates:
-                if found := paths.get(_path_key(candidate)):
-                    return found
-        return self._slugs.get(_slug(_path_key(path)))
-
-    def _find_name(self, link: str) -> str | None:
-        """Return the id of the item that `[[name#part|words]]` calls; a whole id goes before other names."""
-        name = link[2:].removesuffix("]]").partition("|")[0].partition("#")[0].strip()
-        if name in self._ids:
-            return name
-        key = _name_key(name)
-        return self._full_names.get(key) or self._names.get(key) if key else None
-
-    def _guess(self, urls: Sequence[str]) -> set[str]:
-        """Return the hosts whose pages seem to be the items, where no item says its address."""
-        hits, total = Counter[str](), Counter[str]()
-        for address in filter(lambda address: address.netloc, map(split_url, set(urls))):
-            key, host = _path_key(address.path), _host(address.netloc)
-            total[host] += 1
-            hits[host] += bool(key) and (key in self._paths or bool(self._slugs.get(_slug(key))))
-        return {host for host, count in hits.items() if count >= max(_LEAST_LINKS, _LEAST_SHARE * total[host])}
-
-
-def _names(item: Item) -> Iterator[str]:
-    """Yield the names by which `[[name]]` may call an item: id, path, the ends of these, title, aliases."""
-    yield from map(_name_key, (item.title, *item.aliases))
-    for path in (item.id, split_url(item.url).path):
-        parts = _name_key(path).split("/")[-_MOST_PARTS:]
-        yield from ("/".join(parts[start:]) for start in range(len(parts)))
-        yield _slug(parts[-1])
-
-
-def _name_key(name: str) -> str:
-    """Return a name without case, double blanks, suffix, slashes and dots around it; NFC, as files may be NFD."""
-    return _path_key(" ".join(unicodedata.normalize("NFC", name).split()).lstrip("./"))
-
-
-def _unwrap(url: str) -> str:
-    """Return the address inside the tag of a site generator: `{{ "/a/" | url }}`, `{% post_url 2020-01-02-a %}`."""
-    url = url.strip()
-    if not url.startswith(("{{", "{%")):
-        return url
-    quoted = _QUOTED.search(url)
-    words = url.strip("{}%<>- \t").split()
-    return quoted[1] if quoted else words[-1] if words else ""
-
-
-def split_url(url: str | None) -> SplitResult:
-    """Return the parts of an address, all empty where it cannot be split."""
-    try:
-        return urlsplit(url or "")
-    except ValueError:
-        return urlsplit("")
-
-
-def _path_key(path: str) -> str:
-    """Return a path without slashes around it, suffix and case."""
-    return _SUFFIX.sub("", unquote(path).strip().strip("/")).strip("/").casefold()
-
-
-def _slug(key: str) -> str:
-    return _DATED.sub("", key.rpartition("/")[2])
-
-
-def _host(netloc: str) -> str:
-    return netloc.rpartition("@")[2].casefold().removeprefix("www.")
 
 
 def _fold(name: str) -> str:

@@ -1,7 +1,7 @@
-"""Markdown, with what site generators add to it, to HTML.
+"""Turns Markdown, with the extensions of site generators, into HTML.
 
-To HTML rather than to text, because the two languages may enclose each other: one walk over the tree then treats them
-alike.
+The result is HTML and not text, because Markdown and HTML may enclose each other. One walk over the tree of the HTML
+then treats both alike.
 """
 
 from __future__ import annotations
@@ -10,25 +10,26 @@ import html
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from recs.text.html import is_element
+from recs.text.html_elements import is_element
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
 
-# Highlighted code becomes a fence, so that what is in it stays as it is. Fences are matched to be left alone.
+# Highlighted code becomes a fence, so that its content stays as it is. Fences are matched to leave them alone.
 _HIGHLIGHT = re.compile(
     r"^[ ]{0,3}(?P<fence>`{3,}+|~{3,}+)[^\n]*+\n(?:.*?^[ ]{0,3}(?P=fence)|.*\Z)"
     r"|^[ \t]*(?:\{%-?\s*highlight\b[^\n%]*%\}|\{\{[<%]\s*highlight\b[^\n>%]*[>%]\}\})[ \t]*\n"
     r"(?P<code>.*?)(?:^[ \t]*(?:\{%-?\s*endhighlight\s*-?%\}|\{\{[<%]\s*/\s*highlight\s*[>%]\}\})[ \t]*$|\Z)",
     re.DOTALL | re.MULTILINE,
 )
-# What generators replace: Liquid, Jinja and Hugo tags, footnotes, attribute lists, tables of contents, JSX. Code spans
-# are matched to be left alone. The lengths are bounded so that what is never closed is not looked for over and over.
+# What site generators replace: tags of Liquid, Jinja and Hugo, footnotes, attribute lists, tables of contents, JSX.
+# Code spans are matched to leave them alone. The lengths are bounded, so that many tags that are never closed cost no
+# more than linear time.
 _CODE_SPAN = r"(?P<span>(?<!`)(?P<ticks>`++).{1,2000}?(?<!`)(?P=ticks)(?!`))"
 _TEMPLATE = re.compile(
     rf"{_CODE_SPAN}"
@@ -43,7 +44,7 @@ _TEMPLATE = re.compile(
     r"(?P<attributes>(?:[^<>{}\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'|\{(?:[^{}]|\{[^{}]{0,500}\}){0,500}\})*+)>)",
     re.DOTALL | re.MULTILINE,
 )
-# What Obsidian adds: links and embeds `![[note#part|words]]`, ids of blocks at the end of a line, marked words.
+# The extensions of Obsidian: links and embeds `![[note#part|words]]`, block ids at the end of a line, marked words.
 _OBSIDIAN = re.compile(
     rf"{_CODE_SPAN}"
     r"|(?P<embed>!?)\[\[(?P<name>[^\[\]|\n]{1,200}?)(?:\\?\|(?P<words>[^\[\]\n]{0,200}))?\]\](?![(\[])"
@@ -56,7 +57,7 @@ _MEDIA = re.compile(
     re.IGNORECASE,
 )
 _CALLOUT = re.compile(r"\A\[![\w-]{1,50}(?:\|[^\[\]\n]{0,100})?\][+-]?[ \t]*(?P<title>[^\n]*)\n?")
-# MDX takes a block that begins so for code.
+# MDX takes a block for code if it begins with an import or an export.
 _IMPORT = re.compile(r"import\s(?:[\w*{}\s,]{1,500}\sfrom\s+)?['\"][^'\"\n]+['\"];?[ \t]*(?:\n|$)")
 EXPORT = re.compile(
     r"export\s+(?:(?:const|let|var)\s[^=\n]{1,200}=|(?:default\s+)?(?:(?:async\s+)?function|class)\b[^\n]*[({]"
@@ -68,16 +69,21 @@ _CLOSED = re.compile(r"</([A-Z][\w.]*)\s*>")
 def markdown_html(source: str) -> str:
     """Return the HTML of a Markdown text: CommonMark with tables and strikethrough.
 
-    The tags of Hugo, Jekyll and MDX are left out and what stands between two of them is kept; marks of footnotes are
-    left out too. Of Obsidian's links, embedded notes, callouts and marked words the words are kept. In code everything
-    stays. Comments are not looked for: `recs.text.hidden.comments` takes them out before.
+    The tags of Hugo, Jekyll and MDX are left out, but the text between two tags is kept. Footnote marks are left out
+    too. The words of Obsidian's links, embedded notes, callouts and marked words are kept. Code stays as it is.
+    Comments are not removed here; call `recs.text.hidden.comments.remove_comments` before.
+
+    Examples
+    --------
+    >>> markdown_html("See [[Garlic|my garlic]].[^1]")
+    '<p>See my garlic.</p>\\n'
     """
     rendered: str = _parser().render(_HIGHLIGHT.sub(_fence, source), {"components": set(_CLOSED.findall(source))})
     return rendered
 
 
 class Block(NamedTuple):
-    """A block of a Markdown text: its characters, whole lines without the last line break, and the words of a fence."""
+    """A block of a Markdown text: the lines source[start:stop], its kind, and the info string if it is a fence."""
 
     start: int
     stop: int
@@ -91,13 +97,15 @@ _KINDS: dict[str, Literal["fence", "indented", "words"]] = {
     "inline": "words",
 }
 _LINE_END = re.compile("\r\n?|\n")
-# How many characters may be read to find code anew, after comments that hold the beginning or the end of a fence.
-_READINGS, _FREE = 3, 500_000
+# A comment may hold the beginning or the end of a fence. After it, code is searched for again, as long as all searches
+# together read at most so many times the body, plus so many characters.
+_READINGS = 3
+_FREE = 500_000
 _MAY_HOLD_CODE = re.compile(r"`|~{3}|\\<|^(?: {4}| {0,3}\t)", re.MULTILINE)
 
 
 class ParsedBlocks(NamedTuple):
-    """The blocks of a Markdown text as tokens, and the places where its lines start and stop."""
+    """The blocks of a Markdown text as tokens, and the positions where its lines start and stop."""
 
     tokens: list[Token]
     starts: list[int]
@@ -105,11 +113,12 @@ class ParsedBlocks(NamedTuple):
 
 
 def parse_blocks(source: str) -> ParsedBlocks:
-    """Return the tokens of the blocks of a Markdown text, its words not read."""
+    """Return the tokens of the blocks of a Markdown text. The words inside the blocks are not parsed."""
     parser = _parser()
     tokens: list[Token] = []
     parser.block.parse(_LINE_END.sub("\n", source).replace("\0", "\ufffd"), parser, {}, tokens)
-    starts, stops = [0], []
+    starts = [0]
+    stops = []
     for end in _LINE_END.finditer(source):
         starts.append(end.end())
         stops.append(end.start())
@@ -118,22 +127,37 @@ def parse_blocks(source: str) -> ParsedBlocks:
 
 
 def source_blocks(source: str, offset: int = 0) -> list[Block]:
-    """Return the blocks of code and of words, in their order; `offset` is added to every place."""
+    """Return the blocks of code and of words, in their order; `offset` is added to every position.
+
+    Examples
+    --------
+    >>> source_blocks("Run:\\n\\n```sh\\nmake\\n```")
+    [Block(start=0, stop=4, kind='words', info=''), Block(start=6, stop=20, kind='fence', info='sh')]
+    """
     tokens, starts, stops = parse_blocks(source)
-    found = []
+    blocks = []
     for token in tokens:
         if token.type in _KINDS and token.map:
             first, last = token.map
-            place = (starts[first] + offset, stops[max(last - 1, first)] + offset)
-            found.append(Block(*place, _KINDS[token.type], token.info))
-    return sorted(set(found))  # the cells of a row have one place
+            start = starts[first] + offset
+            stop = stops[max(last - 1, first)] + offset
+            blocks.append(Block(start, stop, _KINDS[token.type], token.info))
+    return sorted(set(blocks))  # all cells of a row have the position of the row
 
 
 class CodeFinder:
-    """Where the code of a Markdown body stands, and its words, which may hold spans of code."""
+    """The positions of the code in a Markdown body, and of its words, which may hold code spans.
+
+    Examples
+    --------
+    >>> finder = CodeFinder("Run:\\n\\n```sh\\nmake\\n```")
+    >>> finder.at(10).kind, finder.at(0).kind
+    ('fence', 'words')
+    """
 
     def __init__(self, body: str) -> None:
-        self.body, self.budget = body, _READINGS * len(body) + _FREE
+        self.body = body
+        self.budget = _READINGS * len(body) + _FREE
         self.is_lost = False
         self.blocks: list[Block] = []
         self.starts: list[int] = []
@@ -142,23 +166,23 @@ class CodeFinder:
             self._read(0)
 
     def at(self, place: int) -> Block | None:
-        """Return the block of code or of words around a place."""
+        """Return the block of code or of words around a position."""
         index = bisect_right(self.starts, place) - 1
         return self.blocks[index] if index >= 0 and place < self.blocks[index].stop else None
 
     def go_on(self, place: int) -> None:
-        """Find code anew after what is hidden, if that ends in what seemed to be code."""
+        """Search for code again after a hidden part, if that part ends in what seemed to be code."""
         block = self.at(place)
         if block and block.kind != "words" and block.start < place:
             self._read(place)
 
     def after_span(self, ticks: re.Match[str], block: Block) -> int:
-        """Return where the code span that these backticks open ends, or where they end if they open none."""
+        """Return the end of the code span that these backticks open; their own end if they do not open one."""
         if self.ticks[0] is not block:
-            found = defaultdict(list)
+            starts_by_length = defaultdict(list)
             for run in re.compile("`+").finditer(self.body, block.start, block.stop):
-                found[len(run[0])].append(run.start())
-            self.ticks = (block, found)
+                starts_by_length[len(run[0])].append(run.start())
+            self.ticks = (block, starts_by_length)
         length = len(ticks[0])
         starts = self.ticks[1].get(length, [])
         index = bisect_right(starts, ticks.start())
@@ -201,24 +225,28 @@ def _remove_templates(state: StateCore) -> None:
         if EXPORT.match(content):
             token.content = ""
             continue
-        while found := _IMPORT.match(content):
-            content = content[found.end() :]
+        while statement := _IMPORT.match(content):
+            content = content[statement.end() :]
 
-        def replace(match: re.Match[str], is_html: bool = is_html) -> str:
-            if match["span"] is not None:
-                return match[0]
-            if match["raw"] is not None:
-                return match["raw"]
-            if match["jsx"] is None or is_html:
-                return "" if match["jsx"] is None or not is_element(match["component"]) else match[0]
-            is_tag = match["component"] in components or re.search(r"=|\{|/$", match["attributes"])
-            return "" if is_tag else match[0]
+        token.content = _TEMPLATE.sub(partial(_template_text, components=components, is_html=is_html), content)
 
-        token.content = _TEMPLATE.sub(replace, content)
+
+def _template_text(match: re.Match[str], *, components: set[str], is_html: bool) -> str:
+    """Return what is left of a tag of a site generator; `components` are the JSX elements that the text closes."""
+    if match["span"] is not None:
+        return match[0]
+    if match["raw"] is not None:
+        return match["raw"]
+    if match["jsx"] is None:
+        return ""
+    if is_html:
+        return match[0] if is_element(match["component"]) else ""
+    is_tag = match["component"] in components or re.search(r"=|\{|/$", match["attributes"])
+    return "" if is_tag else match[0]
 
 
 def _read_obsidian(state: StateCore) -> None:
-    """Make words of the marks of Obsidian, and of the callouts that GitHub has too."""
+    """Replace Obsidian's marks, and the callouts that GitHub has too, by their words."""
     before = ["", ""]
     for token in state.tokens:
         if token.type == "inline":
@@ -245,9 +273,14 @@ def _obsidian_words(match: re.Match[str]) -> str:
 
 
 def wikilink_words(name: str, words: str = "", *, is_embed: bool = False) -> str:
-    """Return what a reader sees of `[[name#part|words]]`: its own words, else its name and part; no id of a block.
+    """Return what a reader sees of `[[name#part|words]]`: its words, or without words its name and part.
 
-    Of an embed, `![[name|300]]`, words that are a size are none.
+    The id of a block, `#^id`, is not shown. In an embed, `![[name|300]]`, a size is not words.
+
+    Examples
+    --------
+    >>> wikilink_words("Garlic#Harvest"), wikilink_words("Garlic", "this plant")
+    ('Garlic Harvest', 'this plant')
     """
     words = words.strip()
     if words and not (is_embed and re.fullmatch(r"\d+(?:x\d+)?", words)):
@@ -257,7 +290,7 @@ def wikilink_words(name: str, words: str = "", *, is_embed: bool = False) -> str
 
 
 def _keep_generics(state: StateCore) -> None:
-    """Make text again of what is a tag to CommonMark and no element of HTML: the `<T>` of a programming language."""
+    """Turn a tag back into text if HTML has no such element, such as the `<T>` of a programming language."""
     for token in state.tokens:
         for child in token.children or ():
             if child.type == "html_inline":

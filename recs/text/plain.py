@@ -1,51 +1,66 @@
-"""Markup to the plain text that is embedded, and the removal of lines that every text repeats.
+"""Markup to the plain text that is embedded.
 
-Plain text is NFC; its lines end in a newline; blocks (paragraphs, lists, tables, code) are separated by one blank line,
-sections by two; a section begins with its heading, on a line of its own. List items, rows of tables, lines of code and
-forced line breaks are lines of one block. There are no control characters, and nothing stands before or after it.
+Plain text is in Unicode's form NFC. One blank line separates blocks (paragraphs, lists, tables, code), two blank lines
+separate sections. A section begins with its heading, on a line of its own. Inside a block, each list item, each row of
+a table, each line of code and each forced line break begins a new line. Plain text has no control characters, and no
+white space at its beginning or end.
 """
 
 import re
 import unicodedata
 
 from recs.items import Markup
+from recs.text.characters import INVISIBLE, replace_surrogates
 from recs.text.hidden.comments import remove_comments
-from recs.text.html import INVISIBLE, html_text, is_block, is_element
+from recs.text.html_elements import is_block, is_element
+from recs.text.html_walk import html_text
 from recs.text.markdown import markdown_html
 
 _NEWLINES = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _MARKS = re.compile(r"[^\w\s\x00-\x7f]{31,}")
 _MOST_MARKS = 30
 
 
 def plain_text(body: str, markup: Markup) -> str:
-    """Return the plain text of a body as the head of this module describes it; "" where there are no words.
+    """Return the plain text of a body, as the head of this module describes it; "" if the body has no words.
 
-    What the author's own tool hides is left out (`recs.text.hidden.comments`). With the markup "text" the rest is only
-    normalised: a tab becomes four spaces, three and more newlines become two blank lines. Cost: linear in the length of
-    the body, whatever it holds.
+    Parts that the author's own tool hides are left out (`recs.text.hidden.comments`). A body with the markup "text" is
+    then only normalised: a tab becomes four spaces, and there are at most two blank lines in a row.
+
+    Cost: linear in the length of the body, whatever it holds.
+
+    Examples
+    --------
+    >>> plain_text("# Garlic\\n\\nPlant it in **October**. <!-- check this -->", "markdown")
+    'Garlic\\n\\nPlant it in October.'
     """
     body = remove_comments(body, markup)
     if markup == "text":
         return normalise(body)
     is_markdown = markup == "markdown"
-    body = _SURROGATE.sub("\ufffd", body)  # no parser takes them
+    body = replace_surrogates(body)  # no parser accepts them
     return normalise(html_text(markdown_html(body) if is_markdown else body, shortcodes=not is_markdown))
 
 
 def normalise(text: str) -> str:
-    """Return a text in NFC without control characters, blanks at the ends of lines and more than two blank lines."""
+    """Return a text in NFC, without control characters, blanks at line ends, or more than two blank lines in a row.
+
+    Examples
+    --------
+    >>> normalise("one  \\r\\ntwo\\n\\n\\n\\n\\nthree\\n")
+    'one\\ntwo\\n\\n\\nthree'
+    """
     text = INVISIBLE.sub("", _NEWLINES.sub("\n", text).replace("\t", "    "))
-    text = _SURROGATE.sub("\ufffd", text)
+    text = replace_surrogates(text)
     text = unicodedata.normalize("NFC", _MARKS.sub(_fewer_marks, text))
     lines = [line.rstrip() for line in text.split("\n")]
     return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip()
 
 
 def _fewer_marks(run: re.Match[str]) -> str:
-    """Keep at most 30 combining marks in a row, as Unicode's stream-safe format does: to sort n of them costs n²."""
-    kept, marks = [], 0
+    """Keep at most 30 combining marks in a row, as Unicode's stream-safe format does: sorting n takes n² time."""
+    kept = []
+    marks = 0
     for char in run[0]:
         marks = marks + 1 if unicodedata.combining(char) else 0
         if marks <= _MOST_MARKS:
@@ -53,7 +68,7 @@ def _fewer_marks(run: re.Match[str]) -> str:
     return "".join(kept)
 
 
-# Fences and spans of code in Markdown.
+# Code in Markdown: fences and code spans.
 CODE = re.compile(r"(?P<fence>`{3,}+|~{3,}+).*?(?:(?P=fence)|\Z)|(?<!`)(?P<ticks>`++)[^`]{1,1000}(?P=ticks)", re.DOTALL)
 _OPENING = re.compile(
     r"\s*(?:<!--.{0,2000}?-->\s*)*(?:<!doctype html|<!-- wp:|<(?P<name>[a-z][a-z0-9]*)(?:\s[^<>]{0,2000})?/?>)",
@@ -68,10 +83,16 @@ _LONE = frozenset({"br", "hr", "img", "p", "li"})
 
 
 def detect_markup(body: str) -> Markup:
-    """Tell whether a body of unknown markup is "html" or "text".
+    """Return "html" or "text" for a body of unknown markup.
 
-    HTML is what begins with a block-level element, or holds two elements around words outside of code, so that a text
-    that mentions `<div>` or `Vec<T>` stays a text. Never "markdown": any text is Markdown too, so a reader has to know.
+    A body is HTML if it begins with a block-level element, or if two elements in it enclose words outside of code. So a
+    text that mentions `<div>` or `Vec<T>` stays a text. The answer is never "markdown": every text is valid Markdown,
+    so the caller has to know.
+
+    Examples
+    --------
+    >>> detect_markup("<p>Plant it in October.</p>"), detect_markup("A div opens with <div>.")
+    ('html', 'text')
     """
     if "<" not in body:
         return "text"

@@ -1,4 +1,4 @@
-"""The shortcodes of WordPress in the text of a page."""
+"""Finds the shortcodes of WordPress in the text of a page."""
 
 import re
 
@@ -10,9 +10,16 @@ _PAIRED = re.compile(r"\[/([a-zA-Z][\w-]{1,40})\]")
 
 
 def shortcode_pattern(source: str) -> re.Pattern[str] | None:
-    """Return what matches WordPress shortcodes in the text of a page, or None where it can hold none.
+    """Return a pattern that matches the WordPress shortcodes of a page, or None if the page cannot hold any.
 
-    A word in brackets is one if WordPress or a common plugin defines it, if it has attributes, or if it is closed.
+    A word in brackets is a shortcode if WordPress or a common plugin defines it, if it has attributes, or if there is a
+    closing shortcode for it.
+
+    Examples
+    --------
+    >>> source = 'Look: [gallery ids="1,2"] and [sic].'
+    >>> shortcode_pattern(source).sub("", source)
+    'Look:  and [sic].'
     """
     if "[" not in source:
         return None

@@ -1,11 +1,11 @@
-"""Words of a text in any language: tokens, stems and patterns."""
+"""Splits a text in any language into words."""
 
 import functools
 import re
 import unicodedata
 
-STEM = 6  # letters that stand for a word: "watering" meets "watered"
-# Scripts that write no spaces between words, and Hangul, whose words carry particles.
+STEM = 6  # the first letters of a word, by which "watering" matches "watered"
+# Scripts that write no spaces between words, and Hangul, where particles are attached to words.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai and Lao; Burmese; Khmer
     "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"  # Hangul
@@ -17,10 +17,15 @@ _RUNS = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 
 
 def tokenize(text: str) -> list[str]:
-    """Return the terms of a text in order: words and numbers, case and compatibility forms folded.
+    """Return the terms of a text in order: words and numbers, in lower case and without compatibility forms.
 
-    Combining marks and inner apostrophes belong to a word. Where a script writes no spaces (Chinese, Japanese, Thai,
-    ...), and in Hangul, each run of it gives its pairs of neighbouring characters.
+    Combining marks and inner apostrophes are part of a word. In scripts without spaces between words (Chinese,
+    Japanese, Thai and others), and in Hangul, the terms are the pairs of neighbouring characters.
+
+    Examples
+    --------
+    >>> tokenize("Don’t plant 3 cloves of 大蒜")
+    ["don't", 'plant', '3', 'cloves', 'of', '大蒜']
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     words: list[str] = word_pattern().findall(folded.replace("’", "'"))
@@ -37,6 +42,9 @@ def _bigrams(run: str) -> list[str]:
 
 @functools.cache
 def word_pattern() -> re.Pattern[str]:
-    """Words with the combining marks that `\\w` leaves out, without which Indic and vocalised words would break."""
+    """Return what matches a word.
+
+    Combining marks are part of it. `\\w` leaves them out, which would break Indic words and words with vowel signs.
+    """
     marks = "".join(char for char in map(chr, range(0x300, 0xAC00)) if unicodedata.category(char).startswith("M"))
     return re.compile(rf"[\w{marks}]+(?:'[\w{marks}]+)*")

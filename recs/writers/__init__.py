@@ -1,1 +1,1 @@
-"""Results to files: lists, topic maps, reports, figures."""
+"""Results as files: related lists, topic maps, reports, tags, figures."""

@@ -1,19 +1,72 @@
-"""Values in files: JSON text, and cells of a table that a spreadsheet does not run."""
+"""Values in files: JSON text, and CSV whose cells a spreadsheet does not run as formulas."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-# A cell that begins with one of these is run as a formula by a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet runs a cell as a formula if it begins with one of these."""
 
 
-def plain(text: str) -> str:
-    """Return a cell of CSV, with an apostrophe before what a spreadsheet would take for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def csv_text(
+    records: Iterable[Mapping[str, object]], *, header: Sequence[str] | None = None, texts: Collection[str] = ()
+) -> str:
+    """Return records as CSV: a line with the header, then a line a record.
+
+    Parameters
+    ----------
+    records
+        Mappings with the same keys.
+    header
+        The columns. None means the keys of the first record; without any record, the result is then empty.
+    texts
+        Columns that hold text of items: a cell that a spreadsheet would run as a formula gets an apostrophe before it.
+        The cells of other columns, such as ids, are written as they are.
+
+    Examples
+    --------
+    >>> print(csv_text([{"id": "-1", "title": "=SUM(A1)"}, {"id": "b", "title": "Soil"}], texts=["title"]), end="")
+    id,title
+    -1,'=SUM(A1)
+    b,Soil
+    """
+    rows = [{name: _plain(cell) if name in texts else cell for name, cell in record.items()} for record in records]
+    if header is None:
+        if not rows:
+            return ""
+        header = list(rows[0])
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _plain(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
 
 
 def dumps(value: object) -> str:
-    """Return compact JSON with sorted keys; characters that end a line in some readers are escaped."""
+    """Return compact JSON with sorted keys; characters that end a line in some readers are escaped.
+
+    Examples
+    --------
+    >>> dumps({"title": "café", "id": 1})
+    '{"id":1,"title":"café"}'
+    """
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
+
+
+def json_lines(records: Iterable[object]) -> str:
+    """Return a line of compact JSON for each record.
+
+    Examples
+    --------
+    >>> json_lines([{"id": "a"}, {"id": "b"}])
+    '{"id":"a"}\\n{"id":"b"}\\n'
+    """
+    return "".join(f"{dumps(record)}\n" for record in records)

@@ -1,16 +1,15 @@
-"""Results as files, each byte a function of the result alone.
+"""Related lists as files; equal results give equal bytes.
 
-`json` is the contract `recs.related/1`: keys sorted, one item a line, so that a diff shows the lists that changed.
-`jsonl` is a line an item, `csv` a line a match, `hugo` a data file (`data/recs.json`) from the key of a page to its
-list: a page of Hugo knows its own file and its own address, so an item read from a folder of Markdown stands under its
-id (its path without suffix), and an item with a url under the path of that url as well.
+`json` is the contract `recs.related/1`: keys are sorted, and each item is on one line, so that a diff shows the lists
+that changed. `jsonl` has a line for each item, `csv` a line for each match. `hugo` is a data file (`data/recs.json`)
+from the key of a page to its list. A page of Hugo knows its own file and its own URL, so an item that was read from a
+folder of Markdown has its id as a key (its path without suffix), and an item with a URL also has the path of the URL.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,8 @@ from recs.contract import SCHEMA
 from recs.errors import OptionError
 from recs.files import write_atomically
 from recs.ranking.previous import item_digest
-from recs.text.links import split_url
-from recs.writers.cells import dumps, plain
+from recs.text.link_targets import split_url
+from recs.writers.cells import csv_text, dumps, json_lines
 
 if TYPE_CHECKING:
     from recs.items import Match
@@ -27,25 +26,62 @@ if TYPE_CHECKING:
 
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 _DECIMALS = 4
+_COLUMNS = ("id", "rank", "related_id", "title", "url", "score", "via")
 
 
 def render_related(lists: RelatedLists, *, format: str = "json") -> str:
     """Return related lists as text.
 
-    `format` is "json" (the contract `recs.related/1`), "jsonl" (a line an item), "csv" (a line a match) or "hugo" (a
-    data file); `OptionError` for another.
+    Parameters
+    ----------
+    format
+        "json" (the contract `recs.related/1`), "jsonl" (a line an item), "csv" (a line a match) or "hugo" (a data
+        file).
+
+    Raises
+    ------
+    OptionError
+        For another format.
+
+    Examples
+    --------
+    >>> import recs
+    >>> texts = {"a": "garden soil", "b": "garden seeds", "c": "steam trains"}
+    >>> items = recs.Collection(tuple(recs.Item(id=name, text=text) for name, text in texts.items()))
+    >>> lists = recs.related_items(items, k=1, signals="terms", cache=False)
+    >>> print(render_related(lists, format="csv").splitlines()[0])
+    id,rank,related_id,title,url,score,via
     """
     if format not in _WRITERS:
         raise OptionError(f"format is {format!r}, expected one of {', '.join(FORMATS)}.")
-    # A lone surrogate, which JSON input may hold, has no UTF-8; no reader should meet it.
+    # JSON input may hold a lone surrogate, which UTF-8 cannot: no reader should get one.
     return _WRITERS[format](lists).encode("utf-8", "replace").decode("utf-8")
 
 
 def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-    """Write related lists to a file, replaced whole or not at all.
+    """Write related lists to a file; an earlier file is replaced as a whole, or not at all.
 
-    The format is as in `render_related`: by the suffix of `path` if left out, JSON where that says nothing. Raises
-    `OptionError` and `OutputError`.
+    Parameters
+    ----------
+    format
+        As in `render_related`. None means the format of the suffix of `path`: .jsonl, .ndjson or .csv; else JSON.
+
+    Raises
+    ------
+    OptionError
+        For another format.
+    OutputError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import recs, tempfile
+    >>> items = recs.Collection((recs.Item(id="a", text="garden soil"), recs.Item(id="b", text="garden seeds")))
+    >>> lists = recs.related_items(items, signals="terms", cache=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     recs.write_related(lists, f"{folder}/related.json")
+    ...     recs.load_related(f"{folder}/related.json").model is None
+    True
     """
     path = Path(path)
     chosen = format or _SUFFIXES.get(path.suffix.lower(), "json")
@@ -67,20 +103,20 @@ def _document(lists: RelatedLists) -> str:
 
 
 def _lines(lists: RelatedLists) -> str:
-    return "".join(f"{dumps({'id': name, **_item(lists, name)})}\n" for name in sorted(lists.lists))
+    return json_lines({"id": name, **_item(lists, name)} for name in sorted(lists.lists))
 
 
 def _table(lists: RelatedLists) -> str:
-    """Sorted by id and rank; ids are as they are, whatever a spreadsheet makes of them."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["id", "rank", "related_id", "title", "url", "score", "via"])
+    """Return a line a match, sorted by id and rank."""
+    return csv_text(_table_rows(lists), header=_COLUMNS, texts=("title", "url"))
+
+
+def _table_rows(lists: RelatedLists) -> Iterator[dict[str, object]]:
     for name in sorted(lists.lists):
         for rank, match in enumerate(lists.lists[name], 1):
             target = lists.items[match.id]
-            cells = [plain(target.title), plain(target.url or ""), f"{_score(match):.{_DECIMALS}f}", match.via]
-            writer.writerow([name, rank, match.id, *cells])
-    return buffer.getvalue()
+            cells = (name, rank, match.id, target.title, target.url or "", f"{_score(match):.{_DECIMALS}f}", match.via)
+            yield dict(zip(_COLUMNS, cells, strict=True))
 
 
 def _hugo(lists: RelatedLists) -> str:
@@ -90,7 +126,7 @@ def _hugo(lists: RelatedLists) -> str:
         path = split_url(lists.items[name].url).path
         if path:
             pages.setdefault(path, related)
-        pages[name] = related  # an id wins over the path of another item's url
+        pages[name] = related  # an id replaces an equal path of another item's URL
     return _object(pages)
 
 
@@ -100,25 +136,39 @@ FORMATS = tuple(_WRITERS)
 
 def _item(lists: RelatedLists, name: str) -> dict[str, Any]:
     source = lists.items[name]
-    said = {field: getattr(source, field) for field in ("excerpt", "image", "lang", "title", "url")}
-    return {**said, "digest": item_digest(source), "related": [_entry(lists, match) for match in lists.lists[name]]}
+    fields = {field: getattr(source, field) for field in ("excerpt", "image", "lang", "title", "url")}
+    related = [_entry(lists, match) for match in lists.lists[name]]
+    return {**fields, "digest": item_digest(source), "related": related}
 
 
 def _entry(lists: RelatedLists, match: Match) -> dict[str, Any]:
     target = lists.items[match.id]
-    found = {"id": match.id, "title": target.title, "url": target.url, "score": _score(match), "via": match.via}
-    if match.why is None:
-        return found
-    parts = {name: round(part, _DECIMALS) + 0.0 for name, part in match.why.parts.items()}
-    why = {"parts": parts, "passages": match.why.passages, "phrases": match.why.phrases, "rules": match.reasons}
-    return {**found, "why": why}
+    entry: dict[str, Any] = {
+        "id": match.id,
+        "title": target.title,
+        "url": target.url,
+        "score": _score(match),
+        "via": match.via,
+    }
+    if match.why is not None:
+        entry["why"] = {
+            "parts": {name: _rounded(part) for name, part in match.why.parts.items()},
+            "passages": match.why.passages,
+            "phrases": match.why.phrases,
+            "rules": match.reasons,
+        }
+    return entry
 
 
 def _score(match: Match) -> float:
-    """Return a score as it is written: rounded, and never minus zero."""
-    return round(match.score, _DECIMALS) + 0.0
+    return _rounded(match.score)
+
+
+def _rounded(value: float) -> float:
+    """Return a number as it is written: rounded, and never minus zero."""
+    return round(value, _DECIMALS) + 0.0
 
 
 def _object(members: dict[str, Any]) -> str:
-    """Return an object: a line a key, sorted."""
+    """Return a JSON object with a line for each key, sorted."""
     return "{\n" + ",\n".join(f"{dumps(key)}:{dumps(members[key])}" for key in sorted(members)) + "\n}\n"

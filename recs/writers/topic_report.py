@@ -1,97 +1,148 @@
-"""Topics for people, as Markdown, and as tags for programs, as JSON and CSV; what an item's text holds stays text."""
+"""Topics as a Markdown report for people, and as tags in JSON or CSV for programs.
+
+In the report, text of items is escaped: it is never markup.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from recs.clustering.phrases import Topic
 from recs.clustering.result import Clustering, largest_first, topics_over_time
 from recs.errors import OptionError
-from recs.writers.cells import plain
+from recs.writers.cells import csv_text
 
 if TYPE_CHECKING:
     from recs.items import Item
 
-_COLUMNS = 12  # of the table over time at most, if it is by months; beyond, it is by years
+_MOST_MONTHS = 12  # columns of the table over time; with more months, its columns are years
 _MARKUP = re.compile(r"[\\`*_\[\]<>|~&$#@]|(?<=:)/(?=/)|(?<=www)\.|^[-+=]")
 _UNSAFE = re.compile(r"[^!-~]|[<>()\\`|]")
 
 
 def topic_tags(clustering: Clustering, *, format: str) -> str:
-    """Return the topic of each item: "json" is an object from ids to lists of names, "csv" a line an item that has one.
+    """Return the topic of each item.
 
-    A name that a spreadsheet would take for a formula gets an apostrophe before it; ids are as they are. Raises
-    `OptionError`.
+    Parameters
+    ----------
+    format
+        "json", an object from ids to lists of names; or "csv", a line for each item that has a topic. In CSV, a name
+        that a spreadsheet would run as a formula gets an apostrophe before it; ids are written as they are.
+
+    Raises
+    ------
+    OptionError
+        For another format.
     """
     if format not in ("json", "csv"):
         raise OptionError(f"format is {format!r}, expected one of json, csv.")
     names = {topic.id: topic.name for topic in clustering.topics}
-    rows = list(zip(clustering.ids, clustering.assigned.tolist(), clustering.strengths.tolist(), strict=True))
+    rows = zip(clustering.ids, clustering.assigned.tolist(), clustering.strengths.tolist(), strict=True)
     if format == "json":
-        tags = {name: [names[topic]] if topic in names else [] for name, topic, _ in rows}
+        tags = {item_id: [names[topic]] if topic in names else [] for item_id, topic, _ in rows}
         return json.dumps(tags, indent=1, ensure_ascii=False) + "\n"
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["id", "topic", "name", "strength"])
-    for name, topic, depth in rows:
-        if topic in names:
-            writer.writerow([name, topic, plain(names[topic]), f"{depth:.4f}"])
-    return buffer.getvalue()
+    records = (
+        {"id": item_id, "topic": topic, "name": names[topic], "strength": f"{strength:.4f}"}
+        for item_id, topic, strength in rows
+        if topic in names
+    )
+    return csv_text(records, header=("id", "topic", "name", "strength"), texts=("name",))
 
 
 def topic_report(clustering: Clustering, items: Iterable[Item]) -> str:
-    """Return what a collection is about, as Markdown: all topics at a glance, then each; over time; granularity."""
-    by_id = {item.id: item for item in items}
+    """Return a Markdown report of what a collection is about.
+
+    It has all topics at a glance, the topics over time, the tried granularities, and a section for each topic.
+    """
+    item_of = {item.id: item for item in items}
     topics, _ = largest_first(clustering)
-    found = clustering.metrics
-    lines = ["# Topics", "", f"{len(clustering):,} items, {len(topics)} topics; vectors of {_text(clustering.model)}."]
-    if topics:
-        lines += [f"{found['coverage']:.0%} of the items are in a topic, {found['core']:.0%} in the dense core of one."]
-        lines += [f"Without three tenths of the items, topics come back at {found['stability']:.2f} (1: the same)."]
-    for note in clustering.notes:
-        lines += ["", f"Note: {_text(note)}"]
-    dated = topics_over_time(clustering, by_id.values())
-    if len(dated) > _COLUMNS:
-        dated = topics_over_time(clustering, by_id.values(), period="year")
-    glance = [(t.name, f"{t.size:,}", f"{t.stability:.2f}", ", ".join(t.phrases)) for t in topics]
-    time = [(t.name, *(str(row[t.id]) for row in dated.values())) for t in topics if dated]
-    sweep = [
-        (f"{row.resolution:.2f}", str(row.topics), f"{row.stability:.2f}", f"{row.coverage:.0%}", "chosen" * row.chosen)
-        for row in clustering.sweep
+    lines = [
+        *_summary(clustering, len(topics)),
+        *_glance(topics),
+        *_over_time(clustering, topics, item_of),
+        *_granularity(clustering),
     ]
-    for title, head, rows in (
-        ("At a glance", ("topic", "items", "stability", "phrases"), glance),
-        ("Over time", ("topic", *dated), time),
-        ("Granularity", ("resolution", "topics", "stability", "coverage", ""), sweep),
-    ):
-        if rows:
-            lines += ["", f"## {title}", "", *_table(head, rows)]
     for topic in topics:
-        about = f"{topic.size:,} items, {topic.core:,} in the core, stability {topic.stability:.2f}, id {topic.id}."
-        lines += ["", f"## {_text(topic.name)}", "", f"{_text(', '.join(topic.phrases))}: {about}", ""]
-        lines += [f"- {_link(by_id[name])}" for name in topic.exemplars if name in by_id]
+        lines += _section(topic, item_of)
     return "\n".join(lines) + "\n"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *([_text(cell) for cell in row] for row in rows)]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
+def _summary(clustering: Clustering, topics: int) -> Iterator[str]:
+    metrics = clustering.metrics
+    yield "# Topics"
+    yield ""
+    yield f"{len(clustering):,} items, {topics} topics; vectors of {_text(clustering.model)}."
+    if topics:
+        yield f"{metrics['coverage']:.0%} of the items are in a topic, {metrics['core']:.0%} in the dense core of one."
+        yield f"Without three tenths of the items, topics come back at {metrics['stability']:.2f} (1: the same)."
+    for note in clustering.notes:
+        yield ""
+        yield f"Note: {_text(note)}"
+
+
+def _glance(topics: Sequence[Topic]) -> list[str]:
+    rows = [(topic.name, f"{topic.size:,}", f"{topic.stability:.2f}", ", ".join(topic.phrases)) for topic in topics]
+    return _table("At a glance", ("topic", "items", "stability", "phrases"), rows)
+
+
+def _over_time(clustering: Clustering, topics: Sequence[Topic], item_of: Mapping[str, Item]) -> list[str]:
+    """Return the items of each topic in each month, or in each year if there are many months."""
+    counts_by_period = topics_over_time(clustering, item_of.values())
+    if len(counts_by_period) > _MOST_MONTHS:
+        counts_by_period = topics_over_time(clustering, item_of.values(), period="year")
+    if not counts_by_period:
+        return []
+    rows = [(topic.name, *(str(counts[topic.id]) for counts in counts_by_period.values())) for topic in topics]
+    return _table("Over time", ("topic", *counts_by_period), rows)
+
+
+def _granularity(clustering: Clustering) -> list[str]:
+    rows = [
+        (
+            f"{tried.resolution:.2f}",
+            str(tried.topics),
+            f"{tried.stability:.2f}",
+            f"{tried.coverage:.0%}",
+            "chosen" if tried.chosen else "",
+        )
+        for tried in clustering.sweep
+    ]
+    return _table("Granularity", ("resolution", "topics", "stability", "coverage", ""), rows)
+
+
+def _section(topic: Topic, item_of: Mapping[str, Item]) -> Iterator[str]:
+    about = f"{topic.size:,} items, {topic.core:,} in the core, stability {topic.stability:.2f}, id {topic.id}."
+    yield ""
+    yield f"## {_text(topic.name)}"
+    yield ""
+    yield f"{_text(', '.join(topic.phrases))}: {about}"
+    yield ""
+    for item_id in topic.exemplars:
+        if item_id in item_of:
+            yield f"- {_link(item_of[item_id])}"
+
+
+def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a heading and a table; nothing without rows."""
+    if not rows:
+        return []
+    lines = [header, ["---"] * len(header), *([_text(cell) for cell in row] for row in rows)]
+    return ["", f"## {title}", "", *(f"| {' | '.join(cells)} |" for cells in lines)]
 
 
 def _link(item: Item) -> str:
     title = _text((item.title or item.text)[:120]) or _text(item.id)
     if not (item.url or "").lower().startswith(("http://", "https://")):
         return title
-    address = _UNSAFE.sub(lambda found: quote(found[0], errors="replace"), item.url or "")
-    return f"[{title}]({address})"
+    url = _UNSAFE.sub(lambda match: quote(match[0], errors="replace"), item.url or "")
+    return f"[{title}]({url})"
 
 
 def _text(text: str) -> str:
-    """Return a text on one line, in which nothing is markup."""
-    text = _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))
+    """Return a text on one line, with its markup escaped."""
+    text = _MARKUP.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
     return re.sub(r"^(\d{1,9})(?=[.)](\s|$))", r"\1\\", text)

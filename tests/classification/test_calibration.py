@@ -1,4 +1,4 @@
-"""Probabilities that mean something, and thresholds that hold a precision."""
+"""Calibrated probabilities, and thresholds that reach a precision."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from recs.classification.calibration import (
 
 
 def draw(rng, logits):
-    """Labels drawn from the probabilities that logits mean."""
+    """Return labels drawn at random, with the probabilities of the logits."""
     p = softmax(logits, axis=1)
     return np.array([rng.choice(p.shape[1], p=row) for row in p])
 
@@ -81,7 +81,7 @@ def test_precision_threshold_random_with_ties_agrees_with_trying_all(seed):
 
 def test_precision_threshold_without_answers_or_with_few_is_infinite():
     assert precision_threshold(np.zeros(0), np.zeros(0, bool), 0.5) == np.inf
-    assert precision_threshold(np.full(5, 0.99), np.ones(5, bool), 0.9) == np.inf  # five right ones show little
+    assert precision_threshold(np.full(5, 0.99), np.ones(5, bool), 0.9) == np.inf  # five right answers are not enough
     assert precision_threshold(np.full(50, 0.99), np.ones(50, bool), 0.9) == 0.99
 
 
@@ -93,11 +93,11 @@ def test_precision_threshold_calibrated_scores_holds_the_target_on_others():
             p, q = rng.random(600), rng.random(20_000)
             cut = precision_threshold(p, rng.random(600) < p, target)
             held.append((rng.random(20_000) < q)[q >= cut].mean() if np.isfinite(cut) else 1.0)
-        assert min(held) >= target  # calibrated: what is at least that likely is right at least that often
+        assert min(held) >= target  # calibrated: the share of right answers is at least the probability
 
 
 @pytest.mark.parametrize("factor", [0.3, 5.0])
-def test_fit_temperature_scores_of_another_scale_gives_it_back(factor):
+def test_fit_temperature_rescaled_scores_gives_the_scale_back(factor):
     rng = np.random.default_rng(1)
     logits = 2 * rng.standard_normal((3000, 6))
     y = draw(rng, logits)
@@ -109,7 +109,7 @@ def test_fit_temperature_scores_of_another_scale_gives_it_back(factor):
     assert error < 0.03 < 0.1 < expected_calibration_error(raw.max(axis=1), raw.argmax(axis=1) == y)
 
 
-def test_fit_temperature_likeness_counts_as_much_as_it_tells():
+def test_fit_temperature_weights_the_likeness_by_its_information():
     rng = np.random.default_rng(2)
     scores, likeness = rng.standard_normal((2, 4000, 4))
     y = draw(rng, 2 * (scores + 0.7 * likeness))
@@ -134,23 +134,23 @@ def test_fit_pooled_binary_scores_gives_slope_and_offset_back():
     assert found.offset == pytest.approx(-1, abs=0.1)
 
 
-def test_fit_platt_label_with_two_items_is_drawn_to_all_others():
+def test_fit_platt_label_with_two_items_is_pulled_to_the_pooled_fit():
     rng = np.random.default_rng(4)
     scores = 2 * rng.standard_normal((2000, 3))
     slopes, offsets = np.array([2.0, 0.5, 1.0]), np.array([0.5, -1.0, 0.0])
     Y = rng.random(scores.shape) < expit(slopes * scores + offsets)
     known = np.ones(Y.shape, bool)
-    known[2:, 2] = False  # the third label has two items, both against their scores
+    known[2:, 2] = False  # the third label has two items, and both contradict their scores
     scores[:2, 2], Y[:2, 2] = [1, -1], [False, True]
     pooled, found = fit_pooled(scores, None, Y, known), fit_platt(scores, None, Y, known)
     assert found.scale[:2] == pytest.approx(slopes[:2], abs=0.25)
     assert found.offset[:2] == pytest.approx(offsets[:2], abs=0.25)
-    alone = fit_platt(scores, None, Y, known * 1000.0)  # a thousand such items would be believed
+    alone = fit_platt(scores, None, Y, known * 1000.0)  # a thousand such items would be enough
     assert alone.scale[2] == pytest.approx(0.01)
     assert 10 * alone.scale[2] < found.scale[2] < pooled.scale[2]
 
 
-def test_fit_platt_unknown_truths_change_nothing():
+def test_fit_platt_labels_without_weight_change_nothing():
     rng = np.random.default_rng(5)
     scores = rng.standard_normal((300, 2))
     Y = rng.random(scores.shape) < expit(scores)

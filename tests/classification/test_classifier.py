@@ -1,4 +1,4 @@
-"""A trained classifier: its three answers, its reasons, its folder."""
+"""A trained classifier: its three kinds of answers, its reasons, its folder."""
 
 import hashlib
 import json
@@ -57,20 +57,20 @@ def test_predict_three_answers_by_probability(taught, plain):
     assert (silent.answer, silent.labels, silent.auto) == ("abstain", (), ())
 
 
-def test_predict_retired_label_is_never_said_nor_replaced(taught, plain):
+def test_predict_retired_label_is_never_given_nor_replaced(taught, plain):
     hidden = replace(plain, rules=LabelRules(retired=("garden",)), thresholds=np.full(3, 0.05))
     sure, torn = hidden.predict(along(taught[1], [1, 0, 0], [1, 0.95, 0]))
     assert sure.answer == "abstain"
-    assert torn.auto == ()  # the second best is likely enough to be put, and is not: it is not the best
+    assert torn.auto == ()  # the second label is probable enough to be assigned, but it is not the best
     assert [label.name for label in torn.labels] == ["kitchen"]
 
 
-def test_predict_renamed_label_is_said_by_its_new_name_once(taught, plain):
+def test_predict_renamed_label_is_given_once_by_its_new_name(taught, plain):
     renamed = replace(plain, rules=LabelRules(renamed={"garden": "plants", "kitchen": "plants"}))
     assert [label.name for label in renamed.predict(along(taught[1], [1, 0.95, 0]))[0].labels] == ["plants"]
 
 
-def test_predict_several_labels_put_are_all_said_however_many_are_likelier(taught):
+def test_predict_assigned_labels_are_all_given_even_if_others_are_likelier(taught):
     labels = 12
     classifier = replace(
         taught[2],
@@ -78,7 +78,7 @@ def test_predict_several_labels_put_are_all_said_however_many_are_likelier(taugh
         single=False,
         weights=np.zeros((labels, taught[1].dim)),
         intercepts=np.linspace(3, 1, labels),
-        thresholds=np.append(np.full(labels - 1, np.inf), 0.5),  # only the least likely one may be put
+        thresholds=np.append(np.full(labels - 1, np.inf), 0.5),  # only the least likely label may be assigned
         support=np.full(labels, 9),
         centres=np.ones((labels, taught[1].dim)),
         gate=np.concatenate([[0, 0, 1, 1], np.linspace(-100, 100, 101)]),
@@ -91,12 +91,12 @@ def test_predict_several_labels_put_are_all_said_however_many_are_likelier(taugh
     assert p == sorted(p, reverse=True)
 
 
-def test_predict_out_of_place_vector_abstains_though_a_label_is_probable(taught):
+def test_predict_unfamiliar_vector_abstains_even_if_a_label_is_probable(taught):
     _, embeddings, classifier = taught
     centre = np.asarray(classifier.centres).mean(axis=0)
     rng = np.random.default_rng(0)
     strange = rng.standard_normal((2000, embeddings.dim))
-    strange -= 2 * np.outer(strange @ centre, centre) / (centre @ centre)  # away from all that is known
+    strange -= 2 * np.outer(strange @ centre, centre) / (centre @ centre)  # away from all labelled items
     query = vectors_of([str(place) for place in range(2000)], embeddings, strange)
     p, said = classifier.predict_proba(query), classifier.predict(query)
     outside = [place for place, one in enumerate(said) if one.familiarity < 0.02]
@@ -108,7 +108,7 @@ def test_predict_out_of_place_vector_abstains_though_a_label_is_probable(taught)
 
 
 @pytest.mark.parametrize("blank", [[], [0], [1, 2], range(240)])
-def test_predict_abstains_of_which_the_model_knows_no_token(taught, blank):
+def test_predict_abstains_for_items_without_a_known_token(taught, blank):
     _, embeddings, classifier = taught
     lost = np.where(np.isin(np.arange(240), blank), 4, 3)
     known = classifier.predict(embeddings)
@@ -204,7 +204,7 @@ def test_save_and_load_give_everything_back_to_the_byte(taught, tmp_path):
     assert "<script>" not in (tmp_path / "one" / "README.md").read_text(encoding="utf-8")
 
 
-def test_load_predicts_like_scikit_learn_where_neither_it_nor_torch_is(tmp_path, monkeypatch):
+def test_load_predicts_like_scikit_learn_without_scikit_learn_and_torch(tmp_path, monkeypatch):
     from recs.classification import logistic
 
     made = []
@@ -228,13 +228,13 @@ def test_load_predicts_like_scikit_learn_where_neither_it_nor_torch_is(tmp_path,
 
 
 def edit(folder, **changes):
-    """Change what the JSON says, and nothing else."""
+    """Change the JSON file and nothing else."""
     path = folder / "classifier.json"
     path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
 
 
 def tamper(folder, arrays=None, **changes):
-    """Change what the two files say, and let each vouch for the other."""
+    """Change both files, and update the digest that each holds of the other."""
     edit(folder, **changes)
     manifest = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
     del manifest["sha256"]
@@ -249,7 +249,7 @@ def reweigh(folder, **arrays):
     tamper(folder, arrays)
 
 
-def test_load_what_tampering_leaves_alone_is_read(taught, tmp_path):
+def test_load_reads_a_folder_whose_digests_were_updated(taught, tmp_path):
     taught[2].save(tmp_path / "c")
     tamper(tmp_path / "c", notes=["mine"])
     assert Classifier.load(tmp_path / "c").notes == ("mine",)
@@ -298,7 +298,7 @@ def test_load_spoiled_folder_is_refused_in_one_line(taught, tmp_path, spoil):
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "README.md", "weights.safetensors"])
-def test_save_folder_of_something_else_is_refused_untouched(taught, tmp_path, name):
+def test_save_into_a_folder_with_other_files_is_refused_and_changes_nothing(taught, tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(OutputError, match=f"holds {name}"):
         taught[2].save(tmp_path)
@@ -330,7 +330,7 @@ def test_save_that_cannot_take_its_place_puts_the_earlier_one_back(taught, tmp_p
     before, rename = folder_bytes(tmp_path / "c"), Path.rename
 
     def fail(path, target):
-        if path.name.endswith(".partial"):
+        if path.name == "new":
             assert not target.exists()
             raise OSError(13, "Permission denied")
         return rename(path, target)
@@ -342,7 +342,7 @@ def test_save_that_cannot_take_its_place_puts_the_earlier_one_back(taught, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
-def test_save_here_or_through_a_link_writes_where_it_leads(taught, tmp_path, monkeypatch):
+def test_save_to_the_current_folder_or_through_a_link_works(taught, tmp_path, monkeypatch):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     taught[2].save(tmp_path / "link")

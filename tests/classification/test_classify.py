@@ -1,4 +1,4 @@
-"""Training: what is learned from, what it depends on, where thresholds stand, odd input."""
+"""Training: what is learned, what the result depends on, thresholds, unusual input."""
 
 from dataclasses import replace
 
@@ -7,9 +7,9 @@ import pytest
 from labelled import arrays, make_clouds, vectors_of
 
 from recs.classification.classifier import Classifier
+from recs.classification.examples import Examples
 from recs.classification.labels import LabelRules
 from recs.classification.lesson import read_lesson
-from recs.classification.logistic import Examples
 from recs.classification.training import set_thresholds
 from recs.classify import train_classifier
 from recs.embedding.vectors import Embeddings
@@ -49,7 +49,7 @@ def test_train_rescaled_vectors_change_nothing(tmp_path):
     assert saved(tmp_path / "two", items, again) == one
 
 
-def test_train_says_what_the_data_holds():
+def test_train_notes_describe_the_data():
     for labels, kind in ((SINGLE, "exactly one label each"), (SEVERAL, "1.5 labels each")):
         classifier = train_classifier(*make_clouds(labels), label="kind")
         assert kind in classifier.notes[0]
@@ -58,7 +58,7 @@ def test_train_says_what_the_data_holds():
 
 
 def test_train_automatic_labels_teach_nothing(tmp_path):
-    """Whatever is put where a machine put labels, the classifier is the same, but for how many those were."""
+    """Which labels are assigned automatically does not change the classifier; only their number is noted."""
     items, embeddings = make_clouds(SEVERAL, spread=0.6)
     found = []
     for name in ("l0", "m1"):
@@ -68,10 +68,10 @@ def test_train_automatic_labels_teach_nothing(tmp_path):
             else item
             for place, item in enumerate(items)
         ]
-        known = read_lesson(marked, embeddings, label="kind").examples
+        examples = read_lesson(marked, embeddings, label="kind").examples
         column = sorted({one for entry in SEVERAL for one in entry}).index(name)
-        assert not known.known[::5, column].all()
-        assert not (known.Y & ~known.known).any()
+        assert not examples.trusted[::5, column].all()
+        assert not (examples.Y & ~examples.trusted).any()
         found.append(train_classifier(marked, embeddings, label="kind", C=10.0))
         plain = train_classifier(items, embeddings, label="kind", C=10.0)
         others = [place for place in range(len(plain.classes)) if place != column]
@@ -87,8 +87,8 @@ def _fields(item):
     return {name: getattr(item, name) for name in ("id", "text", "title", "published", "meta")}
 
 
-def test_train_neither_positive_nor_negative_is_what_a_machine_put():
-    """Items near one label, all tagged so by a machine: were they negatives, the label would be improbable there."""
+def test_train_automatic_labels_are_neither_positive_nor_negative():
+    """Items near a label get it automatically: if they counted as negatives, the label would be improbable there."""
     items, embeddings = make_clouds([["a", "x"], ["b", "x"]] * 40, spread=0.3)
     rng = np.random.default_rng(0)
     near = np.asarray(embeddings.vectors[0]) + 0.05 * rng.standard_normal((120, embeddings.dim))
@@ -98,7 +98,7 @@ def test_train_neither_positive_nor_negative_is_what_a_machine_put():
     )
     classifier = train_classifier([*items, *extra], both, label="kind", C=30.0)
     assert classifier.predict_proba(both.take(["z000"]))[0, classifier.classes.index("a")] > 0.8
-    assert "120 labels were put automatically" in " ".join(classifier.notes)
+    assert "120 labels were assigned automatically" in " ".join(classifier.notes)
 
 
 def test_train_renamed_labels_are_one(tmp_path):
@@ -117,7 +117,7 @@ def test_train_renamed_labels_are_one(tmp_path):
     assert arrays(one["weights.safetensors"]) == arrays(two["weights.safetensors"])
 
 
-def test_train_retired_label_is_learned_and_never_said():
+def test_train_retired_label_is_learned_and_never_given():
     items, embeddings = make_clouds(SINGLE, spread=0.4)
     classifier = train_classifier(items, embeddings, label="kind", rules=LabelRules(retired=("l2",)))
     assert "l2" in classifier.classes
@@ -135,7 +135,7 @@ def test_train_rare_labels_are_only_suggested():
     said = classifier.predict(embeddings.take(embeddings.ids[-4:]))
     assert {one.answer for one in said} <= {"suggest", "abstain"}
     assert "rare" in {label.name for one in said for label in one.labels}
-    assert "1 labels with fewer than 5 items are only ever suggested." in classifier.notes
+    assert "1 labels with fewer than 5 items are only suggested, never assigned." in classifier.notes
     eager = train_classifier(items, embeddings, label="kind", min_support=4)
     assert np.isfinite(eager.thresholds[eager.classes.index("rare")])
 
@@ -157,7 +157,7 @@ def test_train_label_with_only_a_text_can_be_suggested():
         train_classifier(items, embeddings, label="kind", label_texts=other)
 
 
-def test_train_thresholds_hold_the_target_on_items_to_come():
+def test_train_thresholds_reach_the_target_on_new_items():
     labels = [f"l{place}" for place in np.random.default_rng(0).integers(5, size=1500)]
     items, embeddings = make_clouds(labels, spread=1.6)
     for target in (0.6, 0.8, 0.9):
@@ -173,7 +173,7 @@ def test_set_thresholds_are_set_on_the_newest_items_and_pooled_where_few():
     rng = np.random.default_rng(0)
     Y = np.zeros((n, 2), bool)
     Y[:, 0] = True
-    Y[300:, 0] = rng.random(100) < 0.3  # what was certain is no longer so
+    Y[300:, 0] = rng.random(100) < 0.3  # for the newest items, the first label is rarely right
     Y[:, 1] = ~Y[:, 0]
     p = np.column_stack([np.full(n, 0.95), np.full(n, 0.05)])
     examples = Examples(np.ones((n, 2), np.float32), Y, np.ones_like(Y), True)
@@ -182,7 +182,7 @@ def test_set_thresholds_are_set_on_the_newest_items_and_pooled_where_few():
     assert np.isinf(set_thresholds(p, examples, judged, target=0.75, dated=np.arange(n) * 1.0)).all()
     assert np.isinf(set_thresholds(p, examples, np.array([False, True]), target=0.75, dated=None)[0])
     few = set_thresholds(p[:300], examples.take(slice(0, 300)), judged, target=0.75, dated=None)
-    assert few.tolist() == [0.95, 0.95]  # the second was never the best, and stands with all
+    assert few.tolist() == [0.95, 0.95]  # the second label has no answers of its own and gets the shared threshold
 
 
 BAD = {"C": [0, -1, float("nan"), float("inf"), "x"], "class_weight": ["x"], "calibration": ["platt"]}
@@ -198,7 +198,7 @@ def test_train_impossible_option_is_refused(run, name, value):
 
 
 def blanked(embeddings, rows):
-    """Return the vectors as of a model that knows no token of some rows, which all have one and the same vector."""
+    """Return vectors of a model that knows no token of some rows: these rows have the same vector."""
     vectors = embeddings.vectors.copy()
     vectors[rows] = vectors[0]
     lost = np.where(np.isin(np.arange(len(embeddings)), rows), 5, 1)
@@ -215,7 +215,7 @@ def test_train_blank_items_teach_nothing_and_are_counted(tmp_path, labels):
     two = saved(tmp_path / "two", [*marked, *extra], some)
     assert arrays(one["weights.safetensors"]) == arrays(two["weights.safetensors"])
     notes = Classifier.load(tmp_path / "two").notes
-    assert "nothing was learned from 3 items with a label of which the model knows no token." in notes
+    assert "3 items with a label were left out: the model knows no token of their text." in notes
     assert Classifier.load(tmp_path / "two").metrics["items"] == 117
     assert Classifier.load(tmp_path / "two").single == (labels is SINGLE)
     assert not any("no token" in note for note in Classifier.load(tmp_path / "one").notes)
@@ -292,7 +292,7 @@ def test_train_one_item_and_texts_is_sound():
     assert train_classifier(items, embeddings, label="kind", label_texts=texts).classes == ("a", "b")
 
 
-def test_train_label_that_an_editor_took_away_is_learned_as_absent():
+def test_train_label_that_an_editor_removed_is_learned_as_absent():
     rows = [["a", "b"] if place % 2 else ["b"] for place in range(80)]
     items, embeddings = make_clouds(rows, spread=0.3)
     vectors = [*embeddings.vectors, *embeddings.vectors[1::2]]

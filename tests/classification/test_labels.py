@@ -1,4 +1,4 @@
-"""Whose word a label is, and which labels may be said."""
+"""Which labels a person gave, and which labels may be given by a classifier."""
 
 from datetime import date
 from decimal import Decimal
@@ -26,7 +26,7 @@ def test_read_labels_automatic_ones_are_kept_apart():
     assert found.single
 
 
-def test_read_labels_automatic_one_that_was_taken_away_is_a_correction():
+def test_read_labels_automatic_one_that_was_removed_is_a_correction():
     items = items_with({"kind": ["a"], "kind_auto": ["b"]}, {"kind": ["a", "b"], "kind_auto": ["b"]})
     found = read_labels(items, "kind")
     assert found.given == {"i0": ("a",), "i1": ("a",)}
@@ -51,7 +51,7 @@ def test_read_labels_of_fields_of_items_and_of_meta():
 
 
 @pytest.mark.parametrize("value", ["", "  ", None, float("nan"), [], [None], ["", float("nan")], {}, np.nan])
-def test_read_labels_what_is_empty_is_no_label(value):
+def test_read_labels_empty_values_are_no_labels(value):
     with pytest.raises(OptionError, match=r"no item has a label in 'kind' .*: 'other'\.$"):
         read_labels(items_with({"kind": value, "other": "x"}), "kind")
 
@@ -105,19 +105,19 @@ def test_read_labels_of_one_kind_are_names(values, expected):
         ([["a", {"x": 1}]], "lists of mixed values"),
         (
             [0.25, 1.0, 2],
-            r"whole numbers \(2, such as 1\.0\) and numbers with a fraction \(1, such as 0\.25\); a measure is no",
+            r"whole numbers \(2, such as 1\.0\) and numbers with a fraction \(1, such as 0\.25\); a measurement is not",
         ),
         ([1e300, float("inf")], "numbers with a fraction"),
         ([Decimal("0.5")], "numbers with a fraction"),
         ([10**400], "too long to be names"),
-        ([{"a": 1}], r"mappings \(1, such as \{'a': 1\}\); a mapping is no label"),
+        ([{"a": 1}], r"mappings \(1, such as \{'a': 1\}\); a mapping is not a label"),
         ([{"name": 5}], "mappings"),
         ([date(2024, 1, 1)], "values of type date .* write each label as a string"),
         ([b"a"], "values of type bytes"),
         (["x\ny" * 999, 1], r"such as 'x\\"),
     ],
 )
-def test_read_labels_of_which_nothing_honest_can_be_made_are_refused(values, said):
+def test_read_labels_values_that_name_no_label_are_refused(values, said):
     items = items_with(*({"kind": value, "other": "x"} for value in values))
     for required in (True, False):
         with pytest.raises(OptionError, match=f"^the label field 'kind' holds .*{said}") as told:
@@ -131,7 +131,7 @@ _VALUES = _SCALARS | st.lists(_SCALARS | st.dictionaries(st.sampled_from(["name"
 
 
 @given(values=st.lists(_VALUES | st.dictionaries(st.sampled_from(["name", "x"]), _VALUES), max_size=6))
-def test_read_labels_drops_no_value_in_silence(values):
+def test_read_labels_drops_no_value_silently(values):
     items = items_with(*({"kind": value} for value in values))
     try:
         found = read_labels(items, "kind", required=False)
@@ -184,14 +184,14 @@ def test_read_labels_a_string_in_any_field_of_tags_is_several(name, spelled):
     assert read_labels(items_with({"subject": "soil, seed"}), "subject").given == {"i0": ("soil, seed",)}
 
 
-def test_without_leaves_out_items_and_what_only_they_say():
+def test_without_leaves_out_items_and_their_labels():
     found = read_labels(items_with({"kind": ["a", "b"]}, {"kind": "c", "kind_auto": []}, {"kind": "d"}), "kind")
     assert found.without({"i0", "i9"}) == Labelled({"i1": ("c",), "i2": ("d",)}, {}, single=True)
     assert not found.without({"i1"}).single
 
 
 @pytest.mark.parametrize("label", ["My-Label", "my_label", "MYLABEL", "my label"])
-def test_read_labels_a_name_is_folded_where_it_is_missing(label):
+def test_read_labels_a_name_that_is_missing_is_folded(label):
     items = items_with({"my-label": "a"}, {"My_Label": "b"}, {"my-label": None, "My_Label": "c"}, {"x": "y"})
     expected = {"i0": ("a",), "i1": ("b",), "i2": ("c",)}
     assert read_labels(items, label).given == expected
@@ -201,13 +201,13 @@ def test_read_labels_a_name_is_folded_where_it_is_missing(label):
         read_labels(items_with({"Kind": "a", "kind": "b"}), "KIND")
 
 
-def test_read_labels_own_fields_go_before_those_that_are_folded_alike():
+def test_read_labels_own_fields_are_preferred_to_folded_names():
     item = Item(id="a", text="t", tags=("x",), meta={"tags": "no"})
     assert read_labels([item], "Tags").given == {"a": ("x",)}
     assert read_labels([Item(id="a", text="t", tags=("x",), meta={"Tags": "yes"})], "Tags").given == {"a": ("yes",)}
 
 
-def test_read_labels_unknown_field_is_told_with_those_that_could_be_labels():
+def test_read_labels_unknown_field_is_an_error_that_names_other_fields():
     many = {f"f{number:02}": "x" for number in range(11)}
     metas = [
         {"kind": "ab"[place % 2], "kind_auto": [], "hot": [1, 0], "score": place / 7, "guid": f"g{place}", **many}
@@ -225,7 +225,7 @@ def test_read_labels_unknown_field_is_told_with_those_that_could_be_labels():
     assert read_labels(items, "kidn", required=False).given == {}
 
 
-def test_read_labels_all_put_automatically_is_told():
+def test_read_labels_only_automatic_ones_is_an_error():
     with pytest.raises(OptionError, match=r"no item has a label in 'kind' that a person gave; .*: 'kind'"):
         read_labels(items_with({"kind": "a", "kind_auto": ["a"]}), "kind")
 
@@ -238,14 +238,14 @@ def test_read_labels_odd_names_are_names_on_one_line(value, expected):
     assert read_labels(items_with({"kind": value}), "kind").given == {"i0": (expected,)}
 
 
-def test_may_say_knows_a_label_by_both_names():
+def test_may_say_accepts_the_old_and_the_new_name():
     rules = LabelRules(allowed=("a", "new", "gone"), retired=("gone", "older"), renamed={"old": "new", "older": "a"})
     assert [name for name in ("a", "new", "old", "gone", "older", "x") if rules.may_say(name)] == ["a", "new", "old"]
     assert not LabelRules(allowed=()).may_say("a")
     assert LabelRules().may_say("a")
 
 
-def test_load_label_rules_reads_what_the_file_says(tmp_path):
+def test_load_label_rules_reads_all_tables_of_the_file(tmp_path):
     path = tmp_path / "labels.toml"
     path.write_text('\ufeffallowed = ["a"]\nretired = ["b"]\n[renamed]\nx = "a"\n[texts]\na = "All about a"\n')
     rules, texts = load_label_rules(path)

@@ -1,4 +1,4 @@
-"""Logistic regression on vectors: as scikit-learn has it, judged out of fold, twins together."""
+"""Logistic regression on vectors agrees with scikit-learn; cross-validation keeps equal vectors together."""
 
 from itertools import pairwise
 
@@ -7,25 +7,16 @@ import pytest
 from scipy.special import expit, softmax
 
 from recs.classification import logistic
-from recs.classification.logistic import (
-    FOLDS,
-    GRID,
-    NEVER,
-    Examples,
-    centroids,
-    fit_linear,
-    folds,
-    search,
-    taught,
-    text_directions,
-)
+from recs.classification.examples import Examples, centroids, text_directions
+from recs.classification.held_out import FOLDS, GRID, folds, search_penalty, taught
+from recs.classification.logistic import NEVER, fit_linear
 from recs.errors import MissingDependencyError
 
 linear_model = pytest.importorskip("sklearn.linear_model", reason="scikit-learn is part of the extra 'classify'")
 
 
 def examples_of(y, *, labels=None, dim=8, spread=0.8, seed=0, texts=None):
-    """Examples of single labels (a vector of ints) or of several (a bool matrix)."""
+    """Return examples with single labels (y is a vector of ints) or several (y is a bool matrix)."""
     y = np.asarray(y)
     rng = np.random.default_rng(seed)
     single = y.ndim == 1
@@ -54,16 +45,16 @@ def test_fit_linear_single_labels_agrees_with_scikit_learn_at_its_optimum(labels
     assert fit_linear(examples, C, class_weight=weight).weights.shape == (labels, 8)
 
 
-def test_fit_linear_several_labels_is_one_binary_model_each_of_what_is_known():
+def test_fit_linear_several_labels_is_one_binary_model_each_on_trusted_labels():
     Y = np.random.default_rng(0).random((120, 4)) < 0.3
     examples = examples_of(Y)
-    examples.known[::3, 1] = False
+    examples.trusted[::3, 1] = False
     found = expit(fit_linear(examples, 10.0).scores(examples.X))
     for label in range(4):
-        rows = examples.known[:, label]
+        rows = examples.trusted[:, label]
         oracle = exact(examples.X[rows], Y[rows, label], 10.0).predict_proba(examples.X.astype(np.float64))[:, 1]
         assert found[:, label] == pytest.approx(oracle, abs=0.02)
-    turned = Examples(examples.X, np.where(examples.known, Y, ~Y), examples.known, False)
+    turned = Examples(examples.X, np.where(examples.trusted, Y, ~Y), examples.trusted, False)
     assert fit_linear(turned, 10.0).weights.tolist() == fit_linear(examples, 10.0).weights.tolist()
 
 
@@ -91,9 +82,11 @@ def test_fit_linear_label_with_only_a_text_is_learned_from_it():
     texts = np.zeros((3, 8), np.float32)
     texts[0], texts[1] = examples.X[::2].mean(axis=0), examples.X[1::2].mean(axis=0)
     texts[2] = direction / np.linalg.norm(direction)
-    moved = texts[2:] - texts.mean(axis=0) + examples.X.mean(axis=0)  # where it stands among items, not among texts
+    moved = (
+        texts[2:] - texts.mean(axis=0) + examples.X.mean(axis=0)
+    )  # moved from the place of texts to the place of items
     moved /= np.linalg.norm(moved)
-    scores = fit_linear(Examples(examples.X, examples.Y, examples.known, True, texts), 30.0).scores(moved)
+    scores = fit_linear(Examples(examples.X, examples.Y, examples.trusted, True, texts), 30.0).scores(moved)
     assert scores.argmax() == 2
     assert text_directions(texts).sum(axis=0) == pytest.approx(0, abs=1e-4)
     assert not text_directions(np.vstack([texts, np.zeros((1, 8), np.float32)]))[3].any()
@@ -117,7 +110,7 @@ def test_fit_linear_is_computed_on_one_thread_so_that_their_number_changes_no_bi
     assert seen
 
 
-def test_folds_every_label_is_spread_and_twins_stand_together():
+def test_folds_every_label_is_spread_and_equal_vectors_are_together():
     y = np.repeat(np.arange(6), [100, 50, 25, 10, 5, 1])
     examples = examples_of(y)
     examples.X[100:104] = examples.X[0]
@@ -141,7 +134,7 @@ def test_folds_all_identical_is_one_fold():
 def test_search_every_item_is_scored_by_a_model_that_had_not_seen_it():
     y = np.arange(60) % 3
     examples = examples_of(y, spread=1.0)
-    held = search(examples, C=10.0)
+    held = search_penalty(examples, C=10.0)
     for place in range(FOLDS):
         rows = held.fold == place
         oracle = exact(examples.X[~rows], y[~rows], 10.0)
@@ -155,7 +148,7 @@ def test_search_every_item_is_scored_by_a_model_that_had_not_seen_it():
 
 def test_search_climbs_the_grid_while_the_loss_falls():
     said = []
-    held = search(examples_of(np.arange(120) % 4, spread=0.6), progress=said.append)
+    held = search_penalty(examples_of(np.arange(120) % 4, spread=0.6), progress=said.append)
     tried = list(held.losses)
     assert tried == list(GRID[: len(tried)])
     assert held.losses[held.C] == min(held.losses.values())
@@ -165,8 +158,8 @@ def test_search_climbs_the_grid_while_the_loss_falls():
 
 
 def test_search_where_nothing_can_be_judged_stays_at_the_strongest_penalty():
-    examples = examples_of(np.arange(12))  # every label once: what is left out was never seen
-    held = search(examples)
+    examples = examples_of(np.arange(12))  # every label is on one item: no model has seen the label of a held-out item
+    held = search_penalty(examples)
     assert GRID[0] == held.C
     assert not taught(held.scores, examples).any()
 

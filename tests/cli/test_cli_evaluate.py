@@ -159,7 +159,7 @@ def test_audit_prints_its_first_rows_and_writes_all(run, site, tmp_path):
     found = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert run("audit", site, "--format", "json", "-k", 1).stdout == (tmp_path / "out.json").read_text(encoding="utf-8")
     assert "30 items, lists of 1\n" in done.stdout
-    assert f"\n{len(found['orphans'])} stand in no list" in done.stdout
+    assert f"\n{len(found['orphans'])} are in no list" in done.stdout
     assert len(found["orphans"]) > 10
     assert f"\n  … and {len(found['orphans']) - 10} more\n" in done.stdout
     assert "wrote out.json" in done.stderr

@@ -47,7 +47,7 @@ def test_related_reports_every_closing_by_field_value_and_item(run, tmp_path):
     assert "2 closed by `status: Veröffentlicht`, which is not understood: a, b" in done.stderr
     assert "--public status=Veröffentlicht" in done.stderr
     assert "1 closed by `draft: true` (draft): c" in done.stderr
-    assert "1 closed by `date`, a date to come: d" in done.stderr
+    assert "1 closed by `date`, a date in the future: d" in done.stderr
     assert "1 closed by `search_exclude: true` (unlisted): e" in done.stderr
     assert "--include-unlisted" in done.stderr
     assert "hunter2" not in done.stderr

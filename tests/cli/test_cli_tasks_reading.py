@@ -95,7 +95,7 @@ def test_quiet_verbs_say_nothing(run, site, model, verb):
     assert run(*VERBS[verb], site, "-q").stderr == ""
 
 
-UNKNOWN = "the model knows no token of 2 items ('z0', 'z1'): their vectors say nothing of them and rank nothing."
+UNKNOWN = "the model knows no token of 2 items ('z0', 'z1'): their vectors say nothing about them and rank nothing."
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("related", "cache prune")])
@@ -136,7 +136,7 @@ def test_cluster_and_classify_leave_out_what_the_model_does_not_know(run, site, 
 
 def test_train_says_how_many_items_were_not_learned_from(run, site):
     done = run("train", site, "--label", "topic", "--no-evaluate")
-    assert "note: nothing was learned from 2 items with a label of which the model knows no token." in done.stderr
+    assert "note: 2 items with a label were left out: the model knows no token of their text." in done.stderr
     assert "note: 60 items with exactly one label each, 3 labels; 0 public items have none." in done.stderr
 
 

@@ -14,7 +14,8 @@ from standins import make_embedder, make_records
 import recs
 from recs.cluster import cluster_items
 from recs.clustering.assignment import without_itself
-from recs.clustering.graph import components, grow, merge_clusters, move_rows, neighbor_graph, spectral_coordinates
+from recs.clustering.communities import grow, merge_clusters, move_rows
+from recs.clustering.graph import components, neighbor_graph, spectral_coordinates
 from recs.clustering.layout import map_layout
 from recs.clustering.result import topics_over_time
 from recs.embedding.vectors import Embeddings
@@ -173,7 +174,7 @@ def test_cluster_items_n_topics_gives_about_that_many():
     for wanted in (3, 8):
         found = cluster_items(items, embeddings, n_topics=wanted)
         assert len(found.topics) == wanted
-    assert any("400 topics were asked for" in note for note in cluster_items(items, embeddings, n_topics=400).notes)
+    assert any("400 topics were requested" in note for note in cluster_items(items, embeddings, n_topics=400).notes)
 
 
 def test_cluster_items_outlier_stays_out_unless_all_are_wanted():
@@ -186,11 +187,10 @@ def test_cluster_items_outlier_stays_out_unless_all_are_wanted():
     assert (everything.assigned >= 0).all()
 
 
-@pytest.mark.parametrize("reduction", ["none", "pca"])
 @pytest.mark.parametrize("method", ["eom", "leaf"])
-def test_cluster_items_other_reductions_find_the_blobs(reduction, method):
+def test_cluster_items_both_selection_methods_find_the_blobs(method):
     items, embeddings, truth = blobs([40, 60, 80])
-    found = cluster_items(items, embeddings, reduction=reduction, cluster_selection_method=method, n_topics=3)
+    found = cluster_items(items, embeddings, cluster_selection_method=method, n_topics=3)
     assert alike(truth, found.assigned) >= 0.95
 
 
@@ -525,12 +525,16 @@ def test_topics_over_time_counts_each_dated_item_once():
     "options",
     [
         {"reduction": "tsne"},
+        {"reduction": "pca"},
+        {"reduction": "none"},
         {"assign": "some"},
         {"cluster_selection_method": "flat"},
         {"min_samples": 0},
         {"n_topics": 1},
         {"min_cluster_size": 1},
         {"min_cluster_size": "small"},
+        {"min_samples": None},
+        {"n_topics": "auto"},
     ],
 )
 def test_cluster_items_bad_options_are_errors(options):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recs.clustering.phrases import PhraseIndex, topic_phrases, unique_names
+from recs.clustering.phrase_index import PhraseIndex
+from recs.clustering.phrases import topic_phrases, unique_names
 from recs.items import Item
 
 

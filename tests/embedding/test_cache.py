@@ -9,7 +9,8 @@ import pytest
 from standins import DIM, BagEncoder, make_embedder, make_spec
 
 from recs import Item
-from recs.embedding.cache import FILE_NAME, Cache, clear_cache
+from recs.embedding.cache import Cache
+from recs.embedding.cache_file import FILE_NAME, clear_cache
 from recs.embedding.load import find_embedder
 from recs.embedding.pipeline import embed_items, open_cache
 from recs.embedding.spaces import model_name, space_name
@@ -395,7 +396,7 @@ def test_clear_leaves_a_database_of_something_else(tmp_path, journal):
     other.execute(f"PRAGMA journal_mode = {journal}")
     with other:
         other.execute("CREATE TABLE bookmarks (url TEXT)")
-    with pytest.raises(CacheError, match="left as it is"):
+    with pytest.raises(CacheError, match="it is not removed"):
         clear_cache(tmp_path)
     assert other.execute("SELECT count(*) FROM bookmarks").fetchone() == (0,)
     other.close()

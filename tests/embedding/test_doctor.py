@@ -211,7 +211,7 @@ def test_precision_that_a_model_does_not_bear_is_not_chosen_and_said(lealla, mon
     row = replace(registry()["LEALLA-small"], forbidden_dtypes=("bfloat16",))
     monkeypatch.setattr("recs.models.registry.registry", lambda: {"LEALLA-small": row})
     monkeypatch.setattr("recs.models.hardware.cpu_flags", lambda: frozenset({"amx_bf16"}))
-    assert findings(lealla, device="cpu")["precision"].said.endswith("the model does not bear bfloat16")
+    assert findings(lealla, device="cpu")["precision"].said.endswith("the model does not work in bfloat16")
     assert (
         findings(lealla, device="cpu", precision="bfloat16")["model"].status == "ok"
     )  # it is there; it may not run so

@@ -163,7 +163,7 @@ def test_embed_unknown_tokens_change_no_vector():
 
 def test_embed_records_hold_numbers_and_those_of_an_older_version_are_not_found(monkeypatch):
     store = _Dict()
-    monkeypatch.setattr("recs.embedding.embedder.CHUNKING", "chunks/1")
+    monkeypatch.setattr("recs.embedding.documents.CHUNKING", "chunks/1")
     _ascii_embedder().embed(["süß and sour"], store=store)
     old = dict.fromkeys(store.chunks, b'{"prefix": false, "parts": [[0, 12, 3, 5, 0]], "tokens": 3, "lost": 0}')
     monkeypatch.undo()

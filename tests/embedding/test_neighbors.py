@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recs.embedding import neighbors
-from recs.embedding.neighbors import DenseScores, top_k
-from recs.errors import EmbeddingError, MissingDependencyError, OptionError
+from recs.embedding.dense_scores import DenseScores
+from recs.embedding.neighbors import top_k
+from recs.errors import EmbeddingError, OptionError
 
 SIMILARITIES = ("cosine", "dot", "euclidean")
 
@@ -171,44 +172,6 @@ def test_top_k_memory_is_far_below_the_full_matrix(q, n):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < min(q * n * 4, 240e6) * 0.7
-
-
-@pytest.mark.parametrize("similarity", SIMILARITIES)
-@pytest.mark.parametrize("kind", ["plain", "grid", "close"])
-def test_top_k_on_a_torch_device_is_the_same(similarity, kind):
-    pytest.importorskip("torch")
-    rng = np.random.default_rng(6)
-    X = random_rows(rng, 700, 24, kind)
-    allowed = rng.random((700, 700)) < 0.9
-    for queries in (None, X[:40] + 1):
-        for mask in (None, lambda start, stop, q=queries: allowed[start:stop]):
-            plain = top_k(X, 9, similarity=similarity, queries=queries, mask=mask)
-            torch = top_k(X, 9, similarity=similarity, queries=queries, mask=mask, device="cpu")
-            np.testing.assert_array_equal(torch.indices, plain.indices)
-            np.testing.assert_array_equal(torch.scores, plain.scores)
-
-
-@pytest.mark.parametrize(("bits", "expected"), [(23, 0.0), (10, 2.0**-9), (7, 2.0**-6)])
-def test_torch_blocks_find_out_how_precise_a_product_is(bits, expected, monkeypatch):
-    torch = pytest.importorskip("torch")
-    exact = torch.matmul
-
-    def short(X):
-        return torch.round(X * 2.0**bits) / 2.0**bits
-
-    monkeypatch.setattr(torch, "matmul", lambda a, b, out=None: exact(short(a), short(b), out=out))
-    X = np.random.default_rng(7).standard_normal((400, 24))
-    blocks = neighbors._Blocks(DenseScores(X, None, "cosine", decimals=6), 8, "cpu")
-    assert blocks._product_error(24) == expected
-    np.testing.assert_array_equal(top_k(X, 5, device="cpu").indices, top_k(X, 5).indices)
-
-
-def test_top_k_without_torch_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "torch", None)
-    with pytest.raises(
-        MissingDependencyError, match=r"device='cuda' needs torch: pip install 'recs-toolkit\[models\]'"
-    ):
-        top_k(np.eye(3), 1, device="cuda")
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)

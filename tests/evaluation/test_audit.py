@@ -1,4 +1,4 @@
-"""The account of a site, on one whose orphans, hubs, duplicates and unlinked posts are known."""
+"""The audit of a site whose orphans, hubs, duplicates and unlinked posts are known."""
 
 import json
 from collections import Counter
@@ -39,7 +39,7 @@ def test_audit_counts_agree_with_the_lists(records, audit):
     assert audit.duplicates == (("p006", "p009"),)
 
 
-def test_audit_says_where_a_link_to_what_nobody_links_to_would_fit(records, audit):
+def test_audit_suggests_links_to_items_without_inbound_links(records, audit):
     assert list(audit.unlinked) == ["p020", "p021", "p022", "p023"]
     topic = {record["id"]: record["topic"] for record in records}
     for name, found in audit.unlinked.items():

@@ -1,4 +1,4 @@
-"""How a classifier is judged: what it may know, what counts, what the figures are."""
+"""How a classifier is judged: what it may learn from, what counts, and the figures."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ from labelled import make_clouds, vectors_of
 from recs.classification.labels import LabelRules
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
+from recs.evaluation import classifier_answers
 from recs.evaluation import classifiers as holdout
 from recs.evaluation.classifiers import evaluate_classifier
 from recs.items import Item
@@ -25,20 +26,20 @@ def days(n):
 
 @pytest.fixture
 def spied(monkeypatch):
-    """Record, of every classifier that is judged, the ids that it learned from and what it was asked."""
+    """Record the ids that each classifier learned from, and the arrays that were judged."""
     seen = []
-    learn, judge = holdout.learn, holdout._metrics
+    learn, judge = classifier_answers.learn, holdout.classification_metrics
 
-    def learning(part, **options):
+    def learning(part, options):
         seen.append(("learned", [item.id for item in part.items]))
-        return learn(part, **options)
+        return learn(part, options)
 
-    def judging(p, Y, known, single):
+    def judging(p, Y, judged, *, single):
         seen.append(("judged", (p, Y)))
-        return judge(p, Y, known, single)
+        return judge(p, Y, judged, single=single)
 
-    monkeypatch.setattr(holdout, "learn", learning)
-    monkeypatch.setattr(holdout, "_metrics", judging)
+    monkeypatch.setattr(classifier_answers, "learn", learning)
+    monkeypatch.setattr(holdout, "classification_metrics", judging)
     return seen
 
 
@@ -73,7 +74,7 @@ def test_evaluate_new_labels_count_as_unseen_and_missed():
     new = next(one for one in split.labels if one.label == "new")
     assert (new.support, new.recall, new.auto) == (10, 0.0, 0)
     assert split.metrics["accuracy"] == pytest.approx(50 / 60, abs=0.02)
-    assert split.metrics["log_loss"] < 1  # of what it could know
+    assert split.metrics["log_loss"] < 1  # unseen labels do not count
 
 
 @pytest.mark.parametrize("labels", [LABELS, SEVERAL], ids=["single", "several"])
@@ -107,8 +108,8 @@ def test_evaluate_figures_agree_with_scikit_learn(spied, labels):
         assert shares[-1] <= 1
 
 
-def test_evaluate_what_a_machine_put_is_neither_right_nor_wrong():
-    """Items that a machine tagged beside a person: the figures are as if nothing were said of those tags."""
+def test_evaluate_automatic_labels_are_neither_right_nor_wrong():
+    """Some tags of the items are automatic: they do not change the figures."""
     items, embeddings = make_clouds(SEVERAL, spread=0.2, dates=days(160))
     marked = [
         replace(item, meta={**item.meta, "kind_auto": item.meta["kind"][1:]}) if n >= 96 else item
@@ -127,10 +128,12 @@ def test_evaluate_at_random_keeps_identical_texts_on_one_side(spied):
     evaluation = evaluate_classifier([*items, *twice], both, label="kind", C=10.0)
     learned = {name.removeprefix("z") for what, ids in spied if what == "learned" for name in ids}
     assert len(learned) == evaluation.splits[0].learned / 2
-    assert evaluation.notes == ("few items have a date: nothing says how a classifier does on what comes next.",)
+    assert evaluation.notes == (
+        "few items have a date: the classifier was not judged on newer items than it learned from.",
+    )
 
 
-def test_evaluate_retired_label_is_never_put():
+def test_evaluate_retired_label_is_never_assigned():
     items, embeddings = make_clouds(LABELS * 3, spread=0.2)
     split = evaluate_classifier(items, embeddings, label="kind", rules=LabelRules(retired=("l0",))).splits[0]
     put = {one.label: one.auto for one in split.labels}
@@ -151,7 +154,7 @@ def test_evaluate_few_items_are_refused_and_plain_data_is_given():
     [[f"l{n}" for n in range(12)], ["a"] * 11 + ["b"], [[f"l{n}", "x"] for n in range(12)]],
     ids=["of one item each", "one of one item", "several of one item each"],
 )
-def test_evaluate_odd_labels_give_figures_between_nought_and_one(labels, dated):
+def test_evaluate_unusual_labels_give_figures_between_0_and_1(labels, dated):
     _, embeddings = make_clouds([str(place) for place in range(12)])
     dates = days(12) if dated else [None] * 12
     items = [Item(id=f"i{n:04}", text="t", published=dates[n], meta={"kind": one}) for n, one in enumerate(labels)]

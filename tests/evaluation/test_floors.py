@@ -1,4 +1,4 @@
-"""Quality floors: on our own posts always, on real collections where RECS_DATA names them."""
+"""Quality floors: always on our own posts, and on real collections if RECS_DATA names their folder."""
 
 import sys
 
@@ -57,7 +57,7 @@ def test_sponsors_left_in_the_text_cost_little(data_dir, tmp_path):
 
 
 @pytest.mark.model
-def test_categories_of_our_own_posts_are_told_by_older_ones(tmp_path):
+def test_categories_of_our_own_posts_are_predicted_from_older_posts(tmp_path):
     items = recs.read_items(POSTS, now="2026-11-01")
     embeddings = recs.embed_items(items.public, cache=tmp_path, role="classification")
     by_time = recs.evaluate_classifier(items, embeddings, label="category").splits[0]
@@ -66,7 +66,7 @@ def test_categories_of_our_own_posts_are_told_by_older_ones(tmp_path):
     assert by_time.metrics["log_loss"] < 0.7 * min(other["log_loss"] for other in by_time.baselines.values())
 
 
-# Targets of docs/benchmarks.md, which lie below what was measured.
+# The targets of docs/benchmarks.md; the measured values are higher.
 @pytest.mark.data
 @pytest.mark.model
 @pytest.mark.slow

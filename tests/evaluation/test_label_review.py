@@ -1,4 +1,4 @@
-"""Work for the editor: labels that are probably wrong or missing, and what to label next."""
+"""Labels that are probably wrong or missing, and which items to label next."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def test_label_issues_flipped_labels_come_first():
     assert found == label_issues(wrong, embeddings, label="kind")
 
 
-def test_label_issues_missing_and_wrong_tags_are_told_apart():
+def test_label_issues_missing_and_wrong_tags_are_distinguished():
     tags = [["a", "b"], ["b"], ["c"], ["a"]] * 40
     dates = [f"20{place // 12:02}-{1 + place % 12:02}-01" for place in range(160)]
     items, embeddings = make_clouds(tags, spread=0.3, dates=dates)
@@ -52,7 +52,7 @@ def test_label_issues_item_older_than_every_item_with_the_label_is_marked():
     assert all(one.older == (one.id < "i0041") for one in missing if one.label == "b")
 
 
-def test_label_issues_what_a_machine_put_and_labels_of_one_item_are_no_issue():
+def test_label_issues_automatic_labels_and_labels_of_one_item_are_no_issue():
     tags = [["a"], ["b"]] * 40 + [["only", "a"], ["a", "b"]]
     items, embeddings = make_clouds(tags, spread=0.2)
     marked = [
@@ -76,7 +76,7 @@ def plain_greedy(X, worth, served, rows, k):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_most_useful_lazy_is_plain_greedy(seed):
+def test_most_useful_lazy_evaluation_agrees_with_plain_greedy(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(3, 80))
     X = rng.standard_normal((n, 5))
@@ -89,7 +89,7 @@ def test_most_useful_lazy_is_plain_greedy(seed):
     )
 
 
-def test_select_to_label_agrees_with_plain_greedy_beside_all_that_is_labelled():
+def test_select_to_label_agrees_with_plain_greedy_from_the_labelled_items_on():
     items, embeddings = make_clouds([f"l{n % 6}" for n in range(90)], spread=0.7)
     items = [replace(item, meta={"kind": f"l{n % 3}"} if n % 4 == 0 else {}) for n, item in enumerate(items)]
     chosen = select_to_label(items[::-1], embeddings, label="kind", k=12)
@@ -112,7 +112,7 @@ def test_select_to_label_without_labels_picks_one_of_each_group():
     assert all(one.guess is None and one.doubt == 1 for one in chosen)
 
 
-def test_select_to_label_passes_over_what_is_like_the_labelled():
+def test_select_to_label_leaves_out_items_similar_to_labelled_ones():
     groups = [f"g{n % 5}" for n in range(100)]
     items, embeddings = make_clouds(groups, spread=0.15)
     some = [item if groups[n] in ("g0", "g1") else replace(item, meta={}) for n, item in enumerate(items)]
@@ -125,7 +125,7 @@ def test_select_to_label_passes_over_what_is_like_the_labelled():
     assert len(select_to_label(automatic, embeddings, label="kind", k=3)) == 3
 
 
-def test_select_to_label_twins_are_chosen_once_while_others_wait():
+def test_select_to_label_equal_items_are_chosen_after_all_others():
     items, embeddings = make_clouds([None] * 6, seed=3)
     X = np.vstack([np.repeat(np.asarray(embeddings.vectors[:1]), 4, axis=0), embeddings.vectors[1:3]])
     chosen = select_to_label(items, vectors_of(embeddings.ids, embeddings, X), label="kind", k=6)

@@ -1,4 +1,4 @@
-"""Evaluation against numbers worked out by hand."""
+"""Evaluation against numbers computed by hand."""
 
 import json
 import random
@@ -96,7 +96,7 @@ def test_evaluate_related_hides_links_before_anything_is_computed(monkeypatch):
     assert "spokes, says" in text
 
 
-def test_evaluate_related_judgments_take_the_place_of_links(monkeypatch):
+def test_evaluate_related_judgments_replace_links(monkeypatch):
     seen = []
     related_items = evaluate.related_items
     monkeypatch.setattr(evaluate, "related_items", lambda c, **o: seen.extend(c) or related_items(c, **o))
@@ -183,7 +183,7 @@ def test_evaluate_related_shown_lists_agree_with_related_items():
     assert shown.orphans == counts.count(0)
     assert shown.largest_hub == max(counts)
     assert shown.empty == 0
-    assert ruled.ndcg <= shown.ndcg  # rules demote what is linked
+    assert ruled.ndcg <= shown.ndcg  # rules demote linked items
 
 
 def test_evaluate_related_without_a_model_judges_terms():
@@ -194,7 +194,7 @@ def test_evaluate_related_without_a_model_judges_terms():
     evaluation = judge(embedder=make_embedder(NoTorch()))
     names = [ranking.name for ranking in evaluation.rankings]
     assert names == ["terms", "TF-IDF", "BM25", "tags, then newest", "newest", "random"]
-    assert any("terms alone" in note for note in evaluation.notes)
+    assert any("by terms" in note for note in evaluation.notes)
 
 
 def test_to_dict_is_json_with_intervals():

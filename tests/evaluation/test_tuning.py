@@ -1,4 +1,4 @@
-"""Tuning against a site whose links follow its tags, which the signals do not see."""
+"""Tuning on a site whose links follow its tags, which no signal uses."""
 
 import json
 
@@ -30,7 +30,7 @@ def tuning(site):
     return tune_related(site, embedder=make_embedder(), cache=False)
 
 
-def test_tune_related_learns_what_links_follow_and_tells_the_gain(tuning):
+def test_tune_related_learns_what_links_follow_and_reports_the_gain(tuning):
     assert tuning.gain.low > 0
     assert tuning.after.mean - tuning.before.mean == pytest.approx(tuning.gain.mean)
     assert max(tuning.tuned.weights, key=lambda name: abs(tuning.tuned.weights[name])) == "tags"
@@ -54,7 +54,7 @@ def test_tune_related_too_few_links_are_an_error():
         tune_related(recs.read_items(make_records(9)), judgments=[{"src": "p001", "dst": "p002"}], cache=False)
 
 
-def test_tune_related_without_a_model_is_by_terms_and_says_so(site):
+def test_tune_related_without_a_model_uses_terms_and_notes_it(site):
     class NoTorch:
         batch_tokens = 64
 
@@ -63,7 +63,7 @@ def test_tune_related_without_a_model_is_by_terms_and_says_so(site):
 
     tuning = tune_related(site, embedder=make_embedder(NoTorch()), cache=False)
     assert (tuning.tuned.signals, tuning.tuned.fingerprint) == (("terms",), "")
-    assert "terms alone" in tuning.notes[0]
+    assert "by terms" in tuning.notes[0]
 
 
 def test_tuned_file_reorders_the_lists_it_was_made_for(site, tuning, tmp_path):

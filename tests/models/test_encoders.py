@@ -158,7 +158,7 @@ def test_prompt_that_ends_in_a_token_which_the_text_absorbs_costs_the_text_nothi
 
 
 def test_folder_without_pooling_refuses_and_names_the_option(built):
-    with pytest.raises(ModelError, match=r"do not say how token vectors become one.*--pooling, one of mean, cls, max"):
+    with pytest.raises(ModelError, match=r"do not say how to combine token vectors.*--pooling, one of mean, cls, max"):
         load(built("LEALLA-small"))
 
 

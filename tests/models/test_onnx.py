@@ -16,8 +16,9 @@ from recs.embedding.load import find_embedder
 from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError, WeightsError
 from recs.models.encoders import onnx, onnx_graph
 from recs.models.encoders.bert_config import BertConfig
-from recs.models.folder import ONNX_FILE, read_model
+from recs.models.folder import read_model
 from recs.models.hub import can_download, download_model
+from recs.models.modules import ONNX_FILE
 from recs.models.registry import registry
 from recs.models.tokenizer import ModelTokenizer
 
@@ -288,7 +289,7 @@ def test_onnx_file_is_not_taken_for_a_model_with_more_than_a_transformer(tmp_pat
     (tmp_path / "model.safetensors").unlink()
     (tmp_path / "onnx").mkdir()
     (tmp_path / ONNX_FILE).write_bytes(b"anything")
-    with pytest.raises(ModelError, match=r"onnx/model.onnx is but a part of this model"):
+    with pytest.raises(ModelError, match=r"onnx/model.onnx is only a part of this model"):
         load(tmp_path)
 
 

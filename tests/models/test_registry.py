@@ -11,9 +11,11 @@ import pytest
 from recs.arrays import SIMILARITIES
 from recs.embedding.embedder import ROLES
 from recs.errors import ModelNotFoundError, OptionError
-from recs.models.folder import POOLINGS, read_model
+from recs.models.folder import read_model
 from recs.models.hardware import resolve_precision
-from recs.models.registry import find_model, meeting_roles, missing_model_message, registry, registry_row, split_dim
+from recs.models.modules import POOLINGS
+from recs.models.names import ModelName
+from recs.models.registry import find_model, meeting_roles, missing_model_message, registry, registry_row
 
 
 def test_table_holds_the_models_of_the_article_and_of_today():
@@ -72,26 +74,41 @@ def test_registry_row_knows_a_name_in_all_its_forms(name, expected):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("text", "base", "dim", "folder"),
     [
-        ("bge-m3@256", ("bge-m3", 256)),
-        ("organisation/model@64", ("organisation/model", 64)),
-        ("bge-m3=folder@64", ("bge-m3=folder", 64)),
-        ("bge-m3", ("bge-m3", None)),
-        ("user@host/model", ("user@host/model", None)),
-        ("@64", ("@64", None)),
-        ("", ("", None)),
+        ("bge-m3@256", "bge-m3", 256, ""),
+        ("organisation/model@64", "organisation/model", 64, ""),
+        ("bge-m3=folder@64", "bge-m3", 64, "folder"),
+        ("bge-m3@64=folder", "bge-m3", 64, "folder"),
+        ("bge-m3=a=b", "bge-m3", None, "a=b"),
+        ("bge-m3", "bge-m3", None, ""),
+        ("user@host/model", "user@host/model", None, ""),
+        ("@64", "@64", None, ""),
+        ("", "", None, ""),
     ],
 )
-def test_split_dim_parts_a_name_and_the_dimensions_it_is_cut_to(name, expected):
-    assert split_dim(name) == expected
+def test_model_name_parts(text, base, dim, folder):
+    assert ModelName.parse(text) == ModelName(text, base, dim, folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "dim", "url", "model", "options"),
+    [
+        ("http://host/v1", "", None, "http://host/v1", "", ""),
+        ("https://host/v1#e5@64?max_tokens=9", "e5", 64, "https://host/v1", "e5@64", "max_tokens=9"),
+        ("https://host/v1#a/b?x=1#y", "a/b", None, "https://host/v1", "a/b", "x=1#y"),
+    ],
+)
+def test_model_name_of_a_service(text, base, dim, url, model, options):
+    assert ModelName.parse(text) == ModelName(text, base, dim, url=url, model=model, options=options)
 
 
 def test_folder_whose_name_ends_as_if_cut_is_a_folder(tmp_path):
     folder = tmp_path / "model@2"
     folder.mkdir()
-    assert split_dim(str(folder)) == (str(folder), None)
-    assert split_dim(f"bge-m3={folder}") == (f"bge-m3={folder}", None)
+    assert ModelName.parse(str(folder)).dim is None
+    assert ModelName.parse(f"bge-m3={folder}").folder == str(folder)
+    assert ModelName.parse(f"bge-m3={folder}").dim is None
     assert find_model(f"{folder}@64") == folder
 
 

@@ -227,7 +227,7 @@ def test_best_marks_the_k_best_and_ties_in_order(seed, n, k):
     generator = np.random.default_rng(seed)
     scores = generator.integers(0, 5, (4, n)).astype(float)
     scores[generator.random((4, n)) < 0.2] = -np.inf
-    for row, marked in zip(scores, fusion._best(scores, k), strict=True):
+    for row, marked in zip(scores, fusion._best_columns(scores, k), strict=True):
         order = [j for j in np.argsort(-row, kind="stable") if row[j] > -np.inf][:k]
         assert np.flatnonzero(marked).tolist() == sorted(order)
 

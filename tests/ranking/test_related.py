@@ -499,7 +499,8 @@ def test_related_items_vectors_of_unknown_tokens_change_no_byte(similarity, sign
     assert _json(one) == _json(two)
     (note,) = one.notes
     named = "('p003', 'p004', 'p012', …)"
-    assert note == f"the model knows no token of 5 items {named}: their vectors say nothing of them and rank nothing."
+    expected = f"the model knows no token of 5 items {named}: their vectors say nothing about them and rank nothing."
+    assert note == expected
 
 
 def test_related_items_items_of_unknown_tokens_are_ranked_by_their_words():

@@ -176,10 +176,11 @@ def test_centre_leaves_blank_rows_out_of_the_mean():
     ("rows", "expected"),
     [
         ([], None),
-        ([3], "the model knows no token of 1 item ('p003'): its vector says nothing of it and ranks nothing."),
+        ([3], "the model knows no token of 1 item ('p003'): its vector says nothing about it and ranks nothing."),
         (
             [1, 0],
-            "the model knows no token of 2 items ('p000', 'p001'): their vectors say nothing of them and rank nothing.",
+            "the model knows no token of 2 items ('p000', 'p001'): "
+            "their vectors say nothing about them and rank nothing.",
         ),
         ([0, 1, 2, 3], "the model knows no token of 4 items ('p000', 'p001', 'p002', …): "),
     ],

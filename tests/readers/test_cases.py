@@ -132,7 +132,7 @@ def test_case_languages_of_file_names():
 def test_case_tables_take_no_row_for_another():
     items = read_items(CASES / "tables" / "one_id_missing.csv", now=NOW)
     assert [item.id for item in items] == ["1", "2", *map(str, range(4, 13))]
-    assert items.skipped[0].reason == "no id, where other items have one"
+    assert items.skipped[0].reason == "no id, although other items have one"
 
 
 def test_case_labels_are_typed_or_refused():

@@ -148,7 +148,7 @@ def test_read_items_row_without_an_id_is_skipped_where_others_have_one(tmp_path)
     for source in (frame, csv_file, records):
         items = _read(source)
         assert [(item.id, item.text) for item in items] == [("1", "a"), ("2", "b"), ("4", "d")]
-        assert [skipped.reason for skipped in items.skipped] == ["no id, where other items have one"]
+        assert [skipped.reason for skipped in items.skipped] == ["no id, although other items have one"]
     assert _read(frame).notes == ("ids are those of the column 'post_id', not those of the index",)
     assert _read(csv_file).notes == ("ids are those of the column 'post_id'",)
 
@@ -176,10 +176,10 @@ def test_read_items_frames_of_other_libraries_are_read_or_refused():
     polars = type("DataFrame", (), {"__module__": "polars.dataframe.frame", "iter_rows": lambda _, named: iter(rows)})
     assert [(item.id, item.text) for item in _read(polars())] == [("1", "a"), ("2", "b")]
     lazy = type("LazyFrame", (), {"__module__": "polars.lazyframe.frame"})
-    with pytest.raises(SourceError, match="a LazyFrame of polars is no source"):
+    with pytest.raises(SourceError, match="a LazyFrame of polars is not a source"):
         _read(lazy())
     other = type("Frame", (), {"__module__": "dask.frame", "__dataframe__": None, "__iter__": lambda _: iter("ab")})
-    with pytest.raises(SourceError, match="a Frame of dask is no source"):
+    with pytest.raises(SourceError, match="a Frame of dask is not a source"):
         _read(other())
 
 
@@ -230,7 +230,8 @@ def test_read_items_object_without_a_text_is_told(name):
     items = _read([{"id": "a", "text": "Some text.", name: _Mute()}])
     assert len(items) == 0
     assert (
-        items.skipped[0].reason == f"its {name} is a _Mute, which is no text; expected text, a number, a list or a date"
+        items.skipped[0].reason
+        == f"its {name} is a _Mute, which is not text; expected text, a number, a list or a date"
     )
     with pytest.raises(SourceError, match=r"item 'a': (its|one of its) "):
         Item(**{"id": "a", "text": "t", ("tags" if name == "tags" else "title"): (_Mute(),)})
@@ -369,8 +370,8 @@ def test_read_items_lists_beside_the_one_that_is_read_are_told(tmp_path):
     items = _read(_file(tmp_path, "p.json", json.dumps(document)))
     assert [item.id for item in items] == ["a"]
     assert [(skipped.where, skipped.reason) for skipped in items.skipped] == [
-        ("p.json: pages", "1 entries beside 'posts', which is read"),
-        ("p.json: next_url", "the document goes on there"),
+        ("p.json: pages", "1 entries; only 'posts' is read"),
+        ("p.json: next_url", "the document continues there"),
     ]
 
 
@@ -396,7 +397,7 @@ def test_read_items_option_of_no_use_is_an_error(options):
 
 def test_read_items_collection_takes_no_option_of_reading():
     collection = _read([{**POST, "unlisted": True}])
-    with pytest.raises(OptionError, match="was read already"):
+    with pytest.raises(OptionError, match="is already read"):
         _read(collection, include_unlisted=True)
     assert _read(list(collection), include_unlisted=True)[0].is_public
 
@@ -527,7 +528,7 @@ def test_read_items_values_of_other_libraries_mean_what_python_s_mean():
     assert (item.visibility, item.published, item.tags) == ("public", None, ("x", "y"))
     (item,) = _read([{**POST, "date": np.datetime64("2020-01-02", "ns")}])
     assert item.published == "2020-01-02T00:00:00Z"
-    with pytest.raises(SourceError, match="Series of pandas is no source"):
+    with pytest.raises(SourceError, match="Series of pandas is not a source"):
         _read(pandas.Series(["a"]))
     frame = pandas.DataFrame({"text": ["a"], "read": [True]})
     assert [item.text for item in _read(frame)] == ["a"]
@@ -559,7 +560,7 @@ def test_read_items_csv_torn_row_is_skipped_and_commas_too_many_are_not_columns(
     items = _read(_file(tmp_path, "p.csv", "id,text,status,,\n1,a,draft\n2,b\n3,c,publish,,\n"))
     assert [(item.id, item.visibility) for item in items] == [("1", "draft"), ("3", "public")]
     assert [(s.where, s.reason) for s in items.skipped] == [
-        ("p.csv: line 3", "2 cells under 3 columns; the row is torn")
+        ("p.csv: line 3", "2 cells under 3 columns; the row is incomplete")
     ]
     assert csv.field_size_limit() == limit
 

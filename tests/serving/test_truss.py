@@ -185,7 +185,7 @@ def test_write_truss_over_something_else_refuses_and_touches_nothing(tmp_path, n
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("model_name: mine\n", encoding="utf-8")
     before = content(folder)
-    with pytest.raises(OutputError, match=r"not written by recs truss; name another folder or --force"):
+    with pytest.raises(OutputError, match=r"which recs truss did not write; name another folder or use --force"):
         write(folder)
     assert content(folder) == before
     write(folder, force=True)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recs.items import Markup
-from recs.text.hidden.comments import comment_spans, cut, remove_comments
+from recs.text.hidden.comments import comment_spans, remove_comments
+from recs.text.hidden.cuts import cut
 from recs.text.plain import plain_text
 
 MARKUPS: tuple[Markup, ...] = ("markdown", "html", "text")

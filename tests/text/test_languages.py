@@ -4,7 +4,7 @@ import sqlite3
 import pytest
 
 from recs import Cache, Item
-from recs.embedding.cache import FILE_NAME
+from recs.embedding.cache_file import FILE_NAME
 from recs.text import languages
 from recs.text.languages import item_languages, primary_language, uncovered_note
 

@@ -1,4 +1,4 @@
-"""The drawn map: names outside, lines that do not cross, and nothing in a name that matplotlib takes for its own."""
+"""The drawn map: names outside the cloud, lines that do not cross, and names that matplotlib takes as plain text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def crosses(a, b, c, d):
 
 
 @pytest.mark.parametrize(("topics", "named"), [(0, 0), (1, 1), (3, 3), (20, 20), (90, 54)])
-def test_plot_topics_names_stand_apart_and_lines_do_not_cross(topics, named):
+def test_plot_topics_names_do_not_overlap_and_lines_do_not_cross(topics, named):
     sizes = [40 - at // 3 for at in range(topics)]
     made = clustering(sizes, outliers=30)
     figure = plot_topics(made, places(sum(sizes) + 30, seed=topics))
@@ -72,7 +72,7 @@ def test_plot_topics_equal_figures_are_equal_bytes_and_shapes_are_read(tmp_path)
         save_figure(plot_topics(made, places(28)), tmp_path / "a.doc")
 
 
-def test_plot_topics_names_are_text_whatever_they_hold(tmp_path):
+def test_plot_topics_hostile_names_are_plain_text(tmp_path):
     names = ["$\\frac{", "a\nb\tc", "園芸 🥕 \U0010fffd", "\ud800", "x" * 500, "$5 and $6"]
     figure = plot_topics(clustering([6, 5, 4, 3, 2, 1], names=names), places(21))
     save_figure(figure, tmp_path / "names.png")

@@ -1,4 +1,4 @@
-"""The map page: what is in it stays data, and it opens in a browser."""
+"""The map page: text of items is data, and the page works in a browser."""
 
 import html
 import json
@@ -72,7 +72,7 @@ document.title = JSON.stringify({told, focused, count, hits, after: q.value, top
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
-def test_topic_map_labels_stand_apart_and_search_needs_no_mouse(tmp_path: Any) -> None:
+def test_topic_map_labels_do_not_overlap_and_search_needs_no_mouse(tmp_path: Any) -> None:
     rng = np.random.default_rng(0)
     of = np.repeat(np.arange(40), 10)
     places = rng.random((40, 2))[of] * 4 + rng.normal(0, 0.1, (400, 2))

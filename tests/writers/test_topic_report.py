@@ -1,4 +1,4 @@
-"""Topics as Markdown and as tags: what items hold is text to a Markdown parser and to a spreadsheet."""
+"""Topics as Markdown and as tags: text of items is no markup, and no formula of a spreadsheet."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def flat(text):
     return " ".join(text.split())
 
 
-def test_topic_report_tells_of_every_topic_and_nothing_in_it_is_markup(found):
+def test_topic_report_has_every_topic_and_escapes_all_text(found):
     clustering, items = found
     tokens, seen = parsed(topic_report(clustering, items))
     assert {token.type for token in tokens}.isdisjoint({"html_block", "html_inline", "image", "fence", "code_inline"})

@@ -165,7 +165,7 @@ def test_render_csv_has_a_row_a_match_and_no_formula():
     assert {row["id"] for row in rows} == set(NAMES)
 
 
-def test_render_hugo_is_found_by_id_and_by_path():
+def test_render_hugo_has_keys_for_ids_and_paths():
     items = {
         "posts/one": Item(id="posts/one", text="t", url="https://example.org/posts/one/"),
         "/posts/two/": Item(id="/posts/two/", text="t", url="https://example.org/three/"),

@@ -51,7 +51,9 @@ class BertEncoder:
         except ImportError as error:
             raise MissingDependencyError("computing vectors", "torch", "models") from error
         _log.info("loading %s from %s", spec.name, spec.home)
-        self._torch, self._spec, self._tokenizer = torch, spec, tokenizer
+        self._torch = torch
+        self._spec = spec
+        self._tokenizer = tokenizer
         self.device = available_device(device)
         on_cpu = self.device == "cpu"
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
@@ -94,8 +96,8 @@ class BertEncoder:
         threads = self._torch.get_num_threads() if self.device == "cpu" and len(sheets) > 1 else 1
         compute = workers(threads).map if threads > 1 else map
         vectors = np.empty((len(ids), self._config.hidden), np.float32)
-        for sheet, found in zip(sheets, compute(partial(self._vectors, skipped=skipped), sheets), strict=True):
-            vectors[sheet.texts] = found
+        for sheet, sheet_vectors in zip(sheets, compute(partial(self._vectors, skipped=skipped), sheets), strict=True):
+            vectors[sheet.texts] = sheet_vectors
         return unit_rows(vectors).astype(np.float32) if self._spec.normalize else vectors
 
     def _vectors(self, sheet: Sheet, *, skipped: IntArray) -> FloatArray:

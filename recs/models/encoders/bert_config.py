@@ -49,8 +49,8 @@ class BertConfig:
         self._folder, self._kind = folder, architecture
         self.gated = jina
         self.is_biased = jina or mpnet
-        self.names = _JINA_NAMES if jina else _MPNET_NAMES if mpnet else _NAMES
-        # RoBERTa and its heirs count positions from behind the padding's.
+        self.names = {"jina_bert": _JINA_NAMES, "mpnet": _MPNET_NAMES}.get(architecture, _NAMES)
+        # RoBERTa and the models built on it number positions from after that of the padding.
         self.first_place = padding + 1 if mpnet or architecture.endswith("roberta") else 0
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

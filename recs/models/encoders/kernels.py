@@ -66,15 +66,15 @@ def has_fused_linear(dtype: Any) -> bool:
     except (AttributeError, RuntimeError, NotImplementedError, TypeError):
         return False
     bound = 2 * torch.finfo(dtype).eps * float(plain.abs().max())
-    return all(float((found.double() - right).abs().max()) < bound for found, right in pairs)
+    return all(float((ours.double() - exact).abs().max()) < bound for ours, exact in pairs)
 
 
 @cache
 def workers(count: int) -> ThreadPoolExecutor:
     """Return threads in each of which torch computes alone.
 
-    They never wait for each other, as the threads do that torch itself spreads every operation over: many times faster
-    where other programs are using the processor, and somewhat faster where none are.
+    Torch itself spreads every operation over threads that wait for each other. These do not wait, which is many times
+    faster if other programs use the processor, and somewhat faster if none do.
     """
     import torch
 

@@ -42,11 +42,13 @@ class LibraryEncoder:
 
     def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision) -> None:
         try:
-            import sentence_transformers  # noqa: F401  (asked for here, so that a missing one is told by its name)
+            import sentence_transformers  # noqa: F401  (imported here, so that the message names it if it is missing)
             import torch
         except ImportError as error:
             raise MissingDependencyError("computing vectors", "torch and sentence-transformers", "models") from error
-        self._torch, self._spec, self._tokenizer = torch, spec, tokenizer
+        self._torch = torch
+        self._spec = spec
+        self._tokenizer = tokenizer
         self.device = available_device(device)
         self.batch_tokens = _CPU_BATCH_TOKENS if self.device == "cpu" else _GPU_BATCH_TOKENS
         _log.info("loading %s from %s", spec.name, spec.folder)
@@ -152,8 +154,9 @@ def _homes(folder: Path, count: int) -> list[Path]:
 
 def _check_tokenizer(theirs: Any, ours: ModelTokenizer, spec: ModelSpec) -> None:
     expected = list(theirs(_PROBE.lower() if spec.lowercase else _PROBE, verbose=False)["input_ids"])
-    found = ours.ids([_PROBE])[0]
-    if expected != found:
-        gives = f"{len(found)} tokens for a probe where the library's tokenizer gives {len(expected)} or others"
-        wrong = "the files of this model do not agree with each other"
-        raise ModelError(f"{spec.folder}: tokenizer.json gives {gives}; {wrong}.")
+    ids = ours.ids([_PROBE])[0]
+    if expected != ids:
+        raise ModelError(
+            f"{spec.folder}: tokenizer.json gives {len(ids)} tokens for a probe, and the library's tokenizer gives "
+            f"{len(expected)} or others; the files of this model do not agree with each other."
+        )

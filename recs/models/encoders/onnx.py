@@ -13,7 +13,7 @@ from recs.arrays import FloatArray, unit_rows
 from recs.errors import MissingDependencyError, ModelError, OptionError
 from recs.models.encoders.onnx_graph import bert_graph
 from recs.models.encoders.packing import pad_right
-from recs.models.folder import ONNX_FILE
+from recs.models.modules import ONNX_FILE
 from recs.models.spec import ModelSpec
 from recs.models.tokenizer import ModelTokenizer
 
@@ -74,12 +74,12 @@ class OnnxEncoder:
         padded, mask = pad_right(ids, self._pad)
         feed = {"input_ids": padded, "attention_mask": mask.astype(np.int64), "token_type_ids": np.zeros_like(padded)}
         try:
-            found = self._session.run([self._output], {name: feed[name] for name in self._inputs})[0]
+            states = self._session.run([self._output], {name: feed[name] for name in self._inputs})[0]
         except Exception as error:  # the same classes
             raise ModelError(f"{self._spec.folder}: onnxruntime cannot run it: {error}") from error
         if prompt and not self._spec.pool_prompt:
             mask &= np.arange(mask.shape[1]) >= np.array(self._tokenizer.prompt_lengths(prompt, ids))[:, None]
-        vectors = _pool(found.astype(np.float32, copy=False), mask, self._spec.pooling)
+        vectors = _pool(states.astype(np.float32, copy=False), mask, self._spec.pooling)
         return unit_rows(vectors).astype(np.float32) if self._spec.normalize else vectors
 
 

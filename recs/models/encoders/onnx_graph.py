@@ -104,8 +104,18 @@ class _Graph:
         return self.op("Add", mask, self.op("Gather", bias, distance, axis=1))
 
     def layer(self, x: str, mask: str, at: str) -> str:
+        """Return the output of one layer of the transformer; `at` is the prefix of its weights' names."""
         config = self._config
         *projections, out, norm, up, down, last = (at + name for name in config.names)
+        attended = self._attend(x, mask, projections)
+        x = self.norm(self.op("Add", self.linear(attended, out), x), norm)
+        inner = self.op("Gelu", self.linear(x, up, slice(config.inner)), approximate=config.gelu)
+        if config.gated:
+            inner = self.op("Mul", inner, self.linear(x, up, slice(config.inner, None)))
+        return self.norm(self.op("Add", self.linear(inner, down), x), last)
+
+    def _attend(self, x: str, mask: str, projections: list[str]) -> str:
+        config = self._config
         size = config.hidden // config.heads
         heads = self.constant([0, 0, config.heads, size])
         query, key, value = (
@@ -115,12 +125,7 @@ class _Graph:
         scores = self.op("Mul", self.op("MatMul", query, key), self.constant(size**-0.5))
         attended = self.op("MatMul", self.op("Softmax", self.op("Add", scores, mask), axis=-1), value)
         attended = self.op("Transpose", attended, perm=[0, 2, 1, 3])
-        attended = self.op("Reshape", attended, self.constant([0, 0, config.hidden]))
-        x = self.norm(self.op("Add", self.linear(attended, out), x), norm)
-        inner = self.op("Gelu", self.linear(x, up, slice(config.inner)), approximate=config.gelu)
-        if config.gated:
-            inner = self.op("Mul", inner, self.linear(x, up, slice(config.inner, None)))
-        return self.norm(self.op("Add", self.linear(inner, down), x), last)
+        return self.op("Reshape", attended, self.constant([0, 0, config.hidden]))
 
     def model(self, output: str, shape: list[int | str]) -> _Buffers:
         inputs = [(11, _value(name, _INT64, ["batch", "tokens"])) for name in ("input_ids", "attention_mask")]

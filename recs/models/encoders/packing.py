@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recs.arrays import IntArray as Indices
+from recs.arrays import IntArray
 
-# Texts up to this many tokens share rows; the kernels of attention are fast at widths that are multiples of these.
-_SHARED_WIDTH, _STEP, _SHARED_STEP = 128, 16, 32
+_SHARED_WIDTH = 128  # texts up to this many tokens share rows
+# The kernels of attention are fast at widths that are multiples of these.
+_STEP = 16
+_SHARED_STEP = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,14 +20,14 @@ class Sheet:
 
     rows: int
     width: int
-    texts: Indices  # (m,): which texts these are
-    starts: Indices  # (m,): where each begins, counted over all rows
-    lengths: Indices  # (m,): its tokens
-    slots: Indices  # (m,): how many texts stand before it in its row
+    texts: IntArray  # (m,): which texts these are
+    starts: IntArray  # (m,): where each begins, counted over all rows
+    lengths: IntArray  # (m,): its tokens
+    slots: IntArray  # (m,): how many texts stand before it in its row
     # (rows * width,): token id, position in its text, and 1 + index of the text in `texts`; all 0 where there is none.
-    ids: Indices
-    positions: Indices
-    owners: Indices
+    ids: IntArray
+    positions: IntArray
+    owners: IntArray
 
     @property
     def is_shared(self) -> bool:
@@ -51,7 +53,10 @@ def pack(ids: Sequence[Sequence[int]], *, tokens: int) -> Iterator[Sheet]:
         if row == len(used):
             if placed and (len(used) + 1) * width > tokens:
                 yield _sheet(ids, placed, len(used), width)
-                placed, used, counts, row = [], [], [], 0
+                placed = []
+                used = []
+                counts = []
+                row = 0
             if not placed:
                 width = _width(length, min(tokens, sum(map(len, ids))))
             used.append(0)
@@ -85,7 +90,7 @@ def _sheet(ids: Sequence[Sequence[int]], placed: Sequence[tuple[int, ...]], rows
     return sheet
 
 
-def pad_right(ids: Sequence[Sequence[int]], pad: int) -> tuple[Indices, npt.NDArray[np.bool_]]:
+def pad_right(ids: Sequence[Sequence[int]], pad: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
     """Return the ids of n texts as an array (n, longest) with `pad` behind them, and where it holds ids."""
     lengths = np.array([len(sequence) for sequence in ids])
     mask = np.arange(lengths.max()) < lengths[:, None]

@@ -25,6 +25,7 @@ import numpy as np
 from recs.arrays import SIMILARITIES, FloatArray
 from recs.errors import ModelError, ModelNotFoundError, OptionError
 from recs.files import cache_folder, write_atomically
+from recs.models.names import ModelName
 from recs.models.registry import registry_row
 from recs.models.spec import ModelSpec
 from recs.models.tokenizer import ModelTokenizer
@@ -74,14 +75,15 @@ class ServiceEncoder:
     batch_tokens = 32_768
 
     def __init__(self, name: str) -> None:
-        url, _, rest = name.partition("#")
-        self._model, _, options = rest.partition("?")
-        known = dict(parse_qsl(options))
-        window = known.pop("max_tokens", "0")
-        parts = urlsplit(url)
-        if known or not window.isdecimal() or not parts.hostname or parts.username or parts.query:
+        asked = ModelName.parse(name)
+        self._model = asked.model
+        options = dict(parse_qsl(asked.options))
+        window = options.pop("max_tokens", "0")
+        parts = urlsplit(asked.url)
+        if options or not window.isdecimal() or not parts.hostname or parts.username or parts.query:
             raise OptionError(f"{name}: expected http(s)://HOST/PATH#MODEL, with or without ?max_tokens=N behind it.")
-        self._url, self._texts = url.rstrip("/"), _TEXTS
+        self._url = asked.url.rstrip("/")
+        self._texts = _TEXTS
         self._key = (os.environ.get("RECS_API_KEY") or os.environ.get("OPENAI_API_KEY") or "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
             raise OptionError("the key in RECS_API_KEY or OPENAI_API_KEY holds what no key does.")
@@ -121,7 +123,7 @@ class ServiceEncoder:
             raise ModelError(f"{self._url}: its vectors are not all of one dimension.") from error
 
     def _prompted(self, prompt: str) -> dict[str, str]:
-        role = next((role for role, known in self.spec.prompts.items() if prompt == known), None)
+        role = next((role for role, own in self.spec.prompts.items() if prompt == own), None)
         before, _, after = self.spec.instruction_template.partition("{instruction}")
         return {"role": role} if role else {"instruction": prompt.removeprefix(before).removesuffix(after)}
 
@@ -147,7 +149,11 @@ class ServiceEncoder:
             if not self._model or error.status not in (404, 405, 501):
                 raise
             return {}
-        listed = [answer] if self._model else answer.get("data") if isinstance(answer, dict) else None
+        listed: Any = None
+        if self._model:
+            listed = [answer]
+        elif isinstance(answer, dict):
+            listed = answer.get("data")
         if not isinstance(listed, list) or len(listed) != 1 or not isinstance(listed[0], dict):
             names = [entry.get("id") for entry in listed or () if isinstance(entry, dict)]
             raise ModelError(f"{self._url}: say which model: {self._url}#MODEL, MODEL one of {names[:9]}.")
@@ -214,8 +220,8 @@ class _RefusedError(ModelError):
     def __init__(self, url: str, status: int, body: bytes) -> None:
         text = body.decode("utf-8", "replace")
         try:
-            found = json.loads(text)["error"]
-            text = str(found["message"] if isinstance(found, dict) else found)
+            content = json.loads(text)["error"]
+            text = str(content["message"] if isinstance(content, dict) else content)
         except (ValueError, LookupError, TypeError):
             pass
         hint = "; the key is read from RECS_API_KEY or OPENAI_API_KEY" if status in (401, 403) else ""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recs.arrays import FloatArray, unit_rows
+from recs.arrays import FloatArray, IntArray, unit_rows
 from recs.errors import EmbeddingError, WeightsError
 from recs.models.encoders.weights import read_tensors
 from recs.models.spec import ModelSpec
@@ -40,7 +40,7 @@ class StaticEncoder:
         """Return the vectors of one batch, as `Encoder.encode` says."""
         del prompt
         sequences = [np.array(ids, np.int64) for ids in self._tokenizer.ids(texts)]
-        sequences = [known if len(known := ids[ids != self._unknown]) else ids for ids in sequences]
+        sequences = [self._without_unknown(ids) for ids in sequences]
         tokens = np.concatenate([np.zeros(0, np.int64), *sequences])
         lengths = np.array([len(ids) for ids in sequences])
         if not lengths.all():
@@ -50,3 +50,8 @@ class StaticEncoder:
         first = np.cumsum(lengths) - lengths
         means = np.add.reduceat(weighted, first, axis=0) / lengths[:, None]
         return (unit_rows(means) if self._normalize else means).astype(np.float32)
+
+    def _without_unknown(self, ids: IntArray) -> IntArray:
+        """Return the tokens that are in the vocabulary; all of them if none is."""
+        in_vocabulary = ids[ids != self._unknown]
+        return in_vocabulary if len(in_vocabulary) else ids

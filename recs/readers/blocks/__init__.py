@@ -1,1 +1,1 @@
-"""The blocks of editors (Portable Text, Editor.js, Lexical, ...) as text."""
+"""Turns the blocks of editors (Portable Text, Editor.js, Lexical and others) into HTML."""

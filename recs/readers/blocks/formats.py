@@ -1,33 +1,33 @@
-"""Formats of text that are no trees of blocks: Quill's Delta, Mobiledoc, Draft.js; links; JSON in a string."""
+"""Reads formats that are not trees of blocks (Quill's Delta, Mobiledoc, Draft.js), tables, and JSON in a string."""
 
 from __future__ import annotations
 
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from itertools import accumulate
 from typing import Any
 
-from recs.readers.values import fold, scalar
-from recs.text.hidden.comments import comment_spans, cut, remove_comments
+from recs.readers.blocks.links import address_of, link_html
+from recs.readers.values import fold
+from recs.text.hidden.comments import comment_spans, remove_comments
+from recs.text.hidden.cuts import cut
 
 _LISTS = {"ordered": "ol", "bullet": "ul", "checked": "ul", "unchecked": "ul"}
 _MOBILEDOC_TAG = re.compile(r"(?:h[1-6]|blockquote|pull-quote|aside|p)")
-_ANCHOR = re.compile(r"<a\s(?P<attributes>[^<>]{1,2000})>", re.IGNORECASE)
-_TO_PAGE = re.compile(r"(?<![\w-])linktype\s{0,9}=\s{0,9}[\"']?page\b", re.IGNORECASE)
-_PAGE_ID = re.compile(r"(?<![\w-])id\s{0,9}=\s{0,9}[\"']?(?P<id>[\w-]{1,100})", re.IGNORECASE)
-_HAS_HREF = re.compile(r"(?<![\w-])href\s{0,9}=", re.IGNORECASE)
-# Where a link names the page that it leads to; these may hold its id alone, the others an object with the id.
-_PAGES = ("doc", "document", "reference", "page", "post", "entry")
-_TARGETS = (*_PAGES, "target", "asset", "item", "internal", "internalLink", "link", "to", "story")
-_INTERNAL = {"internal", "reference", "entry", "page", "story"}
 _CAPTIONS = {"alt", "alttext", "caption", "figcaption"}
 
 
 def parsed(value: object) -> object:
-    """Return the blocks that a string holds as JSON; any other value as it is."""
+    """Return the blocks in a string of JSON. Any other value stays as it is.
+
+    Examples
+    --------
+    >>> parsed('[{"type": "p", "text": "Plant it."}]'), parsed("Plant it.")
+    ([{'type': 'p', 'text': 'Plant it.'}], 'Plant it.')
+    """
     if not isinstance(value, str) or not value.lstrip().startswith(("[{", "{")):
         return value
     try:
@@ -36,89 +36,24 @@ def parsed(value: object) -> object:
         return value
 
 
-def link_html(address: str, html: str) -> str:
-    """Return HTML as a link, or as it is where there is no address or nothing to see."""
-    return f'<a href="{escape(address)}">{html}</a>' if address and html.strip() else html
-
-
-def address_of(node: Mapping[str, Any]) -> str:
-    """Return where a link leads, as it says itself or among what is said of it: an address, or the id of a page."""
-    places = map(node.get, ("attrs", "data", "fields", "value"))
-    about = [node, *(place for place in places if isinstance(place, Mapping))]
-    said = (part.get(key) for part in about for key in ("href", "url", "uri"))
-    address = next((value for value in said if isinstance(value, str) and value.strip()), "")
-    kinds = (part.get(key) for part in about for key in ("linkType", "linktype", "type"))
-    if address and not any(isinstance(kind, str) and kind.casefold() in _INTERNAL for kind in kinds):
-        return address
-    return next(filter(None, map(_page_of, about)), address)
-
-
-def _page_of(said: Mapping[str, Any]) -> str:
-    """Return the id of the page that a link names; "" for none."""
-    named = next((scalar(said[key]) for key in _PAGES if _plain_id(said.get(key))), "")
-    by_name = (_id_of(said[key]) for key in _TARGETS if isinstance(said.get(key), Mapping))
-    by_looks = (_id_of(part) for part in said.values() if isinstance(part, Mapping) and "_ref" in part)
-    return scalar(said.get("_ref")) or next(filter(None, (*by_name, *by_looks)), named)
-
-
-def _id_of(page: Mapping[str, Any]) -> str:
-    """Return the id of a page that is referred to, as a reference or as the page itself; else its slug."""
-    if "relationTo" in page:  # of Payload
-        value = page.get("value")
-        return _id_of(value) if isinstance(value, Mapping) and "relationTo" not in value else _plain_id(value)
-    about = page.get("sys")  # of Contentful
-    ids = [about.get("id")] if isinstance(about, Mapping) else []
-    ids += [page.get(key) for key in ("_ref", "_id", "id", "uuid")]
-    return next(filter(None, map(_plain_id, ids)), _slug_of(page))
-
-
-def _plain_id(value: object) -> str:
-    return scalar(value).strip() if isinstance(value, int) or (isinstance(value, str) and " " not in value) else ""
-
-
-def _slug_of(page: Mapping[str, Any]) -> str:
-    slug = page.get("slug")
-    return _plain_id(slug.get("current") if isinstance(slug, Mapping) else slug)
-
-
-def link_addresses(node: Mapping[str, Any]) -> dict[object, str]:
-    """Return the addresses of the links in a block of Portable Text by the keys that its pieces call them."""
-    said = node.get("markDefs")
-    definitions = [mark for mark in said if isinstance(mark, Mapping)] if isinstance(said, list) else []
-    return {str(mark.get("_key")): address_of(mark) or _slug_of(mark) for mark in definitions}
-
-
-def with_page_links(html: str) -> str:
-    """Return HTML whose links to pages of Wagtail (`<a linktype="page" id="4">`) lead to the ids of these pages."""
-    return _ANCHOR.sub(_page_link, html)
-
-
-def _page_link(anchor: re.Match[str]) -> str:
-    attributes = anchor["attributes"]
-    page = _PAGE_ID.search(attributes)
-    if page is None or not _TO_PAGE.search(attributes) or _HAS_HREF.search(attributes):
-        return anchor[0]
-    return f'<a href="{page["id"]}" {attributes}>'
-
-
 def words_html(text: str) -> str:
-    """Return plain words as HTML, without comments."""
+    """Return plain text as HTML, without comments."""
     return escape(remove_comments(text, "text"), quote=False)
 
 
 def unwrapped(html: str) -> str:
-    """Return the content of a single paragraph; any other HTML as it is."""
+    """Return the content of a single paragraph. Any other HTML stays as it is."""
     is_single = html.startswith("<p>") and html.endswith("</p>") and html.count("<p") == 1
     return html[3:-4] if is_single else html
 
 
 def is_list_item(value: object) -> bool:
-    """Whether a value is an item of a list in Editor.js, which may hold a list itself."""
+    """Whether a value is a list item of Editor.js. Such an item may hold another list."""
     return isinstance(value, Mapping) and value.keys() <= {"content", "text", "items", "meta", "checked", "id"}
 
 
 def is_table(values: Sequence[object]) -> bool:
-    """Whether values are rows of cells, some of them words."""
+    """Whether values are rows of cells, and at least one cell has text."""
     rows = [row for row in values if isinstance(row, list | tuple)]
     if not rows or len(rows) < len(values):
         return False
@@ -128,22 +63,27 @@ def is_table(values: Sequence[object]) -> bool:
 
 
 def delta_html(ops: Sequence[object], html_of: Callable[[object], str]) -> str:
-    """Return the HTML of a Delta: its pieces joined to lines, each formatted by the line break that ends it.
+    """Return the HTML of a Delta. Its pieces are joined to lines; the line break at its end formats each line.
 
-    `html_of` renders what is inserted and is no text.
+    `html_of` renders an inserted value that is not text.
+
+    Examples
+    --------
+    >>> delta_html([{"insert": "Garlic"}, {"insert": "\\n", "attributes": {"header": 2}}], str)
+    '<h2>Garlic</h2>'
     """
     lines: list[str] = []
-    line: list[tuple[str, str]] = []  # a piece as it is, and as HTML
+    line: list[tuple[str, str]] = []  # pieces, each as it is and as HTML
     for op in ops:
         inserted = op.get("insert") if isinstance(op, Mapping) else None
-        said = op.get("attributes") if isinstance(op, Mapping) else None
-        about = said if isinstance(said, Mapping) else {}
+        attributes = op.get("attributes") if isinstance(op, Mapping) else None
+        attributes = attributes if isinstance(attributes, Mapping) else {}
         if isinstance(inserted, str):
             first, *others = inserted.split("\n")
-            line.append(_piece(first, about))
+            line.append(_piece(first, attributes))
             for piece in others:
-                lines.append(_delta_line(line, about))
-                line = [_piece(piece, about)]
+                lines.append(_delta_line(line, attributes))
+                line = [_piece(piece, attributes)]
         else:
             embedded = unwrapped(html_of(inserted))
             line.append((embedded, f" {embedded} " if embedded else ""))
@@ -152,26 +92,28 @@ def delta_html(ops: Sequence[object], html_of: Callable[[object], str]) -> str:
     return html.replace("</ul><ul>", "").replace("</ol><ol>", "")
 
 
-def _piece(text: str, about: Mapping[str, Any]) -> tuple[str, str]:
-    address = about.get("link")
-    return text, link_html(address if isinstance(address, str) else "", words_html(text))
+def _piece(text: str, attributes: Mapping[str, Any]) -> tuple[str, str]:
+    url = attributes.get("link")
+    return text, link_html(url if isinstance(url, str) else "", words_html(text))
 
 
-def _delta_line(line: Sequence[tuple[str, str]], about: Mapping[str, Any]) -> str:
+def _delta_line(line: Sequence[tuple[str, str]], attributes: Mapping[str, Any]) -> str:
     html = "".join(piece for _, piece in line)
-    if about.get("code-block"):
+    if attributes.get("code-block"):
         return f"<pre>{escape(''.join(text for text, _ in line), quote=False)}</pre>"
     if not html.strip():
         return ""
-    if tag := _LISTS.get(str(about.get("list"))):
+    if tag := _LISTS.get(str(attributes.get("list"))):
         return f"<{tag}><li>{html}</li></{tag}>"
-    level = str(about.get("header"))
-    tag = f"h{level}" if level in ("1", "2", "3", "4", "5", "6") else "blockquote" if about.get("blockquote") else "p"
+    level = str(attributes.get("header"))
+    tag = "blockquote" if attributes.get("blockquote") else "p"
+    if level in ("1", "2", "3", "4", "5", "6"):
+        tag = f"h{level}"
     return f"<{tag}>{html}</{tag}>"
 
 
 def mobiledoc_html(document: Mapping[str, Any], html_of: Callable[[object], str]) -> str:
-    """Return the HTML of a Mobiledoc; `html_of` renders a card, as a block with the card's name for its kind."""
+    """Return the HTML of a Mobiledoc. `html_of` renders a card, which becomes a block with the card's name as kind."""
     parts = []
     for section in document["sections"]:
         match section:
@@ -190,7 +132,8 @@ def mobiledoc_html(document: Mapping[str, Any], html_of: Callable[[object], str]
 
 def _marked(tag: str, markers: Sequence[object], document: Mapping[str, Any]) -> str:
     """Return a line of Mobiledoc. A marker holds its kind, the marks it opens, how many it closes, and its text."""
-    html, opened = "", [""]  # the address of the link that is open, with each mark
+    html = ""
+    opened = [""]  # for each open mark, the URL of the link that is open
     for marker in markers:
         match marker:
             case [int(kind), list(opens), int(closes), text, *_]:
@@ -214,13 +157,11 @@ def _mark_address(mark: object) -> str:
 
 
 def draft_document(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document of Draft.js with links on their words, and the captions of its images after their blocks.
+    """Return a document of Draft.js with links around their words, and image captions after their blocks.
 
-    Nothing else of its entities is text. An entity that stands in many places has its caption once.
+    Nothing else in its entities is text. If an entity is used more than once, its caption appears once.
     """
-    said = document["entityMap"]
-    listed = said.items() if isinstance(said, Mapping) else enumerate(said if isinstance(said, list) else ())
-    entities = {str(key): entity for key, entity in listed if isinstance(entity, Mapping)}
+    entities = _entities(document["entityMap"])
     waiting = dict(entities)
     blocks: list[object] = []
     for block in document["blocks"]:
@@ -236,44 +177,53 @@ def draft_document(document: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key != "entityMap"} | {"blocks": blocks}
 
 
+def _entities(entity_map: object) -> dict[str, Mapping[str, Any]]:
+    if isinstance(entity_map, Mapping):
+        listed: Iterable[tuple[object, object]] = entity_map.items()
+    else:
+        listed = enumerate(entity_map if isinstance(entity_map, list) else ())
+    return {str(key): entity for key, entity in listed if isinstance(entity, Mapping)}
+
+
 def _entity_ranges(block: Mapping[str, Any], text: str) -> list[tuple[int, int, str]]:
-    """Return start, stop and key of the entities of a block, in order; Draft.js counts in units of UTF-16."""
+    """Return start, stop and key of the entities of a block, in order. Draft.js counts in units of UTF-16."""
     units = list(accumulate((1 + (char > "\uffff") for char in text), initial=0))
-    said = block.get("entityRanges")
-    found = []
-    for part in said if isinstance(said, list) else []:
+    listed = block.get("entityRanges")
+    ranges = []
+    for part in listed if isinstance(listed, list) else []:
         match part:
             case {"key": int() | str() as key, "offset": int(start), "length": int(length)}:
-                found.append((bisect_left(units, start), bisect_left(units, start + length), str(key)))
-    return sorted(found)
+                ranges.append((bisect_left(units, start), bisect_left(units, start + length), str(key)))
+    return sorted(ranges)
 
 
 def _draft_pieces(
     text: str, ranges: Sequence[tuple[int, int, str]], entities: Mapping[str, Mapping[str, Any]], *, is_code: bool
 ) -> list[dict[str, str]]:
-    """Return the text of a block as pieces, some with a link; of ranges that overlap the first, without comments."""
+    """Return the text of a block as pieces, some with a link, without comments. If ranges overlap, the first counts."""
     hidden = [] if is_code else comment_spans(text, "text")
     text = cut(text, [(start, stop, "\0" * (stop - start)) for start, stop in hidden])
-    pieces, position = [], 0
+    pieces = []
+    position = 0
     for start, stop, key in ranges:
-        address = address_of(entities.get(key, {}))
-        if address and start >= position:
-            pieces += [(text[position:start], ""), (text[start:stop], address)]
+        url = address_of(entities.get(key, {}))
+        if url and start >= position:
+            pieces += [(text[position:start], ""), (text[start:stop], url)]
             position = max(stop, start)
     pieces.append((text[position:], ""))
-    shown = [(piece.replace("\0", ""), address) for piece, address in pieces]
-    return [{"type": "text", "text": piece, "href": address} for piece, address in shown if piece]
+    shown = [(piece.replace("\0", ""), url) for piece, url in pieces]
+    return [{"type": "text", "text": piece, "href": url} for piece, url in shown if piece]
 
 
 def _captions(entity: Mapping[str, Any]) -> dict[str, object]:
-    """Return a block with what an entity says in words; what the entity says of its visibility holds for it."""
-    said = entity.get("data")
-    about = said if isinstance(said, Mapping) else {}
-    words = {str(key): value for key, value in about.items() if fold(str(key)) in _CAPTIONS and isinstance(value, str)}
-    return {**words, "tunes": {"entity": about}} if words else {}
+    """Return a block with the captions of an entity. The settings of the entity, which may hide it, go with it."""
+    data = entity.get("data")
+    data = data if isinstance(data, Mapping) else {}
+    words = {str(key): value for key, value in data.items() if fold(str(key)) in _CAPTIONS and isinstance(value, str)}
+    return {**words, "tunes": {"entity": data}} if words else {}
 
 
 def _at(values: object, index: object) -> Any:
-    """Return an entry of a list; None where there is none."""
+    """Return an entry of a list; None if there is no such entry."""
     is_there = isinstance(values, list) and isinstance(index, int) and 0 <= index < len(values)
     return values[index] if is_there else None  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""What the names and the values in a list of blocks mean: kinds of blocks, what is text, what is hidden."""
+"""Tells what names and values in a list of blocks mean: the kinds of blocks, what is text, what is hidden."""
 
 from __future__ import annotations
 
@@ -6,37 +6,28 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from recs.readers.blocks.formats import address_of
+from recs.readers.blocks.links import address_of
 from recs.readers.values import fold, is_missing, switch
 from recs.readers.visibility.readings import closes
 
-# Names of what hides a block if it is true, and of what shows it; folded, without a leading "is".
+# Settings that hide a block if they are true, and settings that show it; folded, without a leading "is".
 _CLOSED = {
     *("hidden", "hide", "draft", "private", "disabled", "unpublished", "archived", "trashed", "intrash", "deleted"),
     *("unlisted", "invisible", "protected", "deletedat", "archivedat", "trashedat", "removedat"),
 }
 _OPEN = {"visible", "published", "public", "enabled", "show", "shown", "live", "showonweb", "blockvisibility", "active"}
 _STATUS = {"visibility", "status"}
-_OTHER_STATUS = {"state", "access", "audience"}  # which may also be of another matter
+_OTHER_STATUS = {"state", "access", "audience"}  # they may also have another meaning
 _SHOWN = {"public", "publish", "published", "visible", "live", "open", "active", "everyone", "all", "always", "shown"}
-# Where a block keeps what is said of it.
-_ABOUT = (
-    "attrs",
-    "attributes",
-    "settings",
-    "options",
-    "meta",
-    "metadata",
-    "config",
-    "props",
-    "tunes",
-    "data",
+# Fields with the settings of a block.
+_SETTINGS = (
+    *("attrs", "attributes", "settings", "options", "meta", "metadata", "config", "props", "tunes", "data"),
     "fields",
 )
-# Kinds of blocks that a page never shows to all: comments of editors, what is for newsletters or for members alone.
+# Kinds of blocks that are not for everyone: comments of editors, parts for newsletters or for members only.
 _HIDDEN_KINDS = {"comment", "internalnote", "privatenote", "editorcomment", "emailcta", "subscriberview"}
 
-# The last word of a name that says that its value is no text.
+# The last words of names whose value is a setting, not text.
 _NO_TEXT_NAMES = {
     *("align", "alignment", "class", "classes", "classname", "checksum", "color", "colour", "component", "css", "dir"),
     *("direction", "emoji", "extension", "filename", "format", "guid", "handle", "hash", "height", "href", "icon"),
@@ -47,19 +38,19 @@ _NO_TEXT_NAMES = {
 }
 _NO_TEXT_WHOLE = {"blockname", "listitem", "listtype", "originalcontent", "relationto"}
 _NO_TEXT_ENDS = ("classname", "classnames", "filename")  # folded: `wrapperClassName`
-# Of these, the last words of names whose value is no text even where it is a phrase.
+# Those of them whose value is not text even if it is a phrase.
 _NEVER_TEXT_NAMES = {
     *("align", "alignment", "checksum", "class", "classes", "classname", "component", "css", "emoji", "extension"),
     *("filename", "guid", "hash", "href", "icon", "id", "ids", "kind", "mime", "mimetype", "params", "rel", "slug"),
     *("src", "srcset", "style", "styles", "type", "uid", "uri", "url", "urls", "uuid"),
 }
-# Who serves an embedded video or file: one word beside its address.
+# Fields with the service of an embedded video or file, which is one word.
 _SERVICES = {"service", "provider", "providername", "platform", "collection"}
 _EMBEDS = {"embed", "oembed", "video", "rich", "media", "file"}
 _STATES = {"done", "todo", "decided", "undecided", "checked", "unchecked", "complete", "completed", "incomplete"}
-# Lists of what is said of the text, not of text.
+# Lists of attributes of the text.
 _NO_TEXT_LISTS = {"marks", "markdefs", "annotations", "inlinestyleranges", "entityranges", "sys", "icon", "tunes"}
-# What stands under these names is text whatever it looks like.
+# A value with one of these names is text, whatever it looks like.
 _SURE_TEXT = {"text", "title", "heading", "caption", "quote", "label", "description", "paragraph", "code", "html"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _NO_TEXT = re.compile(
@@ -80,9 +71,9 @@ _CSS_WORDS = {
 }
 _CLASS = re.compile(r"[a-z][a-z0-9]*(?:[-_:/][a-z0-9_:/.-]+)?")
 _FORMAT = re.compile(r"\w+ (?:html|text|markdown|markup)|.*(?:\byyyy\b|\bhh?:mm).*", re.IGNORECASE)
-# Two letters of a script that writes no blanks between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese.
+# Two letters of a script without blanks between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{2}")
-# Of two forms of one text, the first is what a page shows.
+# If a block has one text in two forms, the page shows the first form; the others are dropped.
 _PREFERRED = {
     "processed": {"value", "summary", "safe_value", "safe_summary"},
     "safe_value": {"value", "summary", "safe_summary"},
@@ -113,17 +104,23 @@ _LEAVES = {"text", "span", "extendedtext", "codehighlight", "hashtag", "tab", "l
 
 
 def kind_of(node: Mapping[str, object]) -> str:
-    """Return what a block calls its kind, folded, without the name of who made it; "" if it does not."""
+    """Return the kind of a block, folded, without the name of a vendor; "" if it has none.
+
+    Examples
+    --------
+    >>> kind_of({"blockName": "core/list-item"})
+    'listitem'
+    """
     for key in ("_type", "type", "nodeType", "blockName", "component"):
-        if isinstance(said := node.get(key), str):
-            return fold(said.rpartition("/")[2])[:80]
-    said = node.get("name")
-    return fold(said.rpartition("/")[2]) if isinstance(said, str) and re.fullmatch(r"[a-z\d-]+/[a-z\d-]+", said) else ""
+        if isinstance(kind := node.get(key), str):
+            return fold(kind.rpartition("/")[2])[:80]
+    name = node.get("name")
+    return fold(name.rpartition("/")[2]) if isinstance(name, str) and re.fullmatch(r"[a-z\d-]+/[a-z\d-]+", name) else ""
 
 
 def tag_of(kind: str, node: Mapping[str, object]) -> str:
-    """Return the element that a kind of block becomes: "ul li" for an item that is a list alone, "" for none."""
-    if kind == "block":  # of Portable Text
+    """Return the HTML element for a kind of block: "ul li" for a list with one item, "" for none."""
+    if kind == "block":  # in Portable Text
         if item := node.get("listItem"):
             return "ol li" if item == "number" else "ul li"
         style = node.get("style")
@@ -143,17 +140,20 @@ def is_ordered(node: Mapping[str, object]) -> bool:
 
 
 def _level(node: Mapping[str, object]) -> int:
-    about = [node, *(said for key in _ABOUT if isinstance(said := node.get(key), Mapping))]
-    for said in about:
+    for settings in (node, *_settings_of(node)):
         for key in ("level", "tag"):
-            level = str(said.get(key)).lower().removeprefix("h")
+            level = str(settings.get(key)).lower().removeprefix("h")
             if level in ("1", "2", "3", "4", "5", "6"):
                 return int(level)
     return 2
 
 
+def _settings_of(node: Mapping[str, object]) -> list[Mapping[str, object]]:
+    return [settings for key in _SETTINGS if isinstance(settings := node.get(key), Mapping)]
+
+
 def is_leaf(node: object, key: str) -> bool:
-    """Whether a value in the list `key` is a piece of a line, to be joined with its neighbours without a space."""
+    """Whether a value in the list `key` is a piece of a line, which is joined to the next one without a space."""
     if not isinstance(node, Mapping):
         return False
     if isinstance(node.get("plain_text"), str):
@@ -170,17 +170,17 @@ def is_leaf(node: object, key: str) -> bool:
 
 
 def is_text_name(name: str) -> bool:
-    """Whether the value of that name may be text."""
+    """Whether a value with this name may be text."""
     words = _WORD.findall(name)
     return not (words and words[-1].lower() in _NO_TEXT_NAMES) and not _never_holds_text(name)
 
 
 def is_text(name: str, value: str) -> bool:
-    """Whether a value is text: neither its name nor its looks tell something else."""
+    """Whether a value is text, because neither its name nor its form shows that it is something else."""
     folded = fold(name)
     is_switch = switch(value) is not None and bool({folded, folded.removeprefix("is")} & (_CLOSED | _OPEN))
-    is_field = name.startswith("_") and re.fullmatch(r"field_\w+", value.strip())  # of ACF
-    is_state = folded == "state" and fold(value) in _STATES  # of a task
+    is_field = name.startswith("_") and re.fullmatch(r"field_\w+", value.strip())  # a field of ACF
+    is_state = folded == "state" and fold(value) in _STATES  # the state of a task
     if is_switch or is_field or is_state or not value.strip():
         return False
     if not is_text_name(name) and not _is_phrase(name, value):
@@ -189,23 +189,23 @@ def is_text(name: str, value: str) -> bool:
 
 
 def _is_phrase(name: str, value: str) -> bool:
-    """Whether a value whose name says that it is a setting is writing: words, no CSS, no names of classes."""
+    """Whether a value with the name of a setting is text all the same: words, not CSS and not class names."""
     if _never_holds_text(name) or _CSS.search(value) or (fold(name) == "format" and _FORMAT.fullmatch(value.strip())):
         return False
     words = value.split()
-    spoken = [word for word in words if any(map(str.isalpha, word)) and word not in _CSS_WORDS]
-    is_written = bool(spoken) and (len(words) > 1 or bool(_UNSPACED.search(value)))
-    return is_written and not _are_classes(words)
+    has_words = any(any(map(str.isalpha, word)) and word not in _CSS_WORDS for word in words)
+    is_phrase = has_words and (len(words) > 1 or bool(_UNSPACED.search(value)))
+    return is_phrase and not _are_classes(words)
 
 
 def _never_holds_text(name: str) -> bool:
     words = _WORD.findall(name)
-    is_known = fold(name) in _NO_TEXT_WHOLE or fold(name).endswith(_NO_TEXT_ENDS)
-    return is_known or bool(words and words[-1].lower() in _NEVER_TEXT_NAMES)
+    is_listed = fold(name) in _NO_TEXT_WHOLE or fold(name).endswith(_NO_TEXT_ENDS)
+    return is_listed or bool(words and words[-1].lower() in _NEVER_TEXT_NAMES)
 
 
 def _are_classes(words: Sequence[str]) -> bool:
-    """Whether words are names of CSS classes: `btn btn-primary`; each has a hyphen or begins another that has."""
+    """Whether words are CSS classes, as in `btn btn-primary`: each has a hyphen, or begins another one that has."""
     if not all(map(_CLASS.fullmatch, words)):
         return False
     starts = {re.split(r"[-_:/]", word, maxsplit=1)[0] for word in words if not word.isalnum()}
@@ -213,7 +213,13 @@ def _are_classes(words: Sequence[str]) -> bool:
 
 
 def text_values(node: Mapping[str, Any], kind: str, tag: str) -> Iterator[tuple[str, object]]:
-    """Yield the names and values of a block that may hold text; of two forms of one text the better."""
+    """Yield the names and values of a block that may hold text. If a text has two forms, the better one is taken.
+
+    Examples
+    --------
+    >>> list(text_values({"rendered": "Plant it.", "raw": "Plant *it*.", "marks": []}, "p", "p"))
+    [('rendered', 'Plant it.')]
+    """
     dropped = {"name"} if kind and "/" in str(node.get("name")) else set()
     for name, others in _PREFERRED.items():
         if isinstance(better := node.get(name), str) and better.strip():
@@ -223,16 +229,16 @@ def text_values(node: Mapping[str, Any], kind: str, tag: str) -> Iterator[tuple[
     has_words = isinstance(node.get("children", node.get("content")), list)
     is_link = tag == "a" and has_words and bool(address_of(node))
     if is_link:
-        dropped.add("title")  # of the link, not of the page: a reader sees it who points at the link
-    said = (node.get(key) for key in ("embed", "source", "embedUrl"))
-    is_embed = kind in _EMBEDS or any(isinstance(address, str) and "//" in address for address in said)
+        dropped.add("title")  # the title of a link is a tooltip
+    urls = (node.get(key) for key in ("embed", "source", "embedUrl"))
+    is_embed = kind in _EMBEDS or any(isinstance(url, str) and "//" in url for url in urls)
     for key, value in node.items():
         name = str(key)
         is_service = is_embed and fold(name) in _SERVICES and isinstance(value, str) and len(value.split()) == 1
         if key in dropped or fold(name) in _NO_TEXT_LISTS or is_service:
             continue
         if (is_link and isinstance(value, Mapping)) or (_never_holds_text(name) and _are_strings(value)):
-            continue  # where a link leads; names of classes in a list
+            continue  # the target of a link; a list of class names
         yield name, value
 
 
@@ -241,16 +247,24 @@ def _are_strings(value: object) -> bool:
 
 
 def is_hidden(node: Mapping[str, object], *, depth: int = 2) -> bool:
-    """Whether a block says that it is not shown, itself or in what it keeps of its settings."""
+    """Whether the fields or the settings of a block say that it is not shown.
+
+    Examples
+    --------
+    >>> is_hidden({"type": "p", "settings": {"hidden": True}}), is_hidden({"type": "p", "text": "Plant it."})
+    (True, False)
+    """
     kind = kind_of(node)
     if kind in _HIDDEN_KINDS or (kind == "email" and "html" in node):
         return True
     if any(_hides(fold(str(key)), value) for key, value in node.items()):
         return True
-    about = [said for key in _ABOUT if isinstance(said := node.get(key), Mapping)] if depth else []
-    if depth and isinstance(tunes := node.get("tunes"), Mapping):
-        about += [said for said in tunes.values() if isinstance(said, Mapping)]
-    return any(is_hidden(said, depth=depth - 1) for said in about)
+    if not depth:
+        return False
+    all_settings = _settings_of(node)
+    if isinstance(tunes := node.get("tunes"), Mapping):
+        all_settings += [settings for settings in tunes.values() if isinstance(settings, Mapping)]
+    return any(is_hidden(settings, depth=depth - 1) for settings in all_settings)
 
 
 def _hides(name: str, value: object) -> bool:
@@ -268,9 +282,9 @@ def _hides(name: str, value: object) -> bool:
     return bool(names & _OTHER_STATUS) and isinstance(value, str) and closes(value)
 
 
-def _shows(said: Mapping[str, object]) -> bool:
-    """Whether a mapping of who sees a block says that a visitor of the page does: `{"web": {"nonMember": true}}`."""
-    page = said.get("web", said)
+def _shows(audience: Mapping[str, object]) -> bool:
+    """Whether the audience of a block includes every visitor of the page: `{"web": {"nonMember": true}}`."""
+    page = audience.get("web", audience)
     page = page.get("nonMember", page) if isinstance(page, Mapping) else page
     page = page.get("showOnWeb", page) if isinstance(page, Mapping) else page
     return any(map(switch, page.values())) if isinstance(page, Mapping) else switch(page) is True

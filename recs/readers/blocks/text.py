@@ -1,8 +1,8 @@
-"""Bodies that are lists of blocks, as CMSs and editors keep them, to HTML.
+"""Turns a body that is a list of blocks, as in a CMS or an editor, into HTML.
 
-Understood by their shapes: Wagtail, Portable Text, Editor.js, Contentful, Drupal, Notion, ProseMirror and Tiptap,
-Lexical, Slate, Draft.js, Mobiledoc, Quill, Gutenberg. Of any other shape all text is kept: every string, unless its
-name or its looks say that it is something else.
+These formats are recognised by their shapes: Wagtail, Portable Text, Editor.js, Contentful, Drupal, Notion, ProseMirror
+and Tiptap, Lexical, Slate, Draft.js, Mobiledoc, Quill, Gutenberg. In any other shape, every string is kept as text,
+unless its name or its form shows that it is something else.
 """
 
 from __future__ import annotations
@@ -13,19 +13,16 @@ from html import escape, unescape
 from typing import Any
 
 from recs.readers.blocks.formats import (
-    address_of,
     delta_html,
     draft_document,
     is_list_item,
     is_table,
-    link_addresses,
-    link_html,
     mobiledoc_html,
     parsed,
     unwrapped,
-    with_page_links,
     words_html,
 )
+from recs.readers.blocks.links import address_of, link_addresses, link_html, with_page_links
 from recs.readers.blocks.names import (
     is_editor_js,
     is_hidden,
@@ -49,7 +46,7 @@ _PLAIN_NAMES = {"plaintext", "plain"}
 _CODE_NAMES = {"code", "codeblock"}
 _ENTRIES = {"items", "cells"}
 _INSIDE = {"tr": "table", "td": "tr"}
-_VALUES = {"value", "text", "content", "body"}  # what their kind of block says of
+_VALUES = {"value", "text", "content", "body"}  # the kind of their block tells their markup
 _CLOSING_TAG = re.compile(
     r"</(?:a|b|i|u|s|em|strong|code|sub|sup|mark|small|span|p|div|li|[uo]l|h[1-6]|blockquote)\s*>|<br\s*/?>", re.I
 )
@@ -58,31 +55,36 @@ _TAG = re.compile(r"<[^<>]{0,500}>")
 
 
 def blocks_html(value: object) -> str:
-    """Return the text of all blocks as HTML, what is hidden left out; "" where there is none.
+    """Return the text of all blocks as HTML, without hidden blocks; "" if there is no text.
 
-    The pieces of a line are joined as they are; paragraphs, headings, items of lists, code, tables and links become
-    elements. `ValueError` for what is nested more than 200 deep. Cost: linear in the characters.
+    The pieces of a line are joined as they are. Paragraphs, headings, list items, code, tables and links become
+    elements. Raises `ValueError` if blocks are nested more than 200 deep. Cost: linear in the number of characters.
+
+    Examples
+    --------
+    >>> blocks_html([{"type": "header", "data": {"text": "Garlic", "level": 2}}, {"type": "p", "text": "Plant it."}])
+    '<h2>Garlic</h2><p>Plant it.</p>'
     """
     return _Walk().read(value)
 
 
 def hidden_blocks(value: object) -> int:
-    """Return how many blocks `blocks_html` leaves out because they say that they are hidden; one in another is one."""
+    """Return how many blocks `blocks_html` leaves out as hidden. A block inside a hidden block does not count."""
     walk = _Walk()
     walk.read(value)
     return walk.hidden
 
 
 class _Walk:
-    """One walk over nested blocks, and what is open around the current one."""
+    """One walk over nested blocks, with the state that the blocks around the current one set."""
 
     def __init__(self) -> None:
         self.hidden = 0
         self.depth = 0
         self.is_html = False  # Editor.js keeps text as HTML
         self.is_code = False
-        self.inside = ""  # the element around
-        self.addresses: dict[object, str] = {}  # of the links in a block of Portable Text
+        self.inside = ""  # the element around the current block
+        self.addresses: dict[object, str] = {}  # the URLs of the links in a block of Portable Text, by key
 
     def read(self, value: object) -> str:
         """Return the HTML of a whole body."""
@@ -92,7 +94,7 @@ class _Walk:
             raise ValueError("nested too deeply") from error
 
     def html(self, value: object, name: str = "") -> str:
-        """Return the HTML of a value that stands under a name."""
+        """Return the HTML of the value of a field."""
         if isinstance(value, str):
             return self._words(value, name)
         if not isinstance(value, Mapping | list | tuple):
@@ -119,11 +121,11 @@ class _Walk:
         return "" if cell is None or isinstance(cell, bool) else str(cell)
 
     def _join(self, parts: Iterable[str]) -> str:
-        """Join blocks; lists that follow each other become one."""
+        """Join blocks; successive lists become one list."""
         joined: list[str] = []
         for part in filter(None, parts):
             tag = part[:4]
-            if tag.startswith("<a ") and not self.is_code:  # a link alone
+            if tag.startswith("<a ") and not self.is_code:  # a block that is only a link
                 joined.append(f"<p>{part}</p>")
             elif joined and tag in ("<ul>", "<ol>") and joined[-1].endswith(f"</{tag[1:]}"):
                 joined[-1] = joined[-1][:-5]
@@ -133,7 +135,7 @@ class _Walk:
         return ("\n" if self.is_code else "").join(joined)
 
     def _inline(self, node: object) -> str:
-        """Return what stands between the pieces of a line: a link, a break, a mention."""
+        """Return a node between the pieces of a line: a link, a break, a mention."""
         html = unwrapped(self.html(node))
         is_link = isinstance(node, Mapping) and tag_of(kind_of(node), node) == "a"
         return html if html.startswith("<") or is_link or self.is_code or not html else f" {html} "
@@ -147,15 +149,15 @@ class _Walk:
         if self.is_code:
             return escape(text, quote=False)
         html = words_html(text).replace("\n", "<br>")
-        said = node.get("marks")
-        marks = [mark for mark in said if isinstance(mark, Mapping | str)] if isinstance(said, list | tuple) else []
+        listed = node.get("marks")
+        marks = [mark for mark in listed if isinstance(mark, Mapping | str)] if isinstance(listed, list | tuple) else []
         names = [kind_of(mark) if isinstance(mark, Mapping) else mark for mark in marks]
         if html and ("code" in names or node.get("code") is True):
             html = f"<code>{html}</code>"
         links = [mark for mark in marks if isinstance(mark, Mapping) and kind_of(mark).endswith("link")]
-        address = next(filter(None, map(address_of, [node, *links])), "")
-        address = address or next((self.addresses[name] for name in names if name in self.addresses), "")
-        return link_html(address, html)
+        url = next(filter(None, map(address_of, [node, *links])), "")
+        url = url or next((self.addresses[name] for name in names if name in self.addresses), "")
+        return link_html(url, html)
 
     def _node(self, node: Mapping[str, Any]) -> str:
         """Return the HTML of one block."""
@@ -169,17 +171,17 @@ class _Walk:
         if isinstance(node.get("sections"), list) and ("markups" in node or "cards" in node):
             return mobiledoc_html(node, self.html)
         if "blockName" in node and (node.get("innerBlocks") or str(node.get("innerHTML") or "").strip()):
-            return self._wordpress(node)  # the others keep their text in their attributes
+            return self._wordpress(node)  # other blocks have their text in their attributes
         return self._element(node, kind_of(node))
 
     def _element(self, node: Mapping[str, Any], kind: str) -> str:
-        """Return a block as the element that its kind becomes."""
+        """Return a block as an HTML element, by its kind."""
         tag = tag_of(kind, node)
-        if kind == "paywall":  # as Ghost writes it: what follows is for members
+        if kind == "paywall":  # in Ghost: everything after it is for members
             return "<!--members-only-->"
         if tag == "br":
             return "\n" if self.is_code else "<br>"
-        if _INSIDE.get(tag, self.inside) != self.inside:  # HTML has no cells without a row, no rows without a table
+        if _INSIDE.get(tag, self.inside) != self.inside:  # in HTML, a cell needs a row, and a row needs a table
             tag = ""
         before = self.is_code, self.is_html, self.addresses, self.inside
         self.inside = tag or self.inside
@@ -191,7 +193,7 @@ class _Walk:
         return content if self.is_code else _wrapped(content, tag, node)
 
     def _wordpress(self, node: Mapping[str, Any]) -> str:
-        """Return a parsed block of Gutenberg, its inner blocks in their places."""
+        """Return a parsed block of Gutenberg, with its inner blocks at their positions."""
         inner = node.get("innerBlocks")
         waiting = iter(inner if isinstance(inner, list) else [])
         content = node.get("innerContent")
@@ -201,7 +203,7 @@ class _Walk:
         return "".join(parts)
 
     def _content(self, node: Mapping[str, Any], kind: str, tag: str) -> str:
-        """Return the text of all values of a block, one that stands in it twice once."""
+        """Return the text of all values of a block. If two values have the same words, only the first is kept."""
         parts: list[str] = []
         seen: set[str] = set()
         for name, value in text_values(node, kind, tag):
@@ -230,7 +232,7 @@ class _Walk:
         return f"<{tag}>{items}</{tag}>" if items else ""
 
     def _words(self, text: str, name: str) -> str:
-        """Return the HTML of a string; what it is written in is told by a name, or by itself."""
+        """Return the HTML of a string. Its name tells its markup, or else the string itself does."""
         if self.is_code or not text.strip():
             return escape(text, quote=False) if text.strip() else ""
         name = fold(name)
@@ -258,7 +260,7 @@ def _paragraphs(html: str, line_break: str) -> str:
 
 
 def _meaning(name: str, kind: str, node: Mapping[str, Any]) -> str:
-    """Return the name that tells what a string is written in: its own, its block's, or that of its format."""
+    """Return the name that tells the markup of a string: its own name, the kind of its block, or its format."""
     if fold(name) not in _VALUES:
         return name
     if kind in _HTML_NAMES | _MARKDOWN_NAMES | _CODE_NAMES:
@@ -267,13 +269,13 @@ def _meaning(name: str, kind: str, node: Mapping[str, Any]) -> str:
 
 
 def _wrapped(html: str, tag: str, node: Mapping[str, Any]) -> str:
-    """Return HTML in the element of its block; blocks in it stay blocks."""
+    """Return HTML inside the element of its block. Blocks inside it stay blocks."""
     content = unwrapped(html)
     if not tag or not html.strip() or tag in ("ul", "ol"):
         return html
     if tag == "a":
-        address = address_of(node)
-        return html if _BLOCK.match(content) or not address else link_html(address, content)
+        url = address_of(node)
+        return html if _BLOCK.match(content) or not url else link_html(url, content)
     if tag in ("ul li", "ol li"):
         return f"<{tag[:2]}><li>{content}</li></{tag[:2]}>"
     if (tag == "p" or tag[0] == "h") and _BLOCK.match(content):

@@ -1,1 +1,1 @@
-"""Folders of documents, read as their site generators read them."""
+"""Reads folders of documents the way their site generators read them."""

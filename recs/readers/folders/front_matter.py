@@ -1,4 +1,4 @@
-"""Front matter: what a file says of itself before its text, with and without fences around it."""
+"""Reads front matter: the fields at the beginning of a file, with and without fences around them."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 from recs.errors import SourceError
 from recs.readers.field_names import is_known_name
-from recs.readers.values import Repeated, fold, pairs, switch
+from recs.readers.values import fold, one_or_repeated, pairs, switch
 from recs.readers.visibility.closings import rule_of
 
 _LEAD = re.compile(r"(?:\s+|<!--(?:(?!-->).)*-->)*", re.DOTALL)
@@ -30,12 +30,12 @@ _NAME = re.compile(
 _CONTINUED = re.compile(r"[ \t]+\S|-[ \t]|#|[\]}],?[ \t]*(?:\n|\Z)")
 _END = re.compile(r"(?:---|\.\.\.|\+\+\+|;;;)[ \t]*(?:\n|\Z)")
 _NAMED = re.compile(r"(?P<name>[^\W\d][\w -]{0,40}):[ \t]*(?P<value>[^\n]*(?:\n[ \t]{4}[^\n]*)*)(?:\n|\Z)")
-# Nikola's metadata, often within a comment of HTML.
+# The metadata of Nikola, often inside an HTML comment.
 _NIKOLA = re.compile(r"(?:<!--\s*)?(?P<lines>(?:\.\. [\w-]+:[^\n]*(?:\n|\Z))+)\s*(?:-->)?", re.MULTILINE)
 _NIKOLA_LINE = re.compile(r"\.\. (?P<name>[\w-]+):[ \t]*(?P<value>[^\n]*)")
 _COMMENT = re.compile(r"\s*<!--(?P<inside>(?:(?!-->).)*)-->", re.DOTALL)
 _HEADING = re.compile(r"#{1,6}[ \t][^\n]*\n+")
-# A property of Notion may be called anything: "🏷 Tags", "Published?", "Author/Editor".
+# A property of Notion may have any name: "🏷 Tags", "Published?", "Author/Editor".
 _PROPERTY = re.compile(r"(?P<name>[^\n:]{1,60}): ?(?P<value>[^\n]*)")
 _PROPERTIES = re.compile(
     rf"(?:{_PROPERTY.pattern.replace('?P<name>', '?:').replace('?P<value>', '?:')}(?:\n|\Z))+(?:\n|\Z)"
@@ -46,7 +46,13 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 def has_front_matter(text: str) -> bool:
-    """Whether a text begins with a fence and, below it, a line of metadata."""
+    """Whether a text begins with a fence and a line of metadata below it.
+
+    Examples
+    --------
+    >>> has_front_matter("---\\ntitle: Garlic\\n---\\n"), has_front_matter("---\\nPlant it.")
+    (True, False)
+    """
     first, _, rest = text.lstrip("\ufeff \t\r\n").partition("\n")
     is_fence = first.strip() in ("---", "+++", ";;;")
     return is_fence and bool(_NAME.match(rest.replace("\r\n", "\n").lstrip("\n")))
@@ -55,13 +61,19 @@ def has_front_matter(text: str) -> bool:
 def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
     """Return the front matter of a file (YAML, TOML, JSON, or lines of "Name: value") and its body.
 
-    Blank lines and comments may stand before it. It may lack its opening fence, as in Hexo and in old Jekyll. Values of
-    YAML are the strings that stand there, and None for null: no "no" that becomes False, no id that loses its zeros. A
-    name that comes twice has both values (`Repeated`). Raises `SourceError` for what looks like front matter and cannot
-    be read whole: what it may hide stays closed.
+    Blank lines and comments may come before the front matter. Its opening fence may be missing, as in Hexo and in old
+    versions of Jekyll. The values of YAML stay strings, and null is None: "no" does not become False, and an id keeps
+    its leading zeros. If a name has two values, both are returned, as `Repeated`.
+
+    Raises `SourceError` if a part of the front matter cannot be read, since that part may say that the item is closed.
+
+    Examples
+    --------
+    >>> split_front_matter("---\\nid: 007\\ndraft: no\\n---\\nPlant it.", "garlic.md")
+    ({'id': '007', 'draft': 'no'}, 'Plant it.')
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
-    told = _in_comment(text, where)
+    in_comments = _in_comments(text, where)
     start = re.match(_LEAD, text).end()  # type: ignore[union-attr]  # (matches the empty string too)
     fenced = _FENCED.match(text, start)
     if fenced:
@@ -76,11 +88,11 @@ def split_front_matter(text: str, where: str) -> tuple[Mapping[str, Any], str]:
     else:
         matter, body = _without_fence(text, start, where)
     _check_rest(body, where)
-    return {**told, **matter}, body
+    return {**in_comments, **matter}, body
 
 
 def _parsed(source: str, kind: str, where: str) -> dict[str, Any]:
-    """Return what YAML, TOML or JSON (with or without its braces) says."""
+    """Return the fields in YAML, TOML or JSON; JSON may lack its outer braces."""
     try:
         if kind == "yaml":
             matter = yaml_values(source)
@@ -96,7 +108,7 @@ def _parsed(source: str, kind: str, where: str) -> dict[str, Any]:
 
 def _mapping(matter: Any, where: str) -> dict[str, Any]:
     if not isinstance(matter, Mapping | None):
-        raise SourceError(f"{where}: its front matter is no list of names and values.")
+        raise SourceError(f"{where}: its front matter is not a list of names and values.")
     return {str(name): value for name, value in (matter or {}).items()}
 
 
@@ -108,22 +120,22 @@ def _leading_json(text: str, start: int, where: str) -> tuple[dict[str, Any], st
     return _mapping(matter, where), text[stop:]
 
 
-def _in_comment(text: str, where: str) -> dict[str, Any]:
-    """Return metadata that stands in comments at the head of a file, as Nikola writes it."""
-    told: dict[str, Any] = {}
+def _in_comments(text: str, where: str) -> dict[str, Any]:
+    """Return the metadata in comments at the beginning of a file, as Nikola writes it."""
+    fields: dict[str, Any] = {}
     position = 0
     while comment := _COMMENT.match(text, position):
         position = comment.end()
         inside = comment["inside"].strip("\n")
         if nikola := _NIKOLA.match(inside.lstrip()):
-            told |= _pairs_of(_NIKOLA_LINE.finditer(nikola["lines"]))
+            fields |= _pairs_of(_NIKOLA_LINE.finditer(nikola["lines"]))
         elif (lines := _metadata_lines(inside)) and not inside[lines:].strip():
-            told |= _parsed(inside, "yaml", where)
-    return told
+            fields |= _parsed(inside, "yaml", where)
+    return fields
 
 
 def _without_fence(text: str, start: int, where: str) -> tuple[dict[str, Any], str]:
-    """Return leading lines of metadata that no fence opens, and the body; all of it as body where there are none."""
+    """Return the metadata lines at the beginning of a file without an opening fence, and the body after them."""
     if text.startswith(".. ", start) and (nikola := _NIKOLA.match(text, start)):
         matter = _pairs_of(_NIKOLA_LINE.finditer(nikola["lines"]))
         if any(is_known_name(fold(name)) for name in matter):
@@ -143,12 +155,13 @@ def _without_fence(text: str, start: int, where: str) -> tuple[dict[str, Any], s
 
 
 def _metadata_lines(text: str) -> int:
-    """Return how many characters at the head of a text are lines of metadata.
+    """Return how many characters at the beginning of a text are lines of metadata.
 
-    Up to a closing fence, if all lines before it are metadata or blank; else up to the first blank line or the first
-    line of another kind.
+    They end at a closing fence, if all lines before it are metadata or blank. Otherwise they end at the first blank
+    line, or at the first line that is not metadata.
     """
-    position, first_blank = 0, None
+    position = 0
+    first_blank = None
     for _ in range(_MOST_LINES):
         if position >= len(text) or _END.match(text, position):
             break
@@ -165,12 +178,13 @@ def _metadata_lines(text: str) -> int:
 
 
 def _named(head: str) -> dict[str, Any] | None:
-    """Return lines of "Name: value" as Pelican and MultiMarkdown read them; None where there are others among them."""
-    position, found = 0, []
+    """Return lines of "Name: value" as Pelican and MultiMarkdown read them; None if there are other lines."""
+    position = 0
+    lines = []
     while line := _NAMED.match(head, position):
-        found.append(line)
+        lines.append(line)
         position = line.end()
-    return _pairs_of(found) if not head[position:].strip() else None
+    return _pairs_of(lines) if not head[position:].strip() else None
 
 
 def _pairs_of(lines: Iterable[re.Match[str]]) -> dict[str, Any]:
@@ -178,7 +192,7 @@ def _pairs_of(lines: Iterable[re.Match[str]]) -> dict[str, Any]:
 
 
 def _check_rest(body: str, where: str) -> None:
-    """Raise `SourceError` if a body, or what follows its first heading, begins with metadata that closes the item."""
+    """Raise `SourceError` if metadata that closes the item is at the beginning of a body or after its first heading."""
     head = body.lstrip("\n")
     heading = _HEADING.match(head)
     head = head[heading.end() :] if heading else head
@@ -188,8 +202,8 @@ def _check_rest(body: str, where: str) -> None:
             continue
         rule = rule_of(fold(named["name"]))
         value = line[named.end() :].strip(" \t\"',")
-        is_said = switch(value) is not None or " " not in value
-        if rule and value and is_said and rule.read(value, _END_OF_TIME) not in ("public", "unknown"):
+        is_setting = switch(value) is not None or " " not in value
+        if rule and value and is_setting and rule.read(value, _END_OF_TIME) not in ("public", "unknown"):
             raise SourceError(
                 f"{where}: its text begins with a line {named['name']!r}, which looks like metadata that closes it; "
                 "put it between two lines --- at the head of the file."
@@ -197,7 +211,13 @@ def _check_rest(body: str, where: str) -> None:
 
 
 def split_properties(text: str, where: str) -> tuple[Mapping[str, Any], str]:
-    """Return the properties that Notion writes below the first heading of a page, and the text without them."""
+    """Return the properties that Notion writes below the first heading of a page, and the text without them.
+
+    Examples
+    --------
+    >>> split_properties("# Garlic\\n\\nTags: bulbs\\n\\nPlant it.", "garlic.md")
+    ({'Tags': 'bulbs'}, '# Garlic\\n\\nPlant it.')
+    """
     text = text.replace("\r\n", "\n").lstrip("\ufeff\n")
     heading = _HEADING.match(text)
     start = heading.end() if heading else 0
@@ -209,14 +229,20 @@ def split_properties(text: str, where: str) -> tuple[Mapping[str, Any], str]:
 
 
 def yaml_values(text: str) -> Any:
-    """Return what a YAML text holds, scalars as the strings that stand there; `ValueError` for what is none."""
+    """Return the value of a YAML text, with strings for all scalars; `ValueError` if it is not YAML.
+
+    Examples
+    --------
+    >>> yaml_values("draft: no\\norder: 010\\ntags: [a, b]")
+    {'draft': 'no', 'order': '010', 'tags': ['a', 'b']}
+    """
     import yaml
 
     depth = 0
     try:
         for event in yaml.parse(text, Loader=_yaml_loader()):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:  # the parser written in C overruns its stack
+            if depth > _DEEPEST:  # deeper nesting overruns the stack of the parser in C
                 raise ValueError("nested too deeply")
         return yaml.load(text, Loader=_yaml_loader())  # noqa: S506  (makes strings, lists and dicts only)
     except yaml.YAMLError as error:
@@ -232,7 +258,7 @@ def _yaml_loader() -> Any:
     base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
     class Loader(base):  # type: ignore[misc]  # (the base is chosen at run time)
-        """Strings, lists and dicts; besides, a plain null is None, "<<" merges, and a name may come twice."""
+        """Makes strings, lists and dicts only. A plain null is None, "<<" merges, and a name may occur twice."""
 
         def construct_scalar(self, node: Any) -> Any:
             is_null = not node.style and node.value in ("", "~", "null", "Null", "NULL")
@@ -242,8 +268,8 @@ def _yaml_loader() -> Any:
             mapping = super().construct_mapping(node, deep)
             names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
             for name in (name for name, count in names.items() if count > 1 and name != "<<"):
-                said = [self.construct_object(part, deep=True) for key, part in node.value if key.value == name]
-                mapping[name] = said[0] if all(one == said[0] for one in said) else Repeated(said)
+                values = [self.construct_object(part, deep=True) for key, part in node.value if key.value == name]
+                mapping[name] = one_or_repeated(values)
             merged = mapping.pop("<<", None)
             for other in merged if isinstance(merged, list) else [merged]:
                 mapping = {**other, **mapping} if isinstance(other, dict) else mapping

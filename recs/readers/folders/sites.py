@@ -1,4 +1,4 @@
-"""What the configuration of a site generator says of the files in a folder: languages, and what closes some of them."""
+"""Reads the configuration of a site generator: the languages of the files in a folder, and what closes some of them."""
 
 import json
 import re
@@ -29,8 +29,8 @@ _CONFIGS: Mapping[str, str] = {
     ".obsidian": "obsidian",
 }
 _LEVELS_UP = 4
-_MOST = 100  # patterns that one with braces stands for
-# Folders at the root of a site that hold no posts; the second are none anywhere.
+_MOST = 100  # patterns that one pattern with braces may stand for
+# Folders at the root of a site that hold no posts, and folders that hold none anywhere.
 _SITE_FOLDERS = frozenset(
     ("layouts", "themes", "theme", "static", "assets", "resources", "output", "site", "build", "dist", "i18n", "data")
 )
@@ -50,15 +50,15 @@ class Site:
     Attributes
     ----------
     generator
-        "hugo", "jekyll", …; "" where no configuration was found.
+        "hugo", "jekyll", …; "" if there is no configuration.
     root
         The folder of the configuration.
     config
-        What it says; {} where it is code, or cannot be read.
+        The configuration; {} if it is code or cannot be read.
     languages, default_language
-        The codes of a site with several languages; () and None where the configuration names one or none.
+        The language codes of a site with several languages; () and None for a site with one language or none.
     folders
-        Folders of one language each, below `root`, by path.
+        The languages of folders with one language each, by their paths below `root`.
     """
 
     generator: str = ""
@@ -69,19 +69,25 @@ class Site:
     folders: Mapping[str, str] = field(default_factory=dict)
 
     def holds_posts(self, folder: Path) -> bool:
-        """Whether a folder may hold posts, by its name."""
+        """Whether a folder may hold posts, by its name.
+
+        Examples
+        --------
+        >>> Site().holds_posts(Path("blog")), Site().holds_posts(Path("node_modules"))
+        (True, False)
+        """
         if folder.name in _NO_POSTS:
             return False
         return not (self.generator and folder.parent == self.root and folder.name in _SITE_FOLDERS)
 
     @property
     def opt_in(self) -> tuple[str, ...]:
-        """Fields without which an item is not published, where others have them."""
+        """Fields that publish an item: if some items have one, the items without it are not published."""
         return ("publish", "share") if self.generator in ("obsidian", "quartz explicit") else ()
 
     @property
     def public_values(self) -> tuple[tuple[str, str], ...]:
-        """Pairs (field, value) that mean nothing of visibility here: Material's marks of pages that are new."""
+        """Pairs (field, value) that do not close an item here: Material's marks of new or deprecated pages."""
         if self.generator != "mkdocs":
             return ()
         extra = self.config.get("extra")
@@ -89,7 +95,7 @@ class Site:
         return tuple(("status", str(name)) for name in ("new", "deprecated", *_listed(own)))
 
     def leaves_out(self, path: Path) -> bool:
-        """Whether no page is made of a file: Jekyll's `exclude`, `exclude_docs` and `draft_docs` of MkDocs."""
+        """Whether the site has no page for a file: `exclude` of Jekyll, `exclude_docs` and `draft_docs` of MkDocs."""
         if not path.is_relative_to(self.root) or self.generator not in ("jekyll", "mkdocs"):
             return False
         inside = path.relative_to(self.root)
@@ -104,14 +110,15 @@ class Site:
         return any(fnmatch(part.as_posix(), name) or fnmatch(part.name, name) for part in above for name in patterns)
 
     def handed_down(self, path: Path) -> dict[str, object]:
-        """Return what the configuration says of the visibility of one file: Jekyll's defaults, Hugo's cascade."""
+        """Return the fields on visibility that the configuration gives a file: Jekyll's defaults, Hugo's cascade."""
         inside = path.relative_to(self.root) if path.is_relative_to(self.root) else path
-        told: dict[str, object] = {}
+        fields: dict[str, object] = {}
         for values in self._scoped(inside):
-            told |= {str(name): value for name, value in values.items() if rule_of(fold(str(name)))}
-        return told
+            fields |= {str(name): value for name, value in values.items() if rule_of(fold(str(name)))}
+        return fields
 
     def _scoped(self, inside: PurePath) -> Iterator[Mapping[str, Any]]:
+        """Yield the groups of fields in the configuration that hold for a file."""
         if self.generator == "jekyll":
             for part in _mappings(self.config.get("defaults")):
                 scope, values = part.get("scope") or {}, part.get("values") or {}
@@ -126,11 +133,11 @@ class Site:
     def language_of(
         self, relative: PurePath, translated: Container[str], beside: Mapping[PurePath, set[str]]
     ) -> str | None:
-        """Return the language that the path of a file says; None where it says none.
+        """Return the language that the path of a file tells; None if it tells none.
 
-        relative is the path from the folder that was read. `translated` holds the endings of names of which some file
-        has a translation beside it: without a configuration, "draw.io.md" is no text in Ido. `beside` holds the names
-        of the folders in each folder.
+        `relative` is the path from the folder that is read. `translated` holds the endings of names with which some
+        file has a translation beside it: without a configuration, "draw.io.md" is not a text in Ido. `beside` holds the
+        names of the folders in each folder.
         """
         suffix = name_ending(relative)
         if self._is_language(suffix) and (self.languages or suffix in translated):
@@ -147,14 +154,29 @@ class Site:
 
 
 def name_ending(path: PurePath) -> str:
-    """Return what stands between the last two dots of a file's name: "de" of "index.de.md"."""
+    """Return the part between the last two dots in the name of a file.
+
+    Examples
+    --------
+    >>> name_ending(PurePath("index.de.md")), name_ending(PurePath("index.md"))
+    ('de', '')
+    """
     return path.stem.partition(".")[2].rpartition(".")[2]
 
 
 def find_site(folder: Path) -> tuple[Site, str]:
-    """Return the site that a folder belongs to, and why its configuration could not be read ("" where it could).
+    """Return the site that a folder belongs to, and the problem with its configuration ("" for none).
 
-    A configuration is looked for in the folder and a few levels above it.
+    The configuration is searched for in the folder and up to four levels above it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "hugo.toml").write_text("title = 'My garden'")
+    ...     site, problem = find_site(Path(folder))
+    >>> site.generator, site.config
+    ('hugo', {'title': 'My garden'})
     """
     for place in (folder, *list(folder.parents)[:_LEVELS_UP]):
         for name, generator in _CONFIGS.items():
@@ -177,12 +199,13 @@ def _site(root: Path, path: Path, generator: str) -> tuple[Site, str]:
         generator = "quartz explicit"
     languages, default = _languages(config, text)
     folders = {
-        str(said["contentDir"]).strip("/"): str(code)
-        for code, said in _items(config.get("languages"))
-        if isinstance(said, Mapping) and said.get("contentDir")
+        str(settings["contentDir"]).strip("/"): str(code)
+        for code, settings in _items(config.get("languages"))
+        if isinstance(settings, Mapping) and settings.get("contentDir")
     }
-    several = len(languages) > 1
-    return Site(generator, root, config, languages if several else (), default if several else None, folders), ""
+    if len(languages) < 2:
+        return Site(generator, root, config, (), None, folders), ""
+    return Site(generator, root, config, languages, default, folders), ""
 
 
 def _config(text: str, suffix: str) -> Mapping[str, Any]:
@@ -196,14 +219,14 @@ def _config(text: str, suffix: str) -> Mapping[str, Any]:
 
 
 def _languages(config: Mapping[str, Any], text: str) -> tuple[tuple[str, ...], str | None]:
-    """Return the codes of the languages of a site, and the one of files that do not say theirs."""
+    """Return the language codes of a site, and the default for files that do not tell their language."""
     listed = config.get("languages") or config.get("language") or ()
     for plugin in config.get("plugins") or ():
         if isinstance(plugin, Mapping) and isinstance(plugin.get("i18n"), Mapping):
             listed = plugin["i18n"].get("languages") or ()
     if not config:
-        found = _LOCALES.search(text)
-        listed = _QUOTED.findall(found[1]) if found else ()
+        locales = _LOCALES.search(text)
+        listed = _QUOTED.findall(locales[1]) if locales else ()
     codes = [part.get("locale") if isinstance(part, Mapping) else part for part in _listed(listed)]
     own = next((config[name] for name in ("defaultContentLanguage", "default_lang", "lang") if config.get(name)), None)
     match = _DEFAULT_LOCALE.search(text) or _PELICAN_LANGUAGE.search(text)
@@ -212,7 +235,9 @@ def _languages(config: Mapping[str, Any], text: str) -> tuple[tuple[str, ...], s
 
 
 def _listed(value: object) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple | Mapping) else [value] if value else []
+    if isinstance(value, list | tuple | Mapping):
+        return list(value)
+    return [value] if value else []
 
 
 def _items(value: object) -> list[tuple[Any, Any]]:
@@ -224,7 +249,7 @@ def _mappings(value: object) -> list[Mapping[str, Any]]:
 
 
 def _in_scope(inside: PurePath, scope: Mapping[str, Any]) -> bool:
-    """Whether a file is in a scope of Jekyll's: a path or a pattern, and perhaps the type of its collection."""
+    """Whether a file is in a scope of Jekyll: a path or a pattern, and perhaps the type of a collection."""
     path, kind = str(scope.get("path") or "").strip("/"), str(scope.get("type") or "")
     text = inside.as_posix()
     is_below = not path or text == path or text.startswith(f"{path}/") or fnmatch(text, path)
@@ -233,7 +258,7 @@ def _in_scope(inside: PurePath, scope: Mapping[str, Any]) -> bool:
 
 
 def _in_target(inside: PurePath, target: Any) -> bool:
-    """Whether a page is among those that a cascade of Hugo's names; in doubt it is."""
+    """Whether a page is in the target of a cascade of Hugo. In doubt, it is."""
     if not isinstance(target, Mapping):
         return True
     kind, path = str(target.get("kind") or "page"), str(target.get("path") or "")
@@ -246,9 +271,10 @@ def _in_target(inside: PurePath, target: Any) -> bool:
 
 
 def _alternatives(pattern: str) -> list[str]:
-    """Return the patterns that one with braces stands for: "/{a,b}/**" is "/a/**" and "/b/**"."""
+    """Return the patterns that a pattern with braces stands for: "/{a,b}/**" stands for "/a/**" and "/b/**"."""
     braces = re.search(r"\{([^{}]*)\}", pattern)
     if braces is None:
         return [pattern]
     before, after = pattern[: braces.start()], pattern[braces.end() :]
-    return [found for part in braces[1].split(",")[:_MOST] for found in _alternatives(before + part + after)][:_MOST]
+    patterns = [before + part + after for part in braces[1].split(",")[:_MOST]]
+    return [alternative for pattern in patterns for alternative in _alternatives(pattern)][:_MOST]

@@ -1,4 +1,4 @@
-"""The one table of the fields and values that close or unlist an item, each row with the tools it is known from."""
+"""The table of all fields and values that close or unlist an item, and the tools that use each of them."""
 
 import re
 from dataclasses import dataclass
@@ -16,9 +16,18 @@ _EXCLUDED_FROM = (
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of the table: fields (folded by `fold`, without "is" before them), what they say, whose fields they are.
+    """One row of the table.
 
-    says is for the documentation; the visibility is what `read` returns.
+    Attributes
+    ----------
+    names
+        Names of fields, folded by `fold` and without a leading "is".
+    says
+        What the values mean, for the documentation.
+    whose
+        The tools that use these fields.
+    read
+        Returns the visibility for a value.
     """
 
     names: str
@@ -169,7 +178,7 @@ TABLE: tuple[Rule, ...] = (
 )
 _RULE_OF = {fold(name): rule for rule in TABLE for name in rule.names.split()}
 _ON = r"(?:at|on|date|time|datetime|from|after|up|gmt)+"
-# Rows for names of which there are too many to list.
+# Rows for names with too many variants to list.
 PATTERNS: tuple[tuple[re.Pattern[str], Rule], ...] = (
     (
         re.compile(_EXCLUDED_FROM),
@@ -214,31 +223,24 @@ PATTERNS: tuple[tuple[re.Pattern[str], Rule], ...] = (
         ),
     ),
 )
-# Fields that have another place too: they are not left out of the account of fields without one.
+# Fields that have another meaning too. If an item has no place for one, it is reported as ignored.
 _ELSEWHERE = frozenset(
-    (
-        "tags",
-        "tag",
-        "categories",
-        "category",
-        "keywords",
-        "labels",
-        "taglist",
-        "id",
-        "permalink",
-        "layout",
-        "exclude",
-        "folder",
-    )
-)
+    ("tags", "tag", "categories", "category", "keywords", "labels", "taglist", "id", "permalink", "layout", "exclude")
+).union({"folder"})
 
-# What stands before a name in exports: "is_draft", "wp:status", "post_password", "article_state".
+# Prefixes of names in exports: "is_draft", "wp:status", "post_password", "article_state".
 _BEFORE = re.compile(r"(?:is|wp|post|item|article|page|entry|content)(?=.)")
 
 
 @cache
 def rule_of(name: str) -> Rule | None:
-    """Return the row of the table for a folded name; None for a field that says nothing of visibility."""
+    """Return the row of the table for a folded name; None if the field says nothing about visibility.
+
+    Examples
+    --------
+    >>> rule_of("isdraft").says, rule_of("color")
+    ('true: draft', None)
+    """
     bare = _BEFORE.sub("", name, count=1) if _BEFORE.match(name) else name
     for one in dict.fromkeys((name, bare)):
         if one in _RULE_OF and not (one != name and one in _ELSEWHERE):
@@ -249,6 +251,12 @@ def rule_of(name: str) -> Rule | None:
     return None
 
 
-def is_known(name: str) -> bool:
-    """Whether a folded name is of the table and of nothing else."""
+def is_only_visibility(name: str) -> bool:
+    """Whether a folded name is in the table and has no other meaning.
+
+    Examples
+    --------
+    >>> is_only_visibility("draft"), is_only_visibility("tags")
+    (True, False)
+    """
     return rule_of(name) is not None and name not in _ELSEWHERE

@@ -1,8 +1,8 @@
-"""Whether an item may be shown: what the fields of a record say together, by the table of `closings`.
+"""Decides whether an item may be shown, from all fields of its record, by the table in `closings`.
 
-Closed items (draft, private, scheduled, expired, not understood) are in nothing that recs makes. Unlisted items are
-published, but their author keeps them from lists or from search engines: they are in nothing either, unless the reader
-of a collection asks for them. A field of the table whose value is not understood closes the item.
+Closed items (draft, private, scheduled, expired, unknown) are in no result of recs. Unlisted items are published, but
+their author keeps them out of lists or search engines; they are in no result either, unless the user asks for them.
+If a field of the table has a value that is not understood, it closes the item.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,13 +15,13 @@ from recs.readers.visibility import readings
 from recs.readers.visibility.closings import rule_of
 
 PUBLISHED_DATES = ("date", "datepublished", "publishedat", "pubdate")
-# A record that leaves these empty, where others of its source fill them, was never published.
+# If other records of the source have these moments, a record where they are empty was never published.
 PUBLICATION_MOMENTS = frozenset({"publishedat", "firstpublishedat", "publishedon"})
-# So was one that leaves these empty where others say yes: a box that is not ticked.
+# If other records say yes in these fields, a record where they are empty was not published: its box is not ticked.
 OPENING = frozenset({"published", "publish", "live", "public", "visible", "ispublished"})
-# Where one item says yes to this, an item that does not is not published: the tool publishes nothing else.
+# If one item says yes in this field, an item that does not is not published: the tool publishes nothing else.
 OPT_IN = frozenset({"dgpublish"})
-# Objects that hold further fields of the same record, and those that may say something of its visibility as well.
+# Objects with more fields of the same record, and objects that may only say something about its visibility.
 WRAPPERS = frozenset(("attributes", "fields", "frontmatter", "metadata", "meta", "params", "extra", "sys"))
 _TELLING = WRAPPERS | {
     *("seo", "system", "data", "content", "yoastheadjson", "post", "page", "fielddata", "settings", "options", "flags"),
@@ -31,7 +31,7 @@ _DEEPEST = 4
 
 
 class Verdict(NamedTuple):
-    """What the fields of a record say together, and the field and the value that closed it ("" where none did)."""
+    """The visibility of an item, and the field and the value that closed it ("" if nothing did)."""
 
     visibility: Visibility
     field: str = ""
@@ -39,12 +39,21 @@ class Verdict(NamedTuple):
 
 
 class Judge:
-    """Reads the table for the records of one source.
+    """Applies the table to the records of one source.
 
+    Parameters
+    ----------
     now
-        What is dated later is scheduled.
+        The moment after which a date makes an item scheduled.
     opened
-        What the person who runs recs says is public, as (folded field, its value as `text_of` gives it).
+        Pairs (field, value) that the user declares public; the value is written as `text_of` writes it.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> judge = Judge(datetime(2026, 1, 1, tzinfo=UTC))
+    >>> judge.verdict([("title", "Garlic"), ("date", "2026-10-01"), ("draft", "no")])
+    Verdict(visibility='scheduled', field='date', value='2026-10-01')
     """
 
     def __init__(self, now: datetime, opened: Iterable[tuple[str, str]] = ()) -> None:
@@ -54,44 +63,50 @@ class Judge:
     def verdict(
         self, fields: Iterable[tuple[str, object]], also: Sequence[tuple[str, object, readings.Reading]] = ()
     ) -> Verdict:
-        """Return the most closed of what (name, value) pairs say, a name as the source spells it, perhaps often.
+        """Return the most closed verdict on any of the pairs (name, value). A name may occur more than once.
 
-        `also` are values of fields that are not of the table, each with how it is to be read.
+        `also` are fields outside the table: name, value, and how to read the value.
         """
-        found = [Verdict("public")]
+        verdicts = [Verdict("public")]
         for name, value in fields:
             rule = rule_of(fold(name.rpartition(".")[2]))
             if rule is not None:
-                found += [self._said(name, said, rule.read) for said in _each(value, rule.read)]
-        found += [self._said(name, said, read) for name, value, read in also for said in _each(value, read)]
-        return min(found, key=lambda verdict: readings.ORDER.index(verdict.visibility))
+                verdicts += [self._verdict(name, part, rule.read) for part in _each(value, rule.read)]
+        verdicts += [self._verdict(name, part, read) for name, value, read in also for part in _each(value, read)]
+        return min(verdicts, key=lambda verdict: readings.ORDER.index(verdict.visibility))
 
-    def _said(self, name: str, value: object, read: readings.Reading) -> Verdict:
+    def _verdict(self, name: str, value: object, read: readings.Reading) -> Verdict:
+        """Return the verdict on one value; its text is not shown if it may be a secret."""
         if is_missing(value):
             return Verdict("public")
         shown = read(value, self._now)
         if shown == "public":
             return Verdict("public")
-        said = "(set)" if _is_secret(value, read) else text_of(value)
-        is_opened = (fold(name), said.casefold()) in self._opened
-        return Verdict("public") if is_opened else Verdict(shown, name, said)
+        text = "(set)" if _is_secret(value, read) else text_of(value)
+        is_opened = (fold(name), text.casefold()) in self._opened
+        return Verdict("public") if is_opened else Verdict(shown, name, text)
 
 
 def _is_secret(value: object, read: readings.Reading) -> bool:
-    """Whether a value may be a password or a remark that nobody else should read."""
+    """Whether a value may be a password or a private remark."""
     return read is readings.password or (read is readings.HELD_BACK and switch(value) is None)
 
 
 def _each(value: object, read: readings.Reading) -> Sequence[object]:
-    """Return what is to be read one by one: each value of a name that comes twice, each tag."""
+    """Return the values to read one by one: each value of a repeated name, each tag."""
     values: Sequence[object] = value if isinstance(value, Repeated) else (value,)
     return [tag for one in values for tag in words(one)] if read is readings.closing_tag else values
 
 
 def nested_fields(record: Mapping[str, object], before: str = "", depth: int = 1) -> Iterator[tuple[str, object]]:
-    """Yield the fields of the objects that a record keeps more of its own fields in, as ("meta.status", value).
+    """Yield the fields of objects inside a record that hold more of its fields, as ("meta.status", value).
 
-    Such objects may hold others; a list of {"key": …, "value": …} is one as well.
+    Such objects may be nested. A list of {"key": …, "value": …} counts as one too.
+
+    Examples
+    --------
+    >>> list(nested_fields({"title": "Garlic", "meta": {"status": "draft"}}))
+    [('meta.status', 'draft')]
     """
     for outer, inside in record.items():
         fields = _as_fields(inside) if fold(str(outer)) in _TELLING else None

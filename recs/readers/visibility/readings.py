@@ -1,4 +1,8 @@
-"""What the value of one field says of visibility: a reading for each kind of field in the table of `visibility`."""
+"""What the value of one field says about visibility: one function for each kind of field in the table of `closings`.
+
+Each function takes a value and the present moment, and returns a `Visibility`. "public" also stands for a value that
+says nothing, "unknown" for one that is not understood.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,10 +14,10 @@ from recs.readers.values import fold, is_missing, switch, text_of
 
 Reading = Callable[[object, datetime], Visibility]
 
-# The most closed wins where several fields speak.
+# If several fields say something, the most closed wins: the first in this order.
 ORDER: tuple[Visibility, ...] = ("unknown", "private", "draft", "scheduled", "unlisted", "public")
 
-# The words of a status, whatever the name of its field. A list so long is safe: what is not here closes the item.
+# The words of a status field. A word that is missing here closes the item, so the list cannot open one by mistake.
 WORDS: Mapping[Visibility, str] = {
     "public": "public publish published live open visible active sent everyone listed featured",
     "draft": "draft drafts pending auto-draft inherit unpublished review in-review needs-review wip work-in-progress "
@@ -25,13 +29,13 @@ WORDS: Mapping[Visibility, str] = {
     "scheduled": "scheduled future queue queued planned",
     "unlisted": "unlisted hidden archived noindex",
 }
-# Tags that an author gives to what is not ready or not for others.
+# Tags that an author gives to items that are not ready or not for others.
 _TAGS: Mapping[Visibility, str] = {
     "draft": "draft drafts unpublished entwurf brouillon borrador rascunho bozza черновик 草稿 下書き",
     "private": "private privat privé privado privato",
     "unlisted": "unlisted noindex",
 }
-# Parts of a page that Material for MkDocs and others hide, the page itself being public.
+# Parts of a page that Material for MkDocs and others can hide, while the page itself stays public.
 _FURNITURE = frozenset(
     ("toc", "navigation", "nav", "sidebar", "path", "footer", "header", "tags", "feedback", "title", "date", "edit")
 )
@@ -39,9 +43,6 @@ _ROBOTS_OPEN = re.compile(
     r"index|follow|nofollow|all|archive|noarchive|nosnippet|notranslate|noimageindex|nocache|noodp|noydir|noai|noimageai"
     r"|indexifembedded|unavailable_after.*|max-.*|-?\d+"
 )
-
-
-# How the values of one kind of field are read.
 
 
 def _by_word(words: Mapping[Visibility, str]) -> dict[str, Visibility]:
@@ -57,24 +58,30 @@ CLOSING_TAGS = _by_word(_TAGS)
 
 
 def status_word(value: object, _: datetime) -> Visibility:
-    """A word of the table, a yes or no, or an object that holds one."""
+    """Read a status: a word of the table, a yes or no, or an object that holds one of these."""
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping):  # Drupal's
         value = value[0]
     if isinstance(value, Mapping):
         value = next((value[key] for key in ("value", "name", "slug", "id") if key in value), None)
-    said = switch(value)
-    if said is not None:
-        return "public" if said else "draft"
+    is_on = switch(value)
+    if is_on is not None:
+        return "public" if is_on else "draft"
     return _STATUS.get(_word(value), "unknown") if isinstance(value, str) else "unknown"
 
 
 def closes(word: str) -> bool:
-    """Whether a word of a status says that what it stands by is not public."""
+    """Whether a status word means that something is not public.
+
+    Examples
+    --------
+    >>> closes("Draft"), closes("published"), closes("garlic")
+    (True, False, False)
+    """
     return _STATUS.get(_word(word), "public") != "public"
 
 
 def status_or_other(value: object, _: datetime) -> Visibility:
-    """A word of the table, or a number below 1; "public" for any other value: a state may be California."""
+    """Read a word of the table, or a number below 1. Any other value is public: a state may be California."""
     if isinstance(value, int | float) or (isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip())):
         return "draft" if float(value) < 1 else "public"  # Joomla's 0 and -2
     word = _word(value) if isinstance(value, str) else ""
@@ -82,17 +89,17 @@ def status_or_other(value: object, _: datetime) -> Visibility:
 
 
 def opened_by(closed: Visibility, *, dated: bool = False, strict: bool = True) -> Reading:
-    """Public where yes, else `closed`; with `dated` a moment may stand in place of yes."""
+    """Return a reading of fields that open: yes is public, no is `closed`. With `dated`, a date may stand for yes."""
 
     def read(value: object, now: datetime) -> Visibility:
-        said = switch(value)
-        if said is False and not strict and text_of(value) == "0":  # the number of a row, the first of an order
-            said = True
-        if said is not None:
-            return "public" if said else closed
+        is_on = switch(value)
+        if is_on is False and not strict and text_of(value) == "0":  # a position in an order, which begins at 0
+            is_on = True
+        if is_on is not None:
+            return "public" if is_on else closed
         if isinstance(value, str) and _word(value) in ("never", "none"):
             return closed
-        if isinstance(value, str) and value.startswith(("http://", "https://")):  # "live": a demonstration
+        if isinstance(value, str) and value.startswith(("http://", "https://")):  # "live" may be the URL of a demo
             return "public"
         if dated:
             shown = status_word(value, now)
@@ -103,12 +110,12 @@ def opened_by(closed: Visibility, *, dated: bool = False, strict: bool = True) -
 
 
 def closed_by(closed: Visibility, *, strict: bool = True) -> Reading:
-    """`closed` where yes, public where no. "deleted" and "scheduled" may hold a moment."""
+    """Return a reading of fields that close: yes is `closed`, no is public. "deleted" and "scheduled" may be a date."""
 
     def read(value: object, now: datetime) -> Visibility:
-        said = switch(value)
-        if said is not None:
-            return closed if said else "public"
+        is_on = switch(value)
+        if is_on is not None:
+            return closed if is_on else "public"
         if closed == "scheduled":
             return publication(value, now)
         if closed == "private" and strict:
@@ -118,19 +125,28 @@ def closed_by(closed: Visibility, *, strict: bool = True) -> Reading:
     return read
 
 
-# Of fields whose value may be a remark, or a password: it is never printed.
+# The reading of fields whose value may be a remark or a password, so that it is never printed.
 HELD_BACK = closed_by("private")
 
 
 def password(value: object, _: datetime) -> Visibility:
+    """Read a password: anything but false closes."""
     return "public" if value is False else "private"
 
 
-# Of Eleventy: the moment that the file was written.
+# Words of Eleventy for the moment when the file was written.
 _OF_THE_FILE = frozenset(("lastmodified", "created", "gitcreated", "gitlastmodified"))
 
 
 def publication(value: object, now: datetime) -> Visibility:
+    """Read the moment of publication: a future one means scheduled.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> [publication(date, datetime(2026, 1, 1, tzinfo=UTC)) for date in ("2025-10-01", "2026-10-01", "soon")]
+    ['public', 'scheduled', 'unknown']
+    """
     if isinstance(value, str) and _word(value) in _OF_THE_FILE:
         return "public"
     moment = parse_date(value)
@@ -140,6 +156,7 @@ def publication(value: object, now: datetime) -> Visibility:
 
 
 def expiry(value: object, now: datetime) -> Visibility:
+    """Read the moment of expiry: a past one closes."""
     if switch(value) is False or (isinstance(value, str) and _word(value) == "never"):
         return "public"
     moment = parse_date(value)
@@ -155,25 +172,24 @@ _BUILD: Mapping[str, Mapping[str, Visibility]] = {
 
 
 def hugo_build(value: object, now: datetime) -> Visibility:
-    """Hugo's map: render and list, each always, never, link or local, or a yes or no."""
+    """Read Hugo's map: `render` and `list` are always, never, link or local, or a yes or no."""
     if not isinstance(value, Mapping):
         return opened_by("private")(value, now)
-    found: list[Visibility] = ["public"]
-    for name, said in value.items():
+    shown: list[Visibility] = ["public"]
+    for name, setting in value.items():
         meanings = _BUILD.get(fold(str(name)))
-        if meanings is not None and not is_missing(said):
-            found.append(meanings.get(text_of(said).casefold(), "unknown"))
-    return min(found, key=ORDER.index)
+        if meanings is not None and not is_missing(setting):
+            shown.append(meanings.get(text_of(setting).casefold(), "unknown"))
+    return min(shown, key=ORDER.index)
 
 
 def page_option(closing: str, *, paths: bool) -> Reading:
-    """`search: false`, `sitemap: {disable: true}`: a map of settings, or whether the page is there at all."""
+    """Return a reading of `search: false`, `sitemap: {disable: true}`: a map of settings, or a yes or no."""
     keys = frozenset(closing.split())
 
     def read(value: object, now: datetime) -> Visibility:
         if isinstance(value, Mapping):
-            said = [closed_by("unlisted")(part, now) for key, part in value.items() if fold(str(key)) in keys]
-            return min(said, key=ORDER.index, default="public")
+            return _most_closed(value, keys, now)
         if isinstance(value, str) and _word(value) in {*keys, "never", "none", "noindex", "excluded", "disabled"}:
             return "unlisted"
         shown = opened_by("unlisted")(value, now)
@@ -183,12 +199,18 @@ def page_option(closing: str, *, paths: bool) -> Reading:
 
 
 def robots(value: object, _: datetime) -> Visibility:
-    """The directives for search engines, as text, list or map ({"index": "noindex"}, {"noindex": true})."""
+    """Read the directives for search engines: text, list or map ({"index": "noindex"}, {"noindex": true}).
+
+    Examples
+    --------
+    >>> [robots(value, datetime.now()) for value in ("noindex, nofollow", {"index": True}, "perhaps")]
+    ['unlisted', 'public', 'unknown']
+    """
     if isinstance(value, Mapping):
-        value = [_directive(fold(str(name)), said) for name, said in value.items()]
-    said = switch(value)
-    if said is not None:
-        return "public" if said else "unlisted"
+        value = [_directive(fold(str(name)), setting) for name, setting in value.items()]
+    is_on = switch(value)
+    if is_on is not None:
+        return "public" if is_on else "unlisted"
     text = ",".join(map(str, value)) if isinstance(value, list | tuple) else value
     if not isinstance(text, str):
         return "unknown"
@@ -200,16 +222,16 @@ def robots(value: object, _: datetime) -> Visibility:
 
 def _directive(name: str, value: object) -> str:
     """Return one entry of a map as a directive: {"index": false} and {"noindex": true} are both "noindex"."""
-    said = switch(value)
-    if said is None:
+    is_on = switch(value)
+    if is_on is None:
         return name if name.startswith("max") else str(value)
-    if said:
+    if is_on:
         return name
     return name.removeprefix("no") if name.startswith("no") else f"no{name}"
 
 
 def hide(value: object, now: datetime) -> Visibility:
-    """Yes hides the page; a list of furniture hides parts of it."""
+    """Read `hide`: yes hides the page, a list hides only parts of it."""
     if isinstance(value, str) and switch(value) is None:
         value = re.split(r"[\s,]+", value.strip())
     if isinstance(value, list | tuple | Mapping):
@@ -218,46 +240,53 @@ def hide(value: object, now: datetime) -> Visibility:
 
 
 def exclude(value: object, _: datetime) -> Visibility:
-    """Yes keeps the item out of lists; anything else names what its own list must not hold."""
+    """Read `exclude`: yes unlists the item. Any other value names items that its own list must not hold."""
     return "unlisted" if text_of(value).casefold() in ("true", "yes", "on") else "public"
 
 
 def excluded_collections(value: object, now: datetime) -> Visibility:
+    """Read the collections of Eleventy that leave the item out: yes, or a list of names."""
     return "unlisted" if isinstance(value, list | tuple) and value else closed_by("unlisted")(value, now)
 
 
 def permalink(value: object, _: datetime) -> Visibility:
-    """No page of its own where it is false, or where the `build` of a map is."""
+    """Read a permalink: if it is false, or `build` in a map is false, the item has no page."""
     if isinstance(value, Mapping):
         value = value.get("build", "")
     return "private" if text_of(value).casefold() in ("false", "no", "off") else "public"
 
 
 def redirect(value: object, _: datetime) -> Visibility:
+    """Read the target of a redirect: a page with one is unlisted."""
     return "public" if switch(value) is False else "unlisted"
 
 
 def layout(value: object, _: datetime) -> Visibility:
+    """Read a layout: the layout of a redirect unlists."""
     return "unlisted" if isinstance(value, str) and _word(value) in ("redirect", "redirected") else "public"
 
 
 def closing_tag(value: object, _: datetime) -> Visibility:
-    """What one tag says."""
+    """Read one tag."""
     return CLOSING_TAGS.get(_word(value.strip().lstrip("#")), "public") if isinstance(value, str) else "public"
 
 
 def draft_id(value: object, _: datetime) -> Visibility:
+    """Read an id of Sanity, which tells drafts and versions."""
     return "draft" if isinstance(value, str) and value.startswith(("drafts.", "versions.")) else "public"
 
 
 def hiding_settings(closing: str) -> Reading:
-    """A map of which only some keys say something; any other value is another matter."""
+    """Return a reading of a map in which only some keys are about visibility. Any other value is public."""
     keys = frozenset(closing.split())
 
     def read(value: object, now: datetime) -> Visibility:
-        if not isinstance(value, Mapping):
-            return "public"
-        said = [closed_by("unlisted")(part, now) for key, part in value.items() if fold(str(key)) in keys]
-        return min(said, key=ORDER.index, default="public")
+        return _most_closed(value, keys, now) if isinstance(value, Mapping) else "public"
 
     return read
+
+
+def _most_closed(settings: Mapping[object, object], keys: frozenset[str], now: datetime) -> Visibility:
+    """Return the most closed reading of the settings with these keys; yes means unlisted."""
+    shown = [closed_by("unlisted")(setting, now) for key, setting in settings.items() if fold(str(key)) in keys]
+    return min(shown, key=ORDER.index, default="public")

@@ -1,4 +1,4 @@
-"""What can be told of a source only when all of it was read: closings in view of the others, and notes."""
+"""What can be decided only after a whole source was read: items that other items close, and notes for the user."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from recs.readers.fields import RecordReader
 
 
 def closed_afterwards(items: Sequence[Item], reader: RecordReader) -> list[Item]:
-    """Return the items, those closed that are not published in view of all others (`RecordReader.afterthought`)."""
+    """Return the items; those that other items show to be unpublished are closed (`RecordReader.afterthought`)."""
     result = []
     for item in items:
         verdict = reader.afterthought(item) if item.is_public else None
@@ -21,7 +21,16 @@ def closed_afterwards(items: Sequence[Item], reader: RecordReader) -> list[Item]
 
 
 def reading_notes(reader: RecordReader, *, kind: str) -> tuple[str, ...]:
-    """Return what a person should be told of how a source was read; its kind is "table", "frame" or another."""
+    """Return notes for the user on how a source was read; `kind` is that of `recs.readers.sources.Opened`.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> reader = RecordReader(datetime(2026, 1, 1, tzinfo=UTC))
+    >>> item = reader.read({"id": "garlic", "summary": "On garlic."}, where="row 1", default_id="0")
+    >>> reading_notes(reader, kind="table")
+    ("ids are those of the column 'id'", "1 item without a body: the text is the field 'summary'")
+    """
     account = reader.account
     notes = []
     if kind in ("table", "frame") and (account.id_fields or account.positional):

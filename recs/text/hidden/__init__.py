@@ -1,1 +1,1 @@
-"""What an author hid in a text: comments, hidden elements and blocks."""
+"""Finds what an author hid in a text: comments, hidden elements and hidden blocks."""

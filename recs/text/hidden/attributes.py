@@ -1,9 +1,9 @@
-"""What hides an element, whatever its markup is: an attribute, a class or a style."""
+"""Tells from its attributes, classes and styles whether an element is hidden, in any markup."""
 
 import re
 from collections.abc import Mapping
 
-# Classes that hide an element, and those that show it again on some screens.
+# Classes that hide an element, and classes that show it again on some screens.
 _HIDDEN_NAME = re.compile(r"hidden|is-hidden|hide|invisible|d-none")
 _SHOWN_AGAIN = re.compile(r"(?:sm|md|lg|xl|2xl|print):.*|d-(?:sm|md|lg|xl|xxl|print)-.*")
 _STYLE_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
@@ -20,7 +20,13 @@ _ATTRIBUTE = re.compile(
 
 
 def is_hidden(attributes: Mapping[str, str | None]) -> bool:
-    """Whether an element with these attributes is not shown."""
+    """Whether an element with these attributes is not shown.
+
+    Examples
+    --------
+    >>> is_hidden({"class": "note hidden"}), is_hidden({"style": "display: none"}), is_hidden({"class": "note"})
+    (True, True, False)
+    """
     names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}".split()
     return (
         "hidden" in attributes
@@ -31,9 +37,14 @@ def is_hidden(attributes: Mapping[str, str | None]) -> bool:
 
 
 def read_attributes(words: str, *, lone: bool = True) -> dict[str, str]:
-    """Return the attributes of a tag of HTML or of a list such as `.class key="value"`; a name alone counts if `lone`.
+    """Return the attributes of an HTML tag, or of a list such as `.class key="value"`.
 
-    Classes are gathered in "class".
+    All classes are in "class". A name without a value counts if `lone`.
+
+    Examples
+    --------
+    >>> read_attributes('.note .wide lang="en" hidden')
+    {'lang': 'en', 'hidden': '', 'class': ' note wide'}
     """
     attributes: dict[str, str] = {}
     classes = []

@@ -1,7 +1,7 @@
-"""Blocks and spans of Markdown that their attributes or their language hide.
+"""Finds blocks and spans of Markdown that their attributes or their language hide.
 
-Attribute lists of kramdown, Pandoc and Hugo, divs and cells of Quarto and R Markdown, exports of MDX. Comments are
-taken out before (`recs.text.hidden.comments`).
+These are attribute lists of kramdown, Pandoc and Hugo, divs and cells of Quarto and R Markdown, and exports of MDX.
+Comments are removed before (`recs.text.hidden.comments`).
 """
 
 import re
@@ -13,7 +13,7 @@ from recs.text.hidden.attributes import is_hidden, read_attributes
 from recs.text.hidden.elements import hidden_elements
 from recs.text.markdown import EXPORT, CodeFinder, parse_blocks
 
-# What a body without any of these need not be searched for; it is made of marks, not of words that prose holds.
+# A body without any of these needs no search. They are marks, not words that occur in prose.
 _HINTS = "hid|invisible|d-none|style|echo|include|content-|dialog"
 _MAY_HIDE = re.compile(
     rf":{{3}}|^export\s|remove-|\|[ \t]{{0,9}}(?:echo|include)|\{{[^{{}}\n]{{0,500}}(?:{_HINTS})"
@@ -39,9 +39,14 @@ _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
 
 def hidden_block_spans(body: str, markup: Markup) -> list[Span]:
-    """Return what attributes and the languages of cells hide in a body, in no order; spans may overlap.
+    """Return the spans of a body that attributes or the options of cells hide. They have no order and may overlap.
 
-    A text is read as the Markdown it may be, and elements of HTML in it count too. Cost: linear in the length.
+    A text may be Markdown, so it is read as such; HTML elements in it count too. Cost: linear in the length.
+
+    Examples
+    --------
+    >>> hidden_block_spans("Shown.\\n\\n::: {.hidden}\\nNot shown.\\n:::\\n", "markdown")
+    [(8, 36)]
     """
     if markup == "html" or not _MAY_HIDE.search(body):
         return []
@@ -52,7 +57,7 @@ def hidden_block_spans(body: str, markup: Markup) -> list[Span]:
 
 
 def _hides(attribute_list: re.Match[str], names: frozenset[str] = frozenset()) -> bool:
-    """Whether a list of attributes hides; `names` are those that the body defines to do so."""
+    """Whether a list of attributes hides its element; `names` are the names that the body defines for hiding lists."""
     words = attribute_list["attributes"]
     if attribute_list["colon"]:
         return is_hidden(read_attributes(words)) or not names.isdisjoint(words.split())
@@ -60,7 +65,7 @@ def _hides(attribute_list: re.Match[str], names: frozenset[str] = frozenset()) -
 
 
 def _hides_div(attributes: dict[str, str]) -> bool:
-    """Whether a div or span of Quarto is not shown on a page; a condition that is not known does not hold."""
+    """Whether a div or span of Quarto is not shown on a page. An unknown condition counts as false."""
     classes = attributes.get("class", "").split()
     formats = [
         name.startswith("when") == value.lower().startswith("html")
@@ -82,7 +87,7 @@ class _Finder:
         self.body = body
         self.tokens, self.starts, self.stops = parse_blocks(body)
         self.code_finder = CodeFinder(body)
-        # Of each line, the block of the first level and the innermost block around it, and the item of a list.
+        # For each line: the outermost block, the innermost block, and the list item that it is in.
         count = len(self.starts)
         self.outer: list[Span | None] = [None] * count
         self.inner: list[Span | None] = [None] * count
@@ -104,16 +109,16 @@ class _Finder:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The lines without their ends; those of code are empty."""
+        """The lines without their line ends; a line of code is empty."""
         places = zip(self.starts, self.stops, self.is_code, strict=True)
         return ["" if is_code else self.body[start:stop] for start, stop, is_code in places]
 
     def _place(self, first: int, last: int) -> Span:
-        """Return the characters of lines, the last one included."""
+        """Return the span of some lines, from the first to the last one."""
         return self.starts[first], self.stops[max(first, last)]
 
     def code(self) -> Iterator[Span]:
-        """Yield the cells of a notebook whose code is not shown."""
+        """Yield the notebook cells whose code is not shown."""
         for token in self.tokens:
             if token.type != "fence" or not token.map:
                 continue
@@ -124,7 +129,7 @@ class _Finder:
                 yield self._place(token.map[0], token.map[1] - 1)
 
     def divs(self) -> Iterator[Span]:
-        """Yield the hidden divs: from `::: {.hidden}` to the `:::` that belongs to it, or to the end of the body."""
+        """Yield the hidden divs: from `::: {.hidden}` to its closing `:::`, or to the end of the body."""
         open_colons: list[int] = []
         first = 0
         for number, line in enumerate(self.lines):
@@ -146,31 +151,38 @@ class _Finder:
             yield self._place(first, len(self.lines) - 1)
 
     def blocks(self) -> Iterator[Span]:
-        """Yield the blocks that a list of attributes hides: on a line of its own, in a heading, before an item."""
-        found = [match for match in map(_DEFINITION.match, self.lines) if match]
-        names = frozenset(match["name"] for match in found if is_hidden(read_attributes(match["attributes"])))
-        free = number = 0  # lines before `free` belong to other lists of attributes
+        """Yield the blocks that a list of attributes hides: on a line of its own, in a heading, before a list item."""
+        definitions = [match for match in map(_DEFINITION.match, self.lines) if match]
+        names = frozenset(match["name"] for match in definitions if is_hidden(read_attributes(match["attributes"])))
+        free = 0  # lines before this one belong to other lists of attributes
+        number = 0
         while number < len(self.lines):
-            line = self.lines[number]
-            if "{" not in line:
+            if "{" not in self.lines[number]:
                 number += 1
                 continue
-            attributes, first, hides = _LIST_LINE.match(line), number, False
-            while attributes:
-                hides = hides or _hides(attributes, names)
-                number += 1
-                following = self.lines[number] if number < len(self.lines) else ""
-                indent = attributes["indent"]
-                attributes = _LIST_LINE.match(following)
-                if not attributes:
-                    if hides:
-                        yield self._around(first, number - 1, free, is_inner=bool(indent))
-                    free = number
-            if number == first:
+            attribute_lists = self._attribute_lists(number)
+            if not attribute_lists:
                 yield from self._in_line(number, names)
                 number += 1
+                continue
+            last = number + len(attribute_lists) - 1
+            if any(_hides(attributes, names) for attributes in attribute_lists):
+                yield self._around(number, last, free, is_inner=bool(attribute_lists[-1]["indent"]))
+            free = last + 1
+            number = free
+
+    def _attribute_lists(self, first: int) -> list[re.Match[str]]:
+        """Return the lists of attributes on successive lines from `first` on, each on a line of its own."""
+        attribute_lists: list[re.Match[str]] = []
+        for number in range(first, len(self.lines)):
+            match = _LIST_LINE.match(self.lines[number])
+            if not match:
+                break
+            attribute_lists.append(match)
+        return attribute_lists
 
     def _in_line(self, number: int, names: frozenset[str]) -> Iterator[Span]:
+        """Yield the heading or the list item on a line if a list of attributes in the line hides it."""
         line = self.lines[number].rstrip()
         if line.lstrip(" >").startswith("#") and (match := _HEADING_END.search(line, max(len(line) - 530, 0))):
             if _hides(match, names):
@@ -180,7 +192,7 @@ class _Finder:
             yield self._place(first, last - 1)
 
     def _around(self, first: int, last: int, free: int, *, is_inner: bool) -> Span:
-        """Return the block that lists of attributes on these lines belong to: the one before, else the one after."""
+        """Return the block of the attribute lists on these lines: the block before them, or else the block after."""
         owners = self.inner if is_inner else self.outer
         start, _ = owners[first] or (first, first)
         if start == first and first > free and self.has_words(first - 1):
@@ -194,13 +206,14 @@ class _Finder:
         return self._place(first, last)
 
     def has_words(self, number: int) -> bool:
-        """Whether there is a line of that number, and it is not blank."""
+        """Whether there is a line with this number, and it is not blank."""
         is_line = 0 <= number < len(self.starts)
         return is_line and bool(self.body[self.starts[number] : self.stops[number]].strip(" \t>"))
 
     def spans(self) -> Iterator[Span]:
-        """Yield the words in a line that a list of attributes right after them hides."""
-        low, position = 0, 0
+        """Yield the words in a line that a list of attributes hides; the list follows them directly."""
+        low = 0
+        position = 0
         while match := _SPAN.search(self.body, position):
             position = match.end()
             block = self.code_finder.at(match.start())
@@ -215,7 +228,7 @@ class _Finder:
                 low = match.end()
 
     def exports(self) -> Iterator[Span]:
-        """Yield the exports of MDX that go on after a blank line, which ends a block of Markdown."""
+        """Yield the exports of MDX that continue after a blank line, where a block of Markdown would end."""
         position = 0
         for match in re.compile(r"^export\s", re.MULTILINE).finditer(self.body):
             block = self.code_finder.at(match.start())
@@ -228,7 +241,7 @@ class _Finder:
 
 
 def _has_hiding_option(code: str) -> bool:
-    """Whether the options that head a cell say that it is not shown."""
+    """Whether the options at the beginning of a cell say that it is not shown."""
     for line in code.split("\n", 20)[:20]:
         option = _OPTION_LINE.match(line[:1000])
         if not option:
@@ -245,7 +258,7 @@ def _opens_hidden_div(words: str) -> bool:
 
 
 def _span_start(body: str, low: int, stop: int) -> int:
-    """Return where the span begins that ends at a place; the lowest place where that cannot be told."""
+    """Return where the span begins that ends at `stop`; `low` if that cannot be determined."""
     mark = body[stop - 1]
     if mark == ")":
         stop = _bracket_start(body, low, stop, "()")
@@ -270,7 +283,7 @@ def _bracket_start(body: str, low: int, stop: int, pair: str) -> int:
 
 
 def _end_of_code(body: str, start: int) -> int:
-    """Return where a statement of JavaScript ends: at the end of a line, with no bracket open, or at the very end."""
+    """Return the end of a JavaScript statement: the end of a line where no bracket is open, or the end of the body."""
     depth = 0
     for token in _CODE_TOKEN.finditer(body, start):
         depth += bool(token["open"]) - bool(token["close"])

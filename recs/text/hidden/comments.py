@@ -1,116 +1,74 @@
-"""What a body holds and its author's tool does not show: comments, queries, parts for members.
+"""Finds the parts of a body that its author's tool does not show: comments, queries, parts for members.
 
-The marks of many tools are looked for in every body, since a file seldom says which tool it is written for. Where a
-mark may be a comment or may be text it is taken for a comment: what the author hid is never shown.
+Every body is searched for the marks of many tools, because a file seldom tells which tool it was written for. If a mark
+may be a comment or text, it is taken for a comment, so that hidden text is never shown.
 """
 
 import re
-from collections.abc import Iterable
 
 from recs.items import Markup, Span
 from recs.text.hidden import marks
 from recs.text.hidden.blocks import hidden_block_spans
+from recs.text.hidden.cuts import Cut, cut, masked, merged, widened
 from recs.text.hidden.tags import SELF_CLOSED, TAGS, TagFinder
 from recs.text.markdown import Block, CodeFinder
 
-Cut = tuple[int, int, str]
-
-_NOT_LINE_END = re.compile(r"[^\r\n]")
-_LONGEST_START = 60  # of a line, before a comment that is never closed
+_LONGEST_START = 60  # characters at the beginning of a line, before a comment
 
 
 def comment_spans(body: str, markup: Markup) -> list[Span]:
-    """Return what the author's tool hides in a body, as spans of characters: sorted, disjoint.
+    """Return the spans of a body that the author's tool hides, sorted and disjoint.
 
-    In Markdown, code protects what is in it; of a code span and a comment the one that opens first wins. `{% raw %}`,
-    and `<pre>` and `<code>` of HTML, protect the comments of template languages.
+    In Markdown, code protects its content. If a code span and a comment overlap, the one that opens first wins.
+    `{% raw %}` protects the comments of template languages, and so do `<pre>` and `<code>` in HTML.
 
-    Obsidian's `%%` opens a comment in Markdown where it does not follow a digit: "100%% sure" is text. Inside a line it
-    has to be closed in its paragraph; one that begins a line may hide many, and the rest if it is never closed. In a
-    text, which may be Markdown without saying so, it has to be closed on its line, or to stand alone on one.
+    In Markdown, Obsidian's `%%` opens a comment unless it follows a digit: "100%% sure" is text. Inside a line, it must
+    be closed in the same paragraph. At the beginning of a line, it may hide many lines; if it is never closed, it hides
+    the rest. In a text, which may be Markdown, it must be closed on its line, or stand on a line of its own.
 
     Cost: linear in the length of the body.
+
+    Examples
+    --------
+    >>> comment_spans("Plant it. <!-- check this --> Water it.", "markdown")
+    [(10, 29)]
     """
     has_marks = marks.openings(markup, hiding=True).search(body)
     spans = _Scan(body, markup).spans() if has_marks else []
-    return _merged([*spans, *hidden_block_spans(_masked(body, spans), markup)])
+    return merged([*spans, *hidden_block_spans(masked(body, spans), markup)])
 
 
 def remove_comments(body: str, markup: Markup) -> str:
-    """Return a body without what its author's tool hides.
+    """Return a body without the parts that its author's tool hides.
 
-    Where that stood on lines of its own, the blocks around it stay apart; no blank line is added to those that were.
+    If a hidden part was on lines of its own, the blocks before and after it stay separate blocks.
+
+    Examples
+    --------
+    >>> remove_comments("Plant it. <!-- check this -->Water it.", "markdown")
+    'Plant it. Water it.'
     """
     return cut(body, comment_cuts(body, markup))
 
 
 def comment_cuts(body: str, markup: Markup) -> list[Cut]:
-    """Return what to cut out of a body, the blank lines around comments included, each with what replaces it."""
-    least = 0 if markup == "html" else 2  # a line break parts no blocks of HTML
-    return [_widened(body, start, stop, least) for start, stop in comment_spans(body, markup)]
-
-
-def cut(body: str, cuts: Iterable[Cut]) -> str:
-    """Return a body with spans replaced; one that begins inside another goes with it."""
-    pieces, position = [], 0
-    for start, stop, fill in sorted(cuts):
-        if start >= position:
-            pieces += [body[position:start], fill]
-        position = max(position, stop)
-    return "".join([*pieces, body[position:]])
-
-
-def _masked(body: str, spans: list[Span]) -> str:
-    """Return a body with blanks in the place of comments, so that all that is left stands in its line and column.
-
-    Where words follow in the line there are letters instead: blanks would make code of them by indenting them.
-    """
-    pieces = []
-    for start, stop in spans:
-        lines, line_end, last = body[start:stop].rpartition("\n")
-        is_followed = bool(body[stop : stop + _LONGEST_START].partition("\n")[0].strip())
-        fill = _NOT_LINE_END.sub(" ", lines) + line_end + ("x" if is_followed else " ") * len(last)
-        pieces.append((start, stop, fill))
-    return cut(body, pieces)
-
-
-def _merged(spans: list[Span]) -> list[Span]:
-    merged: list[Span] = []
-    for start, stop in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
-        else:
-            merged.append((start, stop))
-    return merged
-
-
-def _widened(body: str, start: int, stop: int, least: int) -> Cut:
-    """Return a cut that takes the blank lines around a comment with it, if it stands on lines of its own."""
-    first, last = start, stop
-    while first and body[first - 1] in " \t\r\n":
-        first -= 1
-    while last < len(body) and body[last] in " \t\r\n":
-        last += 1
-    before, after = body.count("\n", first, start), body.count("\n", stop, last)
-    is_whole = (before or not first) and (after or last == len(body))
-    if not is_whole:
-        return start, stop, ""
-    next_line = max(body.rfind("\n", stop, last) + 1, stop)  # its indentation stays
-    is_between = first and last < len(body)
-    return first, next_line, "\n" * max(before, after, least) if is_between else ""
+    """Return the cuts that remove the comments from a body and the blank lines around them."""
+    least = 0 if markup == "html" else 2  # in HTML, line breaks do not separate blocks
+    return [widened(body, start, stop, least) for start, stop in comment_spans(body, markup)]
 
 
 class _Scan:
-    """One walk over a body, from each mark to where what it opens ends."""
+    """One walk over a body, which goes from each mark to the end of what the mark opens."""
 
     def __init__(self, body: str, markup: Markup) -> None:
-        self.body, self.markup = body, markup
+        self.body = body
+        self.markup = markup
         self.code = CodeFinder(body if markup == "markdown" else "")
         self.tags = TagFinder(body)
         self.hidden: list[Span] = []
         self.shows_templates_until = 0
-        self.is_myst: bool | None = None  # not known yet
-        self.found: dict[str, re.Match[str] | None] = {}
+        self.is_myst: bool | None = None  # None until it is needed
+        self.next_matches: dict[str, re.Match[str] | None] = {}
 
     def spans(self) -> list[Span]:
         """Return the spans that are hidden."""
@@ -121,7 +79,7 @@ class _Scan:
         return self.hidden
 
     def _after(self, mark: re.Match[str]) -> int:
-        """Return where to look on after a mark, and keep what it hides."""
+        """Return the position after a mark where the search continues, and keep the span that the mark hides."""
         kind, start = mark.lastgroup or "", mark.start()
         block = self.code.at(start)
         if block and block.kind == "fence":
@@ -129,7 +87,8 @@ class _Scan:
                 self.hidden.append((block.start, block.stop))
             return block.stop
         is_indented = block is not None and block.kind == "indented"
-        if start < self.shows_templates_until if kind in marks.TEMPLATES else is_indented:
+        is_protected = start < self.shows_templates_until if kind in marks.TEMPLATES else is_indented
+        if is_protected:
             return mark.end()
         if kind in marks.SHOWING and not (self.code.is_lost and self._opens_query(mark)):
             return self._after_shown(kind, mark, block if block and block.kind == "words" else None)
@@ -141,7 +100,7 @@ class _Scan:
         return stop
 
     def _after_shown(self, kind: str, mark: re.Match[str], words: Block | None) -> int:
-        """Return where to look on after a mark of what is shown as it stands."""
+        """Return the position where the search continues after a mark that hides nothing."""
         if kind == "ticks" and words:
             return self.code.after_span(mark, words)
         if kind == "escape" and not words:
@@ -150,8 +109,9 @@ class _Scan:
             self.shows_templates_until = end.start()
         elif kind == "code_element":
             name = mark["code_name"].lower()
-            end, other = self._next(f"</{name}", mark.end()), self._next(rf"<{name}(?=[\s>])", mark.end())
-            if end and not (other and other.start() < end.start()):
+            end = self._next(f"</{name}", mark.end())
+            inner = self._next(rf"<{name}(?=[\s>])", mark.end())
+            if end and not (inner and inner.start() < end.start()):
                 self.shows_templates_until = max(end.start(), self.shows_templates_until)
         elif kind in ("highlight", "opaque"):
             closing = marks.HIGHLIGHT_END if kind == "highlight" else rf"</{mark['opaque_name'].lower()}(?=[\s/>])"
@@ -161,7 +121,7 @@ class _Scan:
         return mark.end()
 
     def _end(self, kind: str, mark: re.Match[str]) -> int | None:
-        """Return the end of what a mark hides; None where it is text."""
+        """Return the end of what a mark hides; None if the mark is text."""
         if kind in TAGS or kind in ("never", "assigned"):
             return self._end_tag(kind, mark)
         special = {
@@ -205,22 +165,26 @@ class _Scan:
         return lines.end() if lines else None
 
     def _next(self, closing: str, start: int) -> re.Match[str] | None:
-        """Return the next match of a pattern. Starts only grow, so that each part of the body is searched once."""
-        found = self.found.get(closing)
-        if closing not in self.found or (found and found.start() < start):
-            self.found[closing] = found = re.compile(closing, re.IGNORECASE).search(self.body, start)
-        return found
+        """Return the next match of a pattern from a position.
+
+        The match is kept. Since positions only grow, a pattern searches each part of the body once.
+        """
+        match = self.next_matches.get(closing)
+        if closing not in self.next_matches or (match and match.start() < start):
+            match = re.compile(closing, re.IGNORECASE).search(self.body, start)
+            self.next_matches[closing] = match
+        return match
 
     def _rest(self, mark: re.Match[str]) -> int | None:
-        """Return the end of the body for a comment that is never closed, if it begins a line."""
+        """Return the end of the body for a comment that is never closed, if the comment begins a line."""
         return len(self.body) if self._begins_line(mark.start()) else None
 
     def _rest_after_tag(self, mark: re.Match[str]) -> int | None:
-        """Return the end of the body for a comment of a tag that is never closed; a text may only speak of the tag."""
+        """Return the end of the body for a comment tag that is never closed. In a text, the tag must begin a line."""
         return self._rest(mark) if self.markup == "text" else len(self.body)
 
     def _begins_line(self, start: int) -> bool:
-        """Whether nothing but marks of quotes and lists stands before a place in its line."""
+        """Whether there is nothing but quote and list marks before a position in its line."""
         before = self.body[max(start - _LONGEST_START, 0) : start]
         is_seen = "\n" in before or start <= _LONGEST_START
         return is_seen and bool(marks.BEGINS_LINE.fullmatch(before.rpartition("\n")[2]))
@@ -231,20 +195,27 @@ class _Scan:
             return body.index(">", start) + 1
         end = self._next(marks.PAIRS["html"][1], start)
         if not end:
-            return len(body) if self.markup == "html" else self._rest(mark) if self.markup == "markdown" else None
+            return self._end_of_open_html(mark)
         if marks.PAYWALL.match(body, mark.start()):
             return len(body)
         block = marks.HIDDEN_BLOCK.match(body, mark.start(), end.end())
         if block and marks.HIDING_SETTING.search(body, mark.start(), end.start()):
-            is_alone = body[end.start() - 1] == "/"
+            if body[end.start() - 1] == "/":  # a block without content
+                return end.end()
             stop = self.tags.end("block", block["name"].lower(), end.end())
-            return end.end() if is_alone else len(body) if stop is None else stop
+            return len(body) if stop is None else stop
         if marks.GATED.match(body, mark.start()):
             end = self._next(marks.GATED_END, start)
         return end.end() if end else len(body)
 
+    def _end_of_open_html(self, mark: re.Match[str]) -> int | None:
+        """Return what a comment of HTML hides that is never closed."""
+        if self.markup == "html":
+            return len(self.body)
+        return self._rest(mark) if self.markup == "markdown" else None
+
     def _end_tag(self, kind: str, mark: re.Match[str]) -> int | None:
-        """Return the end of a comment between two tags, which may hold comments of the same name."""
+        """Return the end of a comment between two tags, which may contain comments with the same name."""
         if kind == "never":
             return self.tags.end("branch", "", mark.end())
         name = mark[f"{kind}_name"].lower()

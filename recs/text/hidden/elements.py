@@ -1,4 +1,4 @@
-"""Elements of HTML in a text of unknown markup that are not shown: hidden ones, scripts, styles, templates."""
+"""Finds HTML elements that are not shown in a text of unknown markup: hidden ones, scripts, styles, templates."""
 
 import re
 from collections.abc import Iterator
@@ -21,9 +21,16 @@ _LONGEST_START = 60
 
 
 def hidden_elements(body: str, code: CodeFinder) -> Iterator[Span]:
-    """Yield the elements of HTML that are not shown, outside of code. One left open hides the rest if it begins a line.
+    """Yield the spans of HTML elements that are not shown, outside of code.
 
-    Words may speak of a `<script>`: one without an end is text.
+    An element that is never closed hides the rest of the body if it begins a line. But a `<script>`, `<style>` or
+    `<template>` that is never closed is text, since authors write about these tags.
+
+    Examples
+    --------
+    >>> body = "Shown. <b hidden>Not shown.</b> Shown."
+    >>> [body[start:stop] for start, stop in hidden_elements(body, CodeFinder(body))]
+    ['<b hidden>Not shown.</b>']
     """
     opening: list[tuple[str, Tag]] = []
     tags: list[tuple[str, Tag]] = []
@@ -51,7 +58,7 @@ def _hides(name: str, words: str) -> bool:
 
 
 def _closed(body: str, opening: list[tuple[str, Tag]], tags: dict[str, Tags]) -> Iterator[Span]:
-    """Yield the elements that these tags open, those inside others left out."""
+    """Yield the spans of the elements that these tags open, without those inside other ones."""
     position = 0
     for name, tag in opening:
         if tag.start < position:

@@ -1,6 +1,6 @@
-"""The tags that enclose what is not shown, and the closing tag that belongs to an opening one.
+"""Finds the tags that enclose hidden text, and the closing tag of each opening tag.
 
-All tags of a kind are found in one pass and kept by name, so that many names cost no more than one.
+One pass finds all tags of a kind and groups them by name, so that many names cost no more than one.
 """
 
 import re
@@ -8,8 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# Names, between two tags, of what is not shown. "comment" is that of Liquid, Django and Hugo, "doc" of Liquid; the
-# others are what sites call their own, and shortcodes of WordPress for members.
+# Names of tags that hide the text between them. Liquid, Django and Hugo use "comment", Liquid also "doc". The others
+# are names that sites give to their own tags, and WordPress shortcodes for members.
 _OF_ALL = (
     r"(?:comments?|doc)(?![\w./-])"
     r"|[\w./-]{0,40}?(?:encrypt|passw|protect|hide|hidden|private|secret|draft)[\w./-]{0,40}"
@@ -24,7 +24,7 @@ TAGS = {
     "hugo": rf"\{{\{{[<%]\s{{0,9}}(?P<hugo_end>/\s{{0,9}})?(?P<hugo_name>{_OF_ALL})(?![\w-])[^{{}}]{{0,200}}[>%]\}}\}}",
     "wordpress": rf"\[(?P<wordpress_end>/)?(?P<wordpress_name>{_OF_WORDPRESS})(?![\w-])[^\[\]]{{0,200}}\](?!:)",
 }
-# Liquid and Jinja: a condition that never holds; words that are kept for later.
+# Liquid and Jinja: a condition that is never true; text that is stored in a variable.
 NEVER = r"\{%-?\s{0,9}(?:if\s{1,9}(?:false|nil|none|null)|unless\s{1,9}true)\s{0,9}-?%\}"
 ASSIGNED = (
     r"\{%-?\s{0,9}(?P<assigned_end>end)?(?P<assigned_name>capture|macro|set)(?!\w)"
@@ -40,7 +40,7 @@ _BLOCK = re.compile(r"<!--\s{0,9}(?P<end>/)?wp:(?P<name>[a-z][\w/-]{0,80})", re.
 
 
 class Tag(NamedTuple):
-    """A tag: its place, and whether it closes what another opens, or is an `else` between the two."""
+    """A tag: its position, whether it is a closing tag, and whether it is an `else` between opening and closing tag."""
 
     start: int
     stop: int
@@ -57,13 +57,14 @@ class Tags:
         self.last_end = max((tag.start for tag in self.tags if tag.is_end), default=-1)
 
     def end(self, place: int) -> int | None:
-        """Return where the pair ends whose opening tag ends at a place; None where it is never closed.
+        """Return where the pair ends whose opening tag ends at a position; None if it is never closed.
 
-        Of more openings than closings, the last closing ends them all.
+        If there are more opening than closing tags, the last closing tag closes all of them.
         """
         if self.last_end < place:
             return None
-        depth, last = 1, None
+        depth = 1
+        last = None
         for index in range(bisect_left(self.starts, place), len(self.tags)):
             tag = self.tags[index]
             if tag.is_other:
@@ -78,14 +79,21 @@ class Tags:
 
 
 class TagFinder:
-    """The tags of a body, by kind and name; each kind is looked for once."""
+    """The tags of a body, by kind and name. Each kind is searched for once, when it is needed.
+
+    Examples
+    --------
+    >>> finder = TagFinder("{% comment %}Check this.{% endcomment %} Plant it.")
+    >>> finder.end("liquid", "comment", len("{% comment %}"))
+    40
+    """
 
     def __init__(self, body: str) -> None:
         self.body = body
         self.kinds: dict[str, dict[str, Tags]] = {}
 
     def end(self, kind: str, name: str, place: int) -> int | None:
-        """Return where the pair ends whose opening tag ends at a place; None where it is never closed."""
+        """Return where the pair ends whose opening tag ends at a position; None if it is never closed."""
         if kind not in self.kinds:
             self.kinds[kind] = by_name(_blocks(self.body) if kind == "block" else _named(self.body, kind))
         tags = self.kinds[kind].get(name)
@@ -93,11 +101,11 @@ class TagFinder:
 
 
 def by_name(tags: Iterable[tuple[str, Tag]]) -> dict[str, Tags]:
-    """Return tags in their order, by name."""
-    names: dict[str, list[Tag]] = {}
+    """Return the tags grouped by name, each group in the order given."""
+    groups: dict[str, list[Tag]] = {}
     for name, tag in tags:
-        names.setdefault(name, []).append(tag)
-    return {name: Tags(tags) for name, tags in names.items()}
+        groups.setdefault(name, []).append(tag)
+    return {name: Tags(group) for name, group in groups.items()}
 
 
 def _named(body: str, kind: str) -> Iterable[tuple[str, Tag]]:
@@ -109,7 +117,7 @@ def _named(body: str, kind: str) -> Iterable[tuple[str, Tag]]:
 
 
 def _blocks(body: str) -> Iterable[tuple[str, Tag]]:
-    """Yield the comments that begin and end the blocks of WordPress."""
+    """Yield the comments that begin and end WordPress blocks."""
     stop = 0
     for match in _BLOCK.finditer(body):
         if match.start() < stop:

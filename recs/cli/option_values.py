@@ -1,0 +1,176 @@
+"""The values of options that verbs share, one class for each group, and what they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recs.cli.terminal import report_reading, say
+
+if TYPE_CHECKING:
+    from recs.embedding.cache import Cache
+    from recs.embedding.documents import Overflow
+    from recs.embedding.embedder import Embedder
+    from recs.items import Collection
+    from recs.ranking.rules import Rules
+
+_RULES_FILE = "recs.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingOptions:
+    """How a source is read; the fields are the options of `reading_options`."""
+
+    input_format: Any
+    fields: Sequence[str]
+    markup: Any
+    keep_boilerplate: bool
+    now: str | None
+    opened: Sequence[str]
+    include_unlisted: bool
+    allow_empty: bool
+
+    def read(self, source: str, *, with_drafts: bool = False) -> Collection:
+        """Read SOURCE.
+
+        Raises `SourceError` if no item is public, unless that is allowed: an earlier result is not replaced by nothing.
+        """
+        from recs.errors import SourceError
+        from recs.readers.read import read_items
+
+        collection = read_items(
+            source,
+            format=self.input_format,
+            fields=dict(_pairs(self.fields, "--field", "NAME=FIELD, as in text=body_md")),
+            markup=self.markup,
+            boilerplate="keep" if self.keep_boilerplate else "remove",
+            now=self.now,
+            public=_pairs(self.opened, "--public", "FIELD=VALUE, as in status=Veröffentlicht"),
+            include_unlisted=self.include_unlisted,
+        )
+        wanted = collection.items if with_drafts else collection.public
+        if not wanted and not self.allow_empty:
+            report_reading(collection)
+            raise SourceError(
+                f"{collection.source}: no public item with text; nothing was written (see --allow-empty)."
+            )
+        return collection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """Which model, and how it runs; the fields are the options of `model_options`."""
+
+    model: str | None
+    dim: int | None
+    pooling: str | None
+    instruction: str | None
+    device: str | None
+    precision: str
+    engine: str
+    overflow: Overflow
+    offline: bool
+
+    @property
+    def name(self) -> str:
+        """The model that was asked for, or the default one."""
+        from recs.models.registry import DEFAULT_MODEL
+
+        return self.model or DEFAULT_MODEL
+
+    @property
+    def loading(self) -> dict[str, Any]:
+        """The options of `recs.load_embedder`."""
+        names = ("dim", "pooling", "instruction", "device", "precision", "engine", "offline")
+        return {name: getattr(self, name) for name in names}
+
+    def find(self, cache: Cache | None) -> Embedder:
+        """Return the embedder."""
+        from recs.embedding.load import find_embedder
+
+        return find_embedder(self.name, cache, **self.loading)
+
+    def find_or_none(self, cache: Cache | None) -> Embedder | None:
+        """Return the embedder, or None if the default model is not here: lists can be made from terms alone."""
+        from recs.errors import ModelNotFoundError
+
+        try:
+            return self.find(cache)
+        except ModelNotFoundError as error:
+            if self.model:
+                raise
+            say(f"note: without a model, by terms alone: {error}")
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheOptions:
+    """Where vectors are kept; the fields are the options of `cache_options`."""
+
+    cache_folder: Path | None
+    no_cache: bool
+
+    @contextmanager
+    def opened(self) -> Iterator[Cache | None]:
+        """Yield the cache while it is open; None for none."""
+        from recs.embedding.cache import Cache
+
+        with nullcontext() if self.no_cache else Cache(self.cache_folder) as cache:
+            yield cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionOptions:
+    """How a collection is read, by which model it is embedded, and where its vectors are kept."""
+
+    reading: ReadingOptions
+    model: ModelOptions
+    cache: CacheOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """Where the result goes and in which format; the fields are the options of `output_options`."""
+
+    output: Path | None
+    form: str | None
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOptions:
+    """What is shown of a ranking; the fields are the options of `rule_options`."""
+
+    rules_file: Path | None
+    min_score: float | None
+    diversity: float | None
+    min_inbound: int | None
+    per_group: int | None
+    demote: bool | None
+    collapse: bool | None
+    same_language: bool | None
+
+    def read(self) -> Rules:
+        """Return the rules of the file, replaced by the options that were given."""
+        from recs.ranking.rules import Rules, load_rules
+
+        file = self.rules_file
+        if file is None and Path(_RULES_FILE).is_file():
+            file = Path(_RULES_FILE)
+            say(f"rules: {_RULES_FILE} of this folder")
+        rules = load_rules(file) if file else Rules()
+        names = ("min_score", "diversity", "min_inbound", "per_group", "demote", "collapse", "same_language")
+        given = {name: getattr(self, name) for name in names}
+        return replace(rules, **{name: value for name, value in given.items() if value is not None})
+
+
+def _pairs(given: Sequence[str], flag: str, expected: str) -> list[tuple[str, str]]:
+    for pair in given:
+        if not all(pair.partition("=")):
+            raise click.BadParameter(f"{pair!r} is not {expected}", param_hint=flag)
+    return [(name, value) for name, _, value in (pair.partition("=") for pair in given)]

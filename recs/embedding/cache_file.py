@@ -1,0 +1,88 @@
+"""The file of a vector cache: its tables, what it holds, transactions, and its removal."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from recs.errors import CacheError
+from recs.files import cache_folder
+
+FILE_NAME = "vectors.sqlite"
+APPLICATION_ID = 0x72656373  # "recs"
+VERSION = 1
+TABLES = """
+CREATE TABLE spaces (id INTEGER PRIMARY KEY, space TEXT NOT NULL UNIQUE, model TEXT NOT NULL, spec TEXT NOT NULL);
+CREATE TABLE vectors (id INTEGER PRIMARY KEY, space INTEGER NOT NULL REFERENCES spaces (id), key BLOB NOT NULL,
+                      value BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE (space, key));
+CREATE TABLE chunks (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, checksum INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceInfo:
+    """One space in the cache: the model's name and fingerprint, the precision, how many vectors, how many bytes."""
+
+    model: str
+    fingerprint: str
+    precision: str
+    vectors: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What a cache holds."""
+
+    path: Path
+    bytes: int
+    chunks: int
+    spaces: tuple[SpaceInfo, ...]
+
+
+def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
+    """Remove the cache file in a folder, even a damaged one; return how many bytes were freed.
+
+    Raises `CacheError` if the file is there and cannot be removed, or is an SQLite file of something else.
+    """
+    path = (Path(folder) if folder is not None else cache_folder()) / FILE_NAME
+    if _is_foreign(path):
+        raise CacheError(f"{path}: an SQLite file, but not a vector cache of recs; it is not removed.")
+    freed = 0
+    for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        try:
+            freed += part.stat().st_size
+            part.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise CacheError(f"{part}: cannot be removed ({error.strerror}).") from error
+    return freed
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def table_names(connection: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file is an SQLite database of another program; not ours, not empty, not damaged."""
+    try:
+        with closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as connection:
+            is_ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+            return not is_ours and bool(table_names(connection))
+    except sqlite3.Error as error:
+        return error.sqlite_errorcode not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB)

@@ -1,0 +1,99 @@
+"""Texts to documents: each text cut into windows, with the boundaries looked up in the cache and kept there."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from recs.embedding.cache import Cache
+from recs.embedding.windows import CHUNKING, Cutter, Document, render
+from recs.errors import EmbeddingError, TextTooLongError
+from recs.models.spec import ModelSpec
+from recs.models.tokenizer import ModelTokenizer, read_tokens
+
+Overflow = Literal["chunk", "truncate", "error"]
+OVERFLOWS: tuple[Overflow, ...] = ("chunk", "truncate", "error")
+_TEXTS_PER_TOKENIZATION = 64  # tokenized at once, on all cores
+
+
+class Source(NamedTuple):
+    """A text to embed, with its id and its title."""
+
+    id: str
+    text: str
+    title: str
+
+
+def join_sources(texts: Sequence[str], ids: Sequence[str] | None, titles: Sequence[str] | None) -> list[Source]:
+    """Join texts, ids and titles; `EmbeddingError` if they do not fit each other, or a text is empty."""
+    names = tuple(ids) if ids is not None else tuple(map(str, range(len(texts))))
+    headings = list(titles) if titles is not None else [""] * len(texts)
+    if not len(names) == len(texts) == len(headings):
+        raise EmbeddingError(f"{len(texts)} texts, {len(names)} ids and {len(headings)} titles; expected as many.")
+    sources = [Source(*each) for each in zip(names, texts, headings, strict=True)]
+    for source in sources:
+        if not source.text.strip() and not source.title.strip():
+            raise EmbeddingError(f"the text of {source.id!r} is empty; there is nothing to embed.")
+    return sources
+
+
+def cut_documents(
+    sources: Sequence[Source],
+    spec: ModelSpec,
+    tokenizer: Callable[[], ModelTokenizer],
+    *,
+    prompt: str,
+    overflow: Overflow,
+    store: Cache | None,
+) -> list[Document]:
+    """Cut each text into windows; `TextTooLongError` if `overflow` is "error" and a text is too long.
+
+    `tokenizer` returns the model's tokenizer. It is called only if a text is not in the store.
+    """
+    # The fingerprint of a model that is known by its name alone does not say where its texts are cut.
+    window = [spec.max_tokens] if spec.loader == "bytes" else []
+    policy = json.dumps([CHUNKING, spec.fingerprint, prompt, overflow == "chunk", *window])
+    keys = [digest_key(policy, source.title, source.text) for source in sources]
+    records = dict(store.get_chunks(keys)) if store is not None else {}
+    missing = {key: source for key, source in zip(keys, sources, strict=True) if key not in records}
+    new_records: dict[bytes, bytes] = {}
+    if missing:
+        cutter = Cutter(spec, tokenizer(), prompt=prompt, split=overflow == "chunk")
+        new_records = _cut(missing, tokenizer(), cutter)
+    records |= new_records
+    documents = [
+        render(records[key], source.text, source.title, prompt) for key, source in zip(keys, sources, strict=True)
+    ]
+    if overflow == "error":
+        _check_lengths(sources, documents, spec)
+    if store is not None and new_records:
+        store.put_chunks(new_records)
+    return documents
+
+
+def _cut(sources: Mapping[bytes, Source], tokenizer: ModelTokenizer, cutter: Cutter) -> dict[bytes, bytes]:
+    """Return the record of each text's windows, by key."""
+    records = {}
+    keys = list(sources)
+    for start in range(0, len(keys), _TEXTS_PER_TOKENIZATION):
+        group = keys[start : start + _TEXTS_PER_TOKENIZATION]
+        tokens_of_group = read_tokens(tokenizer, [sources[key].text for key in group])
+        for key, tokens in zip(group, tokens_of_group, strict=True):
+            records[key] = cutter.cut(sources[key].text, tokens, sources[key].title)
+    return records
+
+
+def _check_lengths(sources: Sequence[Source], documents: Sequence[Document], spec: ModelSpec) -> None:
+    for source, document in zip(sources, documents, strict=True):
+        if document.cut:
+            fitting = document.tokens - document.cut
+            raise TextTooLongError(
+                f"the text of {source.id!r} has {document.tokens} tokens and {fitting} fit the context window of "
+                f"{spec.name}; choose overflow chunk or truncate."
+            )
+
+
+def digest_key(*parts: str) -> bytes:
+    """Return a digest of the parts, framed so that no two lists of parts have the same one."""
+    framed = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(framed.encode("utf-8", "surrogatepass")).digest()[:20]
