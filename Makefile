@@ -13,10 +13,10 @@ PIP = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DI
 INSTALL = $(PIP) install --quiet -c constraints.txt -e
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers tests notebooks docs install clean
+.PHONY: help demo check test test-systems lint types layers tests notebooks docs size install clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/installed ## related lists for the sample posts
 	@$(RUN) related $(DEMO) -o build/related.json
@@ -25,7 +25,15 @@ demo: .venv/installed ## related lists for the sample posts
 	@echo
 	@echo "The whole result: $(CURDIR)/build/related.json"
 
-test: lint types layers tests notebooks ## everything that must hold: lint, types, layers, tests, notebooks
+check: lint types layers ## before a commit: lint, types, layers and the fast tests; under two minutes
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not model and not data and not system"
+
+test: lint types layers tests notebooks ## all that needs nothing but Python: lint, types, layers, tests, notebooks
+
+test-systems: .venv/installed-dev ## tests with real systems; installs what they need (Debian): a browser
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || apt-get install -y --no-install-recommends chromium
+	@$(BIN)/python -m pytest -m system
+
 
 lint: .venv/installed-dev ## style and common mistakes
 	@$(BIN)/ruff check .
@@ -47,6 +55,9 @@ notebooks: .venv/installed-dev ## run the notebooks
 
 docs: .venv/installed-dev ## write docs/cli.md anew from what --help prints
 	@RECS_WRITE_DOCS=1 $(BIN)/python -m pytest tests/cli/test_docs_cli.py
+
+size: .venv/installed-dev ## lines of code in each wing, and what passes a limit
+	@$(BIN)/python tests/sizes.py
 
 install: .venv/installed ## make .venv with the package and all that users may have
 

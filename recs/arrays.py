@@ -1,4 +1,4 @@
-"""Arrays: the names of their types, read-only views, tables of numbers from any source, and rows of unit length."""
+"""Arrays: names of their types, read-only views, conversion of any table to float64, rows of unit length."""
 
 from typing import Any, Literal
 
@@ -20,11 +20,17 @@ def read_only_view(name: str, given: Any, kinds: str) -> npt.NDArray[Any]:
 
     `name` is for messages; `kinds` are the letters of `numpy.dtype.kind` that are allowed. Raises `EmbeddingError` if
     `given` is not an array of such numbers.
+
+    Examples
+    --------
+    >>> view = read_only_view("tokens", np.array([3, 1]), "iu")
+    >>> view.tolist(), view.flags.writeable
+    ([3, 1], False)
     """
     try:
         view = np.asarray(given).view()
     except (TypeError, ValueError, RuntimeError) as error:
-        raise EmbeddingError(f"{name} is no array ({_one_line(error)}).") from error
+        raise EmbeddingError(f"{name} is not an array ({_one_line(error)}).") from error
     if view.ndim == 0 or view.dtype.kind not in kinds:
         expected = "floating-point numbers" if kinds == "f" else "whole numbers"
         what = f"{view.dtype} numbers" if view.ndim else f"a single {type(given).__name__}"
@@ -34,10 +40,10 @@ def read_only_view(name: str, given: Any, kinds: str) -> npt.NDArray[Any]:
 
 
 def number_table(X: Any) -> npt.NDArray[np.float64]:
-    """Return a table of numbers as a float64 array; `EmbeddingError` if X is none.
+    """Return a table of numbers as a float64 array; `EmbeddingError` if X is not a table of numbers.
 
-    X may be an array, nested lists, a data frame, a column of lists or arrays, or a tensor of torch, even one that
-    requires a gradient or is on another device.
+    X may be an array, nested lists, a data frame, a column of lists or arrays, or a tensor of torch; the tensor may
+    require a gradient and may be on any device.
 
     Examples
     --------
@@ -55,22 +61,22 @@ def number_table(X: Any) -> npt.NDArray[np.float64]:
         return given.astype(np.float64)
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         reason = _one_line(error)
-        raise EmbeddingError(f"the vectors are no table of numbers ({reason}); expected shape (n, d).") from error
+        raise EmbeddingError(f"the vectors are not a table of numbers ({reason}); expected shape (n, d).") from error
 
 
 def _as_array(X: Any) -> npt.NDArray[Any]:
     if hasattr(X, "toarray"):
         raise TypeError("a sparse matrix; make it dense with X.toarray()")
-    if _is_tensor(X):  # numpy has no bfloat16; float64 holds the numbers of every type of torch
+    if _is_tensor(X):  # numpy has no bfloat16; float64 holds every number of torch
         X = X.detach().cpu()
         return np.asarray(X if X.is_complex() else X.double())
-    if isinstance(X, np.ma.MaskedArray):  # what is masked is missing
+    if isinstance(X, np.ma.MaskedArray):  # a masked value is missing
         return np.where(np.ma.getmaskarray(X), np.nan, np.ma.getdata(X))
     if isinstance(X, list | tuple):
         rows = [_as_array(row) if _is_tensor(row) else row for row in X]
         try:
             return np.asarray(rows)
-        except ValueError:  # of several lengths: told by the caller
+        except ValueError:  # rows of different lengths: the caller reports them
             ragged = np.empty(len(rows), dtype=object)
             for place, row in enumerate(rows):
                 ragged[place] = row
@@ -83,7 +89,7 @@ def _is_tensor(X: Any) -> bool:
 
 
 def _stacked(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return rows that are lists, arrays or tensors of their own as one table; ValueError where they do not fit."""
+    """Return rows, each a list, an array or a tensor, as one table; ValueError if their shapes differ."""
     arrays = [_as_array(row) for row in rows]
     first = arrays[0].shape if arrays else ()
     for place, array in enumerate(arrays):

@@ -144,8 +144,8 @@ def _check_counts(min_samples: int, n_topics: int | None, min_cluster_size: int 
 
 
 def _check_count(name: str, value: object, *, least: int) -> None:
-    if not isinstance(value, int) or value < least:
-        raise OptionError(f"{name} is {value!r}, expected a number, {least} or more.")
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise OptionError(f"{name} is {value!r}, expected a whole number, {least} or more.")
 
 
 def _core_size(min_cluster_size: int | Literal["auto"], items: int) -> int:

@@ -1,7 +1,7 @@
-"""Reading a file of related lists: `recs.related/1`.
+"""Reads a file of related lists: `recs.related/1`.
 
-This file needs the standard library alone and nothing else of recs, so that a plugin may carry a copy of it. Whatever
-is wrong with the file, the site that asks gets an empty list and one warning, never an exception.
+This module needs only the standard library and nothing else of recs, so that a plugin can contain a copy of it.
+Whatever is wrong with the file, the site gets empty lists and one warning, never an exception.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 SCHEMA = "recs.related/1"
 _FAMILY = "recs.related/"
 
-# One entry of a list: "id", "title", "url" (or None), "score", "via"; other keys may follow.
+# One entry of a list: "id", "title", "url" (or None), "score", "via", and possibly other keys.
 Entry = dict[str, Any]
 
 
@@ -29,9 +29,16 @@ class RelatedFileWarning(UserWarning):
 
 
 def corpus_digest(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return the SHA-256 of a collection, in hexadecimal, whatever the order of its items.
+    """Return the SHA-256 of a collection in hexadecimal. It does not depend on the order of the items.
 
-    `pairs` are (id, content) of every public item; `recs related` takes title, a newline, and the body as it was read.
+    `pairs` are (id, content) of every public item. For `recs related`, the content is the title, a newline, and the
+    body as the source has it.
+
+    Examples
+    --------
+    >>> digest = corpus_digest([("soil", "Soil\\nCompost."), ("garlic", "Garlic\\nCloves.")])
+    >>> digest == corpus_digest([("garlic", "Garlic\\nCloves."), ("soil", "Soil\\nCompost.")])
+    True
     """
     digest = hashlib.sha256()
     for item_id, content in sorted(pairs):
@@ -43,11 +50,11 @@ def corpus_digest(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 class RelatedFile(Mapping[str, list[Entry]]):
-    """The related lists in a file, by item id. Nothing is read before the first use; threads may share it.
+    """The related lists in a file, by item id. The file is read at the first use; threads may share the object.
 
-    An unknown id has an empty list under `get`, and so has every id where the file is missing, torn, stale, of another
-    kind or of a newer schema: a `RelatedFileWarning` then says so, once. Entries whose url is not a web address or a
-    path (a "javascript:" address) have None instead. Lists are fresh copies.
+    `get` returns an empty list for an unknown id. If the file is missing, incomplete, stale, of another kind or of a
+    newer schema, there are no lists, and one `RelatedFileWarning` says why. A url that is neither a web URL nor a path
+    (such as "javascript:…") is replaced by None. Every list is a new copy.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, corpus: str | None = None) -> None:
@@ -66,25 +73,25 @@ class RelatedFile(Mapping[str, list[Entry]]):
         return len(self._items())
 
     def get(self, item_id: str, default: Any = ()) -> list[Entry]:
-        """Return the list of an item, best first; `default` as a list (empty) where it has none."""
-        item = self._items().get(str(item_id))  # ids are strings in the file, 7 is "7"
+        """Return the list of an item, best first; if it has none, `default` as a list."""
+        item = self._items().get(str(item_id))  # ids are strings in the file: 7 is "7"
         return list(default or ()) if item is None else _entries(item)
 
     @property
     def model(self) -> dict[str, Any] | None:
-        """Name, fingerprint, dim and similarity of the model; None if terms alone ranked."""
+        """Name, fingerprint, dim and similarity of the model; None if only terms were used."""
         model = self._read().get("model")
         return dict(model) if isinstance(model, dict) else None
 
     @property
     def score(self) -> dict[str, Any]:
-        """What a score measures ("kind") and its "range"."""
+        """What a score measures ("kind"), and its "range"."""
         score = self._read().get("score")
         return dict(score) if isinstance(score, dict) else {}
 
     @property
     def corpus(self) -> str | None:
-        """Digest of the collection that the lists were made from."""
+        """The digest of the collection that the lists were made from."""
         corpus = self._read().get("corpus")
         return corpus if isinstance(corpus, str) else None
 
@@ -126,11 +133,29 @@ class RelatedFile(Mapping[str, list[Entry]]):
 
 
 def load_related(path: str | os.PathLike[str], *, corpus: str | None = None) -> RelatedFile:
-    """Return the related lists in a file that `recs related` wrote (`recs.related/1`), without reading it yet. Never
-    raises.
+    """Return the related lists in a file that `recs related` wrote (`recs.related/1`).
 
-    `corpus` is the `corpus_digest` of the collection as it is now: a file that was made from another state is then not
-    used.
+    The file is read at the first use of a list. A file that cannot be used gives empty lists and a warning, never an
+    exception.
+
+    Parameters
+    ----------
+    path
+        The file.
+    corpus
+        The `corpus_digest` of the collection as it is now. The file is not used if it was made from another state of
+        the collection. Without it, this is not checked.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> entry = {"id": "onions", "title": "Onions", "url": "/onions/", "score": 0.84, "via": "auto"}
+    >>> document = {"schema": "recs.related/1", "items": {"garlic": {"related": [entry]}}}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     length = Path(folder, "related.json").write_text(json.dumps(document))
+    ...     lists = load_related(Path(folder, "related.json"))
+    ...     [entry["title"] for entry in lists.get("garlic")], lists.get("roses")
+    (['Onions'], [])
     """
     return RelatedFile(path, corpus=corpus)
 
@@ -138,7 +163,7 @@ def load_related(path: str | os.PathLike[str], *, corpus: str | None = None) -> 
 def _warn(message: str) -> None:
     try:
         warnings.warn(message, RelatedFileWarning, stacklevel=5)
-    except RelatedFileWarning:  # where warnings are errors, a site must be shown all the same
+    except RelatedFileWarning:  # warnings may be errors, but the site must be shown all the same
         logging.getLogger("recs").warning("%s", message)
 
 
@@ -151,7 +176,7 @@ def _entries(item: dict[str, Any]) -> list[Entry]:
 
 
 def _safe_url(url: object) -> str | None:
-    """Return an http or https address or a path as it is; None for anything else."""
+    """Return an http or https URL or a path as it is; None for anything else."""
     if not isinstance(url, str) or url != url.lstrip() or any(ord(char) < 32 or ord(char) == 127 for char in url):
         return None
     try:

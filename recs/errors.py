@@ -1,21 +1,21 @@
-"""Every exception that recs raises on purpose.
+"""The exceptions of recs.
 
 RecsError
-├── SourceError             a source could not be read: missing, torn, wrong encoding, duplicate ids
+├── SourceError             a source could not be read: missing, incomplete, wrong encoding, duplicate ids
 ├── OptionError             an option has a value that cannot be used            (also a ValueError)
-│   └── TooFewLabelsError   the labelled items are too few to judge a classifier
+│   └── TooFewLabelsError   there are too few labelled items to judge a classifier
 ├── ModelError              a model cannot be used
 │   ├── ModelNotFoundError  no files of the model are on this machine
-│   └── WeightsError        the files are not what the architecture or the registry says
+│   └── WeightsError        the files do not agree with the architecture or the registry
 ├── EmbeddingError          vectors that cannot be compared: NaN, zero, wrong shape
-│   ├── FingerprintMismatchError   vectors of two models were about to be compared
-│   └── TextTooLongError    a text is past the context window and overflow is "error"
-├── CacheError              a vector cache is damaged, not ours, or of a newer schema
-├── OutputError             a result could not be written; the earlier file is untouched
+│   ├── FingerprintMismatchError   vectors of two models cannot be compared
+│   └── TextTooLongError    a text is longer than the context window and overflow is "error"
+├── CacheError              a vector cache is damaged, not of recs, or of a newer schema
+├── OutputError             a result could not be written; the earlier file is unchanged
 └── MissingDependencyError  an optional part is not installed                    (also an ImportError)
 
-Each message says in one line where it happened, what was found, what was expected and what to do. The command line
-prints it and exits with 1.
+Each message says in one line where the error is, what was found, what was expected and what to do. The command line
+prints it and exits with status 1.
 """
 
 DISTRIBUTION = "recs-toolkit"
@@ -23,7 +23,17 @@ DISTRIBUTION = "recs-toolkit"
 
 
 class RecsError(Exception):
-    """Base class of every error that recs raises on purpose."""
+    """The base class of all errors of recs.
+
+    Examples
+    --------
+    >>> import recs
+    >>> try:
+    ...     recs.Item(id="garlic", text="Plant the cloves.", visibility="hidden")
+    ... except recs.RecsError as error:
+    ...     print(error)
+    item 'garlic': its visibility is 'hidden', expected public, unlisted, draft, private, scheduled, unknown.
+    """
 
 
 class SourceError(RecsError):
@@ -35,7 +45,7 @@ class OptionError(RecsError, ValueError):
 
 
 class TooFewLabelsError(OptionError):
-    """The labelled items are too few to judge a classifier."""
+    """There are too few labelled items to judge a classifier."""
 
 
 class ModelError(RecsError):
@@ -43,11 +53,11 @@ class ModelError(RecsError):
 
 
 class ModelNotFoundError(ModelError):
-    """No files of the model are on this machine, and no installed package carries them."""
+    """No files of the model are on this machine, and no installed package contains them."""
 
 
 class WeightsError(ModelError):
-    """The files of a model are not what its architecture or the registry says."""
+    """The files of a model do not agree with its architecture or with the registry."""
 
 
 class EmbeddingError(RecsError):
@@ -55,7 +65,7 @@ class EmbeddingError(RecsError):
 
 
 class FingerprintMismatchError(EmbeddingError):
-    """Vectors of two different models were about to be compared."""
+    """Vectors of two models cannot be compared."""
 
 
 class TextTooLongError(EmbeddingError):
@@ -63,11 +73,11 @@ class TextTooLongError(EmbeddingError):
 
 
 class CacheError(RecsError):
-    """A vector cache is damaged, not ours, or of a newer schema."""
+    """A vector cache is damaged, is not a cache of recs, or has a newer schema."""
 
 
 class OutputError(RecsError):
-    """A result could not be written; the file that was there before is untouched."""
+    """A result could not be written; the earlier file is unchanged."""
 
 
 class MissingDependencyError(RecsError, ImportError):

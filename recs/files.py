@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all, digests of files, and the user's cache folder."""
+"""Atomic writing of files and folders, digests of files, and the user's cache folder."""
 
 import hashlib
 import json
@@ -18,17 +18,17 @@ _log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """Return the user's cache folder for recs: RECS_CACHE_DIR if it is set, else the system's own place."""
+    """Return the user's cache folder for recs: RECS_CACHE_DIR if that is set, else the usual one of the system."""
     named = os.environ.get("RECS_CACHE_DIR")
     return Path(named) if named else Path(platformdirs.user_cache_dir("recs", appauthor=False))
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`, so that a reader sees the old file or the new one and never a part.
+    """Replace the content of `path` by `data`. A reader sees the whole old file or the whole new one.
 
-    The bytes are written to a file beside `path`, flushed to the disk and renamed. If that fails, for lack of space or
-    of permission, the old file is untouched, the new one is removed and `OutputError` is raised. A pipe or a device is
-    written to directly.
+    The bytes are written to a file beside `path`, flushed to the disk and renamed. If that fails, because the disk is
+    full or the permission is missing, the old file stays as it is, the new one is removed, and `OutputError` is raised.
+    A pipe or a device is written to directly.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         if mode is not None:
             partial.chmod(mode)
         partial.replace(target)
-    except BrokenPipeError:  # the reader of the pipe went away
+    except BrokenPipeError:  # the reader of the pipe closed it
         raise
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -58,10 +58,17 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def replace_folder(folder: Path, files: Mapping[str, bytes | Path]) -> None:
-    """Replace a folder by one that holds `files`: contents or files to copy, by relative path.
+    """Replace a folder by a new one with `files`: by relative path, the content, or a file to copy.
 
-    The new folder is written beside the old one and then takes its place. If that fails, the old folder is untouched
+    The new folder is written beside the old one and then takes its place. If that fails, the old folder stays as it is
     and `OutputError` is raised.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     replace_folder(Path(folder) / "model", {"a/b.txt": b"new"})
+    ...     (Path(folder) / "model" / "a" / "b.txt").read_bytes()
+    b'new'
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -101,8 +108,8 @@ def _not_written(target: Path, error: OSError) -> OutputError:
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal.
 
-    The digest is remembered in the user's cache folder under the file's real path, size and modification time, so that
-    an unchanged file is read once. If the folder cannot be written, the digest is computed again the next time.
+    The digest is stored in the user's cache folder under the file's real path, size and modification time. So an
+    unchanged file is read only once. If the cache folder cannot be written, the digest is computed again the next time.
     """
     path = Path(os.path.realpath(path))
     status = path.stat()

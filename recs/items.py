@@ -1,4 +1,4 @@
-"""The nouns of a collection: items, the links between them, what was left out, and what was matched."""
+"""The types of a collection: items, the links between them, what was skipped, and what was matched."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -18,8 +18,15 @@ Span = tuple[int, int]
 class Link:
     """A link from one item to another.
 
-    start and stop are its span in the body, in characters, half open (0, 0 where only its words are known); anchor is
-    the words that carry it, target the id of the item it leads to.
+    start and stop are its span in the body, in characters, half open (0, 0 if only its words are given); anchor is the
+    words of the link; target is the id of the item that it leads to.
+
+    Examples
+    --------
+    >>> body = "Plant it after the onions."
+    >>> link = Link(start=15, stop=25, anchor="the onions", target="onions")
+    >>> body[link.start : link.stop]
+    'the onions'
     """
 
     start: int
@@ -35,33 +42,45 @@ class Item:
     Attributes
     ----------
     text
-        The plain text that is embedded and that every offset addresses: no markup, NFC, blocks separated by one blank
-        line, sections (each begins with its heading) by two.
+        The plain text: it is embedded, and every offset counts its characters. It has no markup and is in NFC. One
+        blank line separates blocks; two separate sections, each of which begins with its heading.
     body, markup
-        The source as it was read, and what it is written in.
+        The text as the source has it, and the markup of that text.
     published, updated
-        ISO 8601 dates as normalised by the reader, or None.
+        ISO 8601 dates, or None.
     visibility
-        Only "public" is ever recommended, searched or mapped; "unknown" is a value the reader did not recognise.
+        Only "public" items are recommended, searched or mapped. "unknown" means that the source has a value that recs
+        does not recognise.
     group
-        A name shared by items of which few should be shown together.
+        A name that items share. `recs.Rules.per_group` limits how many of a group are in one list.
     links
-        To other items of the collection: found in the body, or declared.
+        Links to other items of the collection, from the body or from a field of the source.
     pins, excludes
-        Ids that an editor wants first in this item's list, and never in it.
+        Ids that an editor wants first in this item's list, and ids that must not be in it.
     aliases
-        Other names, and earlier URLs, by which links may call the item.
+        Other names and earlier URLs of the item; a link may use them.
     closed_by
-        The field and the value that closed the item, as the source spells them; None where nothing did.
+        The field and the value that made the item not public, as the source spells them; else None.
     recommend
-        Whether the item may stand in the lists of others.
+        Whether the item may be in the lists of other items.
     meta
-        Fields of the source that recs has no place for.
+        Fields of the source that recs does not use.
+
+    Raises
+    ------
+    SourceError
+        If a value has the wrong type, or markup or visibility has an unknown value.
 
     Notes
     -----
-    What is given in place of text (a path, a lazy title, a tag of a CMS) becomes its text, what is given in place of a
-    tuple (a list, a generator) a tuple. `SourceError` for an object that has no text of its own.
+    A value that can be written as text (a path, a date, a lazy title or a tag of a CMS) is converted to text. A list or
+    a generator is converted to a tuple.
+
+    Examples
+    --------
+    >>> item = Item(id="garlic", text="Plant the cloves in autumn.", title="Garlic", tags=["garden"])
+    >>> item.tags, item.visibility, item.is_public
+    (('garden',), 'public', True)
     """
 
     id: str
@@ -121,19 +140,19 @@ _CHOICES: Mapping[str, Any] = {"markup": Markup, "visibility": Visibility}
 
 
 def _as_names(values: Any, what: str) -> tuple[str, ...]:
-    """Return strings of whatever holds them, sets sorted; `SourceError` for what holds none."""
+    """Return the strings of any iterable, those of a set sorted; `SourceError` for any other object."""
     if values is None:
         return ()
     if isinstance(values, str):
         return (values,)
     if isinstance(values, Mapping) or not isinstance(values, Iterable):
         raise SourceError(f"{what} are a {type(values).__name__}; expected strings.")
-    named = tuple(_as_text(value, f"{what} hold what") for value in values)
+    named = tuple(_as_text(value, f"{what} hold a value that") for value in values)
     return tuple(sorted(named)) if isinstance(values, Set) else named
 
 
 def _as_text(value: Any, what: str) -> str:
-    """Return an object as the text that it has; `SourceError` for one without a text of its own."""
+    """Return the text of an object; `SourceError` if its type does not define one."""
     if isinstance(value, PurePath):
         return value.as_posix()
     if isinstance(value, date):
@@ -147,10 +166,15 @@ def _as_text(value: Any, what: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that a source held and the collection does not.
+    """An entry of a source that is not in the collection.
 
-    where is file and position, as a person would look it up ("posts.json: item 3", "notes.csv: line 17"), reason is
-    why, in a few words ("no text"), and id the id, if it was known.
+    where is the file and the position ("posts.json: item 3"), reason says why it was skipped, and id is its id or None.
+
+    Examples
+    --------
+    >>> skipped = Skipped("posts.json: item 3", "no text")
+    >>> f"{skipped.where}: {skipped.reason}"
+    'posts.json: item 3: no text'
     """
 
     where: str
@@ -160,11 +184,11 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Why a match stands in a list.
+    """Why a match is in a list.
 
-    parts is what each signal has of the score, to which they sum; phrases are words that both items use and few others
-    do, the most telling first; passages the two passages that are most alike, as spans in the texts of the item and of
-    the match, None where the texts were not cut into passages.
+    parts is the share of each signal in the score; the parts add up to the score. phrases are words that both items use
+    and few others do, the most telling first. passages are the two most similar passages, as spans in the texts of the
+    item and of the match; None if the texts were not cut into passages.
     """
 
     parts: Mapping[str, float]
@@ -174,11 +198,17 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One entry of a list: an item, how well it scored, and where it came from.
+    """One entry of a list: the id of an item, its score, and how it came into the list.
 
-    score is higher for better; what it measures is told by the list it stands in. via is "auto" from the ranking, "pin"
-    from an editor, "fallback" where it stands so that some list holds the item. reasons say which rule put it there,
-    why what makes the two related, where that was asked for.
+    A higher score is better; `RelatedLists.score` says what it measures. via is "auto" if the ranking chose the item,
+    "pin" if an editor did, and "fallback" if it was added so that enough lists have it. reasons are the rules that put
+    it into the list. why says what makes the two items related, if that was requested.
+
+    Examples
+    --------
+    >>> match = Match("onions", 0.84)
+    >>> match.id, match.score, match.via
+    ('onions', 0.84, 'auto')
     """
 
     id: str
@@ -190,24 +220,35 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Collection(Sequence[Item]):
-    """What one source holds, with an account of what was left out.
+    """The items of one source, and what was left out of them.
 
     Attributes
     ----------
     items
-        In the order of the source, ids unique, drafts and private items included (`public` leaves them out).
+        All items in the order of the source, drafts and private items included (`public` leaves them out). Ids are
+        unique.
     source
         The name of the source, for messages.
     skipped
-        What was not read and why.
+        Entries that were not read, and why.
     ignored_fields
-        Fields of the source that recs has no place for, and in how many items each was seen.
+        Fields of the source that recs does not use, each with the number of items that have it.
     boilerplate
-        Lines that stood in most items and were removed from `Item.text`, with the number of items that each stood in.
+        Lines that most items repeat and that were removed from `Item.text`, each with the number of items that had it.
     notes
-        What a person should be told of how the source was read: where ids came from, which fields were passed over.
+        Messages for the user about the reading: which field gave the ids, which fields were not used.
 
-    Raises `SourceError` if two items share an id.
+    Raises
+    ------
+    SourceError
+        If two items share an id.
+
+    Examples
+    --------
+    >>> draft = Item(id="c", text="Rot.", visibility="draft")
+    >>> collection = Collection((Item(id="b", text="Soil."), Item(id="a", text="Garlic."), draft))
+    >>> len(collection), collection[0].id, [item.id for item in collection.public]
+    (3, 'b', ['a', 'b'])
     """
 
     items: tuple[Item, ...]
@@ -233,18 +274,21 @@ class Collection(Sequence[Item]):
 
     @property
     def public(self) -> tuple[Item, ...]:
-        """The items that may be shown, sorted by id: the canonical order of every computation."""
+        """The public items, sorted by id. Every computation uses this order."""
         return tuple(sorted((item for item in self.items if item.is_public), key=lambda item: item.id))
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreScale:
-    """What a score measures and the range it lies in, None for no bound.
+    """What a score measures, and its range; a bound of None means that there is no limit.
 
-    Kinds: "p_linked" (how likely it is that the author links the two, estimated on other sites: within a factor of
-    about 2.5 on a new one), "p_linked_here" (the same, learned from the site's own links by `recs tune`),
-    "centred_cosine" (cosine after the mean of the collection was taken out of every vector), "dot", "euclidean" (minus
-    the distance), "tfidf_cosine" or "share_of_title".
+    Attributes
+    ----------
+    kind, range
+        "p_linked": the probability that the author links the two items, estimated on other sites; on a new site it is
+        right within a factor of about 2.5. "p_linked_here": the same, learned by `recs tune` from the site's own links.
+        "centred_cosine": the cosine after the mean of the collection is subtracted from every vector. "euclidean":
+        minus the distance. Others are "dot", "tfidf_cosine" and "share_of_title".
     """
 
     kind: str

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from recs.contract import corpus_digest
 from recs.embedding.cache import Cache
 from recs.embedding.documents import Overflow
-from recs.embedding.embedder import Embedder, Progress
+from recs.embedding.embedder import Embedder
+from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
 from recs.errors import MissingDependencyError, OptionError
 from recs.items import Collection, Item, Match, ScoreScale
@@ -32,7 +33,8 @@ from recs.ranking.arrange import Pick, Ranking, arrange
 from recs.ranking.duplicates import near_duplicates, similarity_of
 from recs.ranking.explain import Explainer
 from recs.ranking.previous import count_changes, earlier_lists, item_content, keep_lists
-from recs.ranking.rank import CANDIDATES, TUNED_SCALE, RankedItems, rank_items, scored_candidates
+from recs.ranking.probability import TUNED_SCALE
+from recs.ranking.rank import CANDIDATES, RankedItems, rank_items, scored_candidates
 from recs.ranking.reranker import Tuned
 from recs.ranking.rules import Rules
 from recs.readers.read import read_items
@@ -206,8 +208,8 @@ def related_items(
 
 
 def _check_k(k: int) -> None:
-    if not isinstance(k, int) or k < 0:
-        raise OptionError(f"k is {k!r}, expected a number, 0 or more.")
+    if not isinstance(k, int) or isinstance(k, bool) or k < 0:
+        raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
 
 
 def _load_tuned(path: str | Path | None, ranked: RankedItems) -> Tuned | None:

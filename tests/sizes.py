@@ -46,7 +46,7 @@ def lines_of(function: Function) -> int:
 
 
 def locals_of(function: Function) -> set[str]:
-    """Return the names that a function assigns; those of its arguments, its comprehensions and inner functions left out."""
+    """Return the names that a function assigns, without its arguments, comprehensions and inner functions."""
     names: set[str] = set()
     nodes: list[ast.AST] = list(function.body)
     while nodes:
@@ -61,7 +61,7 @@ def locals_of(function: Function) -> set[str]:
 
 
 def habits(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield line and kind of what slows a reader: vague names, three assignments in one, conditions inside conditions."""
+    """Yield line and kind of what slows a reader down: vague names, three assignments in one, nested conditions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in VAGUE:
             yield node.lineno, f"a variable is called {node.id}"

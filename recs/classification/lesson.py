@@ -14,6 +14,7 @@ from recs.classification.labels import Labelled, LabelRules, read_labels
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
 from recs.items import Collection, Item
+from recs.text.counts import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +104,8 @@ def read_lesson(
     X = unit_rows(embeddings.take([item.id for item in chosen]).vectors).astype(np.float32)
     Y, trusted = _label_tables(chosen, classes, labelled)
     if len(classes) < 2 and Y.all():
+        if len(chosen) == 1:
+            raise OptionError(f"the only item with a label in {label!r} has {classes[0]!r}; two labels are needed.")
         raise OptionError(f"all {len(chosen)} items with a label in {label!r} have {classes[0]!r}; two are needed.")
     texts = _stacked_texts(text_of_label, classes, X.shape[1]) if text_of_label else None
     return Lesson(
@@ -125,8 +128,8 @@ def _with_vectors(labelled: Labelled, embeddings: Embeddings, label: str) -> Lab
     remaining = labelled.without(blank_ids) if blank_ids else labelled
     if not remaining.given:
         raise OptionError(
-            f"the model knows no token of the {len(labelled.given):,} items with a label in {label!r}: nothing can be "
-            "learned from their vectors; choose a model that reads their language."
+            f"the model knows no token of the {counted(len(labelled.given), 'item')} with a label in {label!r}: "
+            "nothing can be learned from such vectors; choose a model for this language."
         )
     return remaining
 

@@ -14,6 +14,7 @@ import numpy as np
 from recs.classification.labels import LabelRules
 from recs.errors import MissingDependencyError, OutputError, SourceError
 from recs.files import replace_folder
+from recs.text.counts import counted
 
 SCHEMA = "recs.classifier/1"
 ARRAYS = ("weights", "intercepts", "thresholds", "support", "centres", "gate", "examples", "example_labels")
@@ -123,7 +124,7 @@ def _readme(fields: Mapping[str, Any]) -> str:
     lines = [
         f"# A classifier of `{_inline(fields['label'])}`",
         "",
-        f"{len(fields['classes'])} labels, {kind}, on vectors of `{_inline(fields['model'])}`.",
+        f"{counted(len(fields['classes']), 'label')}, {kind}, on vectors of `{_inline(fields['model'])}`.",
         "Written by `recs train`; `recs classify SOURCE --classifier FOLDER` uses it. No pickle: `weights.safetensors`",
         "holds arrays, `classifier.json` names, options and figures.",
         "",

@@ -26,6 +26,7 @@ from recs.classification.lesson import Lesson
 from recs.classification.logistic import ClassWeight, Linear, fit_linear
 from recs.classification.predictions import SUGGEST
 from recs.errors import OptionError
+from recs.text.counts import counted
 
 EXAMPLES_KEPT = 50  # labelled items for each label that are kept for explanations
 NEWEST = 0.2  # share of the items on which thresholds are set: the newest ones
@@ -201,16 +202,21 @@ def _notes(lesson: Lesson, thresholds: Float64Array, rare: BoolArray, min_suppor
     """Yield what a person should know about the classifier."""
     n, labels = lesson.examples.Y.shape
     kind = "exactly one label each" if lesson.examples.single else f"{lesson.examples.Y.sum() / n:.1f} labels each"
-    yield f"{n:,} items with {kind}, {labels:,} labels; {lesson.unlabelled:,} public items have none."
+    unlabelled = counted(lesson.unlabelled, "public item has none", "public items have none")
+    yield f"{counted(n, 'item')} with {kind}, {counted(labels, 'label')}; {unlabelled}."
     if lesson.blank:
-        blank_items = "1 item" if lesson.blank == 1 else f"{lesson.blank:,} items"
-        yield f"{blank_items} with a label were left out: the model knows no token of their text."
+        blank_items = counted(lesson.blank, "item with a label was left out", "items with a label were left out")
+        yield f"{blank_items}: the model knows no token of {'its' if lesson.blank == 1 else 'their'} text."
     if lesson.automatic:
-        yield f"{lesson.automatic:,} labels were assigned automatically; they were not learned."
+        was_not_learned = ("label was assigned automatically; it was", "labels were assigned automatically; they were")
+        yield f"{counted(lesson.automatic, *was_not_learned)} not learned."
     if rare.any():
-        yield f"{int(rare.sum()):,} labels with fewer than {min_support} items are only suggested, never assigned."
+        fewer = f"with fewer than {counted(min_support, 'item')}"
+        labels_are = counted(int(rare.sum()), f"label {fewer} is", f"labels {fewer} are")
+        yield f"{labels_are} only suggested, never assigned."
     imprecise = int((~np.isfinite(thresholds) & ~rare).sum())
     if imprecise:
-        yield f"{imprecise:,} labels did not reach the target precision on held-out items and are only suggested."
+        missed = "did not reach the target precision on held-out items and"
+        yield f"{counted(imprecise, f'label {missed} is', f'labels {missed} are')} only suggested."
     if lesson.dated is None:
         yield "few items have a date: thresholds were set on all items, and may not hold for new ones."

@@ -1,6 +1,7 @@
 """The command line: `recs VERB`. The only part of recs that prints.
 
-Data goes to stdout, everything else to stderr. Exit 0; 1 for a `RecsError`, told in one line; 2 for wrong usage.
+Data goes to stdout, everything else to stderr. The exit status is 0; 1 for a `RecsError`, whose message is one line;
+2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _VERBS = (
 
 
 class _Verbs(click.Group):
-    """Verbs that are imported when they are called, so that each pays for what it uses."""
+    """Verbs that are imported when they are called, so that each imports only what it uses."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
@@ -71,7 +72,7 @@ def main() -> None:
         sys.stderr.write("recs: interrupted; vectors computed so far are kept.\n")
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output went away (recs … | head): nothing to say, and nothing more can be flushed.
+        # The reader of the output closed the pipe (recs … | head). This is no error, and the rest cannot be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:  # stdout on a full disk, a temporary folder that is gone

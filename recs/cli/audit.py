@@ -11,6 +11,7 @@ from recs.cli.option_values import CollectionOptions, OutputOptions
 from recs.cli.options import collection_options, output_options, source_argument
 from recs.cli.session import opened_collection, report_embedding, write_report
 from recs.cli.terminal import heading
+from recs.text.counts import counted
 
 if TYPE_CHECKING:
     from recs.evaluation.audit import Audit
@@ -44,18 +45,21 @@ def _text(audit: Audit, collection: Collection) -> str:
     )
     hubs = (f"{count:4}  {named[name]}" for name, count in audit.hubs.items())
     lines = [
-        f"{audit.items:,} items, lists of {audit.k}",
+        f"{counted(audit.items, 'item')}, lists of {audit.k}",
         *_section(
-            "are in no list (recs related --min-inbound 1 puts each into one)", map(named.__getitem__, audit.orphans)
+            ("is", "are"),
+            "in no list (recs related --min-inbound 1 puts each into one)",
+            map(named.__getitem__, audit.orphans),
         ),
-        *_section("are in more than four times as many lists as others", hubs),
-        *_section("groups of items with the same text, or nearly", map(" = ".join, audit.duplicates)),
-        *_section("have no link from another item; where a link would fit", unlinked),
+        *_section(("is", "are"), "in more than four times as many lists as others", hubs),
+        *_section(("group", "groups"), "of items with the same text, or nearly", map(" = ".join, audit.duplicates)),
+        *_section(("has", "have"), "no link from another item; where a link would fit", unlinked),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _section(what: str, rows: Iterable[str]) -> list[str]:
+def _section(words: tuple[str, str], what: str, rows: Iterable[str]) -> list[str]:
+    """Return a heading and the first rows; `words` are those after a count of one, and of several."""
     lines = list(rows)
     more = [f"  … and {len(lines) - _SHOWN:,} more"] if len(lines) > _SHOWN else []
-    return ["", f"{len(lines):,} {what}", *(f"  {line}" for line in lines[:_SHOWN]), *more]
+    return ["", f"{counted(len(lines), *words)} {what}", *(f"  {line}" for line in lines[:_SHOWN]), *more]

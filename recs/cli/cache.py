@@ -1,4 +1,4 @@
-"""`recs cache`: what the vector cache holds, and making it smaller."""
+"""`recs cache`: shows and removes the content of the vector cache."""
 
 import click
 
@@ -6,6 +6,7 @@ from recs.cli.option_values import CollectionOptions
 from recs.cli.options import collection_options, source_argument
 from recs.cli.session import opened_collection
 from recs.cli.terminal import emit, say
+from recs.text.counts import counted
 
 _FOLDER = click.option(
     "--cache", "cache_folder", metavar="DIR", help="The folder of the cache. Default: the user's cache folder."
@@ -25,9 +26,9 @@ def info(cache_folder: str | None) -> None:
 
     with Cache(cache_folder) as cache:
         content = cache.info()
-    emit(f"{content.path}  {content.bytes / 1e6:.1f} MB, boundaries of {content.chunks:,} texts\n")
+    emit(f"{content.path}  {content.bytes / 1e6:.1f} MB, boundaries of {counted(content.chunks, 'text')}\n")
     for space in content.spaces:
-        size = f"{space.vectors:,} vectors  {space.bytes / 1e6:.1f} MB"
+        size = f"{counted(space.vectors, 'vector')}  {space.bytes / 1e6:.1f} MB"
         emit(f"  {space.model}  {space.precision}  {size}  {space.fingerprint[:12]}\n")
 
 
@@ -48,7 +49,8 @@ def prune(*, source: str, setup: CollectionOptions) -> None:
         del options["signals"]
         item_languages(items, cache)
         embed_items(items, **options)
-        say(f"removed {cache.prune():,} records; {len(items):,} items have all they need")
+        items_have = counted(len(items), "item has all it needs", "items have all they need")
+        say(f"removed {counted(cache.prune(), 'record')}; {items_have}")
 
 
 @command.command("clear")

@@ -100,9 +100,9 @@ def _write(
     given = reasons or [()] * len(items)
     rows = zip(items, predictions, given, strict=True)
     if form == "table":
-        text = "\n".join(_told(*row) for row in rows) + "\n" * bool(items)
+        text = "\n".join(_text_of(*row) for row in rows) + "\n" * bool(items)
     elif form == "csv":
-        records = (record for row in rows for record in _flat(*row, explained=reasons is not None))
+        records = (record for row in rows for record in _csv_rows(*row, explained=reasons is not None))
         text = csv_text(records, texts=("label", "nearest", "passage"))
     else:
         text = json_lines(_record(classifier.label, *row) for row in rows)
@@ -137,7 +137,7 @@ def _record(label: str, item: Item, prediction: Prediction, reasons: Sequence[Re
     return record
 
 
-def _flat(
+def _csv_rows(
     item: Item, prediction: Prediction, reasons: Sequence[Reason], *, explained: bool
 ) -> Iterable[dict[str, Any]]:
     """Yield a row for each label; a single row without a label if the classifier abstains."""
@@ -152,7 +152,7 @@ def _flat(
         yield row
 
 
-def _told(item: Item, prediction: Prediction, reasons: Sequence[Reason]) -> str:
+def _text_of(item: Item, prediction: Prediction, reasons: Sequence[Reason]) -> str:
     lines = [f"{prediction.answer:8} {heading(item)}"]
     why = {reason.label: reason for reason in reasons}
     for one in prediction.labels:

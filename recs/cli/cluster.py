@@ -12,6 +12,7 @@ from recs.cli.option_values import CollectionOptions, OutputOptions
 from recs.cli.options import collection_options, file_option, grouped, output_options, source_argument
 from recs.cli.session import embedded, write_report
 from recs.cli.terminal import heading, report_reading, say
+from recs.text.counts import counted
 
 if TYPE_CHECKING:
     from recs.clustering.result import Clustering
@@ -124,7 +125,7 @@ def _write(clustering: Clustering, collection: Collection, embeddings: Embedding
 
 
 def _report(clustering: Clustering) -> dict[str, Any]:
-    """Return all that is known, as JSON: topics and items of the default layer, then the other layers and the sweep."""
+    """Return the whole clustering as JSON values: topics and items of the default layer, other layers, the sweep."""
     rows = zip(
         clustering.ids, clustering.labels.tolist(), clustering.assigned.tolist(), clustering.strengths, strict=True
     )
@@ -156,7 +157,8 @@ def _text(clustering: Clustering, collection: Collection) -> str:
     items = {item.id: item for item in collection}
     metrics = clustering.metrics
     lines = [
-        f"{len(clustering):,} items, {len(clustering.topics)} topics, {metrics['coverage']:.0%} of the items in one"
+        f"{counted(len(clustering), 'item')}, {counted(len(clustering.topics), 'topic')}, "
+        f"{metrics['coverage']:.0%} of the items in one"
     ]
     for topic in largest_first(clustering)[0]:
         lines += ["", f"{topic.size:5}  {topic.name}  [{topic.id}]", f"       {', '.join(topic.phrases)}"]

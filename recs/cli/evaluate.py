@@ -20,6 +20,7 @@ from recs.cli.options import (
 )
 from recs.cli.session import opened_collection, report_lost_tokens, write_report
 from recs.cli.terminal import estimate
+from recs.text.counts import counted
 
 if TYPE_CHECKING:
     from recs.evaluation.rankings import RelatedEvaluation
@@ -95,9 +96,11 @@ def table(evaluation: RelatedEvaluation) -> str:
     """Return the evaluation as text for a terminal."""
     first = evaluation.rankings[0]
     names = list(first.metrics)
+    are = "is" if evaluation.sources == 1 else "are"
     lines = [
-        f"{evaluation.sources:,} of {evaluation.items:,} items are judged, by {evaluation.judged_links:,} links to "
-        f"others; {evaluation.round_ups} round-ups are left out",
+        f"{evaluation.sources:,} of {counted(evaluation.items, 'item')} {are} judged, by "
+        f"{counted(evaluation.judged_links, 'link')} to others; "
+        f"{counted(evaluation.round_ups, 'round-up is', 'round-ups are')} left out",
         "",
         f"{'ranking':18}" + "".join(f"{name:>24}" for name in names) + f"{'behind in ' + names[0]:>28}",
     ]

@@ -14,6 +14,7 @@ from recs.cli.option_values import CollectionOptions
 from recs.cli.options import grouped
 from recs.cli.session import embedded
 from recs.cli.terminal import printable, report_reading, working
+from recs.text.counts import counted
 
 if TYPE_CHECKING:
     from recs.classification.labels import LabelRules
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from recs.items import Collection
 
 _LABELS_SHOWN = 40
+_WERE_NEW = ("true label was new: no item had it", "true labels were new: no item had them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelOptions:
-    """What is learned, and how certain an automatic label must be; the fields are the options of `label_options`."""
+    """What is learned, and how certain an automatic label must be. The fields are the options of `label_options`."""
 
     label: str | None
     target_precision: float
@@ -103,7 +105,7 @@ def opened_labels(
 
 
 def _texts(collection: Collection, labels: LabelOptions, rules: LabelRules, texts: Mapping[str, str]) -> dict[str, str]:
-    """Return what labels mean: the user's text for a label, or else its name, if that is a word."""
+    """Return a text for each label: the user's text, or else its name, if that has letters."""
     from recs.classification.labels import read_labels
 
     # If no item is labelled, the training reports it.
@@ -132,9 +134,11 @@ def summary(evaluation: ClassifierEvaluation) -> dict[str, Any]:
 
 
 def table(evaluation: ClassifierEvaluation) -> str:
-    """Return an evaluation as text for a terminal: the split to go by first."""
+    """Return an evaluation as text for a terminal; the most important split is the first."""
     kind = "one label each" if evaluation.single else "several labels each"
-    lines = [f"{evaluation.items:,} items, {kind}, {evaluation.classes:,} labels in {evaluation.label!r}"]
+    lines = [
+        f"{counted(evaluation.items, 'item')}, {kind}, {counted(evaluation.classes, 'label')} in {evaluation.label!r}"
+    ]
     for split in evaluation.splits:
         lines += ["", f"{split.split}: learned from {split.learned:,}, judged on {split.judged:,}"]
         rows = {"classifier": split.metrics, **split.baselines}
@@ -142,13 +146,13 @@ def table(evaluation: ClassifierEvaluation) -> str:
         for metric in split.metrics:
             values = "".join(f"{metrics[metric]:12.3f}" for metrics in rows.values())
             lines.append(f"  {metric.replace('_', ' '):18}{values}")
-        put = "none was right often enough" if split.auto_precision is None else f"{split.auto_precision:.3f} right"
+        right = "none was right often enough" if split.auto_precision is None else f"{split.auto_precision:.3f} right"
         lines.append(
-            f"  automatic at {evaluation.target_precision:g}: {put}, {split.auto_coverage:.1%} of all true labels; "
+            f"  automatic at {evaluation.target_precision:g}: {right}, {split.auto_coverage:.1%} of all true labels; "
             f"{split.abstained:.1%} of the items get no answer"
         )
         if split.unseen:
-            lines.append(f"  {split.unseen:,} true labels were new: no item had them before")
+            lines.append(f"  {counted(split.unseen, *_WERE_NEW)} before")
     first = evaluation.splits[0]
     judged = sorted((one for one in first.labels if one.support), key=lambda one: (-one.support, one.label))
     width = max([5, *(len(one.label) for one in judged[:_LABELS_SHOWN])])
@@ -157,5 +161,5 @@ def table(evaluation: ClassifierEvaluation) -> str:
         figures = f"{one.support:6}{one.precision:11.2f}{one.recall:8.2f}{one.f1:7.2f}{one.auto:6}{one.auto_right:7}"
         lines.append(f"  {printable(one.label):{width}}{figures}")
     if len(judged) > _LABELS_SHOWN:
-        lines.append(f"  … and {len(judged) - _LABELS_SHOWN:,} labels more")
+        lines.append(f"  … and {counted(len(judged) - _LABELS_SHOWN, 'label')} more")
     return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)]) + "\n"

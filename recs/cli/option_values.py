@@ -1,4 +1,4 @@
-"""The values of options that verbs share, one class for each group, and what they stand for."""
+"""The values of options that verbs share: a class for each group, with methods that use them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RULES_FILE = "recs.toml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingOptions:
-    """How a source is read; the fields are the options of `reading_options`."""
+    """How a source is read. The fields are the options of `reading_options`."""
 
     input_format: Any
     fields: Sequence[str]
@@ -38,7 +38,8 @@ class ReadingOptions:
     def read(self, source: str, *, with_drafts: bool = False) -> Collection:
         """Read SOURCE.
 
-        Raises `SourceError` if no item is public, unless that is allowed: an earlier result is not replaced by nothing.
+        Raises `SourceError` if no item is public, so that an empty result does not replace an earlier one, unless
+        `allow_empty` is set.
         """
         from recs.errors import SourceError
         from recs.readers.read import read_items
@@ -64,7 +65,7 @@ class ReadingOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
-    """Which model, and how it runs; the fields are the options of `model_options`."""
+    """Which model is used, and how it runs. The fields are the options of `model_options`."""
 
     model: str | None
     dim: int | None
@@ -78,7 +79,7 @@ class ModelOptions:
 
     @property
     def name(self) -> str:
-        """The model that was asked for, or the default one."""
+        """The name of the model that the user chose, or of the default one."""
         from recs.models.registry import DEFAULT_MODEL
 
         return self.model or DEFAULT_MODEL
@@ -96,7 +97,7 @@ class ModelOptions:
         return find_embedder(self.name, cache, **self.loading)
 
     def find_or_none(self, cache: Cache | None) -> Embedder | None:
-        """Return the embedder, or None if the default model is not here: lists can be made from terms alone."""
+        """Return the embedder, or None if the default model is not on this machine: terms alone can rank."""
         from recs.errors import ModelNotFoundError
 
         try:
@@ -110,14 +111,14 @@ class ModelOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheOptions:
-    """Where vectors are kept; the fields are the options of `cache_options`."""
+    """Where vectors are cached. The fields are the options of `cache_options`."""
 
     cache_folder: Path | None
     no_cache: bool
 
     @contextmanager
     def opened(self) -> Iterator[Cache | None]:
-        """Yield the cache while it is open; None for none."""
+        """Yield the cache while it is open, or None for --no-cache."""
         from recs.embedding.cache import Cache
 
         with nullcontext() if self.no_cache else Cache(self.cache_folder) as cache:
@@ -126,7 +127,7 @@ class CacheOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionOptions:
-    """How a collection is read, by which model it is embedded, and where its vectors are kept."""
+    """How a collection is read, which model embeds it, and where its vectors are cached."""
 
     reading: ReadingOptions
     model: ModelOptions
@@ -135,7 +136,7 @@ class CollectionOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
-    """Where the result goes and in which format; the fields are the options of `output_options`."""
+    """Where the result is written, and in which format. The fields are the options of `output_options`."""
 
     output: Path | None
     form: str | None
@@ -144,7 +145,7 @@ class OutputOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOptions:
-    """What is shown of a ranking; the fields are the options of `rule_options`."""
+    """What is shown of a ranking. The fields are the options of `rule_options`."""
 
     rules_file: Path | None
     min_score: float | None
@@ -156,7 +157,7 @@ class RuleOptions:
     same_language: bool | None
 
     def read(self) -> Rules:
-        """Return the rules of the file, replaced by the options that were given."""
+        """Return the rules of the file; the options of the command line replace them."""
         from recs.ranking.rules import Rules, load_rules
 
         file = self.rules_file

@@ -1,4 +1,4 @@
-"""Options that verbs share: each has one name, one meaning and one help text, and each group becomes one object."""
+"""Options that verbs share. Each has one name, one meaning and one help text; each group becomes one object."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _PATH = click.Path(path_type=Path)
 
 
 def choice(flag: str, choices: str, help: str | None = None, *, default: bool = True) -> Callable[[_F], _F]:
-    """Return an option ("--format form" where its argument has another name) that takes one of the words `choices`.
+    """Return an option whose value is one of the words in `choices`; with `default`, the first word is the default.
 
-    The first word is the default, if there is to be one.
+    `flag` may also name the argument of the function: "--format form".
     """
     words = choices.split()
     first = words[0] if default else None
@@ -34,7 +34,7 @@ def choice(flag: str, choices: str, help: str | None = None, *, default: bool = 
 
 
 def file_option(flags: str, help: str, *, metavar: str = "FILE", suffixes: str = "") -> Callable[[_F], _F]:
-    """Return an option ("--rules rules_file") that takes a path, one that ends in any of the suffixes (".png .svg")."""
+    """Return an option whose value is a path. `flags` are like "--rules rules_file", `suffixes` like ".png .svg"."""
 
     def check(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
         if path is not None and suffixes and path.suffix.lower() not in suffixes.split():
@@ -56,7 +56,7 @@ def _together(*decorators: Callable[[Any], Any]) -> Callable[[Callable[..., Any]
 
 
 def grouped(name: str, kind: type[Any], *options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a decorator that adds options to a verb and hands their values to it as one argument `name` of a class."""
+    """Return a decorator that adds options to a verb, which gets their values as one argument `name` of type `kind`."""
     names = [field.name for field in fields(kind)]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -136,7 +136,7 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no progre
 
 
 def output_options(*formats: str) -> Callable[[Any], Any]:
-    """Return the options of a result: where it goes and in which format."""
+    """Return the options of a result: where it is written, and in which format."""
     return grouped(
         "output",
         OutputOptions,
@@ -177,7 +177,7 @@ rule_options = grouped(
     click.option(
         "--demote/--no-demote",
         default=None,
-        help="Put last what the reader meets anyway: linked items, the same series, the next in time.  [default: on]",
+        help="Put last what the page shows anyway: linked items and the same series.  [default: on]",
     ),
     click.option(
         "--collapse/--no-collapse", default=None, help="Show only one of several near-duplicates.  [default: on]"

@@ -11,6 +11,7 @@ from recs.cli.option_values import CollectionOptions, OutputOptions, RuleOptions
 from recs.cli.options import collection_options, file_option, output_options, rule_options, source_argument
 from recs.cli.session import opened_collection
 from recs.cli.terminal import emit, report_related, sample_table, say
+from recs.text.counts import counted
 
 _SAMPLES = 5
 
@@ -98,7 +99,7 @@ def _check_shrinking(count: int, previous: Path, *, strict: bool) -> None:
     before = len(earlier_lists(previous))
     if 2 * count >= before:
         return
-    what = f"{count:,} items are left of the {before:,} in {previous}"
+    what = f"{counted(count, 'item is', 'items are')} left of the {before:,} in {previous}"
     if strict:
         raise SourceError(f"{what}; nothing was written (--strict).")
     say(f"warning: {what}; --strict makes this an error")

@@ -19,7 +19,7 @@ from recs.cli.terminal import say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LimitOptions:
-    """How much the server accepts."""
+    """How much the server accepts at the same time, and in one request."""
 
     max_items: int
     max_tokens: int
@@ -81,7 +81,7 @@ def command(
     with warnings.catch_warnings(record=True, action="always") as caught:
         lists = load_related(related) if related else None
         len(lists or ())
-    if caught:  # a site gets an empty list instead; a person who starts a server can repair the file
+    if caught:  # a site shows an empty list; but a person who starts a server can repair the file
         raise SourceError(str(caught[0].message))
     embedder = model.find(None)
     embedder.embed(["the first text loads the weights"], instruction="")
@@ -118,14 +118,14 @@ def run(app: Any, bound: socket.socket, *, log_requests: bool) -> None:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """Return a socket that does not listen yet, so that a port in use is reported before a model is loaded."""
+    """Return a socket that does not listen yet. So a port that is in use is reported before the model is loaded."""
     from recs.errors import OptionError
 
-    # If the protocol is named, asyncio sends at once; otherwise a reply takes 40 ms more.
+    # If the protocol is given, asyncio sends at once; without it, a reply takes 40 ms more.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":  # on other systems two servers could then use one port
+        if os.name == "posix":  # on other systems this would allow two servers on one port
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
     except OSError as error:

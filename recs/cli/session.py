@@ -1,4 +1,4 @@
-"""What verbs over a collection share: the items with what ranks them, their vectors, and reports as JSON or text."""
+"""What the verbs of a collection share: reading it, embedding it, and writing reports as JSON or text."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def opened_collection(
     signals: str = "auto",
     report: Callable[[Embeddings], None] | None = None,
 ) -> Iterator[tuple[Collection, dict[str, Any]]]:
-    """Yield the items of SOURCE, and how the command line ranks them, as options of `recs.related_items`.
+    """Yield the items of SOURCE, and the options of `recs.related_items` that follow from the command line.
 
-    If the default model is not installed, that is a ranking by terms. Reports, unless quiet, which parts of SOURCE are
-    not ranked, and calls `report` with the first vectors that were made.
+    If the default model is not installed, the options rank by terms. Unless `quiet`, this reports which parts of SOURCE
+    are not ranked, and at the end calls `report` with the first vectors that were made.
     """
     collection = setup.reading.read(source)
     made: list[Embeddings] = []
@@ -52,7 +52,7 @@ def opened_collection(
 def embedded(
     items: Sequence[Item], setup: CollectionOptions, *, role: str, quiet: bool
 ) -> Iterator[tuple[Embeddings, Embedder, Cache | None]]:
-    """Yield the vectors of items for a role, the model that the options name, and the cache while it is open."""
+    """Yield the vectors of items for a role, the embedder, and the cache while it is open."""
     from recs.embedding.pipeline import embed_items
 
     with setup.cache.opened() as cache, embedding_progress(quiet=quiet) as progress:
@@ -77,7 +77,8 @@ def report_embedding(embeddings: Embeddings) -> None:
 def report_lost_tokens(embeddings: Embeddings) -> None:
     """Report how many tokens are lost, past the context window or unknown to the model, if there are any."""
     if lost := int(embeddings.tokens_lost.sum()):
-        say(f"note: {lost:,} of {int(embeddings.tokens.sum()):,} tokens are lost")
+        are = "is" if lost == 1 else "are"
+        say(f"note: {lost:,} of {int(embeddings.tokens.sum()):,} tokens {are} lost")
 
 
 def write_report(report: Mapping[str, Any], text: str, output: OutputOptions) -> None:

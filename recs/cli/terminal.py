@@ -1,4 +1,4 @@
-"""What a person sees: progress, tables, what was skipped."""
+"""Output for people: progress, tables, and reports of what was skipped."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from recs.text.counts import counted
+
 if TYPE_CHECKING:
-    from recs.embedding.embedder import Progress as EmbedderProgress
+    from recs.embedding.progress import Progress as EmbedderProgress
     from recs.evaluation.metrics import Estimate
     from recs.items import Collection, Item, Match, Why
     from recs.related import RelatedLists
@@ -24,7 +26,7 @@ _HEADING_WIDTH = 80
 
 
 def say(line: str) -> None:
-    """Write a line for the person to stderr."""
+    """Write a line for the user to stderr."""
     sys.stderr.write(f"{printable(line)}\n")
 
 
@@ -49,8 +51,8 @@ def embedding_progress(*, quiet: bool) -> Iterator[Callable[[EmbedderProgress], 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    said = TextColumn("{task.fields[texts]} chunks  {task.fields[speed]} tokens/s")
-    columns = (TextColumn("embedding"), BarColumn(), said, TimeRemainingColumn())
+    counts = TextColumn("{task.fields[texts]} chunks  {task.fields[speed]} tokens/s")
+    columns = (TextColumn("embedding"), BarColumn(), counts, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", visible=False, texts="", speed="…")
 
@@ -86,18 +88,20 @@ def report_reading(collection: Collection) -> None:
             say(f"  … and {len(collection.skipped) - _SKIPPED_SHOWN} more")
     if collection.boilerplate:
         times = sum(collection.boilerplate.values())
-        say(f"removed: {len(collection.boilerplate)} lines that most items repeat, {times:,} times in all")
+        lines = counted(len(collection.boilerplate), "line")
+        say(f"removed: {lines} that most items repeat, {counted(times, 'time')} in all")
     if collection.ignored_fields:
-        say(f"not used: the fields {', '.join(sorted(collection.ignored_fields))}")
+        fields = "field" if len(collection.ignored_fields) == 1 else "fields"
+        say(f"not used: the {fields} {', '.join(sorted(collection.ignored_fields))}")
     for note in collection.notes:
         say(f"note: {note}")
 
 
 def _report_closed(closed: Sequence[Item]) -> None:
-    """Report the closed items in groups: by which field and value, which items, and what to do if that was wrong."""
+    """Report the closed items, grouped by the field and value that closed them, and what to do if that is wrong."""
     if not closed:
         return
-    say(f"left out: {_items(len(closed))} that {'is' if len(closed) == 1 else 'are'} not public")
+    say(f"left out: {counted(len(closed), 'item that is', 'items that are')} not public")
     groups: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
     for item in closed:
         groups[_closing(item)].append(item)
@@ -107,20 +111,16 @@ def _report_closed(closed: Sequence[Item]) -> None:
         say(f"  {len(items):,} closed by {what}: {ids}{advice}")
     if len(by_size) > _GROUPS_SHOWN:
         rest = by_size[_GROUPS_SHOWN:]
-        say(f"  … and {sum(len(items) for _, items in rest):,} more, for {len(rest)} other reasons")
-
-
-def _items(count: int) -> str:
-    return f"{count:,} item{'s' * (count != 1)}"
+        say(f"  … and {sum(len(items) for _, items in rest):,} more, for {counted(len(rest), 'other reason')}")
 
 
 def _quoted(argument: str) -> str:
-    """Return an argument as a shell takes it; letters of any language need no quotes."""
+    """Return an argument as a shell reads it; letters of any language need no quotes."""
     return argument if re.fullmatch(r"[\w.,:/@%+=-]+", argument) else shlex.quote(argument)
 
 
 def _closing(item: Item) -> tuple[str, str]:
-    """Return what closed an item, and what to do if it should not have."""
+    """Return what closed an item, and what to do if the item should be public."""
     from recs.readers.field_names import ALIASES
     from recs.readers.values import fold
 
@@ -140,27 +140,30 @@ def _closing(item: Item) -> tuple[str, str]:
 
 
 def report_related(lists: RelatedLists) -> None:
-    """Report what was ranked, and by which model."""
+    """Report how many items were ranked, and by which model."""
     counts = lists.counts
-    line = f"ranked: {counts['items']:,} items by {lists.model['name'] if lists.model else 'terms alone'}"
+    line = f"ranked: {counted(counts['items'], 'item')} by {lists.model['name'] if lists.model else 'terms alone'}"
     if "chunks" in counts:
-        line += f", {counts['chunks']:,} chunks, {counts['tokens']:,} tokens, {counts['tokens_lost']:,} lost"
+        sizes = f"{counted(counts['chunks'], 'chunk')}, {counted(counts['tokens'], 'token')}"
+        line += f", {sizes}, {counts['tokens_lost']:,} lost"
     say(line)
     if counts["duplicates"] and lists.config.get("collapse", True):
-        say(f"{counts['duplicates']:,} items repeat the text of another and are in no list")
+        repeat = ("item repeats the text of another and is", "items repeat the text of another and are")
+        say(f"{counted(counts['duplicates'], *repeat)} in no list")
     if counts["short_lists"]:
-        say(f"{counts['short_lists']:,} lists have fewer than {lists.config['k']} entries")
+        lists_have = counted(counts["short_lists"], "list has", "lists have")
+        say(f"{lists_have} fewer than {lists.config['k']} entries")
     for note in lists.notes:
         say(f"note: {note}")
 
 
 def estimate(of: Estimate, *, sign: bool = False) -> str:
-    """Return a mean and its interval."""
+    """Return a mean and its confidence interval as text."""
     return "{:{s}.3f} [{:{s}.3f}, {:{s}.3f}]".format(of.mean, of.low, of.high, s="+" if sign else "")
 
 
 def heading(item: Item) -> str:
-    """Return how an item is shown to a person: its title, or else the beginning of its text."""
+    """Return the title of an item, or else the beginning of its text."""
     return printable(item.title or _short(item.text))
 
 
@@ -177,7 +180,7 @@ def _reasons(lists: RelatedLists, item_id: str, match: Match, why: Why) -> Itera
 
 
 def sample_table(lists: RelatedLists, *, samples: int) -> str:
-    """Return the lists of a few items, spread over the collection, as text for a terminal."""
+    """Return the lists of a few items from the whole collection as text for a terminal."""
     blocks = []
     for item_id in list(lists)[:: max(len(lists) // samples, 1)][:samples]:
         rows = [heading(lists.items[item_id])]

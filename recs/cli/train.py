@@ -14,6 +14,7 @@ from recs.cli.labels import LabelOptions, draw, label_options, opened_labels, su
 from recs.cli.option_values import CollectionOptions
 from recs.cli.options import collection_options, file_option, source_argument
 from recs.cli.terminal import emit, heading, printable, say
+from recs.text.counts import counted
 
 if TYPE_CHECKING:
     from recs.classification.classifier import Classifier
@@ -82,7 +83,7 @@ def command(
         if issues:
             rows = [asdict(issue) for issue in label_issues(collection, embeddings, **learning)]
             write_rows(rows, issues)
-            note(f"wrote {issues}: {len(rows):,} labels to look at")
+            note(f"wrote {issues}: {counted(len(rows), 'label')} to look at")
         if wanted:
             _emit_next(collection, embeddings, learning["label"], wanted)
 

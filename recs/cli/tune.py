@@ -8,6 +8,7 @@ from recs.cli.option_values import CollectionOptions
 from recs.cli.options import collection_options, file_option, judgments_option, quiet_option, source_argument
 from recs.cli.session import opened_collection, report_lost_tokens
 from recs.cli.terminal import estimate, say
+from recs.text.counts import counted
 
 
 @click.command("tune")
@@ -31,7 +32,8 @@ def command(*, source: str, output: Path | None, judgments: Path | None, quiet: 
     for note in tuning.notes:
         say(f"note: {note}")
     if not quiet:
-        say(f"{tuning.sources:,} items that link to others; nDCG@10, nested cross-validation:")
+        sources = counted(tuning.sources, "item that links", "items that link")
+        say(f"{sources} to others; nDCG@10, nested cross-validation:")
         say(f"  before {estimate(tuning.before)}")
         say(f"  after  {estimate(tuning.after)}")
         say(f"  gain   {estimate(tuning.gain, sign=True)}")

@@ -1,4 +1,4 @@
-"""Arrays and a JSON manifest in one `.npz` file: replaced atomically, read without pickle."""
+"""Arrays and a JSON manifest in one `.npz` file, written atomically and read without pickle."""
 
 import io
 import json
@@ -19,7 +19,7 @@ _MANIFEST = "manifest"
 def save_archive(
     path: str | os.PathLike[str], format: str, manifest: Mapping[str, Any], arrays: Mapping[str, Any]
 ) -> None:
-    """Write arrays by name, and a manifest of what JSON can hold; `OutputError` if the file cannot be written."""
+    """Write arrays by name and a manifest of JSON values; `OutputError` if the file cannot be written."""
     text = json.dumps({"format": format, **manifest}, sort_keys=True, ensure_ascii=False)
     buffer = io.BytesIO()
     encoded: Any = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
@@ -31,9 +31,19 @@ def save_archive(
 def opened_archive(
     path: str | os.PathLike[str], format: str, what: str
 ) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
-    """Yield the manifest and the arrays of a file; `SourceError` if it is missing, torn, or not `what` (in words).
+    """Yield the manifest and the arrays of a file that `save_archive` wrote.
 
-    Whatever is raised while the file is open means the same: the caller builds its object from what the file holds.
+    `what` names the kind of file in the message. Raises `SourceError` if the file is missing, incomplete or of another
+    kind. An exception of the caller becomes a `SourceError` too: then the content of the file does not fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_archive(Path(folder, "a.npz"), "demo/1", {"name": "a"}, {"X": np.eye(2)})
+    ...     with opened_archive(Path(folder, "a.npz"), "demo/1", "a demo") as (manifest, arrays):
+    ...         manifest["name"], arrays["X"].shape
+    ('a', (2, 2))
     """
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -43,6 +53,6 @@ def opened_archive(
             if manifest.get("format") != format:
                 raise ValueError(f"format {str(manifest.get('format'))[:60]!r}, expected {format!r}")
             yield manifest, archive
-    except Exception as error:  # anyone may have written the file: zip, numpy and json raise errors of their own
+    except Exception as error:  # anyone may have written the file, and zip, numpy and json each raise their own
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise SourceError(f"{path}: not {what} written by recs ({reason}).") from error

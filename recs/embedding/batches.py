@@ -1,14 +1,15 @@
-"""Windows in batches: which of them the model computes together. The order depends on the texts alone."""
+"""Which windows the model computes together. The batches do not depend on the order of the texts."""
 
 from collections.abc import Sequence
 
 
 def plan_batches(texts: Sequence[str], lengths: Sequence[int], *, budget: int) -> list[list[int]]:
-    """Group n different texts into batches of at most `budget` tokens, padding counted; return positions in `texts`.
+    """Group n different texts into batches; return their positions in `texts`.
 
-    `lengths` are the tokens of each text, special tokens included. `budget` limits the number of texts in a batch times
-    the length of its longest one; a longer text is a batch of its own. The longest texts come first, so that a machine
-    with too little memory fails at once. The batches depend on the set of texts, not on their order.
+    `lengths` are the tokens of each text, special tokens included. `budget` limits the tokens of a batch, padding
+    included: the number of texts times the length of the longest one. A text longer than that is a batch of its own.
+    The longest texts come first, so that a machine with too little memory fails at once. The batches depend on the set
+    of texts, not on their order.
 
     Examples
     --------
@@ -29,11 +30,16 @@ def plan_batches(texts: Sequence[str], lengths: Sequence[int], *, budget: int) -
 
 
 def plan_missing(texts: Sequence[str], lengths: Sequence[int], missing: set[int], *, budget: int) -> list[list[int]]:
-    """Plan batches for the positions in `missing`, as an uninterrupted run over all texts would have composed them.
+    """Plan batches for the positions in `missing` as an uninterrupted run over all texts would form them.
 
-    A batch of the whole plan stays as it is if all of its texts are missing: so a run that was interrupted goes on with
-    the same batches and ends with the same bytes. What is missing from the other batches (one text of many was edited)
-    is planned again.
+    A batch of the whole plan stays the same if all of its texts are missing. So a run that was interrupted continues
+    with the same batches and gives the same bytes. The missing texts of other batches (one text of many was edited) are
+    grouped again.
+
+    Examples
+    --------
+    >>> plan_missing(["a", "b", "c"], [10, 30, 10], {0, 2}, budget=30)
+    [[0, 2]]
     """
     batches = plan_batches(texts, lengths, budget=budget)
     kept = [batch for batch in batches if missing.issuperset(batch)]

@@ -1,9 +1,9 @@
 """The vector cache: one SQLite file, so that no vector is computed twice.
 
-Vectors are kept under the digest of their exact text within a space (fingerprint, prompt, precision); chunk boundaries
-under the digest of title, text and model, guesses of a language under that of a text. The file can be committed to a
-repository: a build that finds everything in it needs neither torch nor the model's files, and it holds no word of a
-text, a title, an id or an instruction.
+A space is a fingerprint, a prompt and a precision. The key of a vector is the digest of its exact text and its space;
+the key of chunk boundaries is the digest of title, text and model; the key of a guessed language is the digest of the
+text. The file can be committed to a repository: a build that finds everything in it needs neither torch nor the model's
+files. The file contains no words of a text, a title, an id or an instruction.
 """
 
 import json
@@ -42,13 +42,23 @@ _SPACE = "(SELECT id FROM spaces WHERE space = ?)"
 
 
 class Cache(AbstractContextManager["Cache"]):
-    """Vectors and chunk boundaries in a folder, made if it is missing; the user's cache folder if left out.
+    """A cache of vectors and chunk boundaries in a folder, which is made if it is missing.
 
-    Raises `CacheError` if the file there is corrupt, is not ours, or was written by a newer version.
+    Parameters
+    ----------
+    folder
+        The folder; the user's cache folder if left out.
 
-    Any number of processes may use one cache at once, and a process may be killed at any time: what was written before
-    stays. If the folder is read-only or the disk is full, the run goes on without writing; `problem` then says why.
-    Threads may share an instance.
+    Raises
+    ------
+    CacheError
+        If the file in the folder is damaged, is not a cache of recs, or was written by a newer version.
+
+    Notes
+    -----
+    Any number of processes may use one cache at the same time. A process may be killed at any time; what it wrote
+    before stays. If the folder is read-only or the disk is full, the run continues without writing, and `problem` says
+    why. Threads may share an instance.
 
     Examples
     --------
@@ -62,7 +72,7 @@ class Cache(AbstractContextManager["Cache"]):
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         self.path = (Path(folder) if folder is not None else cache_folder()) / FILE_NAME
         self.problem: str | None = None
-        """Why nothing more is written, or None."""
+        """Why the cache no longer writes, or None."""
         self._used: set[bytes] = set()
         self._lock = threading.RLock()
         self._connection = self._open()
@@ -91,7 +101,7 @@ class Cache(AbstractContextManager["Cache"]):
         if self.path.is_file():
             with self._guard():
                 connection = self._connect(self.path.absolute().as_uri() + "?mode=ro&immutable=1")
-                if table_names(connection):  # a disk that was full from the start leaves a file without tables
+                if table_names(connection):  # if the disk was already full, the file has no tables
                     self._check_ours(connection)
                     return connection
         connection = self._connect(":memory:")
@@ -138,7 +148,7 @@ class Cache(AbstractContextManager["Cache"]):
 
     @contextmanager
     def _guard(self, *, writing: bool = False) -> Iterator[None]:
-        """Turn errors of SQLite into a `CacheError` of one line; with `writing`, let those of writing pass."""
+        """Turn errors of SQLite into a `CacheError` of one line; with `writing`, not those that a write can raise."""
         try:
             yield
         except sqlite3.ProgrammingError as error:
@@ -212,10 +222,10 @@ class Cache(AbstractContextManager["Cache"]):
         except sqlite3.OperationalError as error:
             self._give_up(error)
 
-    # What it holds, and making it smaller.
+    # Content and pruning.
 
     def known_model(self, name: str) -> ModelSpec | None:
-        """Return what the cache remembers of a model by its name: the one whose vectors were written last."""
+        """Return the description of the model with this name whose vectors were written last; None if there is none."""
         with self._guard():
             row = self._connection.execute(
                 "SELECT space, spec FROM spaces WHERE model = ? ORDER BY id DESC LIMIT 1", (model_name(name),)
@@ -223,7 +233,7 @@ class Cache(AbstractContextManager["Cache"]):
             return None if row is None else read_model_description(name, *row)
 
     def known_precision(self, fingerprint: str) -> str | None:
-        """Return the precision of a model's vectors; None if there are none, or of several precisions."""
+        """Return the precision of a model's vectors; None if there are no vectors, or several precisions."""
         precisions = {space.precision for space in self.info().spaces if space.fingerprint == fingerprint}
         return precisions.pop() if len(precisions) == 1 else None
 
@@ -242,10 +252,10 @@ class Cache(AbstractContextManager["Cache"]):
         return CacheInfo(self.path, self.path.stat().st_size if self.path.is_file() else 0, chunks, tuple(spaces))
 
     def prune(self) -> int:
-        """Remove all records that this instance has neither looked up nor written; return how many.
+        """Remove all records that this instance has neither looked up nor written; return how many were removed.
 
-        After a run over a collection, these are what the collection no longer needs: texts that were edited or removed,
-        other models, other precisions.
+        After a run over a collection, these are the records that the collection no longer needs: those of texts that
+        were edited or removed, of other models, and of other precisions.
         """
         if self.problem is not None:
             raise CacheError(self.problem)

@@ -1,4 +1,4 @@
-"""The file of a vector cache: its tables, what it holds, transactions, and its removal."""
+"""The file of a vector cache: its tables, its content, transactions, and its removal."""
 
 import os
 import sqlite3
@@ -34,7 +34,7 @@ class SpaceInfo:
 
 @dataclass(frozen=True, slots=True)
 class CacheInfo:
-    """What a cache holds."""
+    """The content of a cache: the size of its file, texts with stored boundaries, and its spaces."""
 
     path: Path
     bytes: int
@@ -43,9 +43,16 @@ class CacheInfo:
 
 
 def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
-    """Remove the cache file in a folder, even a damaged one; return how many bytes were freed.
+    """Remove the cache file in a folder, even if it is damaged; return how many bytes were freed.
 
-    Raises `CacheError` if the file is there and cannot be removed, or is an SQLite file of something else.
+    Raises `CacheError` if the file cannot be removed, or is an SQLite file of another program.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clear_cache(folder)  # there is no file
+    0
     """
     path = (Path(folder) if folder is not None else cache_folder()) / FILE_NAME
     if _is_foreign(path):
@@ -79,7 +86,7 @@ def table_names(connection: sqlite3.Connection) -> set[str]:
 
 
 def _is_foreign(path: Path) -> bool:
-    """Whether a file is an SQLite database of another program; not ours, not empty, not damaged."""
+    """Whether a file is an SQLite database of another program, neither empty nor damaged."""
     try:
         with closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as connection:
             is_ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID

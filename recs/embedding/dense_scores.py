@@ -1,4 +1,4 @@
-"""Scores of pairs of vectors: fast in blocks of float32, exact in float64, and how far the two may differ."""
+"""Scores of pairs of vectors: fast in blocks of float32, exact in float64, and a bound on the difference."""
 
 import math
 from functools import cached_property
@@ -16,11 +16,14 @@ _PAIRS = 512  # rows converted to float64 at a time: two parts of this size fit 
 
 
 class DenseScores:
-    """Similarities of q queries and n vectors: fast in blocks of float32, exact pair by pair, with a bound on the gap.
+    """Similarities of q queries and n vectors: fast in blocks of float32, and exact for single pairs in float64.
 
-    A block is one product of scaled rows, of at most 1 (3/2 for "euclidean"). With R as the largest norm, it holds
-    a.b / |a||b| for "cosine", a.b / R^2 for "dot", and for "euclidean" (a.b - |b|^2 / 2) / R^2, which orders a row as
-    minus the distance does; there the mean of the vectors is taken out first, so that R is small and little is lost.
+    A block is one product of scaled rows; its values are at most 1 (3/2 for "euclidean"). R is the largest norm. The
+    block contains a.b / |a||b| for "cosine", a.b / R^2 for "dot", and (a.b - |b|^2 / 2) / R^2 for "euclidean", which
+    orders a row as minus the distance does. For "euclidean" the mean of the vectors is subtracted first: then R is
+    small, and so is the rounding error.
+
+    `error` bounds the rounding error of a block.
     """
 
     def __init__(
@@ -43,8 +46,8 @@ class DenseScores:
         self._key_norms = _norms(self._keys, middle)
         self._query_norms = self._key_norms if queries is None else _norms(self._queries, middle)
         self._radius = float(max(self._key_norms.max(initial=0.0), self._query_norms.max(initial=0.0))) or 1.0
-        # Rounding d elements, products and sums (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1),
-        # with a tenth to spare; then taking the mean out in float64.
+        # The error of d rounded elements, products and sums (Higham, Accuracy and Stability of Numerical Algorithms,
+        # section 3.1), made a tenth larger; then the error of subtracting the mean in float64.
         d = self._keys.shape[1]
         self.error = 1.1 * (d + 5) * _UNIT_ROUNDOFF * (1.5 if euclidean else 1.0)
         self.error += 2.0**-50 * math.sqrt(d) * float(np.abs(middle).max(initial=0.0)) / self._radius
@@ -63,7 +66,7 @@ class DenseScores:
         return scaled
 
     def floor(self, start: int, bounds: FloatArray) -> FloatArray:
-        """Return the block scores below which no pair, once rounded, can reach those at `bounds`, a row each.
+        """Return for each row the lowest block score with which a pair, once rounded, may reach the score of `bounds`.
 
         It is never -inf, so that pairs that are not allowed stay out.
         """
@@ -97,7 +100,7 @@ class DenseScores:
 
     @cached_property
     def twins(self) -> IntArray:
-        """For each vector the first row that is the same in every bit."""
+        """For each vector, the first row with the same bits."""
         first: dict[bytes, int] = {}
         return np.array([first.setdefault(row.tobytes(), place) for place, row in enumerate(self._keys)], np.int64)
 

@@ -1,4 +1,4 @@
-"""What runs here and whether it does so rightly: the environment, a model's files, vectors that must equal others."""
+"""Checks of an installation: the environment, the files of a model, and vectors with a known right value."""
 
 import base64
 import os
@@ -26,9 +26,9 @@ from recs.models.registry import DEFAULT_MODEL, registry_row
 from recs.models.spec import ModelSpec
 
 GOLDEN_TEXT = "The quick brown fox plants garlic in November; naïve co-operation costs 1,024 francs."
-"""The text whose vector `registry.toml` holds."""
-# The least cosine of vectors that should be the same, by precision, as the embedder promises; and with a golden
-# vector, which is kept in bytes and turned by .00002 by that alone.
+"""The text whose vector is in `registry.toml`."""
+# The least cosine of vectors that should be equal: by precision, as `Embedder` promises; and with a golden vector. That
+# one is stored in bytes, and this rounding alone lowers the cosine by .00002.
 _BOUNDS, _GOLDEN_BOUND = {"float32": 0.99999, "bfloat16": 0.9995}, 0.9999
 _PACKAGES = ("numpy", "scipy", "tokenizers", "torch", "sentence-transformers", "transformers", "safetensors")
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8")
@@ -37,7 +37,7 @@ _LEAST_SECONDS, _MOST_TEXTS = 0.5, 256
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     topic: str
     status: Literal["ok", "warn", "fail"]
@@ -47,10 +47,16 @@ class Finding(NamedTuple):
 def diagnose(
     name: str | None = None, *, text: str | None = None, cache: Path | None = None, **options: Any
 ) -> Iterator[Finding]:
-    """Look at the environment, the vector cache and a model; yield what is found as it is found.
+    """Check the environment, the vector cache and a model; yield each result as soon as it is there.
 
-    `name` and `options` are as in `load_embedder`, but nothing is downloaded; the default model may
-    be missing. `text` is what to show the tokens of, and what of it would be cut, `cache` the folder of the cache.
+    Parameters
+    ----------
+    name, options
+        As in `load_embedder`, but nothing is downloaded. If `name` is None, a missing default model is only a warning.
+    text
+        A text whose tokens are shown, and what of it would be cut.
+    cache
+        The folder of the cache.
     """
     yield from _environment()
     yield _cache(cache or cache_folder())
@@ -78,7 +84,7 @@ def diagnose(
 
 
 def describe_files(spec: ModelSpec) -> list[str]:
-    """Return a line for each file of weights: name, size, SHA-256, and whether the registry has that digest."""
+    """Return a line for each file of weights: name, size, SHA-256, and whether the registry has this digest."""
     row = registry_row(spec.name)[1]
     folder = Path(str(spec.folder))
     registered = {*row.weights_sha256.values(), *row.onnx_sha256} if row else set()
@@ -129,7 +135,7 @@ def _cache(folder: Path) -> Finding:
 
 
 def _precision(embedder: Embedder, wanted: str) -> str:
-    """Return the precision that was chosen, and why."""
+    """Return the chosen precision and the reason for it."""
     row = registry_row(embedder.spec.name)[1]
     fast = " and ".join(sorted(cpu_flags() & {"amx_bf16", "avx512_bf16"}))
     if embedder.spec.loader == "static" or embedder.engine == "onnx":
@@ -159,7 +165,7 @@ def _cut(embedder: Embedder, text: str) -> Iterator[Finding]:
 
 
 def _self_test(embedder: Embedder) -> Iterator[Finding]:
-    """Load the model and compare its vectors with those that they must equal."""
+    """Load the model and compare its vectors with the right ones."""
     spec = embedder.spec
     precision = embedder.precision
     prompt = embedder.prompt()
@@ -195,7 +201,7 @@ def _agreement(topic: str, of: str, a: Any, b: Any, bound: float) -> Finding:
 
 
 def _speed(embedder: Embedder) -> Finding:
-    """Time a fixed job, once it has run: posts of 20 to 200 words, so many that half a second passes, 256 at most."""
+    """Measure the speed on posts of 20 to 200 words, in the second of two runs: half a second long, at most 256."""
     posts = [f"Post {i}. " + f"Garlic number {i} was planted in November. " * (3 + i % 26) for i in range(_MOST_TEXTS)]
     n, seconds = 1, 0.0
     while seconds < _LEAST_SECONDS and n < _MOST_TEXTS:

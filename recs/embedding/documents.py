@@ -1,4 +1,4 @@
-"""Texts to documents: each text cut into windows, with the boundaries looked up in the cache and kept there."""
+"""Texts to documents: each text is cut into windows. The cache stores the boundaries."""
 
 import hashlib
 import json
@@ -25,11 +25,13 @@ class Source(NamedTuple):
 
 
 def join_sources(texts: Sequence[str], ids: Sequence[str] | None, titles: Sequence[str] | None) -> list[Source]:
-    """Join texts, ids and titles; `EmbeddingError` if they do not fit each other, or a text is empty."""
+    """Join texts, ids and titles; `EmbeddingError` if their numbers differ, or a text and its title are empty."""
     names = tuple(ids) if ids is not None else tuple(map(str, range(len(texts))))
     headings = list(titles) if titles is not None else [""] * len(texts)
     if not len(names) == len(texts) == len(headings):
-        raise EmbeddingError(f"{len(texts)} texts, {len(names)} ids and {len(headings)} titles; expected as many.")
+        raise EmbeddingError(
+            f"{len(texts)} texts, {len(names)} ids and {len(headings)} titles; the numbers must be equal."
+        )
     sources = [Source(*each) for each in zip(names, texts, headings, strict=True)]
     for source in sources:
         if not source.text.strip() and not source.title.strip():
@@ -48,9 +50,9 @@ def cut_documents(
 ) -> list[Document]:
     """Cut each text into windows; `TextTooLongError` if `overflow` is "error" and a text is too long.
 
-    `tokenizer` returns the model's tokenizer. It is called only if a text is not in the store.
+    `tokenizer` returns the model's tokenizer. It is called only if the boundaries of a text are not in the store.
     """
-    # The fingerprint of a model that is known by its name alone does not say where its texts are cut.
+    # If only the name of a model is known, its fingerprint does not say where texts are cut.
     window = [spec.max_tokens] if spec.loader == "bytes" else []
     policy = json.dumps([CHUNKING, spec.fingerprint, prompt, overflow == "chunk", *window])
     keys = [digest_key(policy, source.title, source.text) for source in sources]
@@ -94,6 +96,6 @@ def _check_lengths(sources: Sequence[Source], documents: Sequence[Document], spe
 
 
 def digest_key(*parts: str) -> bytes:
-    """Return a digest of the parts, framed so that no two lists of parts have the same one."""
+    """Return a digest of the parts. The length of each part is in it, so that ("a", "bc") and ("ab", "c") differ."""
     framed = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(framed.encode("utf-8", "surrogatepass")).digest()[:20]

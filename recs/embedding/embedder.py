@@ -1,12 +1,12 @@
 """The embedder: one model, from texts to vectors.
 
-texts → windows that fit the model → those whose vectors are not in the cache → batches → vectors → one for each text
+texts → windows that fit the model → windows that are not in the cache → batches → vectors → one vector for each text
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from recs.arrays import FloatArray, unit_rows
 from recs.embedding.batches import plan_missing
 from recs.embedding.documents import OVERFLOWS, Overflow, cut_documents, digest_key, join_sources
 from recs.embedding.pooling import pool_windows
+from recs.embedding.progress import OnProgress, Progress
 from recs.embedding.spaces import space_name
 from recs.embedding.vectors import Embeddings
 from recs.embedding.windows import Document
@@ -34,39 +35,35 @@ ROLES = ("document", "query", "clustering", "classification")
 _BATCHES_PER_WRITE = 8  # to the store; a run that is killed loses at most these
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is: texts and tokens that the model has computed, of those that were not in the cache."""
-
-    texts_done: int
-    texts: int
-    tokens_done: int
-    tokens: int
-
-    def after(self, texts: int, tokens: int) -> Progress:
-        """Return the progress when so many more texts and tokens are done."""
-        return replace(self, texts_done=self.texts_done + texts, tokens_done=self.tokens_done + tokens)
-
-
-OnProgress = Callable[[Progress], None] | None
-
-
 class Embedder:
-    """One model, ready to embed. The weights are loaded only when the first vector has to be computed.
+    """One model, ready to embed; `load_embedder` makes one. The weights are loaded when the first vector is computed.
 
     Parameters
     ----------
     spec
-        What the files of the model say.
+        The description of the model.
     device, precision, engine, instruction
-        As in `load_embedder`. Static models need no engine; the instruction is used if a call gives none.
+        As in `load_embedder`. Static models need no engine. The instruction is used if a call gives none.
     tokenizer, encoder
-        Replacements for the model's own.
+        Used instead of the model's own tokenizer and weights.
 
     Notes
     -----
-    Vectors of the same text agree between precisions to a cosine of .9995, and between batches, thread counts and runs
-    to .99999 in float32. The same texts with the same options on the same machine give the same bytes, in any order.
+    Vectors of the same text have a cosine of at least .9995 between precisions, and of at least .99999 between batches,
+    thread counts and runs in float32. The same texts with the same options on the same machine give the same bytes, in
+    any order of the texts.
+
+    Examples
+    --------
+    >>> from recs.models.encoders.service import ByteTokenizer
+    >>> class Lengths:  # in place of a model
+    ...     batch_tokens = 1000
+    ...     def encode(self, texts, *, prompt=""):
+    ...         return np.array([[len(text), 1.0] for text in texts], np.float32)
+    >>> spec = ModelSpec("lengths", "0", dim=2, max_tokens=100, pooling="", normalize=False, similarity="dot")
+    >>> embedder = Embedder(spec, device="cpu", tokenizer=ByteTokenizer(), encoder=Lengths())
+    >>> embedder.embed(["soil", "a garden"]).vectors.tolist()
+    [[4.0, 1.0], [8.0, 1.0]]
     """
 
     def __init__(
@@ -92,7 +89,7 @@ class Embedder:
         self.precision: Precision = resolve_precision(precision, self.device, forbidden=forbidden)
         self.instruction = instruction
         self.observer: Callable[[Embeddings], None] | None = None
-        """Called with whatever `embed` returns, if set."""
+        """A function that is called with each result of `embed`, or None."""
         if tokenizer is not None:
             self.tokenizer = tokenizer
         if encoder is not None:
@@ -118,11 +115,11 @@ class Embedder:
 
     @property
     def batch_tokens(self) -> int:
-        """How many tokens, padding counted, the model takes at once; loads the weights."""
+        """How many tokens, padding included, the model computes at once. Loads the weights."""
         return self._encoder.batch_tokens
 
     def with_dim(self, dim: int) -> Embedder:
-        """Return an embedder with the same model in memory that keeps the first `dim` numbers of each vector."""
+        """Return an embedder that uses the same model in memory and keeps the first `dim` numbers of each vector."""
         names = ("device", "precision", "engine", "instruction", "tokenizer")
         options: dict[str, Any] = {name: getattr(self, name) for name in names}
         return Embedder(cut_model(self.spec, dim), **options, encoder=self._encoder)
@@ -138,8 +135,8 @@ class Embedder:
     def similarity(self, a: Embeddings, b: Embeddings) -> npt.NDArray[np.float64]:
         """Return the model's own similarity of every vector of `a` (n, d) with every vector of `b` (m, d).
 
-        The result is a float64 array of shape (n, m); higher is more similar; the Euclidean similarity is minus the
-        distance. Raises `FingerprintMismatchError` if the two are of different models.
+        The result is a float64 array of shape (n, m). A higher value is more similar; the Euclidean similarity is minus
+        the distance. Raises `FingerprintMismatchError` if `a` and `b` are of different models.
         """
         a.check_comparable(b)
         x = a.vectors.astype(np.float64)
@@ -172,16 +169,16 @@ class Embedder:
         titles : n strings
             Each is put before every chunk of its text.
         role
-            "document", "query", "clustering" or "classification": chooses the model's prompt, if it has one.
+            "document", "query", "clustering" or "classification": it chooses one of the model's prompts, if it has any.
         instruction
-            What the vectors are for, in words. It replaces the prompt of the role. Models that were trained with
-            instructions need one if they have no prompt for the role; "" means no instruction.
+            What the vectors are for, in words. It replaces the prompt of the role. A model that was trained with
+            instructions needs one if it has no prompt for the role; "" means no instruction.
         overflow
             What to do with a text longer than the context window: "chunk" embeds all of it in chunks and takes their
             mean, weighted by tokens; "truncate" embeds the beginning and counts the rest in `tokens_lost`; "error"
             raises an error.
         store
-            A cache, in which chunk boundaries and vectors are looked up and kept.
+            A cache from which chunk boundaries and vectors are read, and to which new ones are written.
         progress
             Called after every batch.
 
@@ -237,7 +234,7 @@ class Embedder:
     def _vectors(
         self, documents: Sequence[Document], prompt: str, store: Cache | None, progress: OnProgress
     ) -> dict[str, FloatArray]:
-        """Return the vector of each window's text: from the store, or else computed and kept there."""
+        """Return the vector of each window's text: from the store, or else computed and written to the store."""
         length_of = {window.text: window.length for document in documents for window in document.windows}
         space = self.space(prompt)
         keys = {text: digest_key(space, text) for text in sorted(length_of)}
@@ -261,7 +258,7 @@ class Embedder:
         return vectors
 
     def _plan(self, length_of: Mapping[str, int], vectors: Mapping[str, FloatArray]) -> list[list[str]]:
-        """Return the texts without a vector in batches."""
+        """Return batches of the texts that have no vector yet."""
         texts = sorted(length_of)
         missing = {place for place, text in enumerate(texts) if text not in vectors}
         lengths = [length_of[text] for text in texts]
@@ -289,7 +286,7 @@ class Embedder:
         return dict(zip(texts, cut.astype(np.float32), strict=True))
 
     def space(self, prompt: str) -> str:
-        """Return what vectors with a prompt are cached under; see `recs.embedding.spaces.space_name`."""
+        """Return the name of the space in the cache for vectors with a prompt: see `recs.embedding.spaces`."""
         arithmetic = self.precision if self.engine == "torch" else f"{self.precision}/{self.engine}"
         return space_name(self.spec.fingerprint, prompt, arithmetic, own_prompts=self.spec.prompts.values())
 

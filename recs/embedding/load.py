@@ -1,4 +1,4 @@
-"""Loading an embedder: by name, from a folder, through a cache or a service."""
+"""Loads an embedder: by name, from a folder, from a cache or from a service."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _log = logging.getLogger(__name__)
 
 
 def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
-    """Return an embedder for a model: from its files, or else from what the cache remembers of it.
+    """Return an embedder for a model: from its files, or else from its description in the cache.
 
-    A build machine with a committed cache and without the model gets an embedder that finds every vector in the cache.
-    `options` are those of `load_embedder`. Raises `ModelNotFoundError` if the model is neither here nor in the cache.
+    So a build machine that has a committed cache and no model still gets an embedder, which reads every vector from the
+    cache. `options` are those of `load_embedder`. Raises `ModelNotFoundError` if the model is neither on this machine
+    nor in the cache.
     """
     try:
         return load_embedder(name, **options)
@@ -45,7 +46,7 @@ def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
 
 
 def _cached_spec(name: ModelName, cache: Cache, options: dict[str, Any]) -> ModelSpec | None:
-    """Return what the cache remembers of a model; None if it is not what the options ask for."""
+    """Return the description of a model in the cache; None if there is none, or it does not fit the options."""
     own_name = registry_row(name.base)[0]
     dim = options.get("dim") or name.dim
     spec = (cache.known_model(f"{own_name}@{dim}") if dim else None) or cache.known_model(own_name)
@@ -65,26 +66,26 @@ def load_embedder(
     engine: str = "auto",
     offline: bool = False,
 ) -> Embedder:
-    """Return an embedder for a model: of the registry, by its hub id, or in a folder.
+    """Return an embedder for a model of the registry, of a hub, in a folder, or behind a service.
 
-    It looks for the files at `name` as a path, in the local hub cache, in a Python package that carries the model, and
-    at last on the hub. Before a download, the log says the name, the size and the place.
+    The files are searched for in this order: at the path `name`, in the local hub cache, in a Python package that
+    contains the model, on the hub. Before a download, the log names the model, its size and the folder.
 
     Parameters
     ----------
     name
         "all-MiniLM-L6-v2", "organisation/model", the path of a folder, or "NAME=FOLDER" for a model of the registry
-        whose files are in a folder. Or "URL#MODEL": a service with OpenAI's API. `recs.models.names` has all forms.
+        whose files are in a folder. "URL#MODEL" is a service with OpenAI's API. `recs.models.names` lists all forms.
     dim
         Keep the first `dim` numbers of every vector, scaled to unit length again if the similarity is cosine.
     pooling
         How to combine token vectors, if the files do not say it: "mean", "cls", "max", "lasttoken" or "pooler".
     instruction
-        Text that is put before every input, instead of the model's own prompt for the role.
+        A text that is put before every input. It replaces the model's own prompt for the role.
     device
         "cpu", "cuda", "cuda:1", "mps", or None for the fastest one.
     precision
-        "auto", "float32" or "bfloat16". Vectors are cached by precision and engine.
+        "auto", "float32" or "bfloat16". The cache keeps vectors of each precision and engine apart.
     engine
         "torch", "onnx", or "auto": torch if it is installed. "onnx" runs the BERT family from its weights and other
         models from their ONNX file, on the processor in float32.
@@ -96,14 +97,14 @@ def load_embedder(
     ModelNotFoundError
         If the model has no files on this machine.
     ModelError, WeightsError
-        If the files are not those of the model, or not those of any model that recs can run.
+        If the files belong to another model, or to one that recs cannot run.
     OptionError
         If an option does not fit the model.
 
     Notes
     -----
-    This reads small files and the digest of the weights, which recs remembers between runs. It imports torch, and loads
-    and checks the weights, only when the first vector has to be computed.
+    This reads small files and computes the digest of the weights, which recs stores between runs. torch is imported,
+    and the weights are loaded and checked, only when the first vector is computed.
 
     Examples
     --------
@@ -113,9 +114,9 @@ def load_embedder(
     """
     if ModelName.parse(name).is_service:
         if offline:
-            raise ModelNotFoundError(f"{name}: not asked, because the network must not be used.")
+            raise ModelNotFoundError(f"{name}: not asked, because offline forbids the use of the network.")
         if pooling or device or (precision, engine) != ("auto", "auto"):
-            raise OptionError(f"{name}: pooling, device, precision and engine are the service's own; leave them out.")
+            raise OptionError(f"{name}: the service chooses pooling, device, precision and engine; leave them out.")
         embedder = _service_embedder(name, instruction)
         return embedder if dim is None else embedder.with_dim(dim)
     if not offline and find_model(name) is None and can_download():
@@ -125,7 +126,7 @@ def load_embedder(
 
 
 def _service_embedder(name: str, instruction: str | None) -> Embedder:
-    """Return an embedder that asks a service for its vectors."""
+    """Return an embedder that gets its vectors from a service."""
     from recs.models.encoders.service import ServiceEncoder
 
     service = ServiceEncoder(name)

@@ -1,9 +1,9 @@
 """Exact nearest neighbours, a block of rows at a time.
 
 A block of scores is computed in float32, and pairs that are not allowed are removed. Every pair that could be among the
-best, given the rounding errors, is scored again in float64. So the lists are those of a full float64 matrix, which is
-never in memory. This module works with rows and columns, not items: the caller sorts them by id, and in a tie the lower
-column comes first.
+best, given the rounding errors, is scored again in float64. So the lists are those of a full float64 matrix, but that
+matrix is never in memory. This module works with rows and columns, not items. The caller sorts them by id; in a tie the
+lower column comes first.
 """
 
 from __future__ import annotations
@@ -21,18 +21,23 @@ from recs.embedding.dense_scores import DenseScores
 from recs.errors import OptionError
 
 Mask = Callable[[int, int], BoolArray]
-"""Called with a range of query rows; True where a pair may be listed, in a shape that broadcasts to (rows, columns)."""
+"""A function of a range of query rows (start, stop). Its array is True for pairs that may be listed, and broadcasts to
+shape (rows, columns)."""
 DECIMALS = 6
-_BLOCK_BYTES = 64 << 20  # of scores; the multiply takes twice as long in blocks of 4 MB (docs/benchmarks.md)
-_TILE = 128  # columns; of most tiles nothing is read but the maximum
+_BLOCK_BYTES = 64 << 20  # of scores; the product takes twice as long in blocks of 4 MB (docs/benchmarks.md)
+_TILE = 128  # columns; of most tiles only the maximum is read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbors:
     """The best columns for each of q rows, best first, ties in the order of columns.
 
-    indices, int64 of shape (q, k), are columns, -1 where a row has fewer than k; scores, float64 of the same shape, are
-    higher for better, NaN where there is none.
+    Attributes
+    ----------
+    indices : int64 array of shape (q, k)
+        The columns; -1 where a row has fewer than k.
+    scores : float64 array of shape (q, k)
+        Higher is better; NaN where a row has fewer than k.
     """
 
     indices: IntArray
@@ -53,22 +58,23 @@ def top_k(
     Parameters
     ----------
     vectors : array of shape (n, d)
-        The length of a vector does not matter for "cosine"; there a zero vector scores 0 with every other.
+        For "cosine" the length of a vector does not matter, and a zero vector has the score 0 with every other.
     queries : array of shape (q, d), optional
-        Without it, every vector is compared with all others, but not with itself; an equal vector of another row is.
+        Without it, every vector is compared with all others but not with itself. An equal vector in another row counts
+        as another vector.
     mask
-        Says which pairs may be listed (by language, exclusions); called block by block.
+        Which pairs may be listed (by language, exclusions); called for each block.
     similarity
         "cosine", "dot", or "euclidean", whose score is minus the distance.
     decimals
-        Scores are rounded to so many before they are compared.
+        Scores are rounded to this many decimals before they are compared.
 
     Raises
     ------
     EmbeddingError
-        On NaN or infinity, or shapes that do not agree.
+        If a vector has NaN or infinity, or the shapes do not fit.
     OptionError
-        On a negative k or an unknown similarity.
+        If k is negative or the similarity is unknown.
 
     Examples
     --------
@@ -77,10 +83,10 @@ def top_k(
 
     Notes
     -----
-    The columns of a row lie in tiles. At least k pairs reach the k-th largest maximum of the tiles. A pair that is
-    below it by more than the rounding error is out. The rest, about k pairs, is cut in the same way by its own k-th
-    score, and then scored exactly. Time O(q n d); memory O((n + q) d), and about 200 MB for the
-    blocks, for any number of rows.
+    The columns of a row are split into tiles. At least k pairs reach the k-th largest maximum of the tiles. A pair that
+    is below this value by more than the rounding error cannot be among the k best. About k pairs remain; their own k-th
+    score removes more of them in the same way, and the rest is scored exactly. Time O(q n d); memory O((n + q) d), and
+    about 200 MB for the blocks, for any number of rows.
     """
     scores = DenseScores(vectors, queries, similarity, decimals=decimals)
     if k < 0:
@@ -90,7 +96,7 @@ def top_k(
     take = min(k, n)
     if take == 0:
         return best
-    width = max(1, min(_TILE, n // (8 * take)))  # so many tiles that the best k are seldom in one
+    width = max(1, min(_TILE, n // (8 * take)))  # enough tiles that the best k are seldom in one
     block = _Block(scores, width)
     for start in range(0, q, block.rows):
         stop = min(start + block.rows, q)
@@ -103,7 +109,7 @@ def top_k(
 def _write_best_of_block(
     scores: DenseScores, best: Neighbors, block: _Block, *, start: int, maxima: FloatArray, take: int
 ) -> None:
-    """Write the best of each row of a block; `maxima` are those of its tiles."""
+    """Write the best pairs of each row of a block; `maxima` are those of its tiles."""
     floor = scores.floor(start, np.partition(maxima, -take, axis=1)[:, -take])
     candidates, crowded_rows = block.candidates(maxima, floor, most=max(256, 4 * take))
     _write_best(scores, best, candidates, start=start)
@@ -112,7 +118,7 @@ def _write_best_of_block(
 
 
 class _Candidates(NamedTuple):
-    """Pairs of a block that may be among the best: rows counted from its start, columns, and rounded scores."""
+    """Pairs of a block that may be among the best: rows from the start of the block, columns, float32 scores."""
 
     rows: IntArray
     columns: IntArray
@@ -123,7 +129,7 @@ class _Candidates(NamedTuple):
 
 
 def _write_best(scores: DenseScores, best: Neighbors, candidates: _Candidates, *, start: int) -> None:
-    """Score the candidates of a block exactly, and write the best of each row."""
+    """Compute the exact scores of the candidates of a block, and write the best of each row."""
     k = best.indices.shape[1]
     candidates = candidates.take(np.lexsort((-candidates.values, candidates.rows)))
     bounds = np.full(candidates.rows.max(initial=0) + 1, -np.inf, np.float32)
@@ -142,7 +148,7 @@ def _write_best(scores: DenseScores, best: Neighbors, candidates: _Candidates, *
 
 
 def _write_best_of_crowded_row(scores: DenseScores, best: Neighbors, row: int, values: FloatArray) -> None:
-    """Write the best of a row with many candidates; most of them are copies of a few, such as one text in many ids."""
+    """Write the best of a row with many candidates. Most are copies of a few, as when many ids have the same text."""
     k = min(best.indices.shape[1], len(values))
     columns = np.flatnonzero(values >= scores.floor(row, np.partition(values, -k)[-k : len(values) - k + 1]))
     twins = scores.twins[columns]
@@ -163,7 +169,7 @@ def _block_rows(n: int) -> int:
 
 
 class _Block:
-    """The scores of some rows, in tiles of `width` columns; the last tile is filled up with columns of -inf."""
+    """The scores of some rows, in tiles of `width` columns. Columns of -inf fill up the last tile."""
 
     def __init__(self, scores: DenseScores, width: int) -> None:
         q, self._n = scores.shape
@@ -174,7 +180,7 @@ class _Block:
         self._buffer = np.full((self.rows, self._n + -self._n % width), -np.inf, np.float32)
 
     def load(self, start: int, stop: int, allowed: BoolArray | None, *, skip_own: bool) -> FloatArray:
-        """Compute the scores of some rows, -inf for pairs that are not allowed; return the maxima of their tiles."""
+        """Compute the scores of some rows, -inf for pairs that are not allowed. Return the maxima of their tiles."""
         self._padded = self._buffer[: stop - start]
         block = self._padded[:, : self._n]
         np.matmul(self._queries[start:stop], self._keys.T, out=block)
@@ -189,7 +195,7 @@ class _Block:
     def candidates(self, maxima: FloatArray, floor: FloatArray, *, most: int) -> tuple[_Candidates, IntArray]:
         """Return the pairs at or above the floor of their row, and the rows that have more than `most` of them.
 
-        The pairs of those crowded rows are left out.
+        The first result has no pairs of those crowded rows.
         """
         rows, tiles = np.nonzero(maxima >= floor[:, None])
         values = self._tiles[rows, tiles]

@@ -1,4 +1,4 @@
-"""Items to embeddings: the text of each item, the cache, and the ids joined."""
+"""Items to embeddings: takes the texts of items, opens the cache, and gives the vectors the ids of the items."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 from recs.embedding.cache import Cache
 from recs.embedding.documents import Overflow
-from recs.embedding.embedder import Embedder, Progress
+from recs.embedding.embedder import Embedder
 from recs.embedding.load import find_embedder
+from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
 from recs.items import Item
@@ -24,27 +25,27 @@ def embed_items(
     overflow: Overflow = "chunk",
     progress: Callable[[Progress], None] | None = None,
 ) -> Embeddings:
-    """Embed n items: title and text of each, all of it.
+    """Embed the title and the whole text of n items.
 
     Parameters
     ----------
     items
-        Any; drafts too, so leave out what must not be embedded (`Collection.public`).
+        All of them are embedded, drafts too; `Collection.public` leaves drafts out.
     embedder
         An `Embedder`, the name of a model, or None for the default model.
     cache
-        True for the user's cache folder, False for none, another folder, or a `Cache`.
+        True for the user's cache folder, False for no cache, the path of another folder, or a `Cache`.
     role, instruction
         What the vectors are for: as in `Embedder.embed`.
     overflow
-        What happens past the context window: "chunk", "truncate" or "error".
+        What to do with text past the context window: "chunk", "truncate" or "error", as in `Embedder.embed`.
     progress
         Called after every batch that needed the model.
 
     Returns
     -------
     Embeddings
-        In the order of `items`: of each item the mean of its chunks, weighted by their tokens.
+        In the order of `items`. The vector of an item is the mean of its chunks, weighted by their tokens.
 
     Raises
     ------
@@ -52,6 +53,13 @@ def embed_items(
         If a vector has to be computed and the model or torch is not installed.
     EmbeddingError
         If an item has neither title nor text, or the model emits NaN or a zero vector.
+
+    Examples
+    --------
+    >>> item = Item(id="garlic", text="Plant the cloves in autumn.", title="Garlic")
+    >>> embeddings = embed_items([item], "all-MiniLM-L6-v2")  # doctest: +SKIP
+    >>> embeddings.ids, embeddings.vectors.shape  # doctest: +SKIP
+    (('garlic',), (1, 384))
     """
     listed = list(items)
     with open_cache(cache) as store:
@@ -71,7 +79,7 @@ def embed_items(
 
 @contextmanager
 def open_cache(cache: Cache | str | os.PathLike[str] | bool) -> Iterator[Cache | None]:
-    """Yield the cache that the argument stands for, and close it if it was opened here."""
+    """Yield the cache that the argument means; at the end, close it if it was opened here."""
     if isinstance(cache, str | os.PathLike) or cache is True:
         with Cache(None if cache is True else cache) as opened:
             yield opened

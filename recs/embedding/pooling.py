@@ -1,4 +1,4 @@
-"""The vectors of windows to one vector for each text: their mean, weighted by tokens."""
+"""From the vectors of windows to one vector for each text: their mean, weighted by tokens."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,9 +13,9 @@ from recs.models.spec import ModelSpec
 def pool_windows(
     ids: tuple[str, ...], documents: Sequence[Document], vectors: Mapping[str, FloatArray], spec: ModelSpec
 ) -> Embeddings:
-    """Return the embeddings of n documents; `vectors` holds one of shape (d,) for the text of each window.
+    """Return the embeddings of n documents; `vectors` maps the text of each window to its vector of shape (d,).
 
-    A document of one window has the very vector of that window.
+    A document of one window has exactly the vector of that window.
     """
     windows = [window for document in documents for window in document.windows]
     chunk_vectors = np.array([vectors[window.text] for window in windows], np.float32).reshape(-1, spec.dim)

@@ -1,6 +1,6 @@
 """Vectors with ids, and the fingerprint of the vector space that they belong to.
 
-Numbers from comparing vectors of two models mean nothing. So `Embeddings` holds the fingerprint of its space, and every
+A comparison of vectors of two models means nothing. So `Embeddings` contains the fingerprint of its space, and every
 comparison in recs checks it first.
 """
 
@@ -27,6 +27,7 @@ from recs.arrays import (
 from recs.embedding.archive import opened_archive, save_archive
 from recs.errors import EmbeddingError, FingerprintMismatchError
 from recs.models.registry import meeting_roles
+from recs.text.counts import counted
 
 _FORMAT = "recs.embeddings/1"
 
@@ -41,11 +42,11 @@ class Embeddings:
     vectors : float32 array of shape (n, d), read-only
         As the model emits them: unit rows where `similarity` is "cosine".
     fingerprint
-        Of the vector space. Two `Embeddings` may be compared only if their fingerprints are equal.
+        The fingerprint of the vector space. Two `Embeddings` may be compared only if their fingerprints are equal.
     similarity
         The model's own: "cosine", "dot" or "euclidean".
     model
-        The name of the model, for readers.
+        The name of the model, for people.
     role, prompt
         What the vectors are for ("query", "document", …), and the text that was put before each input.
     chunk_vectors : float32 array of shape (m, d)
@@ -55,15 +56,18 @@ class Embeddings:
     chunk_spans : int64 array of shape (m, 2)
         Start and stop of each chunk in its item's text; 0, 0 for a chunk of the title alone. May be empty.
     tokens, tokens_lost : int64 arrays of shape (n,)
-        How many tokens title and text of each item have, and how many of them are in no vector, because they are past
-        the context window or the model does not know them. Empty if the vectors were made elsewhere.
+        How many tokens the title and the text of each item have, and how many of them are in no vector, because they
+        are past the context window or the model does not know them. Empty if the vectors were made elsewhere.
+
+    Raises
+    ------
+    EmbeddingError
+        If the arrays do not fit each other, ids are not unique, or vectors cannot be compared.
 
     Notes
     -----
-    `ids` are unique. The arrays are read-only views: nothing is copied, and the arrays that were given stay writeable.
-    Writing to them later changes these vectors too; give a copy if that may happen.
-
-    Raises `EmbeddingError` if arrays do not fit each other, or vectors cannot be compared.
+    The arrays are read-only views of the arguments, not copies. If you write to an argument later, these vectors change
+    too; give a copy if that may happen.
 
     Examples
     --------
@@ -102,10 +106,10 @@ class Embeddings:
             Finite numbers. For "cosine" the rows are scaled to unit length and none may be zero. X may also be a data
             frame, a column of lists or arrays, or a tensor of torch on any device.
         model
-            The name of the model that made them. Nothing else is known of the space, so the name is the fingerprint:
-            only vectors with the same name may be compared.
+            The name of the model that made them. It serves as the fingerprint, because nothing else is known of the
+            space: only vectors with the same name may be compared.
 
-        Raises `EmbeddingError` on NaN, infinite or zero rows, shapes that do not agree, or ids that are not unique.
+        Raises `EmbeddingError` if X has NaN, infinity or (for "cosine") a zero row, shapes do not fit, or ids repeat.
         """
         names = _checked_ids(ids)
         if not model:
@@ -139,19 +143,19 @@ class Embeddings:
 
     @property
     def blank(self) -> BoolArray:
-        """Whether the model knows no token of an item, so that its vector means nothing; shape (n,)."""
+        """Whether the model knows no token of an item; then its vector means nothing. Shape (n,)."""
         if not len(self.tokens) == len(self.tokens_lost) == len(self.ids):
             return np.zeros(len(self.ids), dtype=bool)
         return np.asarray(self.tokens_lost >= self.tokens)
 
     def take(self, ids: Sequence[str]) -> Self:
-        """Return the embeddings of `ids`, in that order; `EmbeddingError` if one has no vector here."""
+        """Return the embeddings of `ids`, in that order; `EmbeddingError` if one of them has no vector."""
         row_of = {name: row for row, name in enumerate(self.ids)}
         missing = [name for name in ids if name not in row_of]
         if missing:
-            raise EmbeddingError(
-                f"{len(missing)} items have no vector, the first is {missing[0]!r}; embed them with the same model."
-            )
+            items_have = counted(len(missing), "item has", "items have")
+            advice = f"embed {'it' if len(missing) == 1 else 'them'} with the same model"
+            raise EmbeddingError(f"{items_have} no vector, the first is {missing[0]!r}; {advice}.")
         rows = np.array([row_of[name] for name in ids], dtype=np.int64)
         new_row = np.full(len(self.ids), -1, dtype=np.int64)
         new_row[rows] = np.arange(len(rows))
@@ -162,12 +166,12 @@ class Embeddings:
         return replace(self, ids=tuple(ids), chunk_rows=new_row[self.chunk_rows[order]], **taken)
 
     def check_comparable(self, other: Embeddings) -> None:
-        """Raise an error unless the vectors of `self` and `other` belong to one space and their roles may be compared.
+        """Check that the vectors of `self` and `other` are in one space, and that their roles may be compared.
 
         Raises
         ------
         FingerprintMismatchError
-            If they are of two models, or of two prompts that the model was not trained to compare.
+            If they are of two models, or of two prompts whose vectors the model was not trained to compare.
         """
         ours, theirs = (f"{one.model or 'an unnamed model'} ({one.fingerprint[:24]})" for one in (self, other))
         if self.fingerprint != other.fingerprint:
@@ -182,13 +186,13 @@ class Embeddings:
             )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one `.npz` file, replaced atomically: the arrays and a JSON manifest, no pickle; `OutputError`."""
+        """Write one `.npz` file atomically: the arrays and a JSON manifest, no pickle. May raise `OutputError`."""
         manifest = {name: getattr(self, name) for name in _MANIFEST}
         save_archive(path, _FORMAT, manifest, {name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote; `SourceError` if the file is missing, torn, or not one of ours."""
+        """Read a file that `save` wrote; `SourceError` if it is missing, incomplete or of another kind."""
         with opened_archive(path, _FORMAT, "a file of embeddings") as (manifest, arrays):
             return cls(**_fields_of(manifest), **{name: arrays[name] for name in _ARRAYS})
 
@@ -206,13 +210,13 @@ _ARRAYS = {
 
 
 def _fields_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of `Embeddings` that a manifest holds; `ValueError` for anything that `save` does not write."""
+    """Return the fields of `Embeddings` in a manifest; `ValueError` for values that `save` does not write."""
     values = {"role": "document", "prompt": "", **manifest}
     ids = values.get("ids")
     if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
-        raise ValueError("ids is no list of strings")
+        raise ValueError("ids is not a list of strings")
     if odd := [name for name in _MANIFEST[1:] if not isinstance(values.get(name), str)]:
-        raise ValueError(f"{odd[0]} is no string")
+        raise ValueError(f"{odd[0]} is not a string")
     return {name: values[name] for name in _MANIFEST} | {"ids": tuple(ids)}
 
 
@@ -229,7 +233,7 @@ def _checked_ids(ids: Iterable[str]) -> tuple[str, ...]:
 
 
 def _check_chunks(embeddings: Embeddings) -> None:
-    """Raise `EmbeddingError` unless chunks and counts of tokens fit the n vectors, and the chunks each other."""
+    """Raise `EmbeddingError` unless the chunks and the counts of tokens fit the n vectors."""
     n = len(embeddings)
     rows = embeddings.chunk_rows
     spans = embeddings.chunk_spans
@@ -249,7 +253,7 @@ def _check_chunks(embeddings: Embeddings) -> None:
         odd = rows[(rows < 0) | (rows >= n)][0]
         raise EmbeddingError(f"chunk_rows holds {odd}, expected rows of {n} vectors: 0 to {n - 1}.")
     if np.any(rows[1:] < rows[:-1]):
-        raise EmbeddingError("chunk_rows must not fall: the chunks are in the order of the items.")
+        raise EmbeddingError("chunk_rows must not decrease: the chunks are in the order of the items.")
     if len(spans) and (spans.min() < 0 or np.any(spans[:, 0] > spans[:, 1])):
         raise EmbeddingError("chunk_spans holds a span that starts below 0 or stops before it starts.")
     if not np.isfinite(embeddings.chunk_vectors).all():
@@ -257,7 +261,10 @@ def _check_chunks(embeddings: Embeddings) -> None:
 
 
 def check_vectors(X: npt.NDArray[Any], ids: Sequence[str], similarity: str, *, unit: bool = True) -> None:
-    """Raise `EmbeddingError` unless X is (n, d), finite, without zero rows for cosine, and the n ids are unique."""
+    """Raise `EmbeddingError` unless X is a finite array of shape (n, d) and the n ids are unique.
+
+    For "cosine", zero rows are refused too, and with `unit` rows of another length than 1.
+    """
     if similarity not in SIMILARITIES:
         raise EmbeddingError(f"similarity is {similarity!r}, expected one of {', '.join(SIMILARITIES)}.")
     if X.ndim != 2 or len(X) != len(ids):
@@ -265,7 +272,7 @@ def check_vectors(X: npt.NDArray[Any], ids: Sequence[str], similarity: str, *, u
     if len(set(ids)) != len(ids):
         seen: set[str] = set()
         twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise EmbeddingError(f"the id {twice!r} stands for two rows; ids must be unique.")
+        raise EmbeddingError(f"two rows have the id {twice!r}; ids must be unique.")
     finite = np.isfinite(X).all(axis=1)
     if not finite.all():
         raise EmbeddingError(f"the vector of {ids[int(np.argmin(finite))]!r} holds NaN or infinity.")
@@ -276,6 +283,6 @@ def check_vectors(X: npt.NDArray[Any], ids: Sequence[str], similarity: str, *, u
         if unit and np.abs(squares - 1).max() > 1e-3:
             row = int(np.argmax(np.abs(squares - 1)))
             raise EmbeddingError(
-                f"the vector of {ids[row]!r} has length {float(squares[row]) ** 0.5:.4f}; cosine vectors are kept at "
-                "length 1 (Embeddings.from_array brings them there)."
+                f"the vector of {ids[row]!r} has length {float(squares[row]) ** 0.5:.4f}; cosine vectors must have "
+                "length 1 (Embeddings.from_array scales them)."
             )

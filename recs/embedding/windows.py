@@ -1,6 +1,6 @@
-"""Texts to windows: parts that fit a model's context window, each with prompt and title before it.
+"""From texts to windows: parts that fit a model's context window, each with prompt and title before it.
 
-The boundaries of a text's windows are kept as a short record of numbers, which the cache can hold.
+The boundaries of a text's windows are a short record of numbers, which the cache can store.
 """
 
 import json
@@ -14,16 +14,16 @@ from recs.models.tokenizer import ModelTokenizer, Spans, Tokens, read_tokens
 from recs.text.chunks import Span, split_text
 
 CHUNKING = "chunks/2"
-"""The version of records and of cutting: a newer recs does not take the records of an older one."""
-_TITLE_SHARE = 0.25  # of the window: a longer title is not put before each chunk, but gets windows of its own
+"""The version of the records and of the way texts are cut: recs does not use records of another version."""
+_TITLE_SHARE = 0.25  # of the window; a longer title is not put before each chunk but gets windows of its own
 _TITLE_END = "\n\n"
 
 
 class Window(NamedTuple):
     """A text that the model embeds as a whole.
 
-    `length` counts its tokens with prompt, title and special tokens; `weight` is its weight in the mean of the item;
-    `span` is the start and stop of its characters in the item's text.
+    `length` is the number of its tokens, with prompt, title and special tokens; `weight` is its weight in the mean of
+    the item; `span` is the start and stop of its characters in the item's text.
     """
 
     text: str
@@ -35,8 +35,8 @@ class Window(NamedTuple):
 class Document(NamedTuple):
     """The windows of one text with its title.
 
-    `tokens` counts all tokens of text and title, `cut` those that no window holds, and `unknown` those that a window
-    holds but the model does not know.
+    `tokens` is the number of tokens of text and title. Of these, `cut` are in no window, and `unknown` are in a window
+    but unknown to the model.
     """
 
     windows: list[Window]
@@ -48,7 +48,7 @@ class Document(NamedTuple):
 class Cutter:
     """Cuts texts that have the same prompt. With `split`, a long text gets several windows, else only its first one.
 
-    Raises `ModelError` if the context window has no room for text beside the prompt.
+    Raises `ModelError` if the prompt leaves no room for text in the context window.
     """
 
     def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, prompt: str, split: bool) -> None:
@@ -61,7 +61,7 @@ class Cutter:
             raise ModelError(f"{spec.name}: its context window of {self._max_tokens} has no room for text.")
 
     def cut(self, text: str, tokens: Tokens, title: str) -> bytes:
-        """Return a record of where a text (and a title too long to be a prefix) is cut: see `render`."""
+        """Return a record of where a text, and a title that is too long for a prefix, is cut; `render` reads it."""
         prompt = self._prompt
         room = self._room
         title_tokens = read_tokens(self._tokenizer, [title])[0] if title else Tokens(())
@@ -72,14 +72,14 @@ class Cutter:
         if title and not prefix:
             parts = [[*part, 1] for part in self._fit(title, title_tokens.spans, prompt, room)] + parts
         parts = parts if self._split else parts[:1]
-        # Numbers alone: a record is kept in a file that people publish.
+        # Only numbers: a record is in a file that people publish.
         record = [int(bool(prefix)), *self._account(tokens, title_tokens, parts, whole_title=bool(prefix)), parts]
         return json.dumps(record, separators=(",", ":")).encode()
 
     def _account(
         self, tokens: Tokens, title_tokens: Tokens, parts: Sequence[Sequence[int]], *, whole_title: bool
     ) -> tuple[int, int, int]:
-        """Return how many tokens text and title have, how many are in no window, and how many others are unknown."""
+        """Return how many tokens text and title have, how many are in no window, how many of the rest are unknown."""
         kept = len(tokens.spans)
         kept_of_title = len(title_tokens.spans)
         total = kept + kept_of_title
@@ -92,11 +92,11 @@ class Cutter:
         return total, max(total - kept - kept_of_title, 0), unknown
 
     def _around(self, before: str) -> int:
-        """Return how many tokens stand before a text or are added by the model."""
+        """Return how many tokens the text `before` and the model's special tokens take."""
         return self._lengths([before])[0] if before else self._tokenizer.special_tokens
 
     def _fit(self, text: str, spans: Spans, before: str, room: int) -> list[tuple[int, int, int, int]]:
-        """Cut a text into parts of at most `room` tokens: (start, stop, tokens, length with all that is added)."""
+        """Cut a text into parts of at most `room` tokens: (start, stop, tokens, length in the context window)."""
 
         def token_spans(part: str) -> Spans:
             return spans if part is text else self._tokenizer.spans([part])[0]
@@ -121,7 +121,14 @@ class Cutter:
 
 
 def render(record: bytes, text: str, title: str, prompt: str) -> Document:
-    """Return the windows that a record of `Cutter.cut` describes, with prompt and title put before each."""
+    """Return the windows that a record of `Cutter.cut` describes, with prompt and title before each.
+
+    Examples
+    --------
+    >>> record = b"[1,4,0,0,[[0,4,1,9,0],[5,12,1,9,0]]]"  # title before each; 4 tokens, all known; two parts
+    >>> [window.text for window in render(record, "soil compost", "Garden", "passage: ").windows]
+    ['passage: Garden\\n\\nsoil', 'passage: Garden\\n\\ncompost']
+    """
     has_prefix, total, cut, unknown, parts = json.loads(record)
     before = prompt + (title + _TITLE_END if has_prefix else "")
     windows = []

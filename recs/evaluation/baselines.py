@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recs.arrays import Float64Array
 from recs.embedding.neighbors import top_k
 from recs.embedding.pipeline import embed_items
 from recs.items import Item
@@ -90,12 +91,17 @@ def tag_scores(items: Sequence[Item]) -> Block:
 
 
 def random_scores(items: Sequence[Item]) -> Block:
-    """Score by a digest of the two ids, so that the order of the items does not matter."""
+    """Score by the digests of the two ids, mixed, so that the order of the items does not matter."""
+    digests = [hashlib.blake2b(item.id.encode("utf-8", "surrogatepass"), digest_size=8).digest() for item in items]
+    numbers = np.array([int.from_bytes(digest) for digest in digests], np.uint64)
 
-    def score(*pair: Item) -> int:
-        return int.from_bytes(hashlib.blake2b("\n".join(item.id for item in pair).encode(), digest_size=6).digest())
+    def block(start: int, stop: int) -> Float64Array:
+        mixed = (numbers[start:stop, None] * np.uint64(3) + numbers) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        return np.asarray(mixed >> np.uint64(11), np.float64)
 
-    return lambda start, stop: np.array([[score(a, b) for b in items] for a in items[start:stop]], dtype=np.float64)
+    return block
 
 
 @dataclass(frozen=True, slots=True, eq=False)

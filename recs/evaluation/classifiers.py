@@ -29,6 +29,7 @@ from recs.evaluation.classifier_metrics import (
     reliability,
 )
 from recs.items import Item
+from recs.text.counts import counted
 
 FEWEST = 10
 WINDOWS = 4  # each holds a tenth of the items and is judged by a classifier of all older items
@@ -143,7 +144,8 @@ def evaluate_classifier(
     lesson = read_lesson(items, embeddings, label=label, label_texts=label_texts, rules=rules)
     n = len(lesson.items)
     if n < FEWEST:
-        raise TooFewLabelsError(f"{n} items have a label in {label!r}; ten are needed to judge a classifier.")
+        items_have = counted(n, "item has", "items have")
+        raise TooFewLabelsError(f"{items_have} a label in {label!r}; ten are needed to judge a classifier.")
     parts_of_split = {"by time": _by_time(lesson), "at random": _at_random(lesson, seed)}
     if not any(parts_of_split.values()):
         raise TooFewLabelsError(

@@ -32,6 +32,7 @@ from recs.evaluation.metrics import Estimate, bootstrap, gini, ndcg, recall, rec
 from recs.items import Collection, Item
 from recs.ranking.rules import NO_RULES, Rules
 from recs.related import RelatedLists, related_items
+from recs.text.counts import counted
 from recs.text.links import hide_links
 
 METRICS = {f"ndcg@{DEPTH}": ndcg, f"recall@{DEPTH}": recall, f"mrr@{DEPTH}": reciprocal_rank}
@@ -214,7 +215,7 @@ def _baselines(items: Sequence[Item]) -> dict[str, Ranked]:
 def _few_sources(judged: Judgments) -> list[str]:
     if len(judged) >= FEW_SOURCES:
         return []
-    return [f"only {len(judged)} items are judged: too few to tell rankings apart"]
+    return [f"only {counted(len(judged), 'item is', 'items are')} judged: too few to tell rankings apart"]
 
 
 def _ranking_scores(rankings: Mapping[str, Ranked], judged: Judgments) -> tuple[RankingScore, ...]:

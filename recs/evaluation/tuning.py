@@ -18,6 +18,7 @@ from recs.evaluation.metrics import Estimate, bootstrap, ndcg
 from recs.items import Collection, Item
 from recs.ranking.rank import RankedItems, rank_items
 from recs.ranking.reranker import Tuned, inbound_feature, pair_features
+from recs.text.counts import counted
 from recs.text.links import hide_links
 
 _FOLDS = 5
@@ -80,7 +81,7 @@ def tune_related(collection: Collection, *, judgments: Any = None, **options: An
     >>> items = (recs.Item(id="a", text="garden soil", links=links), recs.Item(id="b", text="garden seeds"))
     >>> recs.tune_related(recs.Collection(items))
     Traceback (most recent call last):
-    recs.errors.SourceError: 1 items link to others; recs tune needs 20 to learn from.
+    recs.errors.SourceError: 1 item links to others; recs tune needs 20 to learn from.
     """
     try:
         import sklearn.linear_model  # noqa: F401  (fails early, before anything is ranked)
@@ -91,7 +92,8 @@ def tune_related(collection: Collection, *, judgments: Any = None, **options: An
     items = collection.public
     judged, _ = judged_sources(items)
     if len(judged) < FEW_SOURCES:
-        raise SourceError(f"{len(judged)} items link to others; recs tune needs {FEW_SOURCES} to learn from.")
+        items_link = counted(len(judged), "item links", "items link")
+        raise SourceError(f"{items_link} to others; recs tune needs {FEW_SOURCES} to learn from.")
     ranked = rank_items(hide_links(items, collection.boilerplate), **options)
     learner = _Learner(items, ranked, judged)
     before, after = learner.cross_validate()

@@ -1,4 +1,4 @@
-"""Safetensors from weights that were published in PyTorch's own format."""
+"""Converts weights in PyTorch's own format to safetensors."""
 
 import zipfile
 from pathlib import Path
@@ -8,11 +8,18 @@ from recs.errors import MissingDependencyError, ModelError, OutputError, Weights
 
 
 def convert_weights(folder: Path) -> list[Path]:
-    """Write `model.safetensors` beside the `pytorch_model*.bin` of each part that has none; return what was written.
+    """Write `model.safetensors` beside each `pytorch_model*.bin` that has none; return the paths that were written.
 
-    The files are pickles, so this is a step for a person who trusts who made them, never one of loading a model. They
-    are read by torch's restricted loader, which builds tensors and calls nothing else. Raises `MissingDependencyError`,
-    `OutputError`, `ModelError` if nothing is to convert, `WeightsError` if a file is torn or holds more than tensors.
+    The source files are pickles. So a person who trusts their author must start this step; loading a model never does.
+    The restricted loader of torch reads them: it builds tensors and calls nothing else.
+
+    Raises
+    ------
+    ModelError
+        If there is nothing to convert.
+    WeightsError
+        If a file is incomplete or contains more than tensors.
+    OutputError, MissingDependencyError
     """
     try:
         import torch
@@ -26,15 +33,15 @@ def convert_weights(folder: Path) -> list[Path]:
         tensors: dict[str, Any] = {}
         for path in sorted(home.glob("pytorch_model*.bin")):
             try:
-                mapped = zipfile.is_zipfile(path)  # the format of old can only be read whole
+                mapped = zipfile.is_zipfile(path)  # a file in the old format cannot be mapped
                 tensors |= torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-            except Exception as error:  # whatever a file that somebody else made can make the loader raise
+            except Exception as error:  # a file from elsewhere can make the loader raise anything
                 raise WeightsError(
-                    f"{path}: torn, or holds more than tensors ({str(error)[:100]}); left as it is."
+                    f"{path}: incomplete, or it contains more than tensors ({str(error)[:100]}); it is not converted."
                 ) from error
         if wrong := [name for name, tensor in tensors.items() if not isinstance(tensor, torch.Tensor)]:
-            raise WeightsError(f"{home}: {wrong[0]} is no tensor; only weights alone can be converted.")
-        seen: set[int] = set()  # tensors that share their memory are written one by one
+            raise WeightsError(f"{home}: {wrong[0]} is not a tensor; only weights can be converted.")
+        seen: set[int] = set()  # a tensor that shares its memory with another one is copied
         for name, tensor in tensors.items():
             memory = tensor.untyped_storage().data_ptr()
             tensors[name] = tensor.contiguous().clone() if memory in seen else tensor.contiguous()
@@ -43,7 +50,7 @@ def convert_weights(folder: Path) -> list[Path]:
         try:
             save_file(tensors, partial, metadata={"format": "pt"})
             partial.replace(target)
-        except Exception as error:  # the library raises its own bare type
+        except Exception as error:  # the library raises a type of its own
             partial.unlink(missing_ok=True)
             raise OutputError(f"{target}: cannot be written ({error}).") from error
         written.append(target)

@@ -1,4 +1,4 @@
-"""A model in a folder: what its files say, checked against the registry, and the fingerprint of its vector space.
+"""A model in a folder: its description, checked against the registry, and the fingerprint of its vector space.
 
 Nothing here imports torch. There are three kinds of folders: those of sentence-transformers (`modules.json`, the
 transformer's `config.json` and `tokenizer.json`, weights as safetensors, a folder for each further module), those of
@@ -31,25 +31,25 @@ from recs.models.registry import ModelRow, find_model, missing_model_message, re
 from recs.models.spec import ModelSpec, cut_model
 
 _BERT_POOLINGS = {"mean", "cls", "max", "pooler"}
-# Keys of config.json that say nothing about the vectors.
+# Keys of config.json that do not change the vectors.
 _COSMETIC = {"_name_or_path", "transformers_version", "torch_dtype", "dtype", "use_cache", "architectures", "auto_map"}
 
 
 def read_model(name: str, *, dim: int | None = None, pooling: str | None = None, onnx: bool = False) -> ModelSpec:
-    """Find the files of a model and read what they say; `name`, `dim` and `pooling` are as in `load_embedder`.
+    """Find the files of a model and read its description; `name`, `dim` and `pooling` are as in `load_embedder`.
 
-    With `onnx`, the ONNX file is used for a model that has one and that recs cannot run from its weights without torch.
+    With `onnx`, the ONNX file is used if there is one and recs cannot run the model from its weights without torch.
 
     Raises
     ------
     ModelNotFoundError
         If there are no files on this machine.
     ModelError
-        If they are not a model that recs can run: no tokenizer.json, no safetensors, no known pooling.
+        If recs cannot run the model: no tokenizer.json, no safetensors, no known pooling.
     WeightsError
-        If they differ from what the registry says.
+        If the files differ from the registry.
     OptionError
-        If the model cannot be cut to `dim`, or its files say another pooling.
+        If the model cannot be cut to `dim`, or its files name another pooling.
     """
     asked = ModelName.parse(name)
     dim = asked.dim if dim is None else dim
@@ -64,7 +64,7 @@ def read_model(name: str, *, dim: int | None = None, pooling: str | None = None,
     except OptionError:  # which is a ValueError too
         raise
     except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
-        what = f"its files hold what no model's do ({type(error).__name__}: {error})"
+        what = f"its files are not those of a model ({type(error).__name__}: {error})"
         raise ModelError(f"{folder}: {what}; download it again.") from error
     return spec if dim is None else cut_model(spec, dim)
 
@@ -76,8 +76,8 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
     loader = _choose_loader(files, chain, has_weights=bool(weights), onnx=onnx)
     if loader == "onnx":
         weights = _onnx_weights(folder)
-    # Instructor is a T5 encoder with a Dense layer; its files do not say that it needs an instruction, nor that the
-    # instruction stays out of the mean.
+    # Instructor is a T5 encoder with a Dense layer. Its files do not say that it needs an instruction, nor that the
+    # mean leaves the tokens of the instruction out.
     needs_instruction = row.instruction if row else files.architecture == "t5" and "Dense" in chain.kinds
     spec = ModelSpec(
         name=name,
@@ -105,7 +105,7 @@ def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | N
 
 
 def _choose_loader(files: ModelFiles, chain: Chain, *, has_weights: bool, onnx: bool) -> str:
-    """Return which code runs the model: "static", "bert", "onnx" or "library"."""
+    """Return the name of the code that runs the model: "static", "bert", "onnx" or "library"."""
     loader = "library"
     if files.is_static:
         loader = "static"
@@ -126,7 +126,7 @@ def _similarity(files: ModelFiles, row: ModelRow | None) -> Similarity:
 
 
 def _prompts(files: ModelFiles, row: ModelRow | None) -> dict[str, str]:
-    """Return the prompts by role: those of the registry, replaced by those of the files."""
+    """Return the prompts by role: those of the files, else those of the registry."""
     of_files = {role: str(text) for role, text in (files.settings.get("prompts") or {}).items() if text}
     return {**(row.prompts if row else {}), **of_files}
 
@@ -134,7 +134,7 @@ def _prompts(files: ModelFiles, row: ModelRow | None) -> dict[str, str]:
 def _fingerprint(spec: ModelSpec, files: ModelFiles, chain: Chain, weights: Mapping[str, str]) -> str:
     """Return the digest of everything that a vector of the model depends on."""
     tokenizer = read_json(files.home / "tokenizer.json")
-    for key in ("truncation", "padding"):  # recs sets them itself
+    for key in ("truncation", "padding"):  # recs sets both itself
         tokenizer.pop(key, None)
     steps = [[*step[:2], spec.pool_prompt] if step[0] == "Pooling" else step for step in chain.steps]
     space = {
@@ -157,7 +157,7 @@ def _digest(content: Any) -> str:
 
 
 def _onnx_weights(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of the weights that an ONNX file was made from; its own if the registry does not know it."""
+    """Return the SHA-256 of the weights that an ONNX file was made from, or of the file if the registry lacks it."""
     digest = file_digest(folder / ONNX_FILE)
     for row in registry().values():
         if digest in row.onnx_sha256:

@@ -1,4 +1,4 @@
-"""What the processor can do, asked without importing torch, since a run from the cache must not pay for that import."""
+"""Features of the processor, read without torch: a run from the cache must not pay for that import."""
 
 import importlib.util
 import platform
@@ -14,13 +14,13 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 Engine = Literal["torch", "onnx"]
 ENGINES: tuple[Engine, ...] = ("torch", "onnx")
 
-# Matrix units that make bfloat16 several times faster than float32; elsewhere it is many times slower.
+# With these matrix units bfloat16 is several times faster than float32; without them it is many times slower.
 _FAST_BFLOAT16 = {"amx_bf16", "avx512_bf16"}
 
 
 @cache
 def cpu_flags() -> frozenset[str]:
-    """Return the feature flags of the processor; empty where the system has no simple way to ask."""
+    """Return the feature flags of the processor; empty if the system has no simple way to read them."""
     if platform.system() != "Linux" or platform.machine() not in ("x86_64", "AMD64"):
         return frozenset()
     try:
@@ -31,13 +31,18 @@ def cpu_flags() -> frozenset[str]:
 
 
 def resolve_precision(wanted: str, device: str, *, forbidden: Collection[str] = ()) -> Precision:
-    """Return the precision that "auto" stands for on a device ("cpu", "cuda", "mps").
+    """Return the precision for a device ("cpu", "cuda", "mps"); `wanted` may be "auto".
 
-    Bfloat16 where the matrix units of the processor make it faster and it stays within the stated bound, float32
-    elsewhere and where the model does not bear it (`forbidden`). `OptionError` for what is none.
+    "auto" takes bfloat16 where the hardware makes it faster, and float32 elsewhere and for a model that does not work
+    in bfloat16 (`forbidden`). Raises `OptionError` for an unknown or forbidden precision.
+
+    Examples
+    --------
+    >>> resolve_precision("auto", "cuda"), resolve_precision("auto", "cuda", forbidden=["bfloat16"])
+    ('bfloat16', 'float32')
     """
     if wanted in forbidden:
-        raise OptionError(f"precision is {wanted!r}, which this model does not bear; take float32.")
+        raise OptionError(f"precision is {wanted!r}, in which this model does not work; take float32.")
     if wanted in PRECISIONS:
         return wanted
     if wanted != "auto":
@@ -47,9 +52,14 @@ def resolve_precision(wanted: str, device: str, *, forbidden: Collection[str] = 
 
 
 def resolve_engine(wanted: str, precision: str) -> Engine:
-    """Return the engine that "auto" stands for: torch, or onnxruntime where that alone is installed and can do it.
+    """Return the engine; `wanted` may be "auto": torch, or onnxruntime if it is installed and torch is not.
 
-    `OptionError` for what is none, and for one that cannot compute in this precision.
+    Raises `OptionError` for an unknown engine, and for one that cannot compute in this precision.
+
+    Examples
+    --------
+    >>> resolve_engine("onnx", "float32"), resolve_engine("torch", "bfloat16")
+    ('onnx', 'torch')
     """
     if wanted == "auto":
         light = not importlib.util.find_spec("torch") and importlib.util.find_spec("onnxruntime")
@@ -62,7 +72,13 @@ def resolve_engine(wanted: str, precision: str) -> Engine:
 
 
 def resolve_device(wanted: str | None) -> str:
-    """Return the device that None stands for: "cuda" with an NVIDIA driver, "mps" on Apple silicon, else "cpu"."""
+    """Return the device. For None and "auto": "cuda" with an NVIDIA driver, "mps" on Apple silicon, else "cpu".
+
+    Examples
+    --------
+    >>> resolve_device("cuda:1")
+    'cuda:1'
+    """
     if wanted and wanted != "auto":
         return wanted
     if any(Path("/proc/driver/nvidia/gpus").glob("*")):

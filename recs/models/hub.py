@@ -1,4 +1,4 @@
-"""Downloading the files of a model from its hub, and never any code."""
+"""Downloads the files of a model from its hub, but never code."""
 
 import importlib.util
 import logging
@@ -17,15 +17,16 @@ _UNWANTED = ["openvino/*", "*.py"]
 
 
 def can_download() -> bool:
-    """Return whether a download makes sense: an engine is installed, and the hub may be asked."""
+    """Return whether a download makes sense: an engine is installed, and the hub may be used."""
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
     return not offline and any(importlib.util.find_spec(name) for name in ("torch", "onnxruntime"))
 
 
 def download_model(name: str) -> None:
-    """Fetch a model into the local hub cache, after a line in the log that says name, size and place.
+    """Download a model to the local hub cache; before that, the log names the model, its size and the folder.
 
-    Raises `ModelNotFoundError` if the hub cannot be reached or lacks the model, `ModelError` if it lacks safetensors.
+    Raises `ModelNotFoundError` if the hub cannot be reached or does not have the model, and `ModelError` if the model
+    has no safetensors.
     """
     import huggingface_hub
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -45,7 +46,7 @@ def download_model(name: str) -> None:
         if pickled or not safe:
             raise ModelError(
                 f"{hub_id}: its hub has no safetensors weights{f' but {pickled[0]}' if pickled else ''}; other formats "
-                f"may hold code and are not loaded. Where you trust who made them: hf download {hub_id} --local-dir D;"
+                f"may contain code and are not loaded. If you trust their author: hf download {hub_id} --local-dir D;"
                 f" recs models convert D; the model is then {f'{own_name}=D' if row else 'D'}"
             )
         size = sum(file.size or 0 for file in kept) / 1e6
@@ -53,7 +54,7 @@ def download_model(name: str) -> None:
         huggingface_hub.snapshot_download(hub_id, **patterns)
     except ModelError:
         raise
-    except Exception as error:  # anything that a network, a proxy or the hub's client can raise
+    except Exception as error:  # of any type: a network, a proxy or the client of the hub can fail in many ways
         raise ModelNotFoundError(
             f"{missing_model_message(own_name)}; its hub could not be asked ({type(error).__name__})."
         ) from error

@@ -1,4 +1,4 @@
-"""What the files of a model's folder say: its modules, how it combines token vectors, its context window."""
+"""Reads the files of a model's folder: its modules, how it combines token vectors, its context window."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from recs.models.registry import ModelRow
 ONNX_FILE = "onnx/model.onnx"
 POOLINGS = ("mean", "cls", "max", "lasttoken", "pooler")
 POSITIONS_AFTER_PADDING = {"mpnet", "roberta", "xlm-roberta"}
-"""Architectures that number their positions from the number of the padding token on."""
+"""Architectures that number their positions from the number after the padding token."""
 BERT_FAMILY = {"bert", "jina_bert", *POSITIONS_AFTER_PADDING}
 """Architectures that `encoders/bert.py` can run."""
 _POOLING_FLAGS = {
@@ -24,24 +24,24 @@ _POOLING_FLAGS = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-_STATIC_TOKENS = 512  # a static model has no context window; its own library cuts a text here
+_STATIC_TOKENS = 512  # a static model has no context window; its own library cuts texts here
 _WIDTH_KEYS = ("d_model", "dim", "n_embd")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The JSON files of a model's folder, and where they lie.
+    """The JSON files of a model's folder, and where they are.
 
     Attributes
     ----------
     folder, transformer, home
-        The folder of the model, the name of its transformer's folder inside it, and the path of that.
+        The folder of the model, the name of the transformer's folder in it, and the path of the latter.
     is_static
         Whether the model is a table of vectors instead of a transformer.
     modules
         Class name and sub-folder of each module after the first.
     config, limits, settings
-        What config.json, sentence_bert_config.json and config_sentence_transformers.json hold.
+        The content of config.json, sentence_bert_config.json and config_sentence_transformers.json.
     """
 
     folder: Path
@@ -55,7 +55,7 @@ class ModelFiles:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read the files; `ModelError` if the folder is not that of a model."""
+        """Read the files; `ModelError` if the folder is not the folder of a model."""
         (kind, transformer), *modules = _read_modules(folder)
         home = folder / transformer
         is_static = kind == "StaticEmbedding"
@@ -73,12 +73,12 @@ class ModelFiles:
 
     @property
     def has_onnx(self) -> bool:
-        """Whether an ONNX file is there."""
+        """Whether the folder has an ONNX file."""
         return (self.folder / ONNX_FILE).is_file() and not self.is_static
 
     @property
     def has_weights(self) -> bool:
-        """Whether safetensors weights are there."""
+        """Whether the folder has safetensors weights."""
         return any(self.home.glob("*.safetensors"))
 
     @property
@@ -88,7 +88,7 @@ class ModelFiles:
             return "static"
         kind = str(self.config.get("model_type") or "")
         if kind == "bert" and self.config.get("position_embedding_type") == "alibi":
-            return "jina_bert"  # its files call it "bert"
+            return "jina_bert"  # but its files say "bert"
         return kind
 
     @property
@@ -110,7 +110,7 @@ class ModelFiles:
         positions = self.config.get("max_position_embeddings")
         if positions and self.architecture in POSITIONS_AFTER_PADDING:
             positions -= int(self.config.get("pad_token_id", 1)) + 1
-        # A table of positions has an end. Rotary positions have none, and the limit of the model's authors holds.
+        # A table of positions has an end. Rotary positions have none; then the limit of the model's authors is used.
         if own_limit and self.architecture not in BERT_FAMILY:
             positions = None
         stated = [own_limit or tokenizer.get("model_max_length"), positions]
@@ -144,12 +144,12 @@ class Chain:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it only pools and normalises."""
+        """Whether the model only pools and normalises after the transformer."""
         return self.pooling in POOLINGS and self.kinds <= {"Pooling", "Normalize"}
 
 
 def read_chain(files: ModelFiles, row: ModelRow | None, pooling: str | None) -> Chain:
-    """Return what the modules after the first do; the registry and the caller say what the files do not."""
+    """Return what the modules after the first do. The registry and the caller say what is not in the files."""
     steps, normalize, dim = _module_steps(files)
     kinds = {step[0] for step in steps}
     if files.is_static:
@@ -169,7 +169,7 @@ def read_chain(files: ModelFiles, row: ModelRow | None, pooling: str | None) -> 
 
 
 def _choose_pooling(files: ModelFiles, steps: list[list[Any]], row: ModelRow | None, asked: str | None) -> str:
-    """Return how token vectors are combined: as the files say, else the registry, else the caller."""
+    """Return how token vectors are combined: from the files, else from the registry, else from the caller."""
     of_files = next((str(step[1]) for step in steps if step[0] == "Pooling"), None)
     stated = of_files or (row.pooling if row else None)
     if files.limits.get("module_output_name") == "sentence_embedding":  # as in the files of LEALLA and LaBSE
@@ -190,7 +190,7 @@ def _choose_pooling(files: ModelFiles, steps: list[list[Any]], row: ModelRow | N
 
 
 def _module_steps(files: ModelFiles) -> tuple[list[list[Any]], bool, int]:
-    """Return the steps of the modules after the first, whether the last one normalises, and their dimension."""
+    """Return the steps of the modules after the first, whether the last one normalises, and the dimension after it."""
     steps: list[list[Any]] = []
     normalize = False
     dim = files.width
@@ -211,9 +211,10 @@ def _module_steps(files: ModelFiles) -> tuple[list[list[Any]], bool, int]:
 
 
 def _pooling_modes(home: Path, details: Mapping[str, Any]) -> list[str]:
-    """Return the modes of a Pooling module; several are put side by side.
+    """Return the modes of a Pooling module; the results of several are put side by side.
 
-    The dimension in its file is not read: that of instructor-large is wrong on its hub, and no library uses it.
+    The dimension in its file is not read: it is wrong in the file of instructor-large on its hub, and no library uses
+    it.
     """
     stated = details.get("pooling_mode") or [mode for flag, mode in _POOLING_FLAGS.items() if details.get(flag)]
     modes = [stated] if isinstance(stated, str) else list(stated)
@@ -233,7 +234,7 @@ def _read_modules(folder: Path) -> list[tuple[str, str]]:
     modules = [(str(entry["type"]).rpartition(".")[2], str(entry["path"])) for entry in listed]
     for kind, path in modules:
         if Path(path).is_absolute() or ".." in Path(path).parts:
-            raise ModelError(f"{folder}: module {kind} lies outside the folder, at {path!r}.")
+            raise ModelError(f"{folder}: module {kind} is outside the folder, at {path!r}.")
     if not modules or modules[0][0] not in ("Transformer", "StaticEmbedding"):
         raise ModelError(f"{folder}: its modules are {[kind for kind, _ in modules]}, expected a Transformer first.")
     return modules
@@ -245,7 +246,7 @@ def weight_digests(home: Path, folder: Path, *, optional: bool = False) -> dict[
     pickled = next((path.name for path in sorted(home.glob("pytorch_model*.bin"))), None)
     if not files and pickled:
         raise ModelError(
-            f"{home}: no safetensors weights but {pickled}, which may hold code and is not loaded; "
+            f"{home}: no safetensors weights but {pickled}, which may contain code and is not loaded; "
             f"if you trust its author: recs models convert {folder}"
         )
     if not files and not optional:
@@ -254,7 +255,7 @@ def weight_digests(home: Path, folder: Path, *, optional: bool = False) -> dict[
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], int]:
-    """Return what a safetensors file says of its tensors (dtype, shape, data_offsets), and where their bytes begin."""
+    """Return the header of a safetensors file (dtype, shape, data_offsets by name), and where the numbers begin."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         if size > path.stat().st_size:
@@ -274,5 +275,5 @@ def read_json(path: Path, *, optional: bool = False, expected: type = dict) -> A
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not readable as JSON ({error}).") from error
     if not isinstance(content, expected):
-        raise ModelError(f"{path}: holds a {type(content).__name__}, expected a {expected.__name__}.")
+        raise ModelError(f"{path}: contains a {type(content).__name__}, expected a {expected.__name__}.")
     return content

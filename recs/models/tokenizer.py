@@ -12,9 +12,9 @@ Spans = Sequence[tuple[int, int]]
 
 
 class Tokens(NamedTuple):
-    """The tokens of one text: where each stands in it, half open, in characters, and which of them are unknown.
+    """The tokens of one text: the span of each in characters, half open, and which of them are unknown.
 
-    `unknown` holds the places of those tokens, in order, that stand for text which the model has no token for.
+    `unknown` is the sorted positions of the tokens that replace text for which the vocabulary has no token.
     """
 
     spans: Spans
@@ -22,11 +22,21 @@ class Tokens(NamedTuple):
 
 
 class ModelTokenizer:
-    """Tokens of texts as the model sees them. Thread-safe; truncation and padding are off.
+    """The tokenizer of a model, without truncation and padding. Threads may share it.
 
-    `folder` holds `tokenizer.json`; `ModelError` if it does not, or the file is no tokenizer or does not agree with
-    tokenizer_config.json. `lowercase` tells whether the model lowercases its input before the tokenizer does anything,
-    `special_tokens` whether it adds its own tokens to every text, as all but static models do.
+    Parameters
+    ----------
+    folder
+        The folder with `tokenizer.json`.
+    lowercase
+        Whether the model lowercases its input before the tokenizer sees it.
+    special_tokens
+        Whether the model adds tokens of its own to every text; all models but the static ones do.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, is not a tokenizer, or does not agree with tokenizer_config.json.
     """
 
     def __init__(self, folder: Path, *, lowercase: bool = False, special_tokens: bool = True) -> None:
@@ -54,7 +64,7 @@ class ModelTokenizer:
         self.unknown_id = model.get("unk_id") if unknown is None else self._tokenizer.token_to_id(unknown)
         """The id of tokens that are not in the vocabulary; None if there is none."""
         self.is_additive = model.get("type") == "WordPiece"
-        """Whether the tokens of a text are those of its parts if it is cut at white space."""
+        """Whether a text that is cut at white space has the same tokens as its parts together."""
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, special tokens included."""
@@ -64,9 +74,10 @@ class ModelTokenizer:
         ]
 
     def prompt_lengths(self, prompt: str, ids: Sequence[Sequence[int]]) -> list[int]:
-        """Return how many tokens of each text, which begins with the prompt, are the prompt's; `ids` are of `ids()`.
+        """Return how many tokens at the start of each text are the prompt's; `ids` are the result of `ids()`.
 
-        A closing token at the end of the prompt, or a blank that the text's first word takes in, is not part of it.
+        Not counted are a closing token at the end of the prompt, and a space that becomes part of the first word's
+        token.
         """
         alone = self.ids([prompt])[0]
         return [
@@ -75,7 +86,7 @@ class ModelTokenizer:
         ]
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Return how many tokens each text has, special tokens left out."""
+        """Return how many tokens each text has, without special tokens."""
         prepared = list(map(self._prepare, texts))
         return [len(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)]
 
@@ -84,13 +95,14 @@ class ModelTokenizer:
         return list(self._tokenizer.encode(self._prepare(text), add_special_tokens=self._special).tokens)
 
     def spans(self, texts: Sequence[str]) -> list[Spans]:
-        """Return for each text the span in characters, half open, of each of its tokens, special tokens left out."""
+        """Return for each text the span of each token in characters, half open, without special tokens."""
         return [tokens.spans for tokens in self.read(texts)]
 
     def read(self, texts: Sequence[str]) -> list[Tokens]:
-        """Return the tokens of each text, special tokens left out.
+        """Return the tokens of each text, without special tokens.
 
-        A byte-level tokenizer knows every text; others have one unknown token for a character or for a whole word.
+        A byte-level tokenizer has tokens for every text. Others replace a character or a whole word by one unknown
+        token.
         """
         prepared = list(map(self._prepare, texts))
         return [
@@ -105,18 +117,18 @@ class ModelTokenizer:
 
     def _prepare(self, text: str) -> str:
         if not text.isascii():
-            text = replace_surrogates(text)  # lone ones, which the library refuses
+            text = replace_surrogates(text)  # half of a pair, which the library refuses
         if not self._lowercase:
             return text
         lowered = text.lower()
         if len(lowered) == len(text):
             return lowered
-        # A few capitals have a lower case of two characters; they are kept, so that offsets stay those of the text.
+        # A few capitals have a lower case of two characters. They are kept, so that the offsets still fit the text.
         return "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
 
 
 def read_tokens(tokenizer: Any, texts: Sequence[str]) -> list[Tokens]:
-    """Return the tokens of each text by any tokenizer; one that cannot tell unknown tokens has none."""
+    """Return the tokens of each text by any tokenizer; without a method `read`, it has no unknown tokens."""
     if hasattr(tokenizer, "read"):
         tokens: list[Tokens] = tokenizer.read(texts)
         return tokens
@@ -124,7 +136,7 @@ def read_tokens(tokenizer: Any, texts: Sequence[str]) -> list[Tokens]:
 
 
 def _check_normalizer(folder: Path, normalizer: Any) -> None:
-    """Compare the normalizer of a BERT with tokenizer_config.json, which the library that made the files goes by."""
+    """Compare the normalizer of a BERT with tokenizer_config.json, which the library that made the files uses."""
     from tokenizers.normalizers import BertNormalizer
 
     path = folder / "tokenizer_config.json"

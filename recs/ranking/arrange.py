@@ -8,7 +8,6 @@ import heapq
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -94,11 +93,7 @@ class _Chooser:
         for row, item in enumerate(self.items):
             if item.series:
                 self.series[item.series].append(row)
-        self.beside: defaultdict[int, list[int]] = defaultdict(list)
-        dated = sorted((item.published, row) for row, item in enumerate(self.items) if item.published)
-        for (_, earlier), (_, later) in pairwise(dated):
-            self.beside[earlier].append(later)
-            self.beside[later].append(earlier)
+        self.titles = [" ".join(item.title.casefold().split()) for item in self.items]
 
     def choose(self, row: int) -> list[Pick]:
         """Return the list of one item."""
@@ -123,11 +118,19 @@ class _Chooser:
         shown = [pick.row for pick in picks]
         if self.rules.collapse and not self.twins[other].isdisjoint((row, *shown)):
             return False
+        if self.rules.collapse and any(self._has_title_of(other, one) for one in (row, *shown)):
+            return False
         group = self.items[other].group
         most = self.rules.per_group
         if not most or not group:
             return True
         return sum(self.items[one].group == group for one in shown) < most
+
+    def _has_title_of(self, other: int, row: int) -> bool:
+        """Return whether two items have one title and are not parts of a series."""
+        series = self.items[other].series
+        is_series = bool(series) and series == self.items[row].series
+        return bool(self.titles[other]) and self.titles[other] == self.titles[row] and not is_series
 
     def _pins(self, row: int) -> list[int]:
         """Return the rows of the pinned items, those of the rules first."""
@@ -136,9 +139,9 @@ class _Chooser:
         return [pin for pin in dict.fromkeys(rows) if pin != row][: self.k]
 
     def _demoted(self, row: int) -> dict[int, str]:
-        """Return the items that a reader of this item sees anyway, and why."""
+        """Return the items that the page of this item shows anyway, and why."""
         item = self.items[row]
-        demoted = dict.fromkeys(self.beside[row], "demoted: published just before or after")
+        demoted: dict[int, str] = {}
         if item.series:
             demoted |= dict.fromkeys(self.series[item.series], "demoted: of the same series")
         linked = (self.row_of[link.target] for link in item.links if link.target in self.row_of)
@@ -161,7 +164,7 @@ class _Chooser:
             yield from candidates
             return
         rows = [candidate.row for candidate in candidates]
-        worth = np.array([candidate.worth for candidate in candidates]) / max(candidates[0].worth, 1e-12)
+        worth = _relative([candidate.worth for candidate in candidates])
         nearest = self.similar(rows, shown).max(axis=1) if shown else np.zeros(len(rows))
         left = np.ones(len(rows), np.bool_)
         for _ in rows:
@@ -170,6 +173,14 @@ class _Chooser:
             left[best] = False
             yield candidates[best]
             nearest = np.maximum(nearest, self.similar(rows, [rows[best]])[:, 0])
+
+
+def _relative(worth: Sequence[float]) -> Float64Array:
+    """Return how much candidates are worth, 1 for the best; negative scores (of distances) are shifted first."""
+    values = np.array(worth)
+    if values.min() < 0:
+        values = values - values.min()
+    return np.asarray(values / max(values.max(), 1e-12))
 
 
 class _Reach:

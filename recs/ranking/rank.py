@@ -11,9 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from recs.arrays import Float64Array
 from recs.embedding.cache import Cache
 from recs.embedding.embedder import Embedder
 from recs.embedding.pipeline import embed_items, open_cache
@@ -22,6 +19,7 @@ from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
 from recs.items import Item, ScoreScale
 from recs.models.registry import registry_row
 from recs.ranking.fusion import Fused, fuse
+from recs.ranking.probability import FUSED_SCALE, SIGNAL_SCALES, linked_probability
 from recs.ranking.reranker import Tuned, pair_features
 from recs.ranking.rules import NO_RULES, Rules
 from recs.ranking.signals import SIGNALS, TERM_SIGNALS, Signal, blank_note, make_signals
@@ -29,16 +27,6 @@ from recs.text.languages import item_languages, uncovered_note
 
 _log = logging.getLogger(__name__)
 CANDIDATES = 50  # of each item; rules and `recs tune` choose from them
-_ODDS = 600.0  # see _probability
-_SCALES = {
-    "cosine": ScoreScale("centred_cosine", (-1.0, 1.0)),
-    "dot": ScoreScale("dot", (None, None)),
-    "euclidean": ScoreScale("euclidean", (None, 0.0)),
-    "terms": ScoreScale("tfidf_cosine", (0.0, 1.0)),
-    "mentions": ScoreScale("share_of_title", (0.0, 1.0)),
-}
-_FUSED_SCALE = ScoreScale("p_linked", (0.0, 1.0))
-TUNED_SCALE = ScoreScale("p_linked_here", (0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,8 +78,8 @@ class RankedItems:
     def scale(self) -> ScoreScale:
         """What the scores measure: P(linked), or the similarity of a single signal."""
         if len(self.signals) != 1:
-            return _FUSED_SCALE
-        return _SCALES[self.embeddings.similarity if self.embeddings is not None else self.used[0]]
+            return FUSED_SCALE
+        return SIGNAL_SCALES[self.embeddings.similarity if self.embeddings is not None else self.used[0]]
 
 
 def rank_items(
@@ -139,7 +127,7 @@ def rank_items(
     if embeddings is not None:
         covered = _covered_languages(embeddings, options.get("embedder"))
         notes += filter(None, [uncovered_note(languages, covered, embeddings.model), blank_note(embeddings)])
-    fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items, languages))
+    fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items))
     return RankedItems(made, fused, languages, embeddings, notes)
 
 
@@ -160,20 +148,10 @@ def _covered_languages(embeddings: Embeddings, embedder: Embedder | str | None) 
     return row.languages if row else ()
 
 
-def _probability(scores: Float64Array) -> Float64Array:
-    """Return the probability that an author links two items that stand out by so many standard deviations.
-
-    The odds grow with the third power: fitted to 870 posts of five sites (docs/benchmarks.md). For a site with links of
-    its own, `recs tune` does better.
-    """
-    cubes = np.maximum(scores, 0) ** 3
-    return np.asarray(np.round(cubes / (cubes + _ODDS), 6))
-
-
 def scored_candidates(items: Sequence[Item], ranked: RankedItems, tuned: Tuned | None) -> list[list[tuple[int, float]]]:
     """Return the candidates of each row with their scores, best first."""
     is_single = len(ranked.signals) == 1
-    scores = ranked.fused.scores if is_single else _probability(ranked.fused.scores)
+    scores = ranked.fused.scores if is_single else linked_probability(ranked.fused.scores)
     if tuned is not None:
         scores = tuned.scores(pair_features(items, ranked.fused, ranked.used))
     only_related = is_single and ranked.used[0] in TERM_SIGNALS  # items that share no term are not related

@@ -17,6 +17,8 @@ from recs.arrays import BoolArray, IntArray
 from recs.embedding.neighbors import Mask
 from recs.errors import OptionError, SourceError
 from recs.items import Item
+from recs.text.languages import primary_language
+from recs.text.scripts import SCRIPTS, scripts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,13 @@ class Rules:
     per_group
         The most matches of one group in a list; 0 for no limit.
     demote
-        Whether items that the reader sees anyway come after others: items linked in the body, of the same series, or
-        published just before or after.
+        Whether items that the page shows anyway come after others: items linked in the body or of the same series.
     collapse
-        Whether one of several near-duplicates or translations is shown, and none of the item itself.
+        Whether a list shows one of several near-duplicates, translations or items with one title, and none of the
+        item itself. The parts of a series may have one title.
     same_language
-        Whether items of different known languages are kept apart.
+        Whether items are kept apart that declare different languages or, if one declares none, are written in
+        different scripts. A guess of a language keeps nothing apart.
 
     Examples
     --------
@@ -89,18 +92,16 @@ class Rules:
         excluded = [(*item.excludes, *self.excludes.get(item.id, ())) for item in items]
         return listed, [[row_of[name] for name in names if name in row_of] for names in excluded]
 
-    def mask(self, items: Sequence[Item], languages: Sequence[str | None]) -> Mask:
+    def mask(self, items: Sequence[Item]) -> Mask:
         """Return which pairs may be listed, for blocks of rows; see `recs.embedding.neighbors.top_k`."""
-        number_of_code = {code: number for number, code in enumerate(sorted({code for code in languages if code}), 1)}
-        language = np.array([number_of_code.get(code or "", 0) for code in languages], dtype=np.int64)  # 0: not known
         first_copy = _first_copies(items)
         listed, excluded = self.closed(items)
+        together = _of_one_language(items)
 
         def allowed(start: int, stop: int) -> BoolArray:
             block = np.tile(listed, (stop - start, 1))
-            if self.same_language and len(number_of_code) > 1:
-                rows = language[start:stop, None]
-                block &= (rows == language) | (rows == 0) | (language == 0)
+            if self.same_language:
+                block &= together(start, stop)
             if self.collapse:
                 block &= first_copy[start:stop, None] != first_copy
             for row in range(start, stop):
@@ -118,6 +119,27 @@ def _first_copies(items: Sequence[Item]) -> IntArray:
     """Return for each item the first row that has its title and text."""
     first: dict[tuple[str, str], int] = {}
     return np.array([first.setdefault((item.title, item.text), row) for row, item in enumerate(items)], np.int64)
+
+
+def _of_one_language(items: Sequence[Item]) -> Mask:
+    """Return which pairs may be in one language: both declare it, or one declares none and they share a script."""
+    declared = [primary_language(item.lang) for item in items]
+    number_of_code = {code: number for number, code in enumerate(sorted({code for code in declared if code}), 1)}
+    language = np.array([number_of_code.get(code or "", 0) for code in declared], dtype=np.int64)  # 0: none declared
+    script = np.array([_script_bits(item) for item in items], dtype=np.int64)  # 0: too little text
+
+    def together(start: int, stop: int) -> BoolArray:
+        languages = language[start:stop, None]
+        scripts = script[start:stop, None]
+        share_script = (scripts & script != 0) | (scripts == 0) | (script == 0)
+        return np.asarray(np.where((languages == 0) | (language == 0), share_script, languages == language), np.bool_)
+
+    return together
+
+
+def _script_bits(item: Item) -> int:
+    scripts = scripts_of(f"{item.title}\n{item.text}")
+    return sum(1 << place for place, name in enumerate(SCRIPTS) if name in scripts)
 
 
 # The ranking without rules, except that languages are kept apart: an evaluation judges this.

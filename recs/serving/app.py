@@ -1,4 +1,4 @@
-"""Vectors and related lists over HTTP: OpenAI's contract for embeddings, a Truss's for predictions."""
+"""Vectors and related lists over HTTP, with the API of OpenAI for embeddings and that of a Truss for predictions."""
 
 import asyncio
 import base64
@@ -40,7 +40,7 @@ try:
 except ImportError as error:
     raise MissingDependencyError("the server", "fastapi, uvicorn and prometheus-client", "serve") from error
 
-# Larger bodies and replies are parsed and written on another thread, so that other clients need not wait.
+# Larger bodies are parsed, and larger replies written, in another thread, so that other clients need not wait.
 _INLINE_BYTES = 16_384
 _INLINE_NUMBERS = 16_384
 
@@ -54,8 +54,20 @@ def create_app(
 ) -> FastAPI:
     """Return an application that serves one model, and the lists of a file that `load_related` opened.
 
-    `overflow` says what happens to a text past the context window if the request does not. One thread runs the model.
-    When the application stops, it first embeds what is in the queue.
+    Parameters
+    ----------
+    embedder
+        The model. One thread runs it.
+    related
+        The related lists, or None.
+    limits
+        How much the server accepts; `Limits()` if left out.
+    overflow
+        What to do with a text past the context window if the request does not say it: as in `Embedder.embed`.
+
+    Notes
+    -----
+    When the application stops, it first embeds the texts in the queue.
     """
     service = _Service(embedder, related, limits or Limits(), overflow)
 
@@ -109,7 +121,7 @@ class _Service:
         self.tokens.inc(tokens)
 
     def measured(self, route: str, handler: Callable[[Request], Awaitable[Response]]) -> Any:
-        """Return an endpoint that times and counts its replies, errors included."""
+        """Return an endpoint that counts its replies and measures their time, errors included."""
 
         async def endpoint(request: Request) -> Response:
             started = time.perf_counter()
@@ -142,15 +154,15 @@ class _Service:
             response: Response = await _in_thread(result.vectors.size > _INLINE_NUMBERS, lambda: write(asked, result))
             return response
         except ClientDisconnect as error:
-            raise RequestError(499, "the client went away.") from error
+            raise RequestError(499, "the client closed the connection.") from error
         finally:
             self.at_work -= 1
 
     async def _body(self, request: Request) -> bytes:
-        """Return the body. One that is too large is refused before it is read, and uvicorn drops the rest."""
+        """Return the body. If it is too large, it is refused before it is read, and uvicorn drops the rest."""
         need(
             self.at_work <= self.limits.queue,
-            f"{self.limits.queue} requests are in work; try again.",
+            f"the server already works on {self.limits.queue} requests; try again.",
             status=429,
         )
         limit(int(request.headers.get("content-length") or 0), self.limits.bytes, "bytes")
@@ -182,7 +194,7 @@ class _Service:
             parts = done.result()
         except RecsError as error:
             raise RequestError(500, str(error)) from error
-        finally:  # work that has not started will never start
+        finally:  # cancel the work that has not started
             gone.cancel()
             done.cancel()
         vectors = np.concatenate([part.vectors for part in parts] or [np.zeros((0, 1), np.float32)])
@@ -203,7 +215,7 @@ class _Service:
         report = asked.report | {"chunks": sum(result.chunks), "tokens_lost": sum(result.lost)}
         return _reply(f"[{','.join(decimal(result.vectors))}]", headers={"recs-report": dump(report)})
 
-    # Everything else.
+    # Other routes.
 
     async def models(self, request: Request) -> Response:
         one = request.path_params.get("model")
@@ -221,7 +233,7 @@ class _Service:
     async def tokenizer(self, _: Request) -> Response:
         spec = self.embedder.spec
         if spec.folder is None:
-            raise RequestError(404, "the files of this model are not here.")
+            raise RequestError(404, "the files of this model are not on the server.")
         return FileResponse(spec.folder / spec.transformer / "tokenizer.json")
 
     async def related_to(self, request: Request) -> Response:

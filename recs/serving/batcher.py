@@ -1,7 +1,7 @@
-"""Texts of many callers embedded together: a bounded queue, and one thread that owns the model.
+"""Embeds the texts of many callers together: a queue with a limit, and one thread that uses the model.
 
-While one round is computed the next gathers, so thirty callers with a line each cost one batch instead of thirty. What
-a caller gets differs from a call of its own by no more than another batch composition makes it (`Embedder`).
+While one round is computed, the texts of the next round arrive. So thirty callers with one line each cost one batch
+instead of thirty. The result of a caller differs from that of a separate call only as batches differ (see `Embedder`).
 """
 
 import heapq
@@ -19,14 +19,14 @@ from recs.embedding.documents import Overflow
 from recs.embedding.embedder import Embedder
 from recs.errors import RecsError
 
-# A large request is cut into parts of a round each, every one of which waits its turn so much longer than the one
-# before: a line of text does not wait for a whole archive, and the archive is not overtaken for ever.
+# A large request is split into parts, each as large as a round. Every part waits this much longer than the one before
+# it. So a line of text does not wait for a whole archive, and the archive does not wait for ever.
 _SECONDS_A_PART = 0.25
 _ROUND_TOKENS = 4096
 
 
 class Options(NamedTuple):
-    """What texts must have in common to be embedded in one call; `dim` None for all dimensions."""
+    """Texts with the same options can be embedded in one call. A `dim` of None means all dimensions."""
 
     role: str
     instruction: str | None
@@ -35,7 +35,7 @@ class Options(NamedTuple):
 
 
 class Embedded(NamedTuple):
-    """Vectors (n, d), and of each text its chunks and its tokens that are in none."""
+    """Vectors (n, d), and for each text the number of its chunks and of its tokens that are in no vector."""
 
     vectors: FloatArray
     chunks: list[int]
@@ -43,7 +43,7 @@ class Embedded(NamedTuple):
 
 
 class QueueFullError(RecsError):
-    """More waits than the queue takes; in `retry_after` seconds it may take this."""
+    """The queue is full; after `retry_after` seconds it may have room."""
 
     retry_after = 1
 
@@ -57,14 +57,21 @@ class _Job(NamedTuple):
 
 
 class Batcher:
-    """The queue before one embedder; threads may share it. Its own thread starts with the first texts.
+    """The queue of one embedder. Threads may share it. Its own thread starts with the first texts.
 
-    `queue_tokens` may wait, or one request of any size; `observe` is told jobs and tokens of every round.
+    Parameters
+    ----------
+    embedder
+        The model.
+    queue_tokens
+        How many tokens may wait. An empty queue accepts one request of any size.
+    observe
+        Called after every round with the numbers of its jobs and tokens.
     """
 
     def __init__(self, embedder: Embedder, *, queue_tokens: int, observe: Callable[[int, int], None]) -> None:
         self.waiting = 0
-        """Tokens that wait."""
+        """The number of tokens in the queue."""
         self._embedders: dict[int | None, Embedder] = {None: embedder}
         self._queue_tokens, self._observe = queue_tokens, observe
         self._round_tokens, self._tokens_per_second = _ROUND_TOKENS, 1000.0
@@ -77,11 +84,10 @@ class Batcher:
     def submit(
         self, texts: Sequence[str], titles: Sequence[str], tokens: Sequence[int], options: Options
     ) -> list[Future[Embedded]]:
-        """Queue n texts; return futures whose results, one after the other, are those of the texts.
+        """Put n texts into the queue; return futures whose results, in this order, are those of the texts.
 
-        A future that is cancelled before its turn costs nothing.
-
-        Raises `QueueFullError`, and `RecsError` if the batcher is closed.
+        If a future is cancelled before its turn, its texts are not computed. Raises `QueueFullError`, and `RecsError`
+        if the batcher is closed.
         """
         jobs = []
         start = 0
@@ -111,7 +117,7 @@ class Batcher:
         return [job.future for job in jobs]
 
     def close(self, timeout: float | None = None) -> None:
-        """Take no more, finish what waits, and return then or after `timeout` seconds."""
+        """Accept no more texts, compute those in the queue, and return then or after `timeout` seconds."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -132,7 +138,7 @@ class Batcher:
                 self._observe(len(jobs), tokens)
 
     def _take(self) -> list[_Job] | None:
-        """Wait for jobs and return those of one round, the first in turn first; None once all is done."""
+        """Wait for jobs and return those of one round, in their order; None if the queue is closed and empty."""
         jobs: list[_Job] = []
         tokens = 0
         with self._changed:
@@ -160,8 +166,8 @@ class Batcher:
                 overflow=options.overflow,
             )
             self._round_tokens = max(_ROUND_TOKENS, 2 * whole.batch_tokens)
-        except Exception as error:  # of any kind: the callers get it, and the thread goes on
-            if len(jobs) > 1:  # one of them is wrong, and the others must still be answered
+        except Exception as error:  # of any type: the callers get it, and the thread continues
+            if len(jobs) > 1:  # one job is wrong, and the others must still get an answer
                 for job in jobs:
                     self._embed(options, [job])
             else:

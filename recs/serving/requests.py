@@ -1,4 +1,4 @@
-"""What a request asks for and its errors: parsing, checking, and writing numbers."""
+"""Requests for vectors: parses and checks them; the errors of a reply, and numbers as JSON."""
 
 import json
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from recs.embedding.documents import OVERFLOWS, Overflow
 from recs.embedding.embedder import Embedder
+from recs.models.names import ModelName
 from recs.models.registry import registry_row
 from recs.models.spec import cut_model
 from recs.readers.read import read_texts
@@ -18,7 +19,7 @@ _OPTIONS = {"role", "instruction", "overflow", "dimensions"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one request may hold, how long its body may take, and how many requests the server works on at once."""
+    """The largest request, the longest time for its body, and the most requests at the same time (`queue`)."""
 
     items: int = 2048
     tokens: int = 262_144
@@ -28,7 +29,7 @@ class Limits:
 
 
 class RequestError(Exception):
-    """A reply that is an error, in OpenAI's form."""
+    """An error that becomes a reply in the form of OpenAI's API."""
 
     retry_after = 1
 
@@ -44,7 +45,7 @@ class RequestError(Exception):
 
 
 class EmbedRequest(NamedTuple):
-    """Texts to embed; `counts` are tokens as the model sees them, `report` goes into the reply."""
+    """Texts to embed. `counts` are the tokens of each with prompt and title; `report` is a part of the reply."""
 
     texts: list[str]
     titles: list[str]
@@ -74,7 +75,7 @@ def parse(body: bytes) -> Any:
     try:
         return json.loads(body.decode("utf-8"), parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise RequestError(400, f"the body is not JSON in UTF-8 that can be read: {error}.") from error
+        raise RequestError(400, f"the body is not JSON in UTF-8: {error}.") from error
 
 
 def kind(value: Any) -> str:
@@ -83,7 +84,7 @@ def kind(value: Any) -> str:
 
 
 def decimal(vectors: Any) -> list[str]:
-    # Nine significant digits bring every float32 back exactly.
+    # Nine significant digits give back every float32 exactly.
     return ["[" + ",".join([f"{value:.9g}" for value in row]) + "]" for row in vectors.tolist()]
 
 
@@ -93,31 +94,32 @@ def dump(content: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """The model of a server: its id, and all names that a request may use for it, in lower case."""
+    """The model of a server: its id, and all names that a request may use, in lower case."""
 
     id: str
     names: frozenset[str]
 
     @classmethod
     def of(cls, name: str) -> Self:
-        """Return the names of a model: those of the registry, or the last part of a folder's path."""
-        base, at, dim = name.partition("@")
-        own_name, row = registry_row(base)
-        if row is None and Path(base).is_dir():
-            own_name = Path(base).resolve().name
-        names = {own_name + at + dim, name}
+        """Return a model with its names: those of the registry, or the last part of a folder's path."""
+        parts = ModelName.parse(name)
+        cut = f"@{parts.dim}" if parts.dim is not None else ""
+        own_name, row = registry_row(parts.base)
+        if row is None and Path(parts.base).is_dir():
+            own_name = Path(parts.base).resolve().name
+        names = {own_name + cut, name}
         if row is not None:
-            names.add(row.hub_id + at + dim)
-        return cls(own_name + at + dim, frozenset(each.lower() for each in names))
+            names.add(row.hub_id + cut)
+        return cls(own_name + cut, frozenset(each.lower() for each in names))
 
     def check(self, name: str) -> None:
-        """Refuse a request for another model."""
+        """Raise `RequestError` if a request is for another model."""
         message = f"no model {name[:200]!r} here; this server has {self.id!r}."
         need(name.lower() in self.names, message, "model", status=404, code="model_not_found")
 
 
 class RequestReader:
-    """Reads the bodies of requests for vectors: what they ask for, checked, with the tokens counted."""
+    """Reads and checks the bodies of requests for vectors, and counts their tokens."""
 
     def __init__(self, embedder: Embedder, model: ServedModel, limits: Limits, overflow: Overflow) -> None:
         self._embedder = embedder
@@ -143,7 +145,7 @@ class RequestReader:
         return self._checked(texts, [""] * len(texts), asked, fields, binary=encoding == "base64")
 
     def truss(self, body: bytes) -> EmbedRequest:
-        """Read a request as a Truss takes it: a text, a list, or an object with input, texts or items."""
+        """Read a request in the form of a Truss: a text, a list, or an object with input, texts or items."""
         given = parse(body)
         named = given.keys() & {"input", "texts", "items"} if isinstance(given, dict) else set()
         asked, fields = (given, named) if len(named) == 1 else ({"input": given}, {"input"})
@@ -154,7 +156,7 @@ class RequestReader:
     def _checked(
         self, texts: list[str], titles: list[str], asked: dict[str, Any], fields: set[str], *, binary: bool = False
     ) -> EmbedRequest:
-        """Check texts and options, and count the tokens; `fields` are those that are not options."""
+        """Check texts and options, and count the tokens; `fields` are the fields that are not options."""
         self._check_texts(texts, titles)
         options = self._options(asked)
         spec = self._embedder.spec if options.dim is None else cut_model(self._embedder.spec, options.dim)
@@ -191,7 +193,7 @@ class RequestReader:
         return Options(role, instruction, overflow, None if dim == self._embedder.spec.dim else dim)
 
     def _check_window(self, counts: list[int]) -> None:
-        """Refuse texts past the context window."""
+        """Raise `RequestError` if a text is longer than the context window."""
         number, longest = max(enumerate(counts), key=lambda pair: pair[1], default=(0, 0))
         window = self._embedder.spec.max_tokens
         message = (

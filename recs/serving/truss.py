@@ -1,4 +1,4 @@
-"""A Truss: the folder that a model server is built of. Its model.py (`truss_model.py` here) answers as `recs embed`."""
+"""Writes a Truss: a folder from which a model server is built. Its model.py is a copy of `truss_model.py`."""
 
 import base64
 import hashlib
@@ -35,13 +35,27 @@ a list of such, or {"input": …, "role": "query"}; it returns a list of vectors
 def write_truss(
     folder: Path, model: str, *, overflow: Overflow, options: dict[str, Any], resources: dict[str, Any], force: bool
 ) -> None:
-    """Write a Truss, whole or not at all; the same arguments on the same installation give the same bytes.
+    """Write a Truss atomically. The same arguments on the same installation give the same bytes.
 
-    `options` are those of `load_embedder`, `resources` those of config.yaml. A model of the registry is fetched where
-    the Truss runs; any other, NAME=FOLDER and all for engine onnx are on this machine and travel in data/. `force`
-    replaces a folder that holds more than a Truss that was written here.
-    Raises `ModelNotFoundError`, `ModelError`, `OptionError`, `OutputError`, and `MissingDependencyError` if the extra
-    `models` (`onnx`) is not installed: its versions are those that the Truss requires.
+    Parameters
+    ----------
+    folder
+        The folder of the Truss.
+    model
+        A model of the registry is downloaded where the Truss runs. The files of any other model, of NAME=FOLDER and of
+        a model for engine onnx must be on this machine; they are copied to data/.
+    overflow
+        What to do with text past the context window.
+    options, resources
+        The options of `load_embedder`, and the resources in config.yaml.
+    force
+        Replace the folder even if it contains files that are not of a Truss of recs.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the extra `models` (for engine onnx: `onnx`) is not installed. The Truss requires its installed versions.
+    ModelNotFoundError, ModelError, OptionError, OutputError
     """
     import yaml
 
@@ -63,7 +77,7 @@ def write_truss(
         "requirements": _requirements("onnx" if options.get("engine") == "onnx" else "models", chosen.package),
         "resources": resources,
         "runtime": {"predict_concurrency": 1},
-        "environment_variables": {"OMP_NUM_THREADS": resources["cpu"]},  # torch would take all cores of the host
+        "environment_variables": {"OMP_NUM_THREADS": resources["cpu"]},  # without it, torch uses all cores of the host
         "model_metadata": {"example_model_input": _EXAMPLE, "recs": settings},
     }
     files: dict[str, bytes | Path] = {
@@ -82,9 +96,18 @@ def write_truss(
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """Where the Truss takes the model from: a folder that it carries, a Python package, or the hub.
+    """The origin of the model in the Truss: a folder that is copied into it, a Python package, or the hub.
 
-    `name` is that of the registry; `source` is where the files are on this machine, if they are.
+    Attributes
+    ----------
+    name, is_registered
+        The name of the model, and whether the registry has it.
+    source
+        The folder of the files on this machine, or None.
+    carried
+        The folder that is copied into the Truss, or None.
+    package
+        The Python package of the model, or None.
     """
 
     name: str
@@ -95,14 +118,14 @@ class _Chosen:
 
     @property
     def named(self) -> str:
-        """How the model is named inside the Truss."""
+        """The name of the model inside the Truss."""
         if self.carried is None:
             return self.name
         return f"{self.name}={{data}}/model" if self.is_registered else "{data}/model"
 
 
 def _choose_files(model: str, *, onnx: bool) -> _Chosen:
-    """Choose where the model comes from. With onnx it is carried: hub client and packages of models need torch."""
+    """Choose the origin of the model. For onnx it is copied, because hub client and packages of models need torch."""
     name, row = registry_row(model)
     source = find_model(model)
     if source is None and (row is None or onnx):
@@ -115,25 +138,25 @@ def _choose_files(model: str, *, onnx: bool) -> _Chosen:
 def _model_files(folder: Path, *, is_onnx: bool) -> dict[str, Path]:
     """Return the files of a model, by their path in the Truss."""
     paths = [path for path in folder.rglob("*") if path.suffix in (".json", ".safetensors", ".txt", ".model")]
-    if is_onnx:  # its hub offers several such files; recs runs this one
+    if is_onnx:  # a hub may offer several ONNX files; recs runs this one
         paths += folder.glob(f"{ONNX_FILE}*")
     return {f"data/model/{path.relative_to(folder).as_posix()}": path for path in paths}
 
 
 def _requirements(extra: str, package: str | None) -> list[str]:
-    """Return the installed versions of what recs and an extra require; of models that are packages, `package` alone."""
+    """Return the requirements of recs and of an extra in their installed versions; of models, only `package`."""
     asked = [r for r in metadata.requires(DISTRIBUTION) or () if not re.search(f"extra == .(?!{extra})", r)]
     names = {re.split(r"[^\w.-]", requirement)[0] for requirement in asked}
     names -= {str(row.package).replace("_", "-") for row in registry().values()}
     names |= {package.replace("_", "-")} if package else set()
-    try:  # a local build, as torch's "+cpu", stands for the release that can be had everywhere
+    try:  # without the suffix of a local build, such as "+cpu" of torch
         return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in sorted(names)]
     except metadata.PackageNotFoundError as error:
         raise MissingDependencyError("a Truss", str(error.name), extra) from error
 
 
 def _wheel() -> bytes:
-    """Return a wheel of this installation: sorted, stored, without times."""
+    """Return a wheel of this installation: sorted, not compressed, without times, so that its bytes do not vary."""
     about, info = metadata.distribution(DISTRIBUTION), f"{_STEM}.dist-info"
     paths = [path for path in _PACKAGE.rglob("*.*") if path.is_file() and path.suffix != ".pyc"]
     files = {path.relative_to(_PACKAGE.parent).as_posix(): path.read_bytes() for path in paths}
@@ -154,7 +177,7 @@ def _wheel() -> bytes:
 
 
 def _check_place(folder: Path, *, force: bool) -> None:
-    """Raise `OutputError` if the folder holds files of others, or is the current folder or around it."""
+    """Raise `OutputError` if the folder has other files than a Truss, or contains the current folder."""
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     is_ours = "config.yaml" in there and (folder / "config.yaml").read_bytes().startswith(_MARK)
     foreign = sorted(name for name in there if not (is_ours and _OURS.fullmatch(name)))

@@ -1,4 +1,4 @@
-"""The model of a Truss: `recs truss` copies this file; config.yaml says, under model_metadata: recs, what it runs."""
+"""The model of a Truss. `recs truss` copies this file; its settings are in config.yaml, at model_metadata: recs."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import threading
 from pathlib import Path
 from typing import Any
 
-# The wheel of recs lies in the folder, in a container at the root. Python imports from it as it is.
+# The wheel of recs is in the folder packages; in a container, that is at the root. Python imports from the wheel.
 for _folder in (Path(__file__).resolve().parent.parent / "packages", Path("/packages")):
     sys.path[:0] = [str(wheel) for wheel in sorted(_folder.glob("recs_toolkit-*.whl"))]
 
 
 class Model:
-    """Vectors of texts and items, the same that `recs embed` writes."""
+    """Vectors of texts and items, the same as those of `recs embed`."""
 
     def __init__(self, config: dict[str, Any], data_dir: Path) -> None:
         self._name, self._settings = config["model_name"], config["model_metadata"]["recs"]
         self._data = Path(data_dir).resolve()
-        self._lock = threading.Lock()  # a request has all cores; the server itself limits predict, not embeddings
+        self._lock = threading.Lock()  # one request at a time, with all cores; the server limits only predict
 
     def load(self) -> None:
-        """Load the weights, and refuse others than those that the Truss was written for."""
+        """Load the weights; `WeightsError` if they are not those that the Truss was written for."""
         from recs import load_embedder
         from recs.errors import WeightsError
 
@@ -34,9 +34,9 @@ class Model:
         self._embedder.embed(["the first text loads the weights"])
 
     def predict(self, model_input: Any) -> Any:
-        """Return a list of vectors: of a text, an item (an object with text and title), or a list of such.
+        """Return the vectors of a text, of an item (an object with text and title), or of a list of these.
 
-        Or of an object with one of these under "input" ("texts", "items") and "role" or "instruction" beside it.
+        These may also be the field "input" ("texts", "items") of an object, which may have "role" and "instruction".
         """
         request = {"input": model_input}
         names = model_input.keys() & {"input", "texts", "items"} if isinstance(model_input, dict) else ()
@@ -45,7 +45,7 @@ class Model:
         return self._embed(request).vectors.tolist()
 
     def embeddings(self, model_input: Any) -> Any:
-        """Answer as OpenAI's /v1/embeddings does; "role" and "instruction" may stand in the request too."""
+        """Answer as OpenAI's /v1/embeddings does; the request may also have "role" and "instruction"."""
         given = model_input if isinstance(model_input, dict) else {}
         form = given.get("encoding_format") or "float"
         if form not in ("float", "base64"):
@@ -83,7 +83,7 @@ class Model:
 
 
 def _refusal(message: str) -> Exception:
-    """Return the server's answer 400 in OpenAI's shape; a ValueError where no server runs."""
+    """Return the server's answer 400 in OpenAI's form, or a ValueError if no server runs."""
     server = sys.modules.get("fastapi")
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
     return server.HTTPException(400, error) if server else ValueError(message)

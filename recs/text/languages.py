@@ -34,8 +34,11 @@ zh zho chi chinese mandarin cn,zu
 """
 _CODES = {name: names.split()[0] for names in _LANGUAGES.split(",") for name in names.split()}
 
+LANGUAGES = frozenset(_CODES.values())
+"""The codes of ISO 639-1, with the withdrawn code sh."""
+
 # A guess is stored as one byte: the position of its code in this list, from 1, or 0 for no guess.
-_LISTED = sorted(set(_CODES.values()))
+_LISTED = sorted(LANGUAGES)
 _RECORD_OF = {code: bytes([place]) for place, code in enumerate(_LISTED, 1)}
 _CODE_OF = {record: code for code, record in _RECORD_OF.items()}
 _NONE = bytes([0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -38,11 +37,19 @@ def csv_text(
         if not rows:
             return ""
         header = list(rows[0])
-    buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, header, lineterminator="\n")
+    lines = _Lines()
+    # csv quotes a cell with a character of the line end. A bare \r needs quotes too: readers take it for a line end.
+    writer = csv.DictWriter(lines, header, lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
-    return buffer.getvalue()
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """The lines that `csv` writes, each with a line end of Unix."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def _plain(cell: object) -> object:

@@ -135,7 +135,7 @@ def test_train_rare_labels_are_only_suggested():
     said = classifier.predict(embeddings.take(embeddings.ids[-4:]))
     assert {one.answer for one in said} <= {"suggest", "abstain"}
     assert "rare" in {label.name for one in said for label in one.labels}
-    assert "1 labels with fewer than 5 items are only suggested, never assigned." in classifier.notes
+    assert "1 label with fewer than 5 items is only suggested, never assigned." in classifier.notes
     eager = train_classifier(items, embeddings, label="kind", min_support=4)
     assert np.isfinite(eager.thresholds[eager.classes.index("rare")])
 
@@ -235,6 +235,13 @@ def test_train_blank_items_without_a_label_are_unlabelled_and_nothing_else():
     assert not any("no token" in note for note in notes)
 
 
+def test_train_notes_have_the_grammar_of_one():
+    items, embeddings = make_clouds([*SINGLE, None])
+    notes = train_classifier(items, blanked(embeddings, [3]), label="kind", C=10.0).notes
+    assert "; 1 public item has none." in notes[0]
+    assert "1 item with a label was left out: the model knows no token of its text." in notes
+
+
 def test_train_on_blank_items_alone_is_refused():
     items, embeddings = make_clouds(["a", "b", None])
     with pytest.raises(OptionError, match="the model knows no token of the 2 items with a label in 'kind'"):
@@ -245,9 +252,11 @@ def test_train_without_two_labels_or_without_vectors_is_refused():
     items, embeddings = make_clouds(["a"] * 5 + [None] * 5)
     with pytest.raises(OptionError, match="all 5 items with a label in 'kind' have 'a'; two are needed"):
         train_classifier(items, embeddings, label="kind")
+    with pytest.raises(OptionError, match="the only item with a label in 'kind' has 'a'; two labels are needed"):
+        train_classifier(*make_clouds(["a", None]), label="kind")
     with pytest.raises(OptionError, match=r"no item has a label in 'sort'.*: 'kind'"):
         train_classifier(items, embeddings, label="sort")
-    with pytest.raises(EmbeddingError, match="1 items have no vector"):
+    with pytest.raises(EmbeddingError, match="1 item has no vector"):
         train_classifier([*items, Item(id="new", text="t", meta={"kind": "b"})], embeddings, label="kind")
 
 

@@ -86,7 +86,7 @@ def test_every_verb_reports_once_what_a_source_held(run, site, model, verb):
     assert said.count("1 closed by `draft: true` (draft): hidden") == 1
     assert said.count("skipped: 1\n") == 1
     assert said.count("(empty): ") == 1
-    assert said.count("not used: the fields ") == 1
+    assert said.count("not used: the field") == 1
     assert "mood" in said
 
 

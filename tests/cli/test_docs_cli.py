@@ -52,3 +52,11 @@ def test_help_of_every_verb_says_what_each_option_does():
             command = command.get_command(click.Context(command), name)
         for option in (one for one in command.params if isinstance(one, click.Option)):
             assert option.help or option.name == "form", (names, option.name)
+
+
+def test_formats_of_related_are_those_of_the_writer_and_a_table():
+    from recs.writers.related import FORMATS
+
+    command = cli.get_command(click.Context(cli), "related")
+    (formats,) = (option.type.choices for option in command.params if option.name == "form")
+    assert set(formats) == {*FORMATS, "table"}

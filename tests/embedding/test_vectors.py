@@ -40,7 +40,7 @@ def test_from_array_of_nothing_has_no_rows():
         (["a", "b"], [[0, 0], [1, 1]], "'a' is zero"),
         (["a"], [[1, 2], [3, 4]], r"1 ids and an array of shape \(2, 2\)"),
         (["a"], [1, 2], "expected shape"),
-        (["a", "a"], [[1, 2], [3, 4]], "'a' stands for two rows"),
+        (["a", "a"], [[1, 2], [3, 4]], "two rows have the id 'a'"),
         ([1], [[1, 2]], "ids must be strings"),
     ],
 )
@@ -93,7 +93,7 @@ ROWS = np.array([0, 1, 1, 2])
     [
         ({"chunk_rows": np.array([0, -1, 1, 2])}, "chunk_rows holds -1, expected rows of 3 vectors: 0 to 2"),
         ({"chunk_rows": np.array([0, 1, 1, 3])}, "chunk_rows holds 3, expected rows of 3 vectors: 0 to 2"),
-        ({"chunk_rows": np.array([0, 2, 1, 2])}, "chunk_rows must not fall"),
+        ({"chunk_rows": np.array([0, 2, 1, 2])}, "chunk_rows must not decrease"),
         ({"chunk_rows": np.array([0, 1, 2])}, r"chunk_rows has shape \(3,\), expected \(4,\) for 4 chunks of 3 items"),
         (
             {"chunk_rows": np.array([0.0, 1, 1, 2])},
@@ -256,14 +256,14 @@ def test_load_odd_manifest_is_a_source_error_or_sound(tmp_path_factory, manifest
         (b"[]", "format 'a list', expected 'recs.embeddings/1'"),
         (b"null", "format 'a NoneType'"),
         (b'{"format": "other/9"}', "format 'other/9'"),
-        (json.dumps({**_MANIFEST, "ids": None}).encode(), "ids is no list of strings"),
-        (json.dumps({**_MANIFEST, "ids": "ab"}).encode(), "ids is no list of strings"),
-        (json.dumps({**_MANIFEST, "ids": ["a", 1]}).encode(), "ids is no list of strings"),
-        (json.dumps({**_MANIFEST, "ids": ["a", "a"]}).encode(), "'a' stands for two rows"),
+        (json.dumps({**_MANIFEST, "ids": None}).encode(), "ids is not a list of strings"),
+        (json.dumps({**_MANIFEST, "ids": "ab"}).encode(), "ids is not a list of strings"),
+        (json.dumps({**_MANIFEST, "ids": ["a", 1]}).encode(), "ids is not a list of strings"),
+        (json.dumps({**_MANIFEST, "ids": ["a", "a"]}).encode(), "two rows have the id 'a'"),
         (json.dumps({**_MANIFEST, "ids": ["a"]}).encode(), "1 ids and an array of shape"),
-        (json.dumps({**_MANIFEST, "prompt": 5}).encode(), "prompt is no string"),
+        (json.dumps({**_MANIFEST, "prompt": 5}).encode(), "prompt is not a string"),
         (json.dumps({**_MANIFEST, "similarity": "taxi"}).encode(), "similarity is 'taxi'"),
-        (json.dumps({name: _MANIFEST[name] for name in ("format", "ids")}).encode(), "fingerprint is no string"),
+        (json.dumps({name: _MANIFEST[name] for name in ("format", "ids")}).encode(), "fingerprint is not a string"),
         (b"[" * 100_000, "recursion"),
         (b"\xff\xfe", "not a file"),
     ],
@@ -378,7 +378,7 @@ def test_from_array_of_what_pandas_holds():
         frame.astype(str),
         frame.astype(str).astype(object),
     ):
-        with pytest.raises(EmbeddingError, match="no table of numbers") as told:
+        with pytest.raises(EmbeddingError, match="not a table of numbers") as told:
             Embeddings.from_array(["a", "b"], X, model="m")
         assert "\n" not in str(told.value)
     with pytest.raises(EmbeddingError, match=r"found 7 \(int\).*df\.index\.astype\(str\)"):
@@ -393,7 +393,7 @@ def test_from_array_of_tensors():
         made = Embeddings.from_array("ab", X, model="m")
         np.testing.assert_allclose(made.vectors, [[0.6, 0.8], [1, 0]], atol=1e-6)
     for X in (x.to_sparse(), x.to("meta"), x + 1j, [x[0], x[1, :1]]):
-        with pytest.raises(EmbeddingError, match="no table of numbers") as told:
+        with pytest.raises(EmbeddingError, match="not a table of numbers") as told:
             Embeddings.from_array("ab", X, model="m")
         assert "\n" not in str(told.value)
 
@@ -421,5 +421,5 @@ def test_from_array_of_anything_else_is_told_in_one_line(X):
 def test_from_array_numbers_beyond_float32_are_refused():
     with pytest.raises(EmbeddingError, match="'a' holds NaN or infinity"):
         Embeddings.from_array("a", [[1e300, 1.0]], model="m", similarity="dot")
-    with pytest.raises(EmbeddingError, match="no table of numbers"):
+    with pytest.raises(EmbeddingError, match="not a table of numbers"):
         Embeddings.from_array("a", [[10**400, 1]], model="m")

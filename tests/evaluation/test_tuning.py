@@ -50,7 +50,7 @@ def test_tune_related_links_at_random_teach_nothing(site):
 
 
 def test_tune_related_too_few_links_are_an_error():
-    with pytest.raises(SourceError, match="1 items link to others; recs tune needs 20"):
+    with pytest.raises(SourceError, match="1 item links to others; recs tune needs 20"):
         tune_related(recs.read_items(make_records(9)), judgments=[{"src": "p001", "dst": "p002"}], cache=False)
 
 

@@ -375,7 +375,7 @@ def test_weights_that_the_library_changed_on_the_way_refuse(built, monkeypatch):
 
     whole = library._load
     monkeypatch.setattr(library, "_load", careless)
-    with pytest.raises(WeightsError, match=r"norm\.weight in memory is not what the file holds"):
+    with pytest.raises(WeightsError, match=r"norm\.weight in memory is not that of the file"):
         load(built("Qwen3-Embedding-0.6B")).embed(["soil"])
 
 

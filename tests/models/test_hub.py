@@ -33,7 +33,7 @@ def pickled(tmp_path):
 
 def test_loading_pickled_weights_refuses_and_names_the_command(pickled):
     folder, _ = pickled
-    with pytest.raises(ModelError, match=rf"pytorch_model\.bin, which may hold code .*: recs models convert {folder}"):
+    with pytest.raises(ModelError, match=rf"bin, which may contain code .*: recs models convert {folder}"):
         recs.load_embedder(f"instructor-xl={folder}")
     make.save_tensors(folder, {"a": torch.zeros(1)})  # the transformer alone was converted, by others
     with pytest.raises(ModelError, match=rf"2_Dense: .*pytorch_model\.bin.*: recs models convert {folder}"):
@@ -76,10 +76,10 @@ class _Hostile:
 def test_convert_of_a_pickle_that_holds_code_refuses_and_does_not_run_it(tmp_path, old):
     made = {"a": torch.zeros(2), "b": _Hostile(tmp_path / "ran")}
     torch.save(made, tmp_path / "pytorch_model.bin", _use_new_zipfile_serialization=not old)
-    with pytest.raises(WeightsError, match="torn, or holds more than tensors"):
+    with pytest.raises(WeightsError, match="incomplete, or it contains more than tensors"):
         convert_weights(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(pickle.dumps(_Hostile(tmp_path / "ran")))
-    with pytest.raises(WeightsError, match="torn, or holds more than tensors"):
+    with pytest.raises(WeightsError, match="incomplete, or it contains more than tensors"):
         convert_weights(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pytorch_model.bin"]
 
@@ -87,7 +87,7 @@ def test_convert_of_a_pickle_that_holds_code_refuses_and_does_not_run_it(tmp_pat
 def test_convert_of_a_torn_file_or_of_more_than_weights_refuses(tmp_path):
     path = tmp_path / "pytorch_model.bin"
     torch.save({"a": torch.zeros(2), "epoch": 3}, path)
-    with pytest.raises(WeightsError, match="epoch is no tensor"):
+    with pytest.raises(WeightsError, match="epoch is not a tensor"):
         convert_weights(tmp_path)
     torch.save({"a": torch.zeros(2000)}, path)
     path.write_bytes(path.read_bytes()[:-500])

@@ -141,7 +141,7 @@ def test_read_model_folder_without_a_file_names_it(copied, file):
 
 def test_read_model_with_pickled_weights_alone_refuses(copied):
     (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin, which may hold code"):
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin, which may contain code"):
         read_model(str(copied))
 
 

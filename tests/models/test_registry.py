@@ -125,7 +125,7 @@ def test_find_model_takes_the_folder_of_a_name(tmp_path):
         ("./no-such", "no such folder"),
         ("~nobody-at-all/model", "no such folder"),
         ("/no/such/folder@64", "no such folder"),
-        ("https://example.org/v1#model", "a service, whose model has no files here"),
+        ("https://example.org/v1#model", "the model of a service has no files on this machine"),
     ],
 )
 def test_find_model_of_a_folder_that_is_not_there_says_so(tmp_path, name, said):
@@ -167,7 +167,7 @@ def test_auto_precision_is_never_one_that_a_model_does_not_bear(monkeypatch):
     assert resolve_precision("auto", "cpu", forbidden=["bfloat16"]) == "float32"
     assert resolve_precision("auto", "cuda", forbidden=["bfloat16"]) == "float32"
     assert resolve_precision("float32", "cpu", forbidden=["bfloat16"]) == "float32"
-    with pytest.raises(OptionError, match="which this model does not bear"):
+    with pytest.raises(OptionError, match="in which this model does not work"):
         resolve_precision("bfloat16", "cpu", forbidden=["bfloat16"])
     with pytest.raises(OptionError, match="expected auto, float32 or bfloat16"):
         resolve_precision("float16", "cpu")

@@ -357,12 +357,12 @@ def test_name_that_cannot_be_read_is_an_error_that_shows_a_right_one(name):
 @pytest.mark.parametrize(
     ("models", "said"),
     [
-        ({"data": [{"id": "a"}, {"id": "b"}]}, r"#MODEL, MODEL one of \['a', 'b'\]"),
+        ({"data": [{"id": "a"}, {"id": "b"}]}, r"#MODEL; MODEL is one of \['a', 'b'\]"),
         ({"data": []}, "#MODEL"),
         ([], "#MODEL"),
         ({"data": "x"}, "#MODEL"),
-        ({"data": [{"id": "a", "recs": {"dim": 3}}]}, "describes its model as no recs does"),
-        ({"data": [{"id": "a", "recs": {"dim": "3", "languages": 1, "prompts": {}}}]}, "as no recs does"),
+        ({"data": [{"id": "a", "recs": {"dim": 3}}]}, "its description of the model is not one of recs serve"),
+        ({"data": [{"id": "a", "recs": {"dim": "3", "languages": 1, "prompts": {}}}]}, "is not one of recs serve"),
     ],
 )
 def test_address_alone_is_enough_only_where_there_is_one_model(foreign, models, said):
@@ -375,7 +375,7 @@ def test_address_alone_is_enough_only_where_there_is_one_model(foreign, models, 
 
 @pytest.mark.parametrize("option", [{"device": "cuda"}, {"precision": "float32"}, {"pooling": "cls"}])
 def test_options_that_are_the_services_own_are_refused(option):
-    with pytest.raises(OptionError, match="the service's own"):
+    with pytest.raises(OptionError, match="the service chooses"):
         recs.load_embedder("http://127.0.0.1:1/v1#m", **option)
 
 

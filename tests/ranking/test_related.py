@@ -171,7 +171,9 @@ def test_related_items_k_zero_gives_empty_lists():
     assert all(matches == () for matches in _lists(make_records(4), k=0).lists.values())
 
 
-@pytest.mark.parametrize(("option", "said"), [({"k": -1}, "k is -1"), ({"signals": "magic"}, "'magic'")])
+@pytest.mark.parametrize(
+    ("option", "said"), [({"k": -1}, "k is -1"), ({"k": True}, "k is True"), ({"signals": "magic"}, "'magic'")]
+)
 def test_related_items_bad_option_is_an_error(option, said):
     with pytest.raises(OptionError, match=said):
         _lists(make_records(3), **option)

@@ -156,16 +156,11 @@ def demoting(row):
     return items
 
 
-def test_demotion_puts_what_was_met_behind_and_says_why():
+def test_demotion_puts_what_the_page_shows_behind_and_says_why():
     picks = shown(demoting(0), line(9), 8)[0]
-    assert rows(picks) == [5, 6, 7, 8, 1, 2, 3, 4]
-    assert [pick.reasons for pick in picks[4:]] == [
-        ("demoted: linked in the text",),
-        ("demoted: of the same series",),
-        ("demoted: published just before or after",),
-        ("demoted: published just before or after",),
-    ]
-    assert all(pick.reasons == () for pick in picks[:4])
+    assert rows(picks) == [3, 4, 5, 6, 7, 8, 1, 2]  # published just before and after: the page need not show them
+    assert [pick.reasons for pick in picks[6:]] == [("demoted: linked in the text",), ("demoted: of the same series",)]
+    assert all(pick.reasons == () for pick in picks[:6])
     assert [pick.score for pick in picks] == [dict(line(9)[0])[pick.row] for pick in picks]
     assert rows(shown(demoting(0), line(9), 8, rules=Rules(demote=False))[0]) == [1, 2, 3, 4, 5, 6, 7, 8]
 
@@ -275,27 +270,80 @@ def test_min_inbound_keeps_to_the_other_rules():
 LANGUAGES = ["en", "en", "de", None]
 
 
-def mask(items, rules, languages=None):
-    return rules.mask(items, languages or [None] * len(items))(0, len(items))
+def mask(items, rules):
+    return rules.mask(items)(0, len(items))
 
 
-def test_mask_keeps_known_languages_apart():
-    items = make_items(4)
-    found = mask(items, Rules(), LANGUAGES)
+def test_mask_keeps_declared_languages_apart():
+    items = make_items(4, lang=LANGUAGES.__getitem__)
+    found = mask(items, Rules())
     assert (found[0].tolist(), found[2].tolist(), found[3].tolist()) == (
         [False, True, False, True],  # the item's own text is collapsed
         [False, False, False, True],
         [True, True, True, False],
     )
-    assert (mask(items, Rules(same_language=False), LANGUAGES) == ~np.eye(4, dtype=bool)).all()
-    assert mask(items, replace(NO_RULES, same_language=False), LANGUAGES).all()
+    assert (mask(items, Rules(same_language=False)) == ~np.eye(4, dtype=bool)).all()
+    assert mask(items, replace(NO_RULES, same_language=False)).all()
+
+
+LATIN = "Der Garten im November und was in ihm noch zu tun ist. "
+HAN = "十一月的花园里还有许多事情要做，大蒜要在秋天种下，土地也要翻一遍。"
+CODE = "def plant(bed): return [clove for clove in bed]  # print(plant(garlic))\n"
+
+
+def test_mask_keeps_scripts_apart_where_no_language_is_declared():
+    texts = [
+        LATIN,
+        "The garden in November, and what is left to do.",
+        HAN,
+        HAN + 2 * CODE,
+        "kurz",
+        "Сад в ноябре и дела",
+    ]
+    items = [Item(id=f"i{row}", text=text) for row, text in enumerate(texts)]
+    allowed = mask(items, Rules())
+    assert allowed[0].tolist() == [False, True, False, True, True, True]  # the last is too short to tell
+    assert allowed[2].tolist() == [False, False, False, True, True, True]
+    assert (allowed == allowed.T).all()
+    assert mask(items, Rules(same_language=False))[0, 2]
+
+
+def test_mask_of_a_guessed_language_removes_nothing():
+    lorem = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore. " * 5
+    english = "The garden in November is quiet, and there is time to sharpen the tools and to read the seed lists. " * 5
+    german = "Der Garten im November ist still, und es bleibt Zeit, die Werkzeuge zu schärfen und zu lesen. " * 5
+    items = [Item(id=name, text=text) for name, text in {"a": lorem, "b": english, "c": german}.items()]
+    assert (mask(items, Rules()) == ~np.eye(3, dtype=bool)).all()
+
+
+def test_one_title_is_in_a_list_once_unless_it_is_a_series():
+    titles = {1: "Links", 2: " links ", 3: "Other", 4: "Links"}
+    items = make_items(6, title=titles.get)
+    assert rows(shown(items, line(6), 5)[0]) == [1, 3, 5]
+    assert rows(shown(items, line(6), 5, rules=Rules(collapse=False))[0]) == [1, 2, 3, 4, 5]
+    series = make_items(6, title=lambda row: "Part", series=lambda row: "s")
+    assert rows(shown(series, line(6), 5)[0]) == [1, 2, 3, 4, 5]
+
+
+def test_diversity_of_negative_scores_prefers_items_that_differ():
+    items = make_items(4)
+    ranking = [[(1, -1.0), (2, -1.1), (3, -1.2)], [], [], []]
+    alike = np.array([[1, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 1]], float)
+
+    def similar(a, b):
+        return alike[np.ix_(a, b)]
+
+    plain = arrange(items, ranking, [set()] * 4, 3, rules=Rules(demote=False), similar=similar)
+    varied = arrange(items, ranking, [set()] * 4, 3, rules=Rules(demote=False, diversity=0.5), similar=similar)
+    assert rows(plain[0]) == [1, 2, 3]
+    assert rows(varied[0]) == [1, 3, 2]
 
 
 def test_mask_in_blocks_equals_the_whole():
-    items = [replace(item, excludes=("i03", "unknown")) for item in make_items(9)]
+    items = make_items(9, lang=lambda row: ["en", "de", None][row % 3])
+    items = [replace(item, excludes=("i03", "unknown")) for item in items]
     rules = Rules(excludes={"i05": ("i01", "i02")}, no_recommend=frozenset({"i08"}))
-    languages = ["en", "de", None] * 3
-    allowed = rules.mask(items, languages)
+    allowed = rules.mask(items)
     whole = allowed(0, 9)
     assert (np.vstack([allowed(0, 2), allowed(2, 7), allowed(7, 9)]) == whole).all()
     assert not whole[:, [3, 8]].any()

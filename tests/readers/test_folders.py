@@ -1,6 +1,7 @@
 """Folders as site generators and note-taking tools keep them."""
 
 import json
+import os
 
 import pytest
 
@@ -435,3 +436,24 @@ def test_folder_id_of_front_matter_is_another_name(tmp_path):
 def test_folder_without_anything_to_read_is_an_error(tmp_path):
     with pytest.raises(SourceError, match="no Markdown, HTML or text files"):
         _read(tmp_path, {"a.org": "x"})
+
+
+def test_folder_what_is_skipped_has_the_same_order_on_every_file_system(tmp_path, monkeypatch):
+    names = ("a/node_modules/x.md", "b/node_modules/x.md", "node_modules/x.md", "a/x.org", "b/y.adoc", "post.md")
+    _site(tmp_path, dict.fromkeys(names, "Text."))
+    walk = os.walk
+
+    def walk_in_order(descending):
+        def ordered(root, **options):
+            for parent, folders, files in walk(root, **options):
+                folders.sort(reverse=descending)
+                yield parent, folders, sorted(files, reverse=descending)
+
+        return ordered
+
+    skipped = []
+    for descending in (False, True):
+        monkeypatch.setattr(os, "walk", walk_in_order(descending))
+        skipped.append([(one.where, one.reason) for one in read_items(tmp_path, now=NOW).skipped])
+    assert len(skipped[0]) == 5
+    assert skipped[0] == skipped[1]

@@ -5,6 +5,7 @@ import pytest
 
 from recs import Cache, Item
 from recs.embedding.cache_file import FILE_NAME
+from recs.readers.folders.locales import is_language
 from recs.text import languages
 from recs.text.languages import item_languages, primary_language, uncovered_note
 
@@ -91,3 +92,7 @@ def test_uncovered_note_counts_and_keeps_silent():
     assert "2 in 'de', 1 in 'fr'" in note
     assert uncovered_note(["en", None], ("en",), "MiniLM") is None
     assert uncovered_note(["de"], (), "unknown model") is None
+
+
+def test_names_of_folders_are_judged_by_the_same_list():
+    assert {code for code in languages.LANGUAGES if not is_language(code)} == {"sh"}

@@ -14,6 +14,12 @@ def test_csv_text_is_read_back_by_the_csv_module():
     assert list(csv.DictReader(io.StringIO(csv_text(records), newline=""))) == records
 
 
+@pytest.mark.parametrize("text", ["one\rtwo", "\r", "one\r\ntwo", "one\ntwo\r", "one\r\n"])
+def test_csv_text_cell_with_a_line_end_is_read_back(text):
+    records = [{"id": "a", "text": text}, {"id": text, "text": "b"}]
+    assert list(csv.DictReader(io.StringIO(csv_text(records), newline=""))) == records
+
+
 def test_csv_text_line_ends_are_those_of_unix():
     assert csv_text([{"id": 1, "score": 0.5}]) == "id,score\n1,0.5\n"
 
@@ -26,7 +32,8 @@ def test_csv_text_without_records_is_the_header_if_it_is_given():
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_csv_text_formula_gets_an_apostrophe_in_columns_of_text_alone(start):
     text = csv_text([{"id": f"{start}1", "title": f"{start}1"}], texts=["title"])
-    assert text.removeprefix("id,title\n") == f"{start}1,'{start}1\n"
+    quote = '"' if start == "\r" else ""
+    assert text.removeprefix("id,title\n") == f"{quote}{start}1{quote},{quote}'{start}1{quote}\n"
 
 
 def test_csv_text_numbers_in_columns_of_text_are_written_as_they_are():

@@ -49,6 +49,7 @@ def browse(tmp_path: Any, page: str) -> str:
     return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=True).stdout
 
 
+@pytest.mark.system
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_topic_map_hostile_titles_run_nothing_in_a_browser(tmp_path: Any) -> None:
     seen = browse(tmp_path, hostile_page())
@@ -71,6 +72,7 @@ document.title = JSON.stringify({told, focused, count, hits, after: q.value, top
 </script>"""
 
 
+@pytest.mark.system
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 def test_topic_map_labels_do_not_overlap_and_search_needs_no_mouse(tmp_path: Any) -> None:
     rng = np.random.default_rng(0)
@@ -90,6 +92,7 @@ def test_topic_map_labels_do_not_overlap_and_search_needs_no_mouse(tmp_path: Any
     assert (said["after"], said["topic"]) == ("", "10 of 400")
 
 
+@pytest.mark.system
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_topic_map_of_few_items_is_in_the_middle(n: int, tmp_path: Any) -> None:

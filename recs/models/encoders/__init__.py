@@ -1,9 +1,9 @@
-"""Texts to vectors: the code that runs a model, chosen by what its files say.
+"""From texts to vectors: the code that runs a model. The files of the model decide which code that is.
 
-`bert` runs the BERT family itself (lighter to import, faster on a processor, and right for JinaBERT and LEALLA, which
-sentence-transformers loads silently wrong); `static` looks tokens up in a table; `onnx` runs the BERT family, and
-whatever comes as an ONNX file, without torch; `library` hands everything else to sentence-transformers and checks what
-it made of the weights.
+`bert` runs the BERT family in plain torch. It is lighter to import than the libraries, faster on a processor, and right
+for JinaBERT and LEALLA, which sentence-transformers loads wrongly without a message. `static` looks tokens up in a
+table. `onnx` runs the BERT family and any ONNX file without torch. `library` gives all other models to
+sentence-transformers, and checks the weights that it loaded.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ _log = logging.getLogger(__name__)
 class Encoder(Protocol):
     """A model in memory."""
 
-    batch_tokens: int  # that one batch should hold, padding counted
+    batch_tokens: int  # the best size of a batch, padding included
 
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
         """Return the vectors of one batch: float32 of shape (b, d), rows in the order of `texts`.
 
-        The texts begin with `prompt` already; it is named for models that keep its tokens out of the pooling.
+        The texts already begin with `prompt`. Models that leave its tokens out of the pooling need to know it.
         """
 
 
 def load_encoder(
     spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision, engine: Engine = "torch"
 ) -> Encoder:
-    """Load the weights of a model, strictly: none missing, none left over, all as the files hold them.
+    """Load the weights of a model strictly: none is missing, none is left over, all have the values of the files.
 
-    Raises `MissingDependencyError` if torch, sentence-transformers or onnxruntime are needed and not installed, and
-    `ModelError` or `WeightsError` if the files are not what the architecture needs.
+    Raises `MissingDependencyError` if torch, sentence-transformers or onnxruntime is needed and not installed, and
+    `ModelError` or `WeightsError` if the files do not fit the architecture.
     """
     if spec.loader == "static":
         from recs.models.encoders.static import StaticEncoder
@@ -63,7 +63,7 @@ def load_encoder(
 
 
 def available_device(device: str) -> str:
-    """Return `device`, or "cpu" where the system has it but this build of torch does not."""
+    """Return `device`, or "cpu" with a warning if this build of torch cannot use `device`."""
     import torch
 
     kind = device.partition(":")[0]

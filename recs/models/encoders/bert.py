@@ -1,7 +1,7 @@
 """The BERT family in plain torch: BERT, RoBERTa, XLM-R, MPNet and JinaBERT.
 
-Lighter to import than the libraries, faster on a processor, and right for what they load silently wrong: JinaBERT,
-whose config.json says "bert", and models whose vector is the pooler's.
+This is lighter to import than the libraries and faster on a processor. It is also right for models that they load
+wrongly without a message: JinaBERT, whose config.json says "bert", and models whose vector is the output of the pooler.
 """
 
 import logging
@@ -25,12 +25,12 @@ from recs.models.tokenizer import ModelTokenizer
 
 _log = logging.getLogger(__name__)
 
-# Tokens computed at once, and in a batch. What a processor computes should stay in its caches; a GPU wants work.
+# Tokens computed at once, and tokens in a batch. The data of a processor should stay in its caches; a GPU needs more.
 _CPU_TOKENS, _CPU_BATCH_TOKENS = 2048, {"float32": 8192, "bfloat16": 32768}
 _GPU_TOKENS = 32768
-# oneDNN takes longer to make a bfloat16 kernel for a number of tokens that is new to it than to run it.
+# For a new number of tokens, oneDNN makes a new bfloat16 kernel, and that takes longer than running it.
 _COUNTS = (16, 32, 64, 128, 256, 512, 1024, 1536, 1920, 2048)
-# Attention that is biased by distance takes so many scores at a time, which bounds the memory of a long text.
+# Attention with a bias by distance computes this many scores at a time, which limits the memory for a long text.
 _BLOCK = 1 << 24
 
 
@@ -38,11 +38,11 @@ class BertEncoder:
     """A model of the BERT family in memory, on "cpu", "cuda", "cuda:1" or "mps".
 
     `precision` is that of the layers; the embeddings and the pooling are computed in float32. Raises
-    `MissingDependencyError` without torch, `WeightsError` as `read_weights` does, and `ModelError` if config.json asks
-    for what is not implemented.
+    `MissingDependencyError` without torch, `WeightsError` as `read_weights` does, and `ModelError` if config.json needs
+    something that is not implemented.
 
-    Several short texts share a row of tokens (`packing`), each attending to itself alone. Scores are never held for a
-    whole text of n tokens; with a bias by distance (JinaBERT, MPNet), the bias is, for `_BLOCK` of them.
+    Several short texts share a row of tokens (`packing`); each text attends only to itself. The scores of all pairs of
+    tokens are never in memory; a bias by distance (JinaBERT, MPNet) is, for at most `_BLOCK` scores at a time.
     """
 
     def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision) -> None:
@@ -121,10 +121,10 @@ class BertEncoder:
         return x[:count].float()
 
     def _mask(self, sheet: Sheet) -> Any:
-        """Return what is added to scores so that tokens attend to their own text alone; None where nothing has to be.
+        """Return the mask that is added to the scores: tokens attend only to their own text. None if no mask is needed.
 
-        Shape (rows, 1, 1, width), or (rows, 1, width, width) where texts share a row. The bias by distance is in it,
-        (rows, heads, width, width), unless it has to be taken in blocks.
+        Its shape is (rows, 1, 1, width), or (rows, 1, width, width) if texts share a row. A bias by distance is in it,
+        with shape (rows, heads, width, width), unless it must be computed in blocks.
         """
         owners = self._put(sheet.owners).view(sheet.rows, 1, 1, sheet.width)
         mask = None
@@ -135,7 +135,7 @@ class BertEncoder:
         return self._biased(mask, 0, sheet.width, sheet.width) if self._step(sheet) == sheet.width else mask
 
     def _step(self, sheet: Sheet) -> int:
-        """Return how many queries of each row make one block of biased scores; 0 where there is no bias."""
+        """Return how many queries of each row are in one block of biased scores; 0 if there is no bias."""
         if self._bias is None:
             return 0
         step = _BLOCK // (sheet.rows * self._config.heads * sheet.width)
@@ -151,7 +151,7 @@ class BertEncoder:
         return bias + (mask[:, :, start:stop] if mask.shape[2] > 1 else mask)
 
     def _attend(self, packed: Any, sheet: Sheet, mask: Any) -> Any:
-        """Return attention over queries, keys and values that lie side by side: (rows * width, hidden)."""
+        """Return attention, (rows * width, hidden); `packed` is queries, keys and values side by side."""
         attention = self._torch.nn.functional.scaled_dot_product_attention
         shape = (sheet.rows, sheet.width, 3, self._config.heads, -1)
         query, key, value = packed.view(shape).permute(2, 0, 3, 1, 4)
@@ -167,7 +167,7 @@ class BertEncoder:
         return result.transpose(1, 2).reshape(len(packed), -1)
 
     def _pool(self, hidden: Any, sheet: Sheet, skipped: IntArray) -> Any:
-        """Return the float32 vector of each text of the sheet; the first `skipped` (m,) tokens of each do not count."""
+        """Return the float32 vector of each text of the sheet, without the first `skipped` (m,) tokens of each."""
         torch = self._torch
         pooling = self._spec.pooling
         starts, stops = sheet.starts + skipped, sheet.starts + sheet.lengths

@@ -1,4 +1,4 @@
-"""What the config.json of the BERT family says: sizes, the weights that follow from them, what distance does."""
+"""The config.json of the BERT family: sizes, the shapes of the weights, the bias by distance."""
 
 import json
 import math
@@ -25,7 +25,7 @@ _PREFIXES = {"mpnet": "mpnet.", "roberta": "roberta.", "xlm-roberta": "roberta."
 class BertConfig:
     """Sizes and choices of a model: "bert", "jina_bert", "mpnet", "roberta" or "xlm-roberta".
 
-    Raises `ModelError` if config.json asks for what is not implemented, or does not say the sizes.
+    Raises `ModelError` if config.json needs something that is not implemented, or lacks a size.
     """
 
     def __init__(self, folder: Path, architecture: str) -> None:
@@ -50,11 +50,11 @@ class BertConfig:
         self.gated = jina
         self.is_biased = jina or mpnet
         self.names = {"jina_bert": _JINA_NAMES, "mpnet": _MPNET_NAMES}.get(architecture, _NAMES)
-        # RoBERTa and the models built on it number positions from after that of the padding.
+        # RoBERTa and the models built on it number positions from the number after the padding token.
         self.first_place = padding + 1 if mpnet or architecture.endswith("roberta") else 0
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of every weight by its name, the pooler's left out."""
+        """Return the shape of every weight by its name, without those of the pooler."""
         hidden, inner = self.hidden, self.inner
         shapes: dict[str, tuple[int, ...]] = {"embeddings.word_embeddings.weight": (self.words, hidden)}
         if self.places:
@@ -78,15 +78,15 @@ class BertConfig:
         return shapes
 
     def weights(self, *, pooled: bool) -> Tensors:
-        """Return the weights by name, as `read_weights` does; the pooler's have to be there if `pooled`."""
+        """Return the weights by name, as `read_weights` does; with `pooled`, the pooler's are required."""
         pooler, prefix = _pair("pooler.dense", self.hidden, self.hidden), _PREFIXES.get(self._kind, "bert.")
         needed = self.shapes() | (pooler if pooled else {})
         return read_weights(self._folder, needed, spare=pooler, prefix=prefix, kind=self._kind)
 
     def distance_bias(self, tensors: Mapping[str, Any], width: int) -> FloatArray:
-        """Return what each head adds to its scores by the distance from query to key, 1 - width to width - 1.
+        """Return what each head adds to a score, by the distance from query to key: 1 - width to width - 1.
 
-        A float32 array of shape (heads, 2 * width - 1).
+        The result is a float32 array of shape (heads, 2 * width - 1).
         """
         distance = np.arange(1 - width, width)
         if self.buckets:
@@ -114,14 +114,14 @@ def _pair(name: str, *shape: int) -> dict[str, tuple[int, ...]]:
 
 
 def _slopes(heads: int) -> list[float]:
-    """Return the slopes of ALiBi: powers of two, and every other one of the next finer series for the heads beyond."""
+    """Return the slopes of ALiBi: powers of two, and for further heads every second one of the next finer series."""
     power = 1 << (heads.bit_length() - 1)
     slopes = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     return slopes + [2 ** (-8 * (i + 1) / (2 * power)) for i in range(0, 2 * (heads - power), 2)]
 
 
 def _buckets(distance: IntArray, buckets: int) -> IntArray:
-    """Return the bucket of each distance, as in T5: half of them for keys behind the query, the near ones finer."""
+    """Return the bucket of each distance, as in T5: half of them are for keys after the query; near ones are finer."""
     half = buckets // 2
     near, far = half // 2, 128
     steps = np.abs(distance)

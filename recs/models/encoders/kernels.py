@@ -1,8 +1,8 @@
-"""Linear layers with what follows them in one kernel where torch has it, in plain torch elsewhere.
+"""Linear layers, with the operation after them in the same kernel if torch has such a kernel.
 
-oneDNN, which torch calls for bfloat16 on a processor, multiplies faster when it may keep the weights in an order of its
-own, and can apply GELU or add the residual before the product leaves the registers. The operators for that are private
-to torch, so they are used only after giving the right result once.
+torch uses oneDNN for bfloat16 on a processor. oneDNN multiplies faster if it may keep the weights in its own order, and
+it can apply GELU or add the residual before the product leaves the registers. These operators are private to torch. So
+they are used only after a test in which they gave the right result.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,8 @@ from typing import Any
 class Linear:
     """x Wᵀ + b for x of shape (n, i), with GELU or a residual after it.
 
-    The weight is a float32 tensor (o, i), the bias one of shape (o,) or None; `dtype` and `device` are of x and result.
+    The weight is a float32 tensor (o, i); the bias has shape (o,) or is None. `dtype` and `device` are those of x and
+    of the result.
     """
 
     def __init__(self, weight: Any, bias: Any, *, dtype: Any, device: str) -> None:
@@ -34,7 +35,7 @@ class Linear:
         return self._functional.linear(x, self._weight, self._bias)
 
     def gelu(self, x: Any, approximate: str) -> Any:
-        """Return GELU of the product: "none" is the exact one, "tanh" its approximation."""
+        """Return GELU of the product: exact for "none", approximated for "tanh"."""
         if self._fused:
             return self._ops._linear_pointwise(x, self._weight, self._bias, "gelu", [], approximate)
         return self._functional.gelu(self(x), approximate=approximate)
@@ -48,7 +49,7 @@ class Linear:
 
 @cache
 def has_fused_linear(dtype: Any) -> bool:
-    """Whether the private operators of this torch are there and give what the plain ones give."""
+    """Whether this torch has the private operators, and they give the same results as the plain ones."""
     import torch
     from torch.nn.functional import gelu, linear
 
@@ -71,17 +72,17 @@ def has_fused_linear(dtype: Any) -> bool:
 
 @cache
 def workers(count: int) -> ThreadPoolExecutor:
-    """Return threads in each of which torch computes alone.
+    """Return a pool of threads; in each, torch computes with one thread.
 
-    Torch itself spreads every operation over threads that wait for each other. These do not wait, which is many times
-    faster if other programs use the processor, and somewhat faster if none do.
+    torch itself splits every operation among threads that wait for each other. The threads of the pool do not wait.
+    That is many times faster if other programs use the processor, and a little faster if none do.
     """
     import torch
 
     ready = Barrier(count + 1)
 
     def begin() -> None:
-        torch.get_num_threads()  # takes the number for all threads over, once
+        torch.get_num_threads()  # reads the number that is set for all threads; torch does this only once
         torch.set_num_threads(1)
         ready.wait()
 
@@ -89,5 +90,5 @@ def workers(count: int) -> ThreadPoolExecutor:
     for _ in range(count):
         pool.submit(int)
     ready.wait()
-    torch.set_num_threads(count)  # the number is set for this thread and for those to come
+    torch.set_num_threads(count)  # for this thread and for later ones
     return pool

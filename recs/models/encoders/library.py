@@ -1,4 +1,4 @@
-"""Any model that sentence-transformers can run, with its weights compared to the files."""
+"""Models that sentence-transformers runs; the weights in memory are compared with the files."""
 
 import json
 import logging
@@ -21,28 +21,28 @@ _log = logging.getLogger(__name__)
 
 _PROBE = "Zwölf Boxkämpfer: naïve co-operation, 1,024 tests & “quotes” — 日本語 too."
 
-# Tokens in one batch. On a processor a small batch keeps the activations in its caches; a GPU wants work.
+# Tokens in one batch. On a processor a small batch keeps the activations in its caches; a GPU needs more.
 _CPU_BATCH_TOKENS = 2048
 _GPU_BATCH_TOKENS = 32768
 
-# What a transformer gives for each of the two things it can make.
+# The output of a transformer for each of the two results.
 _OUTPUTS = {"token_embeddings": "last_hidden_state", "sentence_embedding": "pooler_output"}
-# Tensors that some files carry and every library computes.
+# Tensors that are in some files and that every library computes itself.
 _DERIVED = ("position_ids", "rotary_emb.inv_freq")
 
 
 class LibraryEncoder:
     """A model in memory, on "cpu", "cuda", "cuda:1" or "mps".
 
-    `tokenizer` must give the ids that the model's own gives, which is checked on a probe; `precision` is that of the
-    transformer, while pooling and what follows it run in float32. Raises `MissingDependencyError` without torch or
-    sentence-transformers, `WeightsError` if a weight is missing, unexpected or was initialised afresh, and `ModelError`
+    `tokenizer` must give the same ids as the model's own; this is checked on a probe. `precision` is that of the
+    transformer; pooling and later modules run in float32. Raises `MissingDependencyError` without torch or
+    sentence-transformers, `WeightsError` if a weight is missing, unexpected or not that of the file, and `ModelError`
     if the files cannot be loaded, or the tokenizers disagree.
     """
 
     def __init__(self, spec: ModelSpec, tokenizer: ModelTokenizer, *, device: str, precision: Precision) -> None:
         try:
-            import sentence_transformers  # noqa: F401  (imported here, so that the message names it if it is missing)
+            import sentence_transformers  # noqa: F401  (so that the message names it if it is missing)
             import torch
         except ImportError as error:
             raise MissingDependencyError("computing vectors", "torch and sentence-transformers", "models") from error
@@ -87,7 +87,7 @@ class LibraryEncoder:
 
 
 def _load(spec: ModelSpec, device: str) -> list[Any]:
-    """Load with sentence-transformers: from this folder alone, safetensors alone, float32, no code of its own."""
+    """Load with sentence-transformers: only from this folder, only safetensors, float32, no code of the model."""
     import transformers
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
@@ -108,7 +108,7 @@ def _load(spec: ModelSpec, device: str) -> list[Any]:
             modules += [Normalize()] if spec.normalize else []
         if modules[0].module_output_name != "sentence_embedding" and not any(isinstance(m, Pooling) for m in modules):
             modules.insert(1, Pooling(spec.full_dim, spec.pooling))
-    except Exception as error:  # whatever a broken folder makes the library raise
+    except Exception as error:  # of any type: a broken folder can make the library raise anything
         raise ModelError(f"{spec.folder}: sentence-transformers cannot load it: {error}") from error
     finally:
         if bar:
@@ -119,22 +119,22 @@ def _load(spec: ModelSpec, device: str) -> list[Any]:
 def _check_weights(network: Any, folder: Path, *, pooler: bool) -> None:
     """Compare every tensor in memory with the files, name by name and value by value.
 
-    A library that cannot place a tensor logs a line and initialises the parameter at random; the vectors then look fine
-    and mean nothing. A pooler that no vector goes through is left out (`pooler`).
+    If a library cannot place a tensor, it logs a line and fills the parameter with random numbers; then the vectors
+    look right but mean nothing. The pooler is compared only with `pooler`, because other vectors do not use it.
     """
     import torch
     from transformers.core_model_loading import revert_weight_conversion
 
     prefix = f"{getattr(network, 'base_model_prefix', '')}."
     state = network.state_dict()
-    if getattr(network, "_weight_conversions", None):  # it renamed, parted or joined what the files hold
+    if getattr(network, "_weight_conversions", None):  # the library renamed, split or joined tensors of the files
         state = revert_weight_conversion(network, state)
     loaded = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     stored = read_tensors(folder)
     placed = {name.removeprefix(prefix): name for name in stored}
     for name in sorted(placed.keys() & loaded.keys()):
         if not torch.equal(loaded[name].cpu(), torch.from_numpy(stored[placed[name]]).to(loaded[name].dtype)):
-            raise WeightsError(f"{folder}: {placed[name]} in memory is not what the file holds.")
+            raise WeightsError(f"{folder}: {placed[name]} in memory is not that of the file.")
     unexpected = [original for name, original in placed.items() if name not in loaded]
     spare = (*_DERIVED, *(() if pooler else POOLER))
     tied = {loaded[name].data_ptr() for name in placed.keys() & loaded.keys()}
@@ -144,7 +144,7 @@ def _check_weights(network: Any, folder: Path, *, pooler: bool) -> None:
 
 
 def _homes(folder: Path, count: int) -> list[Path]:
-    """Return where the weights of each module are; those that the files do not list have none."""
+    """Return the folder with the weights of each module. Modules that modules.json does not list have no weights."""
     listed = [{"path": ""}]
     if (folder / "modules.json").is_file():
         listed = json.loads((folder / "modules.json").read_text(encoding="utf-8"))

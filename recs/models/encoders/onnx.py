@@ -1,4 +1,4 @@
-"""Models without torch: onnxruntime runs a graph made from the weights (BERT family), or an ONNX file of the model."""
+"""Models without torch: onnxruntime runs a graph built from the weights (BERT family), or the model's ONNX file."""
 
 import json
 import os
@@ -19,18 +19,18 @@ from recs.models.tokenizer import ModelTokenizer
 
 _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 _TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
-# How a file says that its weights are in another file: the key of an entry of external_data.
+# A file with these bytes has its weights in another file: they are the key of an entry of external_data.
 _EXTERNAL = b"\x0a\x08location"
 
 
 class OnnxEncoder:
     """A model in memory, run on the processor in float32.
 
-    Raises `MissingDependencyError` without onnxruntime, `ModelError` if the file needs operators that it does not
-    bring, other inputs or other files, or has no such output, `WeightsError` as `read_weights` does.
+    Raises `MissingDependencyError` without onnxruntime, `ModelError` if the file needs unknown operators, other inputs
+    or other files, or lacks the output, and `WeightsError` as `read_weights` does.
 
-    Attention holds the scores of a batch, 4 bytes times heads times tokens squared for each text, up to four times:
-    3 GB for 4,096 tokens of JinaBERT, 11 GB for 8,192. Engine torch takes them in blocks.
+    Attention keeps the scores of a batch in memory, up to four times: 4 bytes times heads times tokens squared for each
+    text. That is 3 GB for 4,096 tokens of JinaBERT and 11 GB for 8,192. Engine torch computes the scores in blocks.
     """
 
     batch_tokens = 2048
@@ -48,16 +48,16 @@ class OnnxEncoder:
         self._pad = json.loads((spec.home / "config.json").read_text(encoding="utf-8")).get("pad_token_id") or 0
         content = Path(str(spec.folder), ONNX_FILE).read_bytes() if spec.loader == "onnx" else bert_graph(spec)
         if spec.loader == "onnx" and _EXTERNAL in content:
-            raise ModelError(f"{spec.folder}: {ONNX_FILE} keeps its weights in another file; one file is run, alone.")
+            raise ModelError(f"{spec.folder}: {ONNX_FILE} has its weights in another file, which is not supported.")
         options = onnxruntime.SessionOptions()
-        # Told a number of threads, onnxruntime does not pin them to cores that are not ours.
+        # If the number of threads is given, onnxruntime does not pin them to cores that we may not use.
         asked = os.environ.get("OMP_NUM_THREADS", "")
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         options.intra_op_num_threads = int(asked) if asked.isdecimal() and int(asked) else cores or 1
         options.log_severity_level = 4
         try:
             self._session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its classes are of its own, one for each status
+        except Exception as error:  # onnxruntime has a class of its own for each status
             raise ModelError(f"{spec.folder}: onnxruntime cannot load it: {error}") from error
         self._inputs = {entry.name for entry in self._session.get_inputs()}
         outputs = [entry.name for entry in self._session.get_outputs()]
@@ -75,7 +75,7 @@ class OnnxEncoder:
         feed = {"input_ids": padded, "attention_mask": mask.astype(np.int64), "token_type_ids": np.zeros_like(padded)}
         try:
             states = self._session.run([self._output], {name: feed[name] for name in self._inputs})[0]
-        except Exception as error:  # the same classes
+        except Exception as error:  # of the same classes
             raise ModelError(f"{self._spec.folder}: onnxruntime cannot run it: {error}") from error
         if prompt and not self._spec.pool_prompt:
             mask &= np.arange(mask.shape[1]) >= np.array(self._tokenizer.prompt_lengths(prompt, ids))[:, None]
@@ -84,7 +84,7 @@ class OnnxEncoder:
 
 
 def _pool(states: FloatArray, mask: npt.NDArray[np.bool_], pooling: str) -> FloatArray:
-    """Return (batch, hidden) of the states of tokens (batch, tokens, hidden); a pooler's output is that already."""
+    """Return (batch, hidden) from the states of tokens (batch, tokens, hidden). A pooler's output stays as it is."""
     if pooling == "mean":
         states = np.einsum("bth,bt->bh", states, mask.astype(np.float32))
         states /= mask.sum(axis=1, dtype=np.float32)[:, None]

@@ -1,7 +1,7 @@
-"""The BERT family as ONNX, written from the weights: needs neither torch nor the onnx package.
+"""Writes a model of the BERT family as ONNX from its weights, without torch and without the onnx package.
 
-A file of ONNX is protocol buffers, and a writer needs three of their kinds of field. The operators are of the standard
-alone; onnxruntime fuses them when it loads the graph.
+An ONNX file consists of protocol buffers; a writer needs only three kinds of their fields. All operators are in the
+standard; onnxruntime fuses them when it loads the graph.
 """
 
 import struct
@@ -20,15 +20,15 @@ _Array = np.ndarray[Any, Any]
 _OPSET, _IR = 20, 9
 _FLOAT, _INT64 = 1, 7
 _LIMIT = 2**31 - 1  # of a protocol buffer
-_MASKED = 1e9  # taken from the score of what is padding: its weight is 0 exactly
+_MASKED = 1e9  # subtracted from the score of padding: its weight is then exactly 0
 
 
 def bert_graph(spec: ModelSpec) -> bytes:
     """Return a model of the BERT family as the bytes of an ONNX file.
 
-    Its inputs are input_ids and attention_mask, int64 of shape (batch, tokens); its output is last_hidden_state
-    (batch, tokens, hidden), or pooler_output (batch, hidden) where that is the model's pooling. The same weights give
-    the same bytes. Raises `ModelError` and `WeightsError`.
+    Its inputs are input_ids and attention_mask, int64 of shape (batch, tokens). Its output is last_hidden_state
+    (batch, tokens, hidden), or pooler_output (batch, hidden) if the pooling of the model is the pooler. The same
+    weights give the same bytes. Raises `ModelError` and `WeightsError`.
     """
     config = BertConfig(spec.home, spec.architecture)
     graph = _Graph(config.weights(pooled=spec.pooling == "pooler"), config)
@@ -43,12 +43,12 @@ def bert_graph(spec: ModelSpec) -> bytes:
         name = graph.op("Identity", hidden, output="last_hidden_state")
     buffers = graph.model(name, shape)
     if sum(map(len, buffers)) > _LIMIT:
-        raise ModelError(f"{spec.home}: past 2 GB, the most that a file of ONNX holds; use engine torch.")
+        raise ModelError(f"{spec.home}: larger than 2 GB, the limit of an ONNX file; use engine torch.")
     return b"".join(buffers)
 
 
 class _Graph:
-    """Nodes and constants; methods append to them and return the name of what they compute."""
+    """Nodes and constants. The methods add to them and return the name of the new value."""
 
     def __init__(self, tensors: Mapping[str, _Array], config: BertConfig) -> None:
         self._tensors, self._config = tensors, config
@@ -79,7 +79,7 @@ class _Graph:
         return self.op("LayerNormalization", x, weight, bias, axis=-1, epsilon=self._config.epsilon)
 
     def embed(self) -> str:
-        """Words, places and kind of text: (batch, tokens, hidden)."""
+        """Return the sum of word, position and type embeddings, normalised: (batch, tokens, hidden)."""
         words = self.op("Gather", self.constant(self._tensors["embeddings.word_embeddings.weight"]), "input_ids")
         around = self._tensors.get("embeddings.token_type_embeddings.weight", np.zeros((1, 1), np.float32))[0]
         if self._config.places:
@@ -91,7 +91,7 @@ class _Graph:
         return self.norm(self.op("Add", words, added), "embeddings.LayerNorm")
 
     def mask(self, longest: int) -> str:
-        """What is added to scores: (batch, 1, 1, tokens), or (batch, heads, tokens, tokens) with a bias by distance."""
+        """Return what is added to scores: (batch, 1, 1, tokens), or with a bias (batch, heads, tokens, tokens)."""
         mask = self.op("Unsqueeze", self.op("Cast", "attention_mask", to=_FLOAT), self.constant([1, 2]))
         mask = self.op("Mul", self.op("Sub", mask, self.constant(1.0)), self.constant(_MASKED))
         if not self._config.is_biased:
@@ -148,7 +148,7 @@ def _value(name: str, kind: int, shape: list[int | str]) -> _Buffers:
 
 
 def _message(*fields: tuple[int, Any]) -> _Buffers:
-    """Return a protocol buffer of (number of the field, value); large values are not copied."""
+    """Return a protocol buffer of fields (number, value). Large values are not copied."""
     buffers: _Buffers = []
     for number, value in fields:
         if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""Token ids of several texts laid out as rows of one width, for a model that runs each row at once."""
+"""Places the token ids of several texts in rows of one width, for a model that computes a row at once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ import numpy.typing as npt
 from recs.arrays import IntArray
 
 _SHARED_WIDTH = 128  # texts up to this many tokens share rows
-# The kernels of attention are fast at widths that are multiples of these.
+# The kernels of attention are fast for widths that are multiples of these.
 _STEP = 16
 _SHARED_STEP = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sheet:
-    """Some texts, m of them, in `rows` rows of `width` tokens; none crosses from one row to the next."""
+    """m texts in `rows` rows of `width` tokens; each text is in one row."""
 
     rows: int
     width: int
-    texts: IntArray  # (m,): which texts these are
+    texts: IntArray  # (m,): the positions of the texts in the input
     starts: IntArray  # (m,): where each begins, counted over all rows
-    lengths: IntArray  # (m,): its tokens
-    slots: IntArray  # (m,): how many texts stand before it in its row
-    # (rows * width,): token id, position in its text, and 1 + index of the text in `texts`; all 0 where there is none.
+    lengths: IntArray  # (m,): the tokens of each
+    slots: IntArray  # (m,): how many texts are before it in its row
+    # (rows * width,): token id, position in the text, and 1 + index of the text in `texts`; all 0 without a token.
     ids: IntArray
     positions: IntArray
     owners: IntArray
@@ -36,11 +36,16 @@ class Sheet:
 
 
 def pack(ids: Sequence[Sequence[int]], *, tokens: int) -> Iterator[Sheet]:
-    """Lay n texts out on sheets of at most `tokens` tokens; a text longer than that has a sheet alone.
+    """Place n texts on sheets of at most `tokens` tokens; a longer text has a sheet alone.
 
-    Notes
-    -----
-    Longest first, equal ones by their ids, so that the sheets depend on the texts and not on their order.
+    The longest texts come first, and texts of equal length are sorted by their ids. So the sheets depend on the texts
+    and not on their order.
+
+    Examples
+    --------
+    >>> sheet = next(pack([[5, 6], [7]], tokens=64))
+    >>> sheet.rows, sheet.width, sheet.ids[:4].tolist(), sheet.owners[:4].tolist()
+    (1, 16, [5, 6, 7, 0], [1, 1, 2, 0])
     """
     order = sorted(range(len(ids)), key=lambda i: (-len(ids[i]), ids[i]))
     placed: list[tuple[int, int, int, int]] = []  # text, row, column, texts before it in its row
@@ -69,7 +74,7 @@ def pack(ids: Sequence[Sequence[int]], *, tokens: int) -> Iterator[Sheet]:
 
 
 def _width(longest: int, tokens: int) -> int:
-    """Return the width that fits texts of this length with the least room to spare."""
+    """Return the width with the least unused space for texts of this length."""
     if longest > _SHARED_WIDTH // 2:
         return -(-longest // _STEP) * _STEP
     least = -(-longest // _STEP) * _STEP
@@ -91,7 +96,13 @@ def _sheet(ids: Sequence[Sequence[int]], placed: Sequence[tuple[int, ...]], rows
 
 
 def pad_right(ids: Sequence[Sequence[int]], pad: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
-    """Return the ids of n texts as an array (n, longest) with `pad` behind them, and where it holds ids."""
+    """Return the ids of n texts as an array (n, longest), filled up with `pad`, and a mask that is True for ids.
+
+    Examples
+    --------
+    >>> pad_right([[5, 6], [7]], 0)[0].tolist()
+    [[5, 6], [7, 0]]
+    """
     lengths = np.array([len(sequence) for sequence in ids])
     mask = np.arange(lengths.max()) < lengths[:, None]
     padded = np.full(mask.shape, pad, np.int64)

@@ -1,7 +1,7 @@
-"""Vectors from a service that speaks OpenAI's /v1/embeddings: `recs serve`, or any other.
+"""Vectors from a service with OpenAI's API for embeddings: `recs serve` or any other.
 
-A service is named `URL#MODEL`, or `URL` where it has one model; MODEL may end in `?max_tokens=N`, the model's window:
-http://127.0.0.1:8000/v1 and https://api.openai.com/v1#text-embedding-3-small?max_tokens=8191
+The name of a service is `URL#MODEL`, or `URL` if it has only one model. MODEL may end in `?max_tokens=N`, the context
+window: http://127.0.0.1:8000/v1 and https://api.openai.com/v1#text-embedding-3-small?max_tokens=8191
 """
 
 import base64
@@ -33,27 +33,33 @@ from recs.models.tokenizer import ModelTokenizer
 _log = logging.getLogger(__name__)
 
 _TIMEOUT_SECONDS = 120.0
-# What may pass is tried again; a request that is refused for what it holds is refused for ever.
+# These errors may pass, so the request is sent again. Any other refusal is final.
 _PASSING = {429, 502, 503, 504}
 _TRIES, _LONGEST_PAUSE = 5, 60.0
-# Texts in a request, until the service says that it takes fewer.
+# Texts in a request, until the service refuses so many.
 _TEXTS = 256
-# The smallest window in common use, where nobody tells.
+# The smallest context window in common use, for a model whose window is not given.
 _WINDOW = 512
 
 
 class ByteTokenizer:
-    """For a model whose tokenizer is not here: a token is a byte of UTF-8, and no real one is shorter."""
+    """The tokenizer for a model without one on this machine. A token is a byte of UTF-8; no real token is shorter.
 
-    special_tokens = 4  # a beginning, an end, a blank put before the text, one to spare
+    Examples
+    --------
+    >>> ByteTokenizer().count(["soil", "Töpfe"])
+    [4, 6]
+    """
+
+    special_tokens = 4  # one at the start, one at the end, a space before the text, and one in reserve
     is_additive = True
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Return the bytes of each text."""
+        """Return the number of bytes of each text."""
         return [len(text.encode("utf-8", "surrogatepass")) for text in texts]
 
     def spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Return for each byte of each text the character that it is of."""
+        """Return for each byte of each text the span of its character."""
         return [
             [(i, i + 1) for i, char in enumerate(text) for _ in char.encode("utf-8", "surrogatepass")] for text in texts
         ]
@@ -64,12 +70,15 @@ class ByteTokenizer:
 
 
 class ServiceEncoder:
-    """A model behind an address, named as the module says; threads may share it.
+    """A model of a service; the docstring of the module explains its name. Threads may share it.
 
-    `spec`, `tokenizer` and `precision` are those of the model where the service is `recs serve`, so that served vectors
-    and local ones may meet. Elsewhere the fingerprint is declared by model and dimension, prompts and window are those
-    of the registry where it has the model, and tokens are bytes. The key is RECS_API_KEY, else OPENAI_API_KEY. Raises
-    `ModelNotFoundError` if the service cannot be reached, `ModelError` if it refuses or breaks the contract.
+    If the service is `recs serve`, `spec`, `tokenizer` and `precision` are those of its model, so that its vectors may
+    be compared with local ones. For any other service, the fingerprint consists of model and dimension, tokens are
+    bytes, and prompts and window come from the registry if it has the model. The API key is RECS_API_KEY, else
+    OPENAI_API_KEY.
+
+    Raises `ModelNotFoundError` if the service cannot be reached, and `ModelError` if it refuses a request or its answer
+    does not follow the API.
     """
 
     batch_tokens = 32_768
@@ -81,12 +90,12 @@ class ServiceEncoder:
         window = options.pop("max_tokens", "0")
         parts = urlsplit(asked.url)
         if options or not window.isdecimal() or not parts.hostname or parts.username or parts.query:
-            raise OptionError(f"{name}: expected http(s)://HOST/PATH#MODEL, with or without ?max_tokens=N behind it.")
+            raise OptionError(f"{name}: expected http(s)://HOST/PATH#MODEL, with or without ?max_tokens=N after it.")
         self._url = asked.url.rstrip("/")
         self._texts = _TEXTS
         self._key = (os.environ.get("RECS_API_KEY") or os.environ.get("OPENAI_API_KEY") or "").strip()
         if not (self._key.isascii() and self._key.isprintable()):
-            raise OptionError("the key in RECS_API_KEY or OPENAI_API_KEY holds what no key does.")
+            raise OptionError("the key in RECS_API_KEY or OPENAI_API_KEY has characters that no key has.")
         local = _is_loopback(parts.hostname)
         if self._key and parts.scheme == "http" and not local:
             _log.warning("%s: the key is sent without encryption; use https.", self._url)
@@ -94,18 +103,20 @@ class ServiceEncoder:
         entry = self._entry()
         self._ours, self.precision = isinstance(entry.get("recs"), dict), "float32"
         if self._ours and int(window):
-            raise OptionError(f"{name}: max_tokens is not for recs serve, which tells the window of its model.")
+            raise OptionError(f"{name}: max_tokens is not for recs serve, which reports the window of its model.")
         try:
             self.spec = self._served(entry["recs"]) if self._ours else self._declared(int(window))
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{self._url}: describes its model as no recs does ({error!r}).") from error
+            raise ModelError(
+                f"{self._url}: its description of the model is not one of recs serve ({error!r})."
+            ) from error
         self.tokenizer: Any = self._fetch_tokenizer() if self.spec.loader == "service" else ByteTokenizer()
 
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
         """Return the vectors of one batch, as `Encoder.encode` says."""
         options: dict[str, Any] = {"encoding_format": "float"}
         texts = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
-        if self._ours:  # it puts the prompt before the text itself, and may have to know it for the pooling
+        if self._ours:  # it adds the prompt itself; the pooling may need it
             texts = [text.removeprefix(prompt) for text in texts]
             options = {"encoding_format": "base64", "overflow": "error", **self._prompted(prompt)}
         rows: list[Any] = []
@@ -120,7 +131,7 @@ class ServiceEncoder:
         try:
             return np.array(rows, np.float32)
         except ValueError as error:
-            raise ModelError(f"{self._url}: its vectors are not all of one dimension.") from error
+            raise ModelError(f"{self._url}: its vectors do not all have the same dimension.") from error
 
     def _prompted(self, prompt: str) -> dict[str, str]:
         role = next((role for role, own in self.spec.prompts.items() if prompt == own), None)
@@ -137,12 +148,12 @@ class ServiceEncoder:
             binary = (np.frombuffer(base64.b64decode(row), "<f4") if isinstance(row, str) else row for row in ordered)
             return [np.array(row, np.float32) for row in binary]
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{self._url}: its answer is not in OpenAI's contract ({error!r}).") from error
+            raise ModelError(f"{self._url}: its answer does not follow OpenAI's API ({error!r}).") from error
 
-    # What model it is.
+    # The model of the service.
 
     def _entry(self) -> dict[str, Any]:
-        """Return what /models says of the model; nothing where the service does not list it."""
+        """Return the entry of the model at /models; an empty one if the service does not list its models."""
         try:
             answer = self._ask(f"/models/{quote(self._model)}" if self._model else "/models", tries=2)
         except _RefusedError as error:
@@ -156,15 +167,19 @@ class ServiceEncoder:
             listed = answer.get("data")
         if not isinstance(listed, list) or len(listed) != 1 or not isinstance(listed[0], dict):
             names = [entry.get("id") for entry in listed or () if isinstance(entry, dict)]
-            raise ModelError(f"{self._url}: say which model: {self._url}#MODEL, MODEL one of {names[:9]}.")
+            raise ModelError(f"{self._url}: name the model: {self._url}#MODEL; MODEL is one of {names[:9]}.")
         self._model = str(listed[0].get("id") or self._model)
         return listed[0]
 
-    def _served(self, told: dict[str, Any]) -> ModelSpec:
-        values = {entry.name: told[entry.name] for entry in fields(ModelSpec) if entry.name in told}
-        values |= {"full_dim": told["dim"], "languages": tuple(told["languages"]), "prompts": {**told["prompts"]}}
-        spec = ModelSpec(**values, name=self._model, loader="service" if told["tokenizer"] else "bytes")
-        self.precision = told["precision"]
+    def _served(self, described: dict[str, Any]) -> ModelSpec:
+        values = {entry.name: described[entry.name] for entry in fields(ModelSpec) if entry.name in described}
+        values |= {
+            "full_dim": described["dim"],
+            "languages": tuple(described["languages"]),
+            "prompts": {**described["prompts"]},
+        }
+        spec = ModelSpec(**values, name=self._model, loader="service" if described["tokenizer"] else "bytes")
+        self.precision = described["precision"]
         if spec.similarity not in SIMILARITIES or min(spec.dim, spec.max_tokens) < 1:
             raise ValueError(f"similarity {spec.similarity!r}, {spec.dim} dimensions")
         return spec
@@ -172,13 +187,13 @@ class ServiceEncoder:
     def _declared(self, window: int) -> ModelSpec:
         row = registry_row(self._model)[1]
         if row and row.instruction:
-            raise ModelError(f"{self._model} keeps its prompt out of the pooling, which only recs serve does.")
+            raise ModelError(f"{self._model} leaves its prompt out of the pooling, which only recs serve can do.")
         dim = row.dim if row else len(self._vectors(["dimension"], {})[0])
         names = ("max_tokens", "similarity", "prompts", "languages", "instruction_template")
-        told: Any = {name: getattr(row, name) for name in names} if row else {"similarity": "cosine"}
-        told |= {"max_tokens": window or told.get("max_tokens", _WINDOW), "pooling": "", "normalize": True}
+        described: Any = {name: getattr(row, name) for name in names} if row else {"similarity": "cosine"}
+        described |= {"max_tokens": window or described.get("max_tokens", _WINDOW), "pooling": "", "normalize": True}
         fingerprint = f"declared:{self._model}:{dim}"
-        return ModelSpec(self._model, fingerprint, dim, full_dim=dim, loader="bytes", **told)
+        return ModelSpec(self._model, fingerprint, dim, full_dim=dim, loader="bytes", **described)
 
     def _fetch_tokenizer(self) -> ModelTokenizer:
         name = hashlib.sha256(self.spec.fingerprint.encode()).hexdigest()
@@ -188,7 +203,7 @@ class ServiceEncoder:
         static = self.spec.architecture == "static"
         return ModelTokenizer(path.parent, lowercase=self.spec.lowercase, special_tokens=not static)
 
-    # Asking.
+    # Requests.
 
     def _ask(self, path: str, content: dict[str, Any] | None = None, *, tries: int = _TRIES) -> Any:
         data, url = json.dumps(content).encode() if content else None, self._url + path
@@ -202,10 +217,10 @@ class ServiceEncoder:
                 refused = _RefusedError(url, error.code, error.read(10_000))
                 if last or error.code not in _PASSING:
                     raise refused from error
-                told = error.headers.get("retry-after", "")
-                pause = float(told) if told.isdecimal() else pause
+                seconds = error.headers.get("retry-after", "")
+                pause = float(seconds) if seconds.isdecimal() else pause
             except (ValueError, RecursionError) as error:
-                raise ModelError(f"{url}: answered what is not JSON ({error}).") from error
+                raise ModelError(f"{url}: its answer is not JSON ({error}).") from error
             except (OSError, HTTPException) as error:
                 reason = getattr(error, "reason", error)
                 if last or isinstance(reason, ssl.SSLCertVerificationError):
@@ -231,7 +246,7 @@ class _RefusedError(ModelError):
 
 
 class _Direct(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: the key and the texts are for the address that was named."""
+    """Follows no redirect: the key and the texts are only for the URL that the user gave."""
 
     def redirect_request(self, *_: Any) -> None:
         return None

@@ -1,4 +1,4 @@
-"""Static models: the vector of a text is the mean of its tokens' rows in one table. No torch."""
+"""Static models: the vector of a text is the mean of the rows of its tokens in a table. No torch is needed."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from recs.models.encoders.weights import read_tensors
 from recs.models.spec import ModelSpec
 from recs.models.tokenizer import ModelTokenizer
 
-_TABLES = ("embeddings", "embedding.weight")  # as model2vec and as sentence-transformers name it
+_TABLES = ("embeddings", "embedding.weight")  # the names in model2vec and in sentence-transformers
 
 
 class StaticEncoder:
-    """A table of token vectors in memory, in the layout of model2vec or of sentence-transformers, or `WeightsError`."""
+    """A table of token vectors in memory. Raises `WeightsError` if the files have neither of the two known layouts."""
 
     batch_tokens = 65536
 
@@ -25,7 +25,7 @@ class StaticEncoder:
         self._tokenizer = tokenizer
         self._table = tensors.pop(name, np.zeros((0, 0))).astype(np.float32)
         rows = np.arange(len(self._table))
-        self._row = tensors.pop("mapping", rows).astype(np.int64)  # token id to row, where rows are shared
+        self._row = tensors.pop("mapping", rows).astype(np.int64)  # token id to row, if tokens share rows
         self._weight = tensors.pop("weights", np.ones(len(self._row))).astype(np.float64)
         shapes = (self._table.shape[1:], self._row.shape, self._weight.shape)
         size = tokenizer.vocabulary_size
@@ -33,7 +33,7 @@ class StaticEncoder:
             beside = f"{len(self._row)} tokens and {sorted(tensors) or 'nothing'} beside it"
             expected = f"{spec.full_dim} dimensions, the {size} tokens of its tokenizer and nothing else"
             raise WeightsError(f"{spec.home}: a table of shape {self._table.shape} with {beside}; expected {expected}.")
-        # model2vec leaves unknown tokens out of the mean; a text of nothing else keeps them, so that it has a vector.
+        # model2vec leaves unknown tokens out of the mean. A text of only unknown tokens keeps them, to have a vector.
         self._unknown = tokenizer.unknown_id if name == "embeddings" else None
 
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
@@ -52,6 +52,6 @@ class StaticEncoder:
         return (unit_rows(means) if self._normalize else means).astype(np.float32)
 
     def _without_unknown(self, ids: IntArray) -> IntArray:
-        """Return the tokens that are in the vocabulary; all of them if none is."""
+        """Return the tokens that are in the vocabulary; if none is, all tokens."""
         in_vocabulary = ids[ids != self._unknown]
         return in_vocabulary if len(in_vocabulary) else ids

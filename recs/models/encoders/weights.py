@@ -1,7 +1,7 @@
-"""Weights from safetensors files, strictly: every tensor that an architecture needs, in its shape, and no other.
+"""Reads weights from safetensors files strictly: every tensor that an architecture needs, in its shape, and no other.
 
-Libraries initialise what they cannot place and log a line; the vectors then look fine and mean nothing. Neither torch
-nor the safetensors package is needed.
+If a library cannot place a tensor, it fills the parameter with random numbers and logs a line; then the vectors look
+right but mean nothing. Neither torch nor the safetensors package is needed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,18 +16,33 @@ from recs.models.modules import read_header
 Shapes = Mapping[str, tuple[int, ...]]
 Tensors = dict[str, np.ndarray[Any, Any]]
 
-POOLER = ("pooler.dense.weight", "pooler.dense.bias")  # what some files hold though no vector goes through it
-# By the names that safetensors has for them; the upper half of a float32 is read as an integer.
+POOLER = ("pooler.dense.weight", "pooler.dense.bias")  # in some files although no vector uses it
+# By their names in safetensors. A BF16 is the upper half of a float32; it is read as an integer.
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1"}
 
 
 def read_weights(folder: Path, needed: Shapes, *, spare: Shapes, prefix: str, kind: str) -> Tensors:
-    """Return the weights of one network by name, float32: those of `needed`, and of `spare` where the files have them.
+    """Return the weights of one network by name, in float32.
 
-    `folder` holds one `*.safetensors` file, or several with different tensors. `needed` are name and shape of what has
-    to be there, `spare` of what may be, all or none; `prefix` is what some files put before every name ("bert."),
-    `kind` the architecture, for messages. What is float32 in the file is mapped from it, and read when it is used.
-    Raises `WeightsError` if a tensor is missing, left over, there twice or of another shape, or a file is torn.
+    Parameters
+    ----------
+    folder
+        The folder with one `*.safetensors` file, or several with different tensors.
+    needed, spare
+        Names and shapes of the tensors that must be there, and of those that may be there, all or none.
+    prefix
+        What some files put before every name: "bert.".
+    kind
+        The architecture, for messages.
+
+    Raises
+    ------
+    WeightsError
+        If a tensor is missing, unexpected, there twice or of another shape, or a file is incomplete.
+
+    Notes
+    -----
+    float32 tensors are mapped from the file: they are read when they are used.
     """
     stored = read_tensors(folder)
     names = {name.removeprefix(prefix): name for name in stored}
@@ -51,7 +66,7 @@ def read_weights(folder: Path, needed: Shapes, *, spare: Shapes, prefix: str, ki
 
 
 def check_names(folder: Path, kind: str, missing: Sequence[str], unexpected: Sequence[str]) -> None:
-    """Raise `WeightsError` if a network lacks weights, or the files hold some that are not part of it."""
+    """Raise `WeightsError` if the network lacks weights, or the files have weights that are not part of it."""
     if missing or unexpected:
         raise WeightsError(
             f"{folder}: {len(missing)} weights that {kind} needs are missing"
@@ -61,12 +76,12 @@ def check_names(folder: Path, kind: str, missing: Sequence[str], unexpected: Seq
 
 
 def read_tensors(folder: Path) -> Tensors:
-    """Return the tensors of a folder by name, mapped from its files; bfloat16, which numpy lacks, as float32."""
+    """Return the tensors of a folder by name, mapped from its files. numpy has no bfloat16; it becomes float32."""
     tensors: Tensors = {}
     for path in sorted(folder.glob("*.safetensors")):
         try:
             header, begin = read_header(path)
-            content = np.memmap(path, np.uint8, "c")  # torch wants what it may write to; the file stays as it is
+            content = np.memmap(path, np.uint8, "c")  # torch needs writeable memory; the file itself does not change
             for name, entry in header.items():
                 start, stop = (begin + offset for offset in entry["data_offsets"])
                 values = content[start:stop].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])

@@ -140,7 +140,8 @@ class _Files:
         self._errors: list[OSError] = []
         for parent, folders, names in os.walk(root, onerror=self._errors.append):
             folder = Path(parent)
-            not_posts = [name for name in sorted(folders) if not site.holds_posts(folder / name)]
+            folders.sort()  # the order of the file system differs between machines
+            not_posts = [name for name in folders if not site.holds_posts(folder / name)]
             self._not_posts += [folder / name for name in not_posts]
             folders[:] = [name for name in folders if not name.startswith(".") and name not in not_posts]
             self._links += [folder / name for name in folders if (folder / name).is_symlink()]
@@ -160,7 +161,7 @@ class _Files:
 
     def skipped(self) -> Iterator[Skipped]:
         """Yield what is not read; `SourceError` if the folder itself cannot be read."""
-        for path in self._not_posts:
+        for path in sorted(self._not_posts):
             yield Skipped(
                 self._where(path), "a folder of software or of built pages, by its name; give it alone to read it"
             )

@@ -4,16 +4,10 @@ import re
 from collections.abc import Mapping
 
 from recs.readers.values import Repeated
+from recs.text.languages import LANGUAGES
 
-# ISO 639-1.
-_CODES = (
-    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
-    "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
-    "ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne "
-    "ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st "
-    "su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
-)
-_LANGUAGES = frozenset(_CODES.split())
+# Without the withdrawn code for Serbo-Croatian: a folder sh holds scripts of the shell.
+_LANGUAGES = LANGUAGES - {"sh"}
 _TAG = re.compile(r"(?P<code>[a-z]{2})(?P<region>[-_](?:[a-z]{2}|[a-z]{4}|\d{3}))?", re.IGNORECASE)
 # Codes that are also names of fields.
 _WORDS = frozenset(("id", "to", "is", "as", "no", "or"))

@@ -41,26 +41,26 @@ TABLE: tuple[Rule, ...] = (
         "status visibility poststatus access privacy audience stage publishstatus publicationstatus publicationstate "
         "contentstatus reviewstate reviewstatus workflowstate workflowstatus workflowstep moderationstate "
         "privacystatus articlestatus pagestatus statut 状态 状態",
-        "a word of the list below; any other closes",
+        "a word of the list below; any other value closes the item",
         "WordPress, Ghost, Pelican, Substack (audience), Drupal, Plone, Micropub, Kirby, Directus",
         readings.status_word,
     ),
     Rule(
         "state estado stato availability",
-        "a word of the list below, or a number below 1: draft; any other is ignored",
+        "a word of the list below; a number below 1: draft; any other value is ignored",
         "Tumblr, Craft, Joomla",
         readings.status_or_other,
     ),
     Rule(
         "published publish live public currentlypublished approved show",
-        "false: draft; a date: as dates",
+        "false: draft; a date is read as the field date",
         "Jekyll, Hexo, dev.to, Obsidian Publish, Wagtail",
         readings.opened_by("draft", dated=True),
     ),
     Rule("visible", "false: draft", "Grav, Discourse", readings.opened_by("draft", dated=True)),
     Rule(
         "dgpublish",
-        "false, or absent where other notes say true: draft",
+        "false: draft; absent, if another note says true: draft",
         "Obsidian Digital Garden",
         readings.opened_by("draft"),
     ),
@@ -92,7 +92,7 @@ TABLE: tuple[Rule, ...] = (
         "private passwordprotected protected expired encrypted encrypt secret confidential membersonly "
         "subscribersonly "
         "deleted trashed intrash disabled withdrawn retracted premium paywalled paidonly",
-        "true, or any other value that is not false: private",
+        "true, or any other value except false: private",
         "Hexo, WordPress REST, Statamic, generic",
         readings.HELD_BACK,
     ),
@@ -104,24 +104,24 @@ TABLE: tuple[Rule, ...] = (
         "Docusaurus, Hugo and its themes, Hexo, Digital Garden",
         readings.closed_by("unlisted"),
     ),
-    Rule("scheduled", "true, or a date to come: scheduled", "generic", readings.closed_by("scheduled")),
+    Rule("scheduled", "true, or a date in the future: scheduled", "generic", readings.closed_by("scheduled")),
     Rule(
         "password postpassword pagepassword passphrase passcode pwd",
-        "anything but false or empty: private",
+        "any value except false or an empty one: private",
         "WordPress, Hexo",
         readings.password,
     ),
     Rule(
         "date datepublished publishedat firstpublishedat pubdate publishdate publishon publishat scheduledat "
         "scheduledfor goliveat embargo embargountil embargodate availablefrom visiblefrom publishfrom",
-        "a date to come: scheduled; one that cannot be read closes",
+        "a date in the future: scheduled; a date that cannot be read closes the item",
         "Hugo, Wagtail (go_live_at), Drupal, feeds",
         readings.publication,
     ),
     Rule(
         "expirydate expiry expires expiresat expireson expireat expirationdate unpublishdate unpublishat unpublishon "
         "publishuntil visibleuntil availableuntil",
-        "a date that has passed: private; one that cannot be read closes",
+        "a date in the past: private; a date that cannot be read closes the item",
         "Hugo, Wagtail (expire_at), Craft, Drupal",
         readings.expiry,
     ),
@@ -138,7 +138,12 @@ TABLE: tuple[Rule, ...] = (
         "Eleventy",
         readings.excluded_collections,
     ),
-    Rule("exclude", "true: unlisted; ids are those of `excludes`", "Jekyll, generic", readings.exclude),
+    Rule(
+        "exclude",
+        "true: unlisted; any other value is read as the field `excludes`",
+        "Jekyll, generic",
+        readings.exclude,
+    ),
     Rule(
         "hide",
         "true: unlisted; parts of a page (toc, navigation, …): public",
@@ -161,19 +166,24 @@ TABLE: tuple[Rule, ...] = (
     Rule("sidebar", "{hidden: true}: unlisted", "Starlight", readings.hiding_settings("hidden hide")),
     Rule(
         "redirectto redirecturl",
-        "anything but false: unlisted (a page that leads elsewhere)",
+        "any value except false: unlisted (the page leads to another page)",
         "Jekyll",
         readings.redirect,
     ),
     Rule("layout", "redirect: unlisted", "Jekyll", readings.layout),
     Rule(
         "tags tag categories category keywords labels taglist",
-        "a tag draft or private: that",
+        "a closing tag, such as draft or private (see below): its visibility",
         "Obsidian, generic",
         readings.closing_tag,
     ),
-    Rule("id", "drafts.…: draft", "Sanity", readings.draft_id),
-    Rule("folder", "a folder drafts or private: that", "Jekyll and Hexo (_drafts), generic", readings.closing_tag),
+    Rule("id", "an id that begins with drafts. or versions.: draft", "Sanity", readings.draft_id),
+    Rule(
+        "folder",
+        "the name of a closing tag, such as drafts or private: its visibility",
+        "Jekyll and Hexo (_drafts), generic",
+        readings.closing_tag,
+    ),
     Rule("itunes:block itunesblock", "true: unlisted", "podcast feeds", readings.closed_by("unlisted", strict=False)),
 )
 _RULE_OF = {fold(name): rule for rule in TABLE for name in rule.names.split()}
@@ -193,7 +203,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], Rule], ...] = (
         re.compile(rf"(?:delete|trash|archive|discard|remove|withdraw|hide|hidden|retract|suppress)(?:d|n)?{_ON}"),
         Rule(
             "deleted_at archived_on removed_at …",
-            "anything but false or empty: private",
+            "any value except false or an empty one: private",
             "databases, Contentful",
             readings.closed_by("private"),
         ),
@@ -205,7 +215,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], Rule], ...] = (
         ),
         Rule(
             "pub_datetime published_date publish_up release_date …",
-            "a date to come: scheduled; one that cannot be read closes",
+            "a date in the future: scheduled; a date that cannot be read closes the item",
             "Astro, Bear, Joomla, Plone",
             readings.publication,
         ),
@@ -217,7 +227,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], Rule], ...] = (
         ),
         Rule(
             "expire expired_at publish_down valid_until …",
-            "a date that has passed: private; one that cannot be read closes",
+            "a date in the past: private; a date that cannot be read closes the item",
             "Joomla, Craft, Drupal",
             readings.expiry,
         ),
