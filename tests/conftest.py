@@ -38,6 +38,13 @@ def pytest_configure() -> None:
             environment.setenv(name, threads)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that measure growth on large hostile input are slow, all of them."""
+    for item in items:
+        if "takes_linear_time" in item.name or "take_linear_time" in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_unconfigure() -> None:
     for cleanup in _CLEANUPS:
         if isinstance(cleanup, pytest.MonkeyPatch):

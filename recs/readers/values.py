@@ -217,25 +217,28 @@ def words(value: object) -> tuple[str, ...]:
     >>> words("garlic, leeks"), words([{"name": "garlic"}, "leeks"])
     (('garlic', 'leeks'), ('garlic', 'leeks'))
     """
-    return tuple(dict.fromkeys(filter(None, (scalar(part).strip() for part in _parts(value, 0)))))
+    return tuple(dict.fromkeys(filter(None, (scalar(part).strip() for part in _parts(value, 0, set())))))
 
 
-def _parts(value: object, depth: int) -> Iterator[object]:
-    """Yield the single values of a value that may hold several."""
+def _parts(value: object, depth: int, seen: set[int]) -> Iterator[object]:
+    """Yield the single values of a value that may hold several; a list that aliases repeat is read once."""
     if isinstance(value, Repeated):
         value = value[-1]
     if isinstance(value, str):
         yield from _cut(value) if depth == 0 else [value]
     elif isinstance(value, list | tuple | set):
-        for part in value if depth < _DEEPEST else ():
-            yield from _parts(part, depth + 1)
+        if id(value) in seen or depth >= _DEEPEST:
+            return
+        seen.add(id(value))
+        for part in value:
+            yield from _parts(part, depth + 1, seen)
     elif isinstance(value, Mapping):
         names = [key for key in _NAMES if not is_missing(value.get(key))]
         inside = next((value[key] for key in ("data", "attributes", "fields") if key in value), None)
         if names:
             yield value[names[0]]
         elif inside is not None and depth < _DEEPEST:
-            yield from _parts(inside, depth + 1)
+            yield from _parts(inside, depth + 1, seen)
         elif value and all(is_set is True for is_set in value.values()):  # {"garden": true}
             yield from value
     else:

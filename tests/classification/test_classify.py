@@ -276,6 +276,7 @@ ODD = {
 
 @pytest.mark.parametrize("twins", [False, True], ids=["apart", "identical"])
 @pytest.mark.parametrize("labels", ODD.values(), ids=ODD)
+@pytest.mark.slow
 def test_train_odd_input_gives_a_sound_classifier(tmp_path, labels, twins):
     _, embeddings = make_clouds([str(entry) for entry in range(len(labels))])
     items = [Item(id=f"i{place:04}", text="t", meta={"kind": entry}) for place, entry in enumerate(labels)]

@@ -52,6 +52,7 @@ def test_related_from_stdin_equals_from_a_file(recs_command, posts):
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv", "hugo"])
+@pytest.mark.slow
 def test_related_formats_to_a_file_equal_those_to_a_pipe(recs_command, posts, tmp_path, form):
     out = tmp_path / "out"
     piped = recs_command("related", posts, "--signals", "terms", "--format", form)
@@ -265,6 +266,7 @@ def test_errors_cannot_colour_the_screen(recs_command, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX pipes")
+@pytest.mark.slow
 def test_output_into_a_pipe_or_a_device_is_written_there(recs_command, posts, tmp_path):
     options = [str(posts), "--signals", "terms", "-k", "0", "-q", "--no-cache", "--format", "json", "-o"]
     plain = recs_command("related", *options[:-1]).stdout

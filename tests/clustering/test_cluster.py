@@ -435,6 +435,7 @@ def grown(items, embeddings, share, seed):
 
 
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.slow
 def test_previous_on_unchanged_items_changes_nothing_and_a_tenth_more_hardly_anything(seed):
     sizes = np.random.default_rng(seed).integers(15, 60, size=5)
     items, embeddings, _ = blobs(sizes, spread=1.3, seed=seed)

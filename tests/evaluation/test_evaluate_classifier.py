@@ -154,6 +154,7 @@ def test_evaluate_few_items_are_refused_and_plain_data_is_given():
     [[f"l{n}" for n in range(12)], ["a"] * 11 + ["b"], [[f"l{n}", "x"] for n in range(12)]],
     ids=["of one item each", "one of one item", "several of one item each"],
 )
+@pytest.mark.slow
 def test_evaluate_unusual_labels_give_figures_between_0_and_1(labels, dated):
     _, embeddings = make_clouds([str(place) for place in range(12)])
     dates = days(12) if dated else [None] * 12

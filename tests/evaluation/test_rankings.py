@@ -156,6 +156,7 @@ def test_evaluate_related_few_sources_are_noted():
     assert judge(make_records(24), judgments=links).notes == ()
 
 
+@pytest.mark.slow
 def test_evaluate_related_permuted_rows_give_the_same_numbers():
     expected = judge()
     for seed in range(3):

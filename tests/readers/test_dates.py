@@ -487,6 +487,7 @@ def test_parse_date_of_signs_of_dates_never_raises(text):
     assert moment is None or moment.tzinfo is UTC
 
 
+@pytest.mark.slow
 def test_parse_date_reads_a_hundred_thousand_dates():
     forms = [form for name, form in TO_THE_SECOND.items() if name not in ("of PHP", "of Firestore")]
     step = timedelta(hours=9, minutes=17, seconds=13)

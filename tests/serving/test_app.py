@@ -414,6 +414,7 @@ print(begun)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_signal_under_load_loses_no_request_that_was_acknowledged(number):
     command = [sys.executable, "-W", "error", "-c", _SERVER, str(TESTS)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

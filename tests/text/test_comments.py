@@ -354,6 +354,7 @@ def test_comment_spans_of_hostile_bodies_take_linear_time(piece: str, between: s
         assert time.process_time() - start < 3
 
 
+@pytest.mark.slow
 def test_remove_comments_of_a_body_whose_code_costs_too_much_to_find_protects_nothing() -> None:
     body = "{#\n```\n#}\n\nwords\n\n" * 25_000
     end = "~~~ dataview\nsecret\n~~~\n\n```query\nsecret\n```\n\n`{# secret #}` %% secret %%"

@@ -72,6 +72,7 @@ def test_plot_topics_equal_figures_are_equal_bytes_and_shapes_are_read(tmp_path)
         save_figure(plot_topics(made, places(28)), tmp_path / "a.doc")
 
 
+@pytest.mark.slow
 def test_plot_topics_hostile_names_are_plain_text(tmp_path):
     names = ["$\\frac{", "a\nb\tc", "園芸 🥕 \U0010fffd", "\ud800", "x" * 500, "$5 and $6"]
     figure = plot_topics(clustering([6, 5, 4, 3, 2, 1], names=names), places(21))
