@@ -7,7 +7,7 @@ Links are hidden, and sources of eight and more left out, as `recs evaluate` doe
 with its 95 % interval and how far it is behind the default, source by source: for each collection, for the mean of the
 collections, and for all their sources together.
 
-    RECS_DATA=… python benchmarks/related_quality.py [--text text_full] [collection …]
+    RECS_DATA=… python benchmarks/related_quality.py [--text text_full] [--rankings NAMES] [collection …]
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from recs.readers.read import read_records
 from recs.text.links import hide_links
 
 COLLECTIONS = ("18f_blog", "rust_blog", "recipes", "til", "podcast_syntax")
-RANKINGS = ("fused", "fused terms", "TF-IDF", "BM25", "naive dense")
+RANKINGS = ("fused", "as shown", "fused terms", "TF-IDF", "BM25", "naive dense")
+"""The ranking before rules; the lists that a user gets, by the default rules; and rankings to compare with."""
 
 Values = npt.NDArray[np.float64]
 
@@ -50,6 +51,7 @@ def judge(
     terms = tfidf_matrix(texts).matrix
     made = {
         "fused": lambda: ids_of_lists(related_items(hidden, k=DEPTH, rules=NO_RULES, cache=cache)),
+        "as shown": lambda: ids_of_lists(related_items(hidden, k=DEPTH, cache=cache)),
         "fused terms": lambda: ids_of_lists(
             related_items(hidden, k=DEPTH, rules=NO_RULES, cache=cache, signals="terms,mentions")
         ),
@@ -92,22 +94,24 @@ def main() -> None:
     parser.add_argument(
         "--text", default="text", help="the field that holds the text: text_full has the sponsors in it"
     )
+    parser.add_argument("--rankings", default=",".join(RANKINGS), help="which of them, separated by commas")
     parser.add_argument("collections", nargs="*")
     arguments = parser.parse_args()
+    rankings = ("fused", *(name for name in arguments.rankings.split(",") if name != "fused"))
     root = Path(os.environ["RECS_DATA"])
     names = arguments.collections or [name for name in COLLECTIONS if (root / name).is_dir()]
     with Cache() as cache:
-        found = {name: judge(root / name, cache=cache, text=arguments.text) for name in names}
+        found = {name: judge(root / name, cache=cache, rankings=rankings, text=arguments.text) for name in names}
     for name, values in found.items():
         first = values["fused"]
-        behind = {r: None if r == "fused" else interval(first - values[r]) for r in RANKINGS}
-        show(f"{name} ({len(first)})", {r: (interval(values[r]), behind[r]) for r in RANKINGS})
+        behind = {r: None if r == "fused" else interval(first - values[r]) for r in rankings}
+        show(f"{name} ({len(first)})", {r: (interval(values[r]), behind[r]) for r in rankings})
     for name, combine in (
         ("mean", mean_of_means),
         ("pooled", lambda collections: interval(np.concatenate(collections))),
     ):
         rows = {}
-        for ranking in RANKINGS:
+        for ranking in rankings:
             differences = [values["fused"] - values[ranking] for values in found.values()]
             rows[ranking] = (
                 combine([values[ranking] for values in found.values()]),

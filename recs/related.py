@@ -29,10 +29,10 @@ from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
 from recs.errors import MissingDependencyError, OptionError
 from recs.items import Collection, Item, Match, ScoreScale
-from recs.ranking.arrange import Pick, Ranking, arrange
+from recs.ranking.arrange import Pick, arrange
 from recs.ranking.duplicates import near_duplicates, similarity_of
 from recs.ranking.explain import Explainer
-from recs.ranking.previous import count_changes, earlier_lists, item_content, keep_lists
+from recs.ranking.previous import count_changes, earlier_lists, item_content, staying_scores
 from recs.ranking.probability import TUNED_SCALE
 from recs.ranking.rank import CANDIDATES, RankedItems, rank_items, scored_candidates
 from recs.ranking.reranker import Tuned
@@ -186,23 +186,24 @@ def related_items(
     collection = source if isinstance(source, Collection) else read_items(source, now=now)
     items = collection.public
     options: dict[str, Any] = {"embedder": embedder, "cache": cache, "overflow": overflow, "progress": progress}
-
     ranked = rank_items(items, embeddings, signals=signals, depth=max(CANDIDATES, k), rules=rules, **options)
     learned = _load_tuned(tuned, ranked)
+    scale = ranked.scale if learned is None else TUNED_SCALE
     candidates = scored_candidates(items, ranked, learned)
     twins = near_duplicates(ranked)
-    picks = arrange(items, candidates, twins, k, rules=rules, similar=similarity_of(ranked))
-    picks, changes = _keep_earlier(previous, items, picks, candidates, k)
+    earlier = earlier_lists(Path(previous)) if previous is not None else None
+    staying = staying_scores(items, candidates, earlier or {}, scale=scale.kind)
+    picks = arrange(items, candidates, twins, k, rules=rules, similar=similarity_of(ranked), staying=staying)
     lists = _matches(items, picks, ranked, why=why)
     return RelatedLists(
         lists=lists,
         items={item.id: item for item in items},
         model=ranked.model,
-        score=ranked.scale if learned is None else TUNED_SCALE,
+        score=scale,
         config={"k": k, "signals": ranked.used, "overflow": overflow, **rules.changed()},
         counts=_counts(collection, ranked.embeddings, lists, k),
         corpus=corpus_digest((item.id, item_content(item)) for item in items),
-        notes=(*ranked.notes, *changes),
+        notes=(*ranked.notes, *_changes(items, picks, earlier)),
         twins=_twins_by_id(items, twins),
     )
 
@@ -221,15 +222,11 @@ def _load_tuned(path: str | Path | None, ranked: RankedItems) -> Tuned | None:
     return tuned
 
 
-def _keep_earlier(
-    path: str | Path | None, items: Sequence[Item], picks: list[list[Pick]], candidates: Ranking, k: int
-) -> tuple[list[list[Pick]], list[str]]:
-    """Return the lists as an earlier run made them where nothing better has come, and a note on what changed."""
-    if path is None:
-        return picks, []
-    earlier = earlier_lists(Path(path))
-    kept = keep_lists(items, picks, candidates, earlier, k=k)
-    return kept, [count_changes(items, kept, earlier)]
+def _changes(
+    items: Sequence[Item], picks: Sequence[Sequence[Pick]], earlier: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    """Return a note on what changed since an earlier run, if there was one."""
+    return () if earlier is None else (count_changes(items, picks, earlier),)
 
 
 def _matches(

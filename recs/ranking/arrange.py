@@ -6,8 +6,8 @@ its best; the other rules act here, on the candidates. Rows are items sorted by 
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,9 @@ Ranking = Sequence[Sequence[tuple[int, float]]]
 # The score of a demoted item is multiplied with this before candidates are ordered; a negative score is divided by it.
 DEMOTION = 0.25
 
+# A match of an earlier run stays until another one is worth so much more.
+_BETTER = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Pick:
@@ -36,7 +39,14 @@ class Pick:
 
 
 def arrange(
-    items: Sequence[Item], ranking: Ranking, twins: Sequence[set[int]], k: int, *, rules: Rules, similar: Similar
+    items: Sequence[Item],
+    ranking: Ranking,
+    twins: Sequence[set[int]],
+    k: int,
+    *,
+    rules: Rules,
+    similar: Similar,
+    staying: Sequence[Mapping[int, float]] | None = None,
 ) -> list[list[Pick]]:
     """Choose for each of n items which of its candidates are shown: at most k picks, pins first.
 
@@ -46,6 +56,9 @@ def arrange(
         For each row its near-duplicates and translations.
     similar
         Used for `Rules.diversity`.
+    staying
+        For each row the entries of an earlier list that stay unless a better one has come, with the scores of then; see
+        `recs.ranking.previous`.
 
     Notes
     -----
@@ -61,7 +74,7 @@ def arrange(
     >>> [[(pick.row, pick.via) for pick in picks] for picks in lists]
     [[(1, 'auto')], [(0, 'auto'), (2, 'auto')], [(0, 'pin'), (1, 'auto')]]
     """
-    chooser = _Chooser(items, ranking, twins, k, rules, similar)
+    chooser = _Chooser(items, ranking, twins, k, rules, similar, staying or [{} for _ in items])
     lists = [chooser.choose(row) for row in range(len(items))]
     if rules.min_inbound and k:
         _Reach(chooser, lists).fill()
@@ -70,11 +83,12 @@ def arrange(
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A candidate of a list; `worth` is the score by which it is ordered."""
+    """A candidate of a list; `worth` is the score by which it is ordered, `advantage` that of an entry that stays."""
 
     row: int
     score: float
     worth: float
+    advantage: float
 
 
 @dataclass
@@ -85,6 +99,7 @@ class _Chooser:
     k: int
     rules: Rules
     similar: Similar
+    staying: Sequence[Mapping[int, float]]
 
     def __post_init__(self) -> None:
         self.row_of = {item.id: row for row, item in enumerate(self.items)}
@@ -101,21 +116,35 @@ class _Chooser:
         pins = self._pins(row)
         picks = [Pick(pin, score_of.get(pin, 0.0), "pin", ("pinned",)) for pin in pins]
         demoted = self._demoted(row) if self.rules.demote else {}
+        chosen: list[_Candidate] = []
+        shown = list(pins)
         for candidate in self._varied(self._candidates(row, pins, demoted), pins):
-            if len(picks) >= self.k:
+            if len(shown) >= self.k:
                 break
-            if self.fits(candidate.row, row, picks):
-                reasons = (demoted[candidate.row],) if candidate.row in demoted else ()
-                picks.append(Pick(candidate.row, candidate.score, "auto", reasons))
+            if self.fits(candidate.row, row, shown):
+                chosen.append(candidate)
+                shown.append(candidate.row)
+        if self.staying[row]:
+            chosen = self._in_order(chosen, pins, demoted)
+        for candidate in chosen:
+            reasons = (demoted[candidate.row],) if candidate.row in demoted else ()
+            picks.append(Pick(candidate.row, candidate.score, "auto", reasons))
         return picks
+
+    def _in_order(
+        self, chosen: Sequence[_Candidate], pins: Sequence[int], demoted: Mapping[int, str]
+    ) -> list[_Candidate]:
+        """Return candidates in the order that they have without advantages, so that a next run changes nothing."""
+        equal = [replace(candidate, advantage=0.0) for candidate in chosen]
+        equal.sort(key=lambda candidate: (-candidate.worth, candidate.row in demoted))
+        return list(self._varied(equal, pins))
 
     def may(self, other: int, row: int) -> bool:
         """Return whether no rule excludes an item from all lists, or from this one."""
         return bool(self.listed[other]) and other not in self.excluded[row]
 
-    def fits(self, other: int, row: int, picks: Sequence[Pick]) -> bool:
-        """Return whether the rules allow another entry in a list with these picks."""
-        shown = [pick.row for pick in picks]
+    def fits(self, other: int, row: int, shown: Sequence[int]) -> bool:
+        """Return whether the rules allow another entry in a list that shows these rows."""
         if self.rules.collapse and not self.twins[other].isdisjoint((row, *shown)):
             return False
         if self.rules.collapse and any(self._has_title_of(other, one) for one in (row, *shown)):
@@ -149,13 +178,17 @@ class _Chooser:
 
     def _candidates(self, row: int, pins: Sequence[int], demoted: dict[int, str]) -> list[_Candidate]:
         """Return the candidates that are good enough, in the order of their worth; of equals the demoted come last."""
-        candidates = [
-            _Candidate(other, score, min(score * DEMOTION, score / DEMOTION) if other in demoted else score)
-            for other, score in self.ranking[row]
-            if score >= self.rules.min_score and other not in pins
-        ]
-        # The sort is stable: all else being equal, the order of the ranking stays.
-        return sorted(candidates, key=lambda candidate: (-candidate.worth, candidate.row in demoted))
+        candidates = []
+        for other, score_now in self.ranking[row]:
+            score = self.staying[row].get(other, score_now)
+            if score < self.rules.min_score or other in pins:
+                continue
+            worth = min(score * DEMOTION, score / DEMOTION) if other in demoted else score
+            candidates.append(_Candidate(other, score, worth, _BETTER if other in self.staying[row] else 0.0))
+        # The sort is stable: all else being equal, the order of the earlier list stays, then that of the ranking.
+        place = {other: number for number, other in enumerate(self.staying[row])}
+        candidates.sort(key=lambda one: place.get(one.row, len(place)))
+        return sorted(candidates, key=lambda one: (-(one.worth + one.advantage), one.row in demoted))
 
     def _varied(self, candidates: Sequence[_Candidate], shown: Sequence[int]) -> Iterator[_Candidate]:
         """Yield candidates as they are or, with diversity, by worth less the similarity to those before."""
@@ -164,7 +197,7 @@ class _Chooser:
             yield from candidates
             return
         rows = [candidate.row for candidate in candidates]
-        worth = _relative([candidate.worth for candidate in candidates])
+        worth = _relative(candidates)
         nearest = self.similar(rows, shown).max(axis=1) if shown else np.zeros(len(rows))
         left = np.ones(len(rows), np.bool_)
         for _ in rows:
@@ -175,12 +208,16 @@ class _Chooser:
             nearest = np.maximum(nearest, self.similar(rows, [rows[best]])[:, 0])
 
 
-def _relative(worth: Sequence[float]) -> Float64Array:
-    """Return how much candidates are worth, 1 for the best; negative scores (of distances) are shifted first."""
-    values = np.array(worth)
-    if values.min() < 0:
-        values = values - values.min()
-    return np.asarray(values / max(values.max(), 1e-12))
+def _relative(candidates: Sequence[_Candidate]) -> Float64Array:
+    """Return how much candidates are worth, 1 for the best; negative scores (of distances) are shifted first.
+
+    The unit is the worth of the best without any advantage, so that an advantage of all entries changes no order.
+    """
+    worth = np.array([candidate.worth for candidate in candidates])
+    if worth.min() < 0:
+        worth = worth - worth.min()
+    advantage = np.array([candidate.advantage for candidate in candidates])
+    return np.asarray((worth + advantage) / max(worth.max(), 1e-12))
 
 
 class _Reach:
@@ -243,7 +280,7 @@ class _Reach:
     def _place(self, row: int, host: int, score: float) -> None:
         leaving = self._leaving(host) if len(self.lists[host]) >= self.chooser.k else None
         kept = [pick for pick in self.lists[host] if pick is not leaving]
-        if any(pick.row == row for pick in kept) or not self.chooser.fits(row, host, kept):
+        if any(pick.row == row for pick in kept) or not self.chooser.fits(row, host, [pick.row for pick in kept]):
             return
         if leaving is not None:
             self.inbound[leaving.row] -= 1

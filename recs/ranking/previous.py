@@ -1,4 +1,8 @@
-"""Lists of an earlier run: they stay until an item is edited, a score drifts, or a better match comes."""
+"""Lists of an earlier run: an entry stays until an item is edited, its score drifts, or a better match comes.
+
+The rules of the present run come first: `recs.ranking.arrange` makes each list by them, and gives entries that may stay
+their score of then and a small advantage.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,10 +12,9 @@ from typing import Any
 from recs.contract import SCHEMA, corpus_digest
 from recs.errors import SourceError
 from recs.items import Item
-from recs.ranking.arrange import DEMOTION, Pick, Ranking
+from recs.ranking.arrange import Pick, Ranking
 
 _DRIFT = 0.05  # a list is made again if a score differs by more from that of the earlier run
-_BETTER = 0.01  # a new match replaces an old one if its score is so much higher
 
 
 def item_content(item: Item) -> str:
@@ -54,51 +57,45 @@ def earlier_lists(path: Path) -> Mapping[str, Any]:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SourceError(f"{path}: not a result of recs related as JSON ({error}).") from error
+    kind = document.get("score", {}).get("kind") if isinstance(document.get("score"), dict) else None
+    if kind is not None:
+        for entry in entries:
+            entry["score_kind"] = kind
     return items
 
 
-def keep_lists(
-    items: Sequence[Item], picks: list[list[Pick]], ranking: Ranking, earlier: Mapping[str, Any], *, k: int
-) -> list[list[Pick]]:
-    """Return the lists of an earlier run, changed where an item was edited or a better match has come."""
+def staying_scores(
+    items: Sequence[Item], ranking: Ranking, earlier: Mapping[str, Any], *, scale: str
+) -> list[dict[int, float]]:
+    """Return for each row the entries of its earlier list that may stay, with the scores of then.
+
+    An entry may stay if neither item was edited since then and the score has hardly changed. If the score of one entry
+    has drifted, none of the list stays. `scale` is the kind of the present scores: scores of another kind are not
+    compared.
+
+    Examples
+    --------
+    >>> items = [Item(id="a", text="Soil"), Item(id="b", text="Seed"), Item(id="c", text="Harvest")]
+    >>> related = [{"id": "b", "score": 0.52, "via": "auto"}]
+    >>> earlier = {"a": {"digest": item_digest(items[0]), "related": related}, "b": {"digest": item_digest(items[1])}}
+    >>> staying_scores(items, [[(1, 0.5), (2, 0.4)], [], []], earlier, scale="p_linked")
+    [{1: 0.52}, {}, {}]
+    """
     row_of = {item.id: row for row, item in enumerate(items)}
     unedited = {item.id for item in items if earlier.get(item.id, {}).get("digest") == item_digest(item)}
-    lists = []
+    staying: list[dict[int, float]] = []
     for row, item in enumerate(items):
-        if item.id not in unedited:
-            lists.append(picks[row])
-            continue
-        entries = [entry for entry in earlier[item.id].get("related", ()) if entry["id"] in unedited]
-        kept = [Pick(row_of[entry["id"]], float(entry["score"]), entry["via"]) for entry in entries]
-        lists.append(_merged(kept, picks[row], dict(ranking[row]), k))
-    return lists
-
-
-def _merged(old: Sequence[Pick], new: Sequence[Pick], scores: Mapping[int, float], k: int) -> list[Pick]:
-    """Return the old list with the better picks of the new one; the new list if pins have changed or scores drifted."""
-    pins = [pick.row for pick in new if pick.via == "pin"]
-    if pins != [pick.row for pick in old if pick.via == "pin"] or len(old) > k:
-        return list(new)
-    if any(abs(scores.get(pick.row, -1.0) - pick.score) > _DRIFT for pick in old if pick.via == "auto"):
-        return list(new)
-    merged = list(old)
-    for pick in new:
-        if not any(pick.row == one.row for one in merged):
-            _insert_if_better(merged, pick, k)
-    return merged
-
-
-def _insert_if_better(picks: list[Pick], new: Pick, k: int) -> None:
-    """Insert a pick in the order of scores; if the list is full, the weakest pick makes room for a better one."""
-    is_demoted = bool(new.reasons) and new.via == "auto"
-    score = new.score * DEMOTION if is_demoted else new.score
-    if len(picks) >= k:
-        weakest = min((one for one in picks if one.via == "auto"), key=lambda one: one.score, default=None)
-        if weakest is None or score <= weakest.score + _BETTER:
-            return
-        picks.remove(weakest)
-    place = next((i for i, one in enumerate(picks) if one.via != "pin" and one.score < score), len(picks))
-    picks.insert(place, new)
+        related = earlier[item.id].get("related", ()) if item.id in unedited else ()
+        listed = {row_of[entry["id"]]: entry for entry in related if entry["id"] in unedited}
+        scores = dict(ranking[row])
+        scores_of_then = {
+            other: float(entry["score"])
+            for other, entry in listed.items()
+            if entry["via"] == "auto" and other in scores and entry.get("score_kind", scale) == scale
+        }
+        has_drifted = any(abs(scores[other] - score) > _DRIFT for other, score in scores_of_then.items())
+        staying.append({} if has_drifted else scores_of_then)
+    return staying
 
 
 def count_changes(items: Sequence[Item], picks: Sequence[Sequence[Pick]], earlier: Mapping[str, Any]) -> str:

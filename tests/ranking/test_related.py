@@ -386,7 +386,6 @@ def test_related_items_previous_scores_that_drifted_are_made_anew(tmp_path, drif
     _, fresh = _run(records, tmp_path / "old.json")
     document = json.loads((tmp_path / "old.json").read_text())
     mine = document["items"]["p004"]["related"]
-    mine.reverse()
     for match in mine:
         match["score"] = round(match["score"] + drift, 4)
     (tmp_path / "old.json").write_text(json.dumps(document))
@@ -447,6 +446,49 @@ def test_related_items_previous_gives_way_to_new_rules(tmp_path, way):
     else:
         assert gone not in shown
     assert way != "no_recommend" or not _holders(after, gone)
+
+
+RULES = {
+    "min_score": Rules(min_score=0.05),
+    "per_group": Rules(per_group=1),
+    "diversity": Rules(diversity=0.4),
+    "min_inbound": Rules(min_inbound=1),
+    "demote": Rules(),
+}
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+def test_related_items_previous_obeys_the_present_rules_and_then_changes_nothing(tmp_path, rules):
+    items = [
+        replace(item, group=f"g{row % 3}", series=f"s{row % 9}") for row, item in enumerate(recs.read_items(_posts(40)))
+    ]
+    _run(items, tmp_path / "old.json", rules=Rules(demote=False, collapse=False))
+    first, after = _run(items, tmp_path / "new.json", previous=tmp_path / "old.json", rules=rules)
+    groups = {item.id: item.group for item in items}
+    series = {item.id: item.series for item in items}
+    for name, matches in first.lists.items():
+        assert all(
+            bool(match.reasons) == (series[match.id] == series[name]) for match in matches if match.via == "auto"
+        )
+        assert all(match.score >= rules.min_score for match in matches)
+        shown = [groups[match.id] for match in matches]
+        assert not rules.per_group or len(set(shown)) == len(shown)
+    again, unchanged = _run(items, tmp_path / "again.json", previous=tmp_path / "new.json", rules=rules)
+    assert unchanged == after
+    assert again.notes == ("0 of 40 lists are new or changed; 0 items are gone",)
+
+
+def test_related_items_previous_with_scores_of_another_kind_is_not_compared(tmp_path):
+    records = _posts(40)
+    _run(records, tmp_path / "old.json")
+    document = json.loads((tmp_path / "old.json").read_text())
+    document["score"]["kind"] = "centred_cosine"
+    for entry in document["items"].values():
+        entry["related"].reverse()
+    (tmp_path / "old.json").write_text(json.dumps(document))
+    _, fresh = _run(records, tmp_path / "fresh.json")
+    _, after = _run(records, tmp_path / "new.json", previous=tmp_path / "old.json")
+    assert after == fresh
 
 
 @settings(max_examples=15, deadline=None)
