@@ -181,8 +181,7 @@ def related_items(
     >>> lists["bread"][0].id
     'butter'
     """
-    _check_k(k)
-    rules = rules or Rules()
+    rules = _checked(k, rules)
     collection = source if isinstance(source, Collection) else read_items(source, now=now)
     items = collection.public
     options: dict[str, Any] = {"embedder": embedder, "cache": cache, "overflow": overflow, "progress": progress}
@@ -208,9 +207,10 @@ def related_items(
     )
 
 
-def _check_k(k: int) -> None:
+def _checked(k: int, rules: Rules | None) -> Rules:
     if not isinstance(k, int) or isinstance(k, bool) or k < 0:
         raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
+    return rules or Rules()
 
 
 def _load_tuned(path: str | Path | None, ranked: RankedItems) -> Tuned | None:
