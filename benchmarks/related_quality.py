@@ -43,7 +43,9 @@ def judge(
 ) -> dict[str, Values]:
     """Return nDCG@10 of each judged source of a collection, in the order of their ids, by ranking."""
     collection = read_items(folder / "data.jsonl", fields={"text": text})
-    collection = with_judgments(collection, read_records(folder / "links.jsonl"))
+    ids = {item.id for item in collection}
+    links = [link for link in read_records(folder / "links.jsonl") if {link["src"], link["dst"]} <= ids]
+    collection = with_judgments(collection, links)
     judged, _ = judged_sources(collection.public)
     items = hide_links(collection.public, collection.boilerplate)
     hidden = Collection(tuple(items), collection.source)

@@ -62,6 +62,7 @@ def embedded(
         )
         if not quiet:
             report_embedding(embeddings)
+            report_languages(items, embedder, cache)
         yield embeddings, embedder, cache
 
 
@@ -71,6 +72,14 @@ def report_embedding(embeddings: Embeddings) -> None:
 
     report_lost_tokens(embeddings)
     if note := blank_note(embeddings):
+        say(f"note: {note}")
+
+
+def report_languages(items: Sequence[Item], embedder: Embedder, cache: Cache | None) -> None:
+    """Report the languages of the items that the model was not trained for, if there are any."""
+    from recs.text.languages import item_languages, uncovered_note
+
+    if note := uncovered_note(item_languages(items, cache), embedder.spec.languages, embedder.spec.name):
         say(f"note: {note}")
 
 

@@ -85,7 +85,7 @@ def command(
             write_rows(rows, issues)
             note(f"wrote {issues}: {counted(len(rows), 'label')} to look at")
         if wanted:
-            _emit_next(collection, embeddings, learning["label"], wanted)
+            _emit_next(collection, embeddings, learning, wanted)
 
 
 def _save(
@@ -120,11 +120,11 @@ def _evaluate(
         raise
 
 
-def _emit_next(collection: Collection, embeddings: Embeddings, label: str, k: int) -> None:
+def _emit_next(collection: Collection, embeddings: Embeddings, learning: Mapping[str, Any], k: int) -> None:
     from recs.evaluation.label_review import select_to_label
 
     items = {item.id: item for item in collection}
-    chosen = select_to_label(collection, embeddings, label=label, k=k)
+    chosen = select_to_label(collection, embeddings, label=learning["label"], rules=learning["rules"], k=k)
     if not chosen:
         say("note: every public item has a label.")
     emit("".join(f"{one.id}\t{printable(one.guess or '?')}\t{heading(items[one.id])}\n" for one in chosen))

@@ -172,7 +172,9 @@ class Wanted:
     guess: str | None
 
 
-def select_to_label(items: Iterable[Item], embeddings: Embeddings, *, label: str, k: int = 20) -> list[Wanted]:
+def select_to_label(
+    items: Iterable[Item], embeddings: Embeddings, *, label: str, k: int = 20, rules: LabelRules | None = None
+) -> list[Wanted]:
     """Return the unlabelled public items that are most useful to label next, the most useful first.
 
     An item is useful if it is similar to many items whose labels are uncertain, and if no labelled or already chosen
@@ -183,6 +185,8 @@ def select_to_label(items: Iterable[Item], embeddings: Embeddings, *, label: str
     ----------
     k
         How many items, 1 or more; fewer are returned if fewer are unlabelled.
+    rules
+        Labels that are allowed, retired or renamed: only a label that may be given is a guess, by its new name.
 
     Raises
     ------
@@ -211,10 +215,10 @@ def select_to_label(items: Iterable[Item], embeddings: Embeddings, *, label: str
         raise OptionError(f"k is {k!r}, expected 1 or more.")
     public = Collection(tuple(items)).public
     X = unit_rows(embeddings.take([item.id for item in public]).vectors).astype(np.float32)
-    labelled_ids = set(read_labels(public, label, required=False).given)
+    labelled_ids = set(read_labels(public, label, rules, required=False).given)
     is_labelled = np.array([item.id in labelled_ids for item in public], dtype=bool)
     if labelled_ids:
-        doubts, guesses = _doubts(public, embeddings, label, X)
+        doubts, guesses = _doubts(public, embeddings, label, rules or LabelRules(), X)
     else:
         doubts, guesses = _no_guess(len(public))
     rows = np.flatnonzero(~is_labelled)
@@ -264,7 +268,7 @@ def _no_guess(n: int) -> tuple[Float64Array, list[str | None]]:
 
 
 def _doubts(
-    public: Sequence[Item], embeddings: Embeddings, label: str, X: FloatArray
+    public: Sequence[Item], embeddings: Embeddings, label: str, rules: LabelRules, X: FloatArray
 ) -> tuple[Float64Array, list[str | None]]:
     """Return how uncertain the best label of each item is, shape (n,), and that label.
 
@@ -272,11 +276,15 @@ def _doubts(
     doubt of the least certain label.
     """
     try:
-        lesson = read_lesson(public, embeddings, label=label)
+        lesson = read_lesson(public, embeddings, label=label, rules=rules)
     except OptionError:  # with one label, there is nothing to be uncertain about
         return _no_guess(len(public))
     scores = fit_linear(lesson.examples, QUICK_C).scores(X)
-    guesses: list[str | None] = [lesson.classes[best] for best in scores.argmax(axis=1)]
+    may_be_given = np.array([rules.may_say(name) for name in lesson.classes])
+    if not may_be_given.any():
+        return _no_guess(len(public))
+    best_of_those = np.where(may_be_given, scores, -np.inf).argmax(axis=1)
+    guesses: list[str | None] = [lesson.classes[best] for best in best_of_those]
     probabilities = probabilities_of(scores, single=lesson.examples.single)
     if lesson.examples.single:
         ranked = np.sort(probabilities, axis=1)

@@ -181,3 +181,20 @@ def test_related_previous_that_is_not_there_is_said(run, site, tmp_path, strict)
     again = run("related", site, "--previous", "lists.json", "-o", "lists.json", *strict)
     assert "no such file" not in again.stderr
     assert "0 of 62 lists are new or changed" in again.stderr
+
+
+@pytest.mark.parametrize("verb", ["related", "cluster", "train", "classify"])
+def test_every_task_names_languages_that_the_model_was_not_trained_for(verb, run, monkeypatch, tmp_path):
+    def english(*_, **__):
+        spec = make_spec(languages=("en",))
+        return Embedder(spec, device="cpu", precision="float32", tokenizer=WordTokenizer(), encoder=BagEncoder())
+
+    monkeypatch.setattr("recs.embedding.load.load_embedder", english)
+    records = [record | {"lang": "en", "topic": f"t{row % 2}"} for row, record in enumerate(make_records(30))]
+    records[3]["lang"] = "de"
+    (tmp_path / "s.json").write_text(json.dumps(records), encoding="utf-8")
+    run("train", "s.json", "--label", "topic", "--no-evaluate", "-o", "model", "-q")
+    done = run(*VERBS[verb], "s.json")
+    assert done.stderr.count("these items are in other languages: 1 in 'de'") == 1
+    quiet = run(*VERBS[verb], "s.json", "-q")
+    assert "other languages" not in quiet.stderr

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from labelled import make_clouds, vectors_of
 
+from recs.classification.labels import LabelRules
 from recs.errors import OptionError
 from recs.evaluation.label_review import _doubts, _most_useful, label_issues, select_to_label
 
@@ -94,7 +95,7 @@ def test_select_to_label_agrees_with_plain_greedy_from_the_labelled_items_on():
     items = [replace(item, meta={"kind": f"l{n % 3}"} if n % 4 == 0 else {}) for n, item in enumerate(items)]
     chosen = select_to_label(items[::-1], embeddings, label="kind", k=12)
     X = np.asarray(embeddings.vectors, dtype=float)
-    worth, guesses = _doubts(tuple(items), embeddings, "kind", embeddings.vectors)
+    worth, guesses = _doubts(tuple(items), embeddings, "kind", LabelRules(), embeddings.vectors)
     served = np.maximum((X @ X[::4].T).max(axis=1), 0)
     expected = plain_greedy(X, worth, served, [n for n in range(90) if n % 4], 12)
     assert [one.id for one in chosen] == [items[n].id for n in expected]
@@ -133,3 +134,15 @@ def test_select_to_label_equal_items_are_chosen_after_all_others():
     assert len(chosen) == 6
     with pytest.raises(OptionError, match="k is 0"):
         select_to_label(items, embeddings, label="kind", k=0)
+
+
+def test_select_to_label_guesses_no_label_that_is_retired_and_names_others_anew():
+    items, embeddings = make_clouds([f"l{n % 4}" for n in range(80)], spread=0.2)
+    items = [item if n % 8 < 4 else replace(item, meta={}) for n, item in enumerate(items)]
+
+    def guesses(rules=None):
+        return {one.guess for one in select_to_label(items, embeddings, label="kind", k=40, rules=rules)}
+
+    assert guesses() == {"l0", "l1", "l2", "l3"}
+    assert guesses(LabelRules(retired=("l0",), renamed={"l1": "new name"})) == {"new name", "l2", "l3"}
+    assert guesses(LabelRules(allowed=())) == {None}
