@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,13 @@ def judge(
     judged, _ = judged_sources(collection.public)
     items = hide_links(collection.public, collection.boilerplate)
     hidden = Collection(tuple(items), collection.source)
+    # The rules put linked items last, which would be the very judgments.
+    unlinked = Collection(tuple(replace(item, links=()) for item in items), collection.source)
     texts = [f"{item.title}\n{item.text}" for item in items]
     terms = tfidf_matrix(texts).matrix
     made = {
         "fused": lambda: ids_of_lists(related_items(hidden, k=DEPTH, rules=NO_RULES, cache=cache)),
-        "as shown": lambda: ids_of_lists(related_items(hidden, k=DEPTH, cache=cache)),
+        "as shown": lambda: ids_of_lists(related_items(unlinked, k=DEPTH, cache=cache)),
         "fused terms": lambda: ids_of_lists(
             related_items(hidden, k=DEPTH, rules=NO_RULES, cache=cache, signals="terms,mentions")
         ),

@@ -1,7 +1,7 @@
 """Reads a file of related lists: `recs.related/1`.
 
 This module needs only the standard library and nothing else of recs, so that a plugin can contain a copy of it.
-Whatever is wrong with the file, the site gets empty lists and one warning, never an exception.
+Whatever is wrong with the file, the site gets the lists of before or empty ones, and a warning, never an exception.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import threading
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 
 SCHEMA = "recs.related/1"
 _FAMILY = "recs.related/"
+_LOOK_SECONDS = 1.0  # between two looks at the time and the size of the file
 
 # One entry of a list: "id", "title", "url" (or None), "score", "via", and possibly other keys.
 Entry = dict[str, Any]
@@ -52,6 +54,7 @@ def corpus_digest(pairs: Iterable[tuple[str, str]]) -> str:
 class RelatedFile(Mapping[str, list[Entry]]):
     """The related lists in a file, by item id. The file is read at the first use; threads may share the object.
 
+    A file that comes later, or is replaced, is read again: at most once a second, time and size are compared.
     `get` returns an empty list for an unknown id. If the file is missing, incomplete, stale, of another kind or of a
     newer schema, there are no lists, and one `RelatedFileWarning` says why. A url that is neither a web URL nor a path
     (such as "javascript:…") is replaced by None. Every list is a new copy.
@@ -62,6 +65,8 @@ class RelatedFile(Mapping[str, list[Entry]]):
         self._expected_corpus = corpus
         self._lock = threading.Lock()
         self._document: dict[str, Any] | None = None
+        self._read_stamp: tuple[int, int] | None = None
+        self._looked = 0.0
 
     def __getitem__(self, item_id: str) -> list[Entry]:
         return _entries(self._items()[str(item_id)])
@@ -101,21 +106,41 @@ class RelatedFile(Mapping[str, list[Entry]]):
 
     def _read(self) -> dict[str, Any]:
         with self._lock:
-            if self._document is None:
-                document, problem = {}, None
-                try:
-                    document = json.loads(self.path.read_text(encoding="utf-8"))
-                    problem = self._problem(document)
-                except FileNotFoundError:
-                    problem = "is missing; run recs related"
-                except OSError as error:
-                    problem = f"cannot be read ({error.strerror})"
-                except (ValueError, RecursionError, MemoryError):
-                    problem = "is not whole JSON; run recs related again"
-                self._document = {} if problem else document
-                if problem:
-                    _warn(f"{self.path}: {problem}; no related items are shown.")
-            return self._document
+            now = time.monotonic()
+            if self._document is None or now - self._looked >= _LOOK_SECONDS:
+                self._looked = now
+                stamp = self._stamp()
+                if self._document is None or stamp != self._read_stamp:
+                    self._read_stamp = stamp
+                    self._load()
+            return self._document or {}
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Return what changes when the file does: time and size; None if it is not there."""
+        try:
+            status = self.path.stat()
+        except (OSError, ValueError):
+            return None
+        return status.st_mtime_ns, status.st_size
+
+    def _load(self) -> None:
+        """Read the file. If it cannot be used, the lists of before stay, with a warning."""
+        document, problem = {}, None
+        try:
+            document = json.loads(self.path.read_text(encoding="utf-8"))
+            problem = self._problem(document)
+        except FileNotFoundError:
+            problem = "is missing; run recs related"
+        except OSError as error:
+            problem = f"cannot be read ({error.strerror})"
+        except (ValueError, RecursionError, MemoryError):
+            problem = "is not whole JSON; run recs related again"
+        if not problem:
+            self._document = document
+            return
+        shown = "the lists of before are shown" if self._document else "no related items are shown"
+        self._document = self._document or {}
+        _warn(f"{self.path}: {problem}; {shown}.")
 
     def _problem(self, document: Any) -> str | None:
         """Return what is wrong with the content of the file, if anything."""
@@ -162,7 +187,7 @@ def load_related(path: str | os.PathLike[str], *, corpus: str | None = None) -> 
 
 def _warn(message: str) -> None:
     try:
-        warnings.warn(message, RelatedFileWarning, stacklevel=5)
+        warnings.warn(message, RelatedFileWarning, stacklevel=6)
     except RelatedFileWarning:  # warnings may be errors, but the site must be shown all the same
         logging.getLogger("recs").warning("%s", message)
 

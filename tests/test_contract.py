@@ -169,6 +169,48 @@ def test_load_related_many_threads_read_once(path, monkeypatch):
     assert len(reads) == 1
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """Return what moves the clock on."""
+    now = [100.0]
+    monkeypatch.setattr(recs.contract.time, "monotonic", lambda: now[0])
+    return lambda seconds: now.__setitem__(0, now[0] + seconds)
+
+
+def test_load_related_file_that_comes_later_is_found(tmp_path, clock):
+    path = tmp_path / "related.json"
+    related = load_related(path)
+    with pytest.warns(RelatedFileWarning, match="is missing"):
+        assert related.get("a") == []
+    path.write_text(json.dumps(_document()), encoding="utf-8")
+    clock(0.5)
+    assert related.get("a") == []  # looked less than a second ago
+    clock(0.6)
+    assert related.get("a") == [ENTRY]
+
+
+def test_load_related_file_that_is_replaced_is_read_again_and_a_torn_one_is_not(path, clock, monkeypatch):
+    related = load_related(path)
+    assert related.get("a") == [ENTRY]
+    reads = []
+    original = recs.contract.json.loads
+    monkeypatch.setattr(recs.contract.json, "loads", lambda text: reads.append(1) or original(text))
+    clock(2)
+    assert related.get("a") == [ENTRY]
+    assert not reads  # unchanged
+    path.write_text('{"schema": "recs.rel', encoding="utf-8")
+    clock(2)
+    with pytest.warns(
+        RelatedFileWarning, match="not whole JSON; run recs related again; the lists of before are shown"
+    ):
+        assert related.get("a") == [ENTRY]
+    clock(2)
+    assert related.get("a") == [ENTRY]  # told once
+    path.write_text(json.dumps(_document(items={"b": {"related": [ENTRY]}})), encoding="utf-8")
+    clock(2)
+    assert (related.get("a"), related.get("b")) == ([], [ENTRY])
+
+
 def test_contract_needs_the_standard_library_alone(path, tmp_path):
     copy = tmp_path / "vendored.py"
     copy.write_bytes(Path(recs.contract.__file__).read_bytes())
