@@ -268,9 +268,12 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-async def _failed(_: Request, error: Exception) -> Response:
+async def _failed(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
     message = getattr(error, "detail", f"the server failed ({type(error).__name__}); its log says more.")
-    return _error_reply(RequestError(getattr(error, "status_code", 500), message))
+    if status == 404 and not request.url.path.startswith("/v1"):
+        message = f"{message}; clients of OpenAI's API need the URL {request.base_url}v1"
+    return _error_reply(RequestError(status, message))
 
 
 def _reply(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

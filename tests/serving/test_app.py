@@ -258,6 +258,11 @@ def test_body_that_does_not_come_is_given_up():
 
 def test_unknown_route_method_and_model_are_errors_of_the_same_form(port):
     assert call(port, "/v1/nothing").error["message"] == "Not Found"
+    assert (
+        call(port, "/embeddings")
+        .error["message"]
+        .endswith(f"clients of OpenAI's API need the URL http://127.0.0.1:{port}/v1")
+    )
     assert call(port, "/v1/embeddings").status == 405
     reply = call(port, "/v1/embeddings", {"model": "gpt", "input": "a"})
     assert (reply.status, reply.error["param"], reply.error["code"]) == (404, "model", "model_not_found")

@@ -239,7 +239,11 @@ class _RefusedError(ModelError):
             text = str(content["message"] if isinstance(content, dict) else content)
         except (ValueError, LookupError, TypeError):
             pass
-        hint = "; the key is read from RECS_API_KEY or OPENAI_API_KEY" if status in (401, 403) else ""
+        hint = ""
+        if status in (401, 403):
+            hint = "; the key is read from RECS_API_KEY or OPENAI_API_KEY"
+        elif status == 404 and "/v1" not in url:
+            hint = "; most services have /v1 at the end of their URL"
         super().__init__(f"{url}: refused with status {status}: {text[:300]!r}{hint}.")
         self.status = status
         self.too_many = status == 413 or (status == 422 and "batch size" in text)
