@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ from recs.items import Item
 
 if TYPE_CHECKING:
     from recs.embedding.embedder import Embedder
+
+_TITLE_LENGTH = 60  # characters of a title that names a topic without phrases
 
 
 def describe_layers(
@@ -62,6 +65,11 @@ def describe_layers(
     return layers
 
 
+def _title(item: Item) -> str:
+    """Return the title of an item, or the beginning of its text."""
+    return shorten(item.title or item.text, _TITLE_LENGTH, placeholder="…")
+
+
 def _topics(
     space: Space,
     cut: FittedCut,
@@ -75,7 +83,8 @@ def _topics(
     sizes = cluster_sizes(topic_of_item, len(cut.ids))
     core_sizes = cluster_sizes(topic_of_item[space.in_core[space.row_of_item]], len(cut.ids))
     stabilities = topic_stabilities(cut)
-    names = unique_names(phrases, given_names, sizes.tolist())
+    titles = [_title(items[0]) if items else "" for items in exemplars]
+    names = unique_names(phrases, given_names, sizes.tolist(), titles)
     return tuple(
         Topic(
             id=topic,

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from recs.clustering.granularity import Cut
 from recs.errors import SourceError
 
@@ -45,13 +47,22 @@ def apply_edits(cut: Cut, path: str | os.PathLike[str] | None) -> EditedCut:
     edits = _read_edits(Path(path))
     labels = cut.labels.copy()
     cluster_of_topic = {topic: cluster for cluster, topic in enumerate(cut.ids)}
-    for into, *others in edits.merges:
-        for other in others:
-            if into in cluster_of_topic and other in cluster_of_topic:
-                labels[labels == cluster_of_topic[other]] = cluster_of_topic[into]
+    for group in _united(edits.merges):
+        into, *others = [cluster_of_topic[topic] for topic in group if topic in cluster_of_topic] or [-1]
+        labels[np.isin(labels, others)] = into
     missing = sorted(edits.topics - set(cluster_of_topic))
     notes = (f"edits: there is no topic {', '.join(map(str, missing))}.",) if missing else ()
     return EditedCut(replace(cut, labels=labels).packed(), edits.names, notes)
+
+
+def _united(groups: list[list[int]]) -> list[list[int]]:
+    """Return groups that share no topic: [[0, 1], [1, 2]] is [[0, 1, 2]]. The first topic of a group keeps its id."""
+    united: list[list[int]] = []
+    for group in groups:
+        touching = [other for other in united if set(other) & set(group)]
+        united = [other for other in united if other not in touching]
+        united.append(list(dict.fromkeys([topic for other in touching for topic in other] + group)))
+    return united
 
 
 def _read_edits(path: Path) -> _Edits:

@@ -13,6 +13,7 @@ from recs.clustering.phrase_index import PhraseIndex, ScoredPhrase
 from recs.items import Item
 
 PHRASES = 5  # of each topic
+_UNNAMED = "topic"  # without a phrase and without a title
 EXEMPLARS = 5  # of each topic
 _LONGER = 0.7  # a phrase takes the place of its part if its score is at least this share of the part's
 
@@ -109,10 +110,13 @@ def _without_repeated_words(index: PhraseIndex, scored: Sequence[ScoredPhrase]) 
     return chosen
 
 
-def unique_names(phrases: Sequence[Sequence[str]], given: Mapping[int, str], sizes: Sequence[int]) -> list[str]:
+def unique_names(
+    phrases: Sequence[Sequence[str]], given: Mapping[int, str], sizes: Sequence[int], titles: Sequence[str] = ()
+) -> list[str]:
     """Return a name for each topic: the given one, or its first phrase; no two are equal, in upper or lower case.
 
-    If two topics have the same first phrase, the larger keeps it and the other adds its next phrase.
+    If two topics have the same first phrase, the larger keeps it and the other adds its next phrase. A topic without a
+    phrase is called by its title in `titles`, that of a typical item.
 
     Examples
     --------
@@ -122,15 +126,17 @@ def unique_names(phrases: Sequence[Sequence[str]], given: Mapping[int, str], siz
     names: dict[int, str] = {}
     taken: set[str] = set()
     for topic in sorted(range(len(phrases)), key=lambda topic: (topic not in given, -sizes[topic], topic)):
-        candidates = _possible_names(phrases[topic], given.get(topic, ""), count=len(phrases))
+        candidates = _possible_names(
+            phrases[topic], given.get(topic, ""), titles[topic] if titles else "", count=len(phrases)
+        )
         names[topic] = next(name for name in candidates if name.casefold() not in taken)
         taken.add(names[topic].casefold())
     return [names[topic] for topic in range(len(phrases))]
 
 
-def _possible_names(phrases: Sequence[str], given: str, *, count: int) -> Iterator[str]:
+def _possible_names(phrases: Sequence[str], given: str, title: str, *, count: int) -> Iterator[str]:
     """Yield names of a topic, the best first; more than `count` of them are different."""
-    head = given or (phrases[0] if phrases else "?")
+    head = given or next(iter(phrases), "") or title or _UNNAMED
     yield head
     for phrase in phrases[1:]:
         yield f"{head}, {phrase}"

@@ -479,6 +479,19 @@ def test_previous_topics_of_real_posts_keep_their_ids(seed):
     assert kept(before, after) >= 0.95
 
 
+@pytest.mark.parametrize("merge", [[[0, 1], [1, 2]], [[2, 1], [0, 2]], [[0, 1, 2]], [[99, 0], [0, 2], [1, 0]]])
+def test_edits_overlapping_merges_are_one(tmp_path, merge):
+    items, embeddings, _ = blobs([50, 60, 70, 80])
+    plain = cluster_items(items, embeddings)
+    assert {0, 1, 2} <= {topic.id for topic in plain.topics}
+    path = tmp_path / "edits.json"
+    path.write_text(json.dumps({"merge": merge}), encoding="utf-8")
+    merged = cluster_items(items, embeddings, edits=path)
+    together = np.isin(plain.labels, [0, 1, 2])
+    assert len(set(merged.labels[together].tolist()) - {-1}) == 1
+    assert len(merged.topics) == len(plain.topics) - 2
+
+
 def test_edits_names_and_merges_hold_in_the_next_run(tmp_path):
     items, embeddings, _ = blobs([50, 60, 70, 80])
     plain = cluster_items(items, embeddings)

@@ -108,5 +108,10 @@ def test_unique_names_of_siblings_differ_whatever_their_case():
     assert len({name.casefold() for name in names}) == 5
 
 
+def test_unique_names_without_a_phrase_are_titles_of_typical_items_and_never_a_question_mark():
+    names = unique_names([(), (), (), ("soil",)], {}, [4, 3, 2, 1], ["On soil", "on soil", "", "x"])
+    assert names == ["On soil", "on soil (2)", "topic", "soil"]
+
+
 def test_unique_names_given_ones_come_first():
     assert unique_names([("rust",), ("garden",)], {1: "Rust"}, [9, 1]) == ["rust (2)", "Rust"]
