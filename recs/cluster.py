@@ -120,11 +120,11 @@ def cluster_items(
     space = Space.of_items(readable, vectors, options, everything=assign == "all")
     granularity = choose_granularity(space, n_topics)
     earlier = EarlierRun.of(previous, vectors.ids, space)
-    edited = apply_edits(continue_topics(space, granularity.chosen, earlier), edits)
+    edited = apply_edits(continue_topics(space, granularity.chosen, earlier), edits, earlier_names=_names_of(previous))
     fitted = fit_layers(granularity, edited.cut, earlier)
     layers = describe_layers(readable, fitted, names=edited.names, namer=namer, embedder=embedder)
 
-    parameters = _parameters(options, n_topics, assign, next_id=_next_id(fitted.default.ids, previous))
+    parameters = _parameters(options, n_topics, assign, names=edited.names, ids=fitted.default.ids, previous=previous)
     clustering = _assemble(vectors, granularity, fitted, layers, parameters=parameters, notes=edited.notes)
     return with_blank_items(clustering, embeddings)
 
@@ -152,9 +152,27 @@ def _core_size(min_cluster_size: int | Literal["auto"], items: int) -> int:
     return max(3, min(5, items // 16)) if min_cluster_size == "auto" else min_cluster_size
 
 
-def _parameters(options: CoreOptions, n_topics: int | None, assign: Assign, *, next_id: int) -> dict[str, Any]:
-    asked = {"min_cluster_size": options.min_cluster_size, "n_topics": n_topics, "assign": assign, "next_id": next_id}
-    return asked | asdict(options)
+def _parameters(
+    options: CoreOptions,
+    n_topics: int | None,
+    assign: Assign,
+    *,
+    names: Mapping[int, str],
+    ids: Sequence[int],
+    previous: Clustering | None,
+) -> dict[str, Any]:
+    """Return the options, and what a next run needs: the names that were given, and the first free id."""
+    return asdict(options) | {
+        "n_topics": n_topics,
+        "assign": assign,
+        "names": {str(topic): names[topic] for topic in ids if topic in names},
+        "next_id": _next_id(ids, previous),
+    }
+
+
+def _names_of(previous: Clustering | None) -> Mapping[str, str]:
+    """Return the names that an earlier run was given, by topic id."""
+    return {} if previous is None else previous.parameters.get("names", {})
 
 
 def _next_id(ids: Sequence[int], previous: Clustering | None) -> int:

@@ -34,16 +34,21 @@ class _Edits:
         return {topic for group in self.merges for topic in group} | set(self.names)
 
 
-def apply_edits(cut: Cut, path: str | os.PathLike[str] | None) -> EditedCut:
+def apply_edits(
+    cut: Cut, path: str | os.PathLike[str] | None, *, earlier_names: Mapping[str, str] | None = None
+) -> EditedCut:
     """Return the cut with the merges and names in the file; unchanged without a file.
+
+    `earlier_names` are the names that an earlier run was given, by topic id; those in the file replace them.
 
     Raises
     ------
     SourceError
         If the file cannot be read, or is not a file of edits.
     """
+    names = {int(topic): name for topic, name in (earlier_names or {}).items()}
     if path is None:
-        return EditedCut(cut)
+        return EditedCut(cut, names)
     edits = _read_edits(Path(path))
     labels = cut.labels.copy()
     cluster_of_topic = {topic: cluster for cluster, topic in enumerate(cut.ids)}
@@ -52,7 +57,7 @@ def apply_edits(cut: Cut, path: str | os.PathLike[str] | None) -> EditedCut:
         labels[np.isin(labels, others)] = into
     missing = sorted(edits.topics - set(cluster_of_topic))
     notes = (f"edits: there is no topic {', '.join(map(str, missing))}.",) if missing else ()
-    return EditedCut(replace(cut, labels=labels).packed(), edits.names, notes)
+    return EditedCut(replace(cut, labels=labels).packed(), {**names, **edits.names}, notes)
 
 
 def _united(groups: list[list[int]]) -> list[list[int]]:

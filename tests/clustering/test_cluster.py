@@ -507,6 +507,19 @@ def test_edits_names_and_merges_hold_in_the_next_run(tmp_path):
     assert first.notes == ("edits: there is no topic 99.",)
 
 
+def test_edits_are_kept_in_the_file_and_hold_without_the_edits(tmp_path):
+    items, embeddings, _ = blobs([50, 60, 70, 80])
+    path = tmp_path / "edits.json"
+    path.write_text(json.dumps({"names": {"1": "Mine"}, "merge": [[0, 2]]}), encoding="utf-8")
+    cluster_items(items, embeddings, edits=path).save(tmp_path / "topics.npz")
+    again = cluster_items(items, embeddings, previous=recs.Clustering.load(tmp_path / "topics.npz"))
+    assert {topic.id for topic in again.topics} == {0, 1, 3}
+    assert {topic.id: topic.name for topic in again.topics}[1] == "Mine"
+    path.write_text(json.dumps({"names": {"1": "Another"}}), encoding="utf-8")
+    renamed = cluster_items(items, embeddings, previous=again, edits=path)
+    assert {topic.id: topic.name for topic in renamed.topics}[1] == "Another"
+
+
 @pytest.mark.parametrize("content", ["[]", "{", '{"merge": 3}', '{"name": {}}', '{"names": {"x": "y"}}'])
 def test_edits_malformed_are_an_error(tmp_path, content):
     items, embeddings, _ = blobs([20, 20])
