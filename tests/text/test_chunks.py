@@ -236,9 +236,12 @@ def test_split_text_tokenises_the_whole_text_once() -> None:
 def test_split_text_long_text_takes_linear_time(unit: str) -> None:
     def seconds(length: int) -> float:
         text = unit * (length // len(unit))
-        start = time.process_time()
-        split_text(text, token_spans=words, budget=64, additive=True)
-        return time.process_time() - start
+        runs = []
+        for _ in range(3):  # the best of three: a busy machine slows single runs down
+            start = time.process_time()
+            split_text(text, token_spans=words, budget=64, additive=True)
+            runs.append(time.process_time() - start)
+        return min(runs)
 
     assert seconds(400_000) < 4 * 4 * max(seconds(100_000), 0.02)
 
