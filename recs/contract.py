@@ -1,7 +1,7 @@
 """Reads a file of related lists: `recs.related/1`.
 
 This module needs only the standard library and nothing else of recs, so that a plugin can contain a copy of it.
-Whatever is wrong with the file, the site gets the lists of before or empty ones, and a warning, never an exception.
+Whatever is wrong with the file, the site gets empty lists and a warning, never an exception.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class RelatedFile(Mapping[str, list[Entry]]):
         return status.st_mtime_ns, status.st_size
 
     def _load(self) -> None:
-        """Read the file. If it cannot be used, the lists of before stay, with a warning."""
+        """Read the file. If it cannot be used, there are no lists, and a warning says why."""
         document, problem = {}, None
         try:
             document = json.loads(self.path.read_text(encoding="utf-8"))
@@ -135,12 +135,9 @@ class RelatedFile(Mapping[str, list[Entry]]):
             problem = f"cannot be read ({error.strerror})"
         except (ValueError, RecursionError, MemoryError):
             problem = "is not whole JSON; run recs related again"
-        if not problem:
-            self._document = document
-            return
-        shown = "the lists of before are shown" if self._document else "no related items are shown"
-        self._document = self._document or {}
-        _warn(f"{self.path}: {problem}; {shown}.")
+        self._document = {} if problem else document
+        if problem:
+            _warn(f"{self.path}: {problem}; no related items are shown.")
 
     def _problem(self, document: Any) -> str | None:
         """Return what is wrong with the content of the file, if anything."""

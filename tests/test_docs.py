@@ -17,7 +17,6 @@ from typing import NamedTuple
 import pytest
 from places import POSTS, ROOT
 
-import recs
 from recs.classification.labels import load_label_rules
 from recs.ranking.rules import load_rules
 
@@ -197,4 +196,3 @@ def test_readme_names_every_page():
     linked = set(re.findall(r"\((docs/[\w.]+)\)", text))
     pages = {page for page in PAGES if page.startswith("docs/")}
     assert pages - linked == {"docs/classifiers.md", "docs/clusters.md"}, "pages that topics.md and tags.md link to"
-    assert recs.__version__

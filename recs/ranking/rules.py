@@ -96,11 +96,11 @@ class Rules:
         """Return which pairs may be listed, for blocks of rows; see `recs.embedding.neighbors.top_k`."""
         first_copy = _first_copies(items)
         listed, excluded = self.closed(items)
-        together = _of_one_language(items)
+        together = _of_one_language(items) if self.same_language else None
 
         def allowed(start: int, stop: int) -> BoolArray:
             block = np.tile(listed, (stop - start, 1))
-            if self.same_language:
+            if together is not None:
                 block &= together(start, stop)
             if self.collapse:
                 block &= first_copy[start:stop, None] != first_copy
