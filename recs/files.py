@@ -15,6 +15,7 @@ import platformdirs
 from recs.errors import OutputError
 
 _log = logging.getLogger(__name__)
+RUNS = "runs"  # in the cache folder: results of whole runs (`recs.cli.repeat`)
 
 
 def cache_folder() -> Path:

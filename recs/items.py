@@ -118,9 +118,9 @@ class Item:
             values = getattr(self, name)
             if type(values) is not tuple or any(type(value) is not str for value in values):
                 object.__setattr__(self, name, _as_names(values, f"item {self.id!r}: its {name}"))
-        for name, kind in _CHOICES.items():
-            if getattr(self, name) not in get_args(kind):
-                expected = ", ".join(get_args(kind))
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                expected = ", ".join(choices)
                 raise SourceError(f"item {self.id!r}: its {name} is {getattr(self, name)!r}, expected {expected}.")
         if any(not isinstance(link, Link) for link in self.links):
             raise SourceError(f"item {self.id!r}: its links must be of the type Link.")
@@ -136,7 +136,7 @@ _TEXTS = (
     "excerpt",
 )
 _NAMES = ("tags", "pins", "excludes", "aliases")
-_CHOICES: Mapping[str, Any] = {"markup": Markup, "visibility": Visibility}
+_CHOICES = {"markup": get_args(Markup), "visibility": get_args(Visibility)}
 
 
 def _as_names(values: Any, what: str) -> tuple[str, ...]:
@@ -237,6 +237,8 @@ class Collection(Sequence[Item]):
         Lines that most items repeat and that were removed from `Item.text`, each with the number of items that had it.
     notes
         Messages for the user about the reading: which field gave the ids, which fields were not used.
+    changes_at
+        The next moment in ISO 8601 at which a scheduled item becomes public or an item expires; None if there is none.
 
     Raises
     ------
@@ -257,6 +259,7 @@ class Collection(Sequence[Item]):
     ignored_fields: Mapping[str, int] = field(default_factory=dict)
     boilerplate: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    changes_at: str | None = None
 
     def __post_init__(self) -> None:
         first: dict[str, int] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recs.cli.recording import record_change
 from recs.cli.terminal import report_reading, say
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class ReadingOptions:
             public=_pairs(self.opened, "--public", "FIELD=VALUE, as in status=Veröffentlicht"),
             include_unlisted=self.include_unlisted,
         )
+        if self.now is None:
+            record_change(collection.changes_at)
         wanted = collection.items if with_drafts else collection.public
         if not wanted and not self.allow_empty:
             report_reading(collection)

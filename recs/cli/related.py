@@ -9,6 +9,7 @@ import click
 
 from recs.cli.option_values import CollectionOptions, OutputOptions, RuleOptions
 from recs.cli.options import collection_options, file_option, output_options, rule_options, source_argument
+from recs.cli.repeat import repeatable
 from recs.cli.session import opened_collection
 from recs.cli.terminal import emit, report_related, sample_table, say
 from recs.text.counts import counted
@@ -33,6 +34,7 @@ _SAMPLES = 5
 @rule_options
 @output_options("json", "jsonl", "csv", "hugo", "table")
 @collection_options
+@repeatable
 def command(
     *,
     source: str,

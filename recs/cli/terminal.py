@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from recs.cli.recording import record_line
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ _HEADING_WIDTH = 80
 
 def say(line: str) -> None:
     """Write a line for the user to stderr."""
+    record_line("stderr", line)
     sys.stderr.write(f"{printable(line)}\n")
 
 
 def emit(text: str) -> None:
     """Write data to stdout, in UTF-8 whatever the terminal's locale is."""
+    record_line("stdout", text)
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.buffer.flush()

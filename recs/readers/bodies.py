@@ -8,7 +8,6 @@ from typing import Any
 
 from recs.errors import SourceError
 from recs.items import Markup
-from recs.readers.blocks.text import blocks_html, hidden_blocks
 from recs.readers.field_names import ALIASES, TEASERS, is_known_name, markup_by_name, says_body
 from recs.readers.folders.front_matter import has_front_matter, split_front_matter
 from recs.readers.values import Repeated, fold
@@ -46,6 +45,15 @@ class Body:
     longer: str = ""
     front_matter: Mapping[str, Any] = field(default_factory=dict)
     hidden_blocks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file of a folder: its fields and its body."""
+
+    fields: Mapping[str, object]
+    body: str
+    markup: Markup
 
 
 def find_body(record: Mapping[str, object], folded: Mapping[str, str], mapped: str | None, where: str) -> Body:
@@ -93,6 +101,8 @@ def _read(record: Mapping[str, object], name: str, where: str) -> Body | None:
     if isinstance(value, Repeated):
         value = value[-1]
     if isinstance(value, Mapping | list) or (isinstance(value, str) and _holds_blocks(value)):
+        from recs.readers.blocks.text import blocks_html, hidden_blocks
+
         try:
             html = blocks_html(value)
         except ValueError as error:
@@ -136,6 +146,8 @@ def _unknown_texts(record: Mapping[str, object]) -> Iterable[tuple[str, str]]:
 
 
 def _text_of_blocks(value: object) -> str:
+    from recs.readers.blocks.text import blocks_html
+
     try:
         return plain_text(blocks_html(value), "html")
     except ValueError:  # nested too deeply

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 _LONGEST = 128  # characters; the dates of JavaScript with the longest zone names have about 90
@@ -123,6 +123,7 @@ _NUMBER = r"-?(?P<whole>\d{9,13})(?:\.\d{1,9})?"  # seconds or milliseconds sinc
 _DASHES = str.maketrans(dict.fromkeys("‐‑−", "-"))
 
 
+@lru_cache(maxsize=1024)  # one date of an item is read for its visibility, its order and its output
 def parse_text(text: str) -> datetime | None:
     """Return the moment in UTC that a text means; None if a part is not understood, or if it can mean two moments.
 

@@ -10,11 +10,10 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item, Skipped
-from recs.readers.bodies import Body
-from recs.readers.dates import parse_now
+from recs.readers.bodies import Body, Document
+from recs.readers.dates import format_date, parse_now
 from recs.readers.field_names import ALIASES
 from recs.readers.fields import MarkupOption, RecordReader
-from recs.readers.folders.folder import Document
 from recs.readers.sources import Format, Opened, Source, open_path, open_source
 from recs.readers.tables import INDEX
 from recs.readers.values import fold, text_of
@@ -143,7 +142,8 @@ def read_items(
         items, removed = _without_boilerplate(items)
     ignored = dict(reader.account.ignored)
     notes = reading_notes(reader, kind=opened.kind)
-    return Collection(tuple(resolve_links(items)), opened.name, tuple(skipped), ignored, removed, notes)
+    changes_at = format_date(reader.judge.changes_at)
+    return Collection(tuple(resolve_links(items)), opened.name, tuple(skipped), ignored, removed, notes, changes_at)
 
 
 def _pairs(public: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -1,6 +1,7 @@
 """One record of a source, with its fields by meaning, whatever names the exports give them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TypeVar
 
 from recs.readers.field_names import ALIASES, is_known_name
@@ -44,6 +45,7 @@ class Record:
         self.used: set[str] = set()
         self.unread: set[str] = set()
         self.languages: tuple[str, ...] = ()
+        self._by_meaning: Mapping[str, tuple[str, ...]] = {}
         self.add(self.record)
         for name, inside in self.record.items():
             if isinstance(inside, Mapping) and fold(name) in WRAPPERS:
@@ -59,6 +61,7 @@ class Record:
                 self.folded[fold(str(name))] = str(name)
                 chosen = in_language(value, self.languages[0]) if self.languages else value
                 self.values[str(name)] = _plain(str(name), chosen, self._mapped)
+        self._by_meaning = _names_by_meaning(tuple(self.folded))
 
     def first(self, meaning: str) -> object:
         """Return the first value that is not missing, under any name with this meaning."""
@@ -115,10 +118,16 @@ class Record:
         if meaning in self._mapped:
             names = [self._mapped[meaning]]
         else:
-            names = [self.folded[alias] for alias in ALIASES[meaning] if alias in self.folded]
+            names = [self.folded[alias] for alias in self._by_meaning[meaning]]
         for name in names:
             self.used.add(name)
             yield name
+
+
+@lru_cache(maxsize=256)  # most records of a source have the same fields
+def _names_by_meaning(folded: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    """Return for each meaning which of these folded names have it, best first."""
+    return {meaning: tuple(alias for alias in aliases if alias in folded) for meaning, aliases in ALIASES.items()}
 
 
 def _plain(name: str, value: object, mapped: Mapping[str, str]) -> object:

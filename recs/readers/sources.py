@@ -11,8 +11,6 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, Union
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item
 from recs.readers.folders.documents import markup_of
-from recs.readers.folders.folder import folder_records
-from recs.readers.folders.sites import find_site
 from recs.readers.json_files import json_line_records, json_records, looks_like_lines, read_text
 from recs.readers.substack import find_table, substack_records
 from recs.readers.tables import csv_records, frame_records, is_frame, parquet_records
@@ -121,6 +119,9 @@ def open_path(path: Path, format: Format | None) -> Opened:
 
 def _open_folder(path: Path, source: str) -> Opened:
     """Return the records of a folder: of Substack's export, or of the documents of a site."""
+    from recs.readers.folders.folder import folder_records
+    from recs.readers.folders.sites import find_site
+
     table = find_table(path.resolve())
     if table is not None:
         return Opened(source, substack_records(table, table.name), "table")

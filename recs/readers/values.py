@@ -41,6 +41,9 @@ def pairs(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     >>> pairs([("title", "Garlic"), ("draft", "no"), ("draft", "yes")])
     {'title': 'Garlic', 'draft': ('no', 'yes')}
     """
+    fields = list(fields)
+    if len(once := dict(fields)) == len(fields):
+        return once
     values_by_name: dict[str, list[Any]] = {}
     for name, value in fields:
         values_by_name.setdefault(name, []).append(value)

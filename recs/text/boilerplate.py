@@ -1,11 +1,18 @@
 """Removes the lines that most texts of a collection repeat."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 # A line is boilerplate if at least this share of the different texts hold it, and at least this number.
 _SHARE = 0.5
 _LEAST = 5
+_Line = TypeVar("_Line", str, bytes)
+_BLANKS = re.compile(r"[^\S\n]+")
+_RARE_BLANKS = "\t\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 
 
 def remove_boilerplate(texts: Sequence[str], groups: Sequence[str | None]) -> tuple[list[str], dict[str, int]]:
@@ -61,10 +68,26 @@ def _common_lines(texts: Iterable[str]) -> set[str]:
     least = max(_LEAST, _SHARE * len(distinct))
     if len(distinct) < _LEAST:
         return set()
-    counts: Counter[str] = Counter()
-    for text in distinct:
-        counts.update({_fold(line) for line in text.split("\n")})
-    return {line for line, count in counts.items() if count >= least and any(map(str.isalnum, line))}
+    squeezed = _frequent((_squeezed(text).split(b"\n") for text in distinct), least) - {b""}
+    if not squeezed:  # as in most collections; to fold each line of each text would take most of the time
+        return set()
+    common = _frequent((map(_fold, text.split("\n")) for text in distinct), least)
+    return {line for line in common if any(map(str.isalnum, line))}
+
+
+def _frequent(texts: Iterable[Iterable[_Line]], least: float) -> set[_Line]:
+    """Return the lines that at least so many of the texts hold."""
+    counts: Counter[_Line] = Counter()
+    for lines in texts:
+        counts.update(set(lines))
+    return {line for line, count in counts.items() if count >= least}
+
+
+def _squeezed(text: str) -> bytes:
+    """Return a text without blanks, but with its line ends: lines that fold alike are then equal."""
+    if any(blank in text for blank in _RARE_BLANKS):
+        text = _BLANKS.sub("", text)
+    return text.encode("utf-8", "surrogatepass").translate(None, b" ")
 
 
 def _fold(line: str) -> str:

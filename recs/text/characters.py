@@ -18,7 +18,7 @@ def replace_surrogates(text: str) -> str:
     >>> replace_surrogates("half a smile: \ud83d")
     'half a smile: �'
     """
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+    return _SURROGATE.sub("\ufffd", text) if has_surrogate(text) else text
 
 
 def has_surrogate(text: str) -> bool:
@@ -29,4 +29,8 @@ def has_surrogate(text: str) -> bool:
     >>> has_surrogate("\ud83d"), has_surrogate("a whole smile: \U0001f600")
     (True, False)
     """
-    return not text.isascii() and _SURROGATE.search(text) is not None
+    try:
+        text.encode()  # many times faster than a search
+    except UnicodeEncodeError:
+        return True
+    return False

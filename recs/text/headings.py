@@ -4,8 +4,6 @@ import re
 
 from recs.items import Markup
 from recs.text.hidden.comments import remove_comments
-from recs.text.html_walk import html_headings
-from recs.text.markdown import markdown_html
 from recs.text.plain import normalise
 
 _HEADING = re.compile("<h[1-6]", re.IGNORECASE)
@@ -26,6 +24,9 @@ def first_heading(body: str, markup: Markup, *, leading: bool = False) -> str:
     """
     if markup == "text":
         return ""
+    from recs.text.html_walk import html_headings
+    from recs.text.markdown import markdown_html
+
     source = remove_comments(body, markup)
     source = markdown_html(source) if markup == "markdown" else source
     if not _HEADING.search(source):

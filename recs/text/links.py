@@ -65,6 +65,8 @@ def resolve_links(items: Sequence[Item]) -> list[Item]:
     (Link(start=4, stop=20, anchor='leeks', target='leeks'),)
     """
     links_by_item = [list(_written_links(item.body, item.markup)) for item in items]
+    if not any(links_by_item) and not any(item.links for item in items):
+        return list(items)
     targets = LinkTargets(items, [link.target for links in links_by_item for link in links])
     resolved = []
     for item, links in zip(items, links_by_item, strict=True):

@@ -13,12 +13,12 @@ from recs.items import Markup
 from recs.text.characters import INVISIBLE, replace_surrogates
 from recs.text.hidden.comments import remove_comments
 from recs.text.html_elements import is_block, is_element
-from recs.text.html_walk import html_text
-from recs.text.markdown import markdown_html
 
+_OTHER_NEWLINES = "\r\v\f\x85\u2028\u2029"
 _NEWLINES = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
-_MARKS = re.compile(r"[^\w\s\x00-\x7f]{31,}")
+_ASCII = re.compile(r"[\x00-\x7f]+")
 _MOST_MARKS = 30
+_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
 
 
 def plain_text(body: str, markup: Markup) -> str:
@@ -37,6 +37,9 @@ def plain_text(body: str, markup: Markup) -> str:
     body = remove_comments(body, markup)
     if markup == "text":
         return normalise(body)
+    from recs.text.html_walk import html_text
+    from recs.text.markdown import markdown_html
+
     is_markdown = markup == "markdown"
     body = replace_surrogates(body)  # no parser accepts them
     return normalise(html_text(markdown_html(body) if is_markdown else body, shortcodes=not is_markdown))
@@ -50,11 +53,15 @@ def normalise(text: str) -> str:
     >>> normalise("one  \\r\\ntwo\\n\\n\\n\\n\\nthree\\n")
     'one\\ntwo\\n\\n\\nthree'
     """
-    text = INVISIBLE.sub("", _NEWLINES.sub("\n", text).replace("\t", "    "))
-    text = replace_surrogates(text)
-    text = unicodedata.normalize("NFC", _MARKS.sub(_fewer_marks, text))
-    lines = [line.rstrip() for line in text.split("\n")]
-    return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip()
+    # The cheap tests before a substitution are true for most texts, and save most of the time.
+    if any(newline in text for newline in _OTHER_NEWLINES):
+        text = _NEWLINES.sub("\n", text)
+    text = replace_surrogates(INVISIBLE.sub("", text.replace("\t", "    ")))
+    if any(len(run) > _MOST_MARKS for run in _ASCII.split(text)):
+        text = _MARKS.sub(_fewer_marks, text)
+    lines = [line.rstrip() for line in unicodedata.normalize("NFC", text).split("\n")]
+    text = "\n".join(lines)
+    return (re.sub(r"\n{4,}", "\n\n\n", text) if "\n\n\n\n" in text else text).strip()
 
 
 def _fewer_marks(run: re.Match[str]) -> str:

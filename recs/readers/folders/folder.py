@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from recs.errors import MissingDependencyError, SourceError
-from recs.items import Markup, Skipped
+from recs.items import Skipped
+from recs.readers.bodies import Document
 from recs.readers.folders.documents import NO_WRITING, markup_of, read_document
 from recs.readers.folders.handed_down import CODE_SUFFIXES, HandedDown, add_missing
 from recs.readers.folders.sites import Site, name_ending
@@ -23,15 +24,6 @@ _HASH = re.compile(r"[ _-](?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f
 _IS_CODE = "a data file that is code; recs does not run it, and shows what it may close"
 # Generators that make no page of a file if its name begins with an underscore.
 _UNDERSCORE_IS_CLOSED = ("jekyll", "hexo", "astro", "docusaurus")
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One file: its fields and its body."""
-
-    fields: Mapping[str, object]
-    body: str
-    markup: Markup
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from recs.readers.values import fold
 from recs.readers.visibility.closings import rule_of
 
 _FORMATS = ("toml", "yaml", "yml", "json")
-_CONFIGS: Mapping[str, str] = {
+CONFIGS: Mapping[str, str] = {
     **dict.fromkeys((f"hugo.{suffix}" for suffix in _FORMATS), "hugo"),
     **dict.fromkeys((f"config/_default/{name}.{suffix}" for name in ("hugo", "config") for suffix in _FORMATS), "hugo"),
     **dict.fromkeys((f"config.{suffix}" for suffix in _FORMATS), "hugo"),
@@ -28,7 +28,7 @@ _CONFIGS: Mapping[str, str] = {
     "pelicanconf.py": "pelican",
     ".obsidian": "obsidian",
 }
-_LEVELS_UP = 4
+LEVELS_UP = 4
 _MOST = 100  # patterns that one pattern with braces may stand for
 # Folders at the root of a site that hold no posts, and folders that hold none anywhere.
 _SITE_FOLDERS = frozenset(
@@ -178,8 +178,8 @@ def find_site(folder: Path) -> tuple[Site, str]:
     >>> site.generator, site.config
     ('hugo', {'title': 'My garden'})
     """
-    for place in (folder, *list(folder.parents)[:_LEVELS_UP]):
-        for name, generator in _CONFIGS.items():
+    for place in (folder, *list(folder.parents)[:LEVELS_UP]):
+        for name, generator in CONFIGS.items():
             if (place / name).exists() and (not name.startswith("config.") or (place / "content").is_dir()):
                 return _site(place, place / name, generator)
         if (place / ".git").exists():

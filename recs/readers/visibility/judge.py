@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from recs.items import Visibility
+from recs.readers.dates import parse_date
 from recs.readers.values import Repeated, fold, is_missing, switch, text_of, words
 from recs.readers.visibility import readings
 from recs.readers.visibility.closings import rule_of
@@ -48,6 +49,11 @@ class Judge:
     opened
         Pairs (field, value) that the user declares public; the value is written as `text_of` writes it.
 
+    Attributes
+    ----------
+    changes_at
+        The first moment after `now` at which a verdict may be another one; None if there is none.
+
     Examples
     --------
     >>> from datetime import UTC
@@ -58,6 +64,7 @@ class Judge:
 
     def __init__(self, now: datetime, opened: Iterable[tuple[str, str]] = ()) -> None:
         self._now = now
+        self.changes_at: datetime | None = None
         self._opened = {(fold(name), value.strip().casefold()) for name, value in opened}
 
     def verdict(
@@ -79,12 +86,18 @@ class Judge:
         """Return the verdict on one value; its text is not shown if it may be a secret."""
         if is_missing(value):
             return Verdict("public")
+        if read in (readings.publication, readings.expiry):
+            self._expect_change(parse_date(value))
         shown = read(value, self._now)
         if shown == "public":
             return Verdict("public")
         text = "(set)" if _is_secret(value, read) else text_of(value)
         is_opened = (fold(name), text.casefold()) in self._opened
         return Verdict("public") if is_opened else Verdict(shown, name, text)
+
+    def _expect_change(self, moment: datetime | None) -> None:
+        if moment is not None and moment > self._now and (self.changes_at is None or moment < self.changes_at):
+            self.changes_at = moment
 
 
 def _is_secret(value: object, read: readings.Reading) -> bool:

@@ -14,12 +14,9 @@ from recs.text.hidden.elements import hidden_elements
 from recs.text.markdown import EXPORT, CodeFinder, parse_blocks
 
 # A body without any of these needs no search. They are marks, not words that occur in prose.
-_HINTS = "hid|invisible|d-none|style|echo|include|content-|dialog"
-_MAY_HIDE = re.compile(
-    rf":{{3}}|^export\s|remove-|\|[ \t]{{0,9}}(?:echo|include)|\{{[^{{}}\n]{{0,500}}(?:{_HINTS})"
-    rf"|<(?:script|template|[a-z][^<>]{{0,1000}}(?:{_HINTS})|dialog|style)",
-    re.IGNORECASE | re.MULTILINE,
-)
+_HINT = re.compile("hid|invisible|d-none|style|echo|include|content-|dialog|<script|<template")
+_OPENED = re.compile(r"\|[ \t]{0,9}(?:echo|include)|\{[^{}\n]{0,520}+|<[a-z][^<>]{0,1020}+")
+_EXPORT_LINE = re.compile(r"^export\s", re.MULTILINE | re.IGNORECASE)
 _LIST = r"\{(?P<colon>:?)(?!:)(?P<attributes>[^{}\n]{1,500})\}"
 _LIST_LINE = re.compile(rf"(?P<indent>[ \t>]{{0,40}}){_LIST}[ \t]*\Z")
 _DEFINITION = re.compile(r"[ \t]{0,3}\{:(?P<name>\w[\w-]{0,80}):(?P<attributes>[^{}\n]{1,500})\}[ \t]*\Z")
@@ -48,12 +45,25 @@ def hidden_block_spans(body: str, markup: Markup) -> list[Span]:
     >>> hidden_block_spans("Shown.\\n\\n::: {.hidden}\\nNot shown.\\n:::\\n", "markdown")
     [(8, 36)]
     """
-    if markup == "html" or not _MAY_HIDE.search(body):
+    if markup == "html" or not _may_hide(body):
         return []
     finder = _Finder(body)
     spans = [*finder.code(), *finder.divs(), *finder.blocks(), *finder.spans()]
     spans += hidden_elements(body, finder.code_finder) if markup == "text" else finder.exports()
     return spans
+
+
+def _may_hide(body: str) -> bool:
+    """Whether a body has anything that may hide a part of it; most bodies have not."""
+    if ":::" in body or _has_word(body, "remove-") or (_has_word(body, "export") and _EXPORT_LINE.search(body)):
+        return True
+    has_opening = "<" in body or "{" in body or "|" in body
+    return has_opening and any(_HINT.search(opened) for opened in _OPENED.findall(body.lower()))
+
+
+def _has_word(body: str, word: str) -> bool:
+    """Whether a body has a word in lower case, in capitals, or with a capital at its beginning."""
+    return word in body or word.upper() in body or word.capitalize() in body
 
 
 def _hides(attribute_list: re.Match[str], names: frozenset[str] = frozenset()) -> bool:

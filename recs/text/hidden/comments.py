@@ -33,7 +33,7 @@ def comment_spans(body: str, markup: Markup) -> list[Span]:
     >>> comment_spans("Plant it. <!-- check this --> Water it.", "markdown")
     [(10, 29)]
     """
-    has_marks = marks.openings(markup, hiding=True).search(body)
+    has_marks = marks.next_opening(marks.openings(markup, hiding=True), body)
     spans = _Scan(body, markup).spans() if has_marks else []
     return merged([*spans, *hidden_block_spans(masked(body, spans), markup)])
 
@@ -74,7 +74,7 @@ class _Scan:
         """Return the spans that are hidden."""
         position = 0
         opening = marks.openings(self.markup)
-        while mark := opening.search(self.body, position):
+        while mark := marks.next_opening(opening, self.body, position):
             position = max(self._after(mark), mark.start() + 1)
         return self.hidden
 

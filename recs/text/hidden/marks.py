@@ -118,5 +118,17 @@ def openings(markup: Markup, *, hiding: bool = False) -> re.Pattern[str]:
         kinds = {kind: mark for kind, mark in kinds.items() if kind not in SHOWING}
         kinds |= {"definition": _DEFINITION_HINT} if "definition" in kinds else {}
         kinds |= {"query": r"(?:`{3}|~{3})[ \t]{0,9}" + QUERY.pattern} if markup == "markdown" else {}
-    marks = "|".join(f"(?P<{kind}>{mark})" for kind, mark in kinds.items())
-    return re.compile(rf"(?=[<{{%`~\\\[])(?:{marks})", re.IGNORECASE)
+    return re.compile("|".join(f"(?P<{kind}>{mark})" for kind, mark in kinds.items()), re.IGNORECASE)
+
+
+_FIRST_CHARACTER = re.compile(r"[<{%`~\\\[]")  # of every mark
+
+
+def next_opening(pattern: re.Pattern[str], body: str, start: int = 0) -> re.Match[str] | None:
+    """Return the first match from a position of a pattern that `openings` made.
+
+    The few places with a possible first character are found first: that is much faster than to try the whole pattern at
+    every character.
+    """
+    candidates = _FIRST_CHARACTER.finditer(body, start)
+    return next((mark for place in candidates if (mark := pattern.match(body, place.start()))), None)
