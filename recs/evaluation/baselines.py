@@ -15,9 +15,8 @@ from recs.arrays import Float64Array
 from recs.embedding.neighbors import top_k
 from recs.embedding.pipeline import embed_items
 from recs.items import Item
-from recs.ranking.terms import TermCounts, weigh_terms
+from recs.ranking.terms import count_words, weigh_terms
 from recs.readers.dates import parse_date
-from recs.text.words import tokenize
 
 DEPTH = 10
 Ranked = dict[str, list[str]]
@@ -139,10 +138,10 @@ def tfidf_matrix(texts: Iterable[str]) -> TermVectors:
     >>> vectors.terms, vectors.matrix.toarray().round(2).tolist()
     (('garden', 'seeds', 'soil'), [[0.58, 0.0, 0.81], [0.58, 0.81, 0.0]])
     """
-    counts = TermCounts(texts, tokenize)
+    counts, words = count_words(texts)
     matrix, columns = counts.select(counts.connecting())
     idf = 1 + np.log((1 + counts.distinct) / (1 + counts.documents[columns]))
-    return TermVectors(weigh_terms(matrix, idf)[counts.rows], tuple(counts.terms[column] for column in columns))
+    return TermVectors(weigh_terms(matrix, idf)[counts.rows], tuple(words[column] for column in columns))
 
 
 def bm25_scores(texts: Sequence[str]) -> Callable[[int, int], npt.NDArray[np.float64]]:
@@ -150,7 +149,7 @@ def bm25_scores(texts: Sequence[str]) -> Callable[[int, int], npt.NDArray[np.flo
 
     The query of a text is its forty terms with the largest weights.
     """
-    counts = TermCounts(texts, tokenize)
+    counts, _ = count_words(texts)
     idf = np.log1p((counts.distinct - counts.documents + 0.5) / (counts.documents + 0.5))
     documents = counts.matrix.copy()
     lengths = np.asarray(documents.sum(axis=1)).ravel()

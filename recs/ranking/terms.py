@@ -7,16 +7,20 @@ letters, so that the forms of one word are equal; this works in every language a
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from recs.arrays import BoolArray, Float64Array, IntArray
+from recs.text.boilerplate import repeated_lines, without_lines
 from recs.text.words import STEM, tokenize
+
+TermArray = npt.NDArray[np.uint64]
+"""The terms of a text as numbers: digests of 64 bits, or places in a sorted vocabulary."""
 
 MIN_DOCUMENTS = 2  # a term in fewer documents connects nothing
 # A term in a larger share of the documents, or in more of them, says nothing about one of them.
@@ -26,6 +30,7 @@ SMALL_COLLECTION = 20  # with fewer documents every term is kept: the limits abo
 # A line of so many words in so many different texts comes from a template: no text is about its terms.
 _LINE_WORDS = 5
 _LINE_TEXTS = 3
+_FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)  # odd: factors of a pair's two words
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,47 +68,97 @@ def item_terms(titles: Sequence[str], texts: Sequence[str]) -> ItemTerms:
     >>> (terms.weights @ terms.weights.T).toarray().round(2).tolist()
     [[1.0, 0.08], [0.08, 1.0]]
     """
-    texts = _without_repeated_lines(texts)
-    counts = TermCounts([f"{title}\n{text}" for title, text in zip(titles, texts, strict=True)], _stems_and_pairs)
+    numbers = _TermNumbers()
+    whole_texts = [f"{title}\n{text}" for title, text in zip(titles, _without_repeated_lines(texts), strict=True)]
+    rows, distinct = _distinct(whole_texts)
+    counts = TermCounts(rows, numbers.of(distinct))
     weights, chosen = counts.select(counts.connecting())
     weigh_terms(weights, counts.idf[chosen])
-    shares = _shares_of_titles(titles, counts)
+    shares = _shares_of_titles(numbers.of(titles), counts)
     in_titles = np.bincount(shares.indices, minlength=len(counts.terms)) > 0
     present, columns = counts.select(in_titles & counts.shared)
     present.data[:] = 1
     return ItemTerms(weights[counts.rows], present[counts.rows], shares[:, columns])
 
 
-def _shares_of_titles(titles: Sequence[str], counts: TermCounts) -> Any:
+def _shares_of_titles(titles: Sequence[TermArray], counts: TermCounts) -> Any:
     """Return the share of each telling term in its title, a csr_array of shape (n, terms)."""
     from scipy import sparse
 
     is_telling = counts.telling()
-    column_of_term = {term: column for column, term in enumerate(counts.terms) if is_telling[column]}
-    rows: list[int] = []
-    columns: list[int] = []
-    for row, title in enumerate(titles):
-        terms = sorted(set(_stems_and_pairs(title)))
-        columns_of_title = [column_of_term[term] for term in terms if term in column_of_term]
-        rows += [row] * len(columns_of_title)
-        columns += columns_of_title
-    n = len(counts.rows)
-    shares = sparse.csr_array((counts.idf[columns], (rows, columns)), shape=(n, len(counts.terms)))
-    totals = np.bincount(np.array(rows, np.int64), counts.idf[columns], minlength=n)
+    columns_of_titles = []
+    for title in titles:
+        columns = np.searchsorted(counts.terms, np.unique(title))  # a title's terms are in the text of its item
+        columns_of_titles.append(columns[is_telling[columns]])
+    columns = np.concatenate([np.zeros(0, np.int64), *columns_of_titles])
+    ends = np.cumsum([0, *map(len, columns_of_titles)])
+    rows = np.repeat(np.arange(len(titles)), np.diff(ends))
+    totals = np.bincount(rows, counts.idf[columns], minlength=len(titles))
     more_than_totals = totals + np.log((1 + counts.distinct) / 2) + 1e-9
-    shares.data /= np.repeat(more_than_totals, np.diff(shares.indptr))
-    return shares
+    shape = (len(titles), len(counts.terms))
+    return sparse.csr_array((counts.idf[columns] / more_than_totals[rows], columns, ends), shape=shape)
 
 
 def _without_repeated_lines(texts: Sequence[str]) -> list[str]:
     """Return the texts without lines that several different texts have; a text of nothing else stays as it is."""
-    lines_of_text = {text: [" ".join(line.split()) for line in text.split("\n")] for text in texts}
-    texts_with_line = Counter(line for lines in lines_of_text.values() for line in set(lines))
-    repeated = {line for line, n in texts_with_line.items() if n >= _LINE_TEXTS and len(tokenize(line)) >= _LINE_WORDS}
-    shortened = {
-        text: "\n".join(line for line in lines if line not in repeated) for text, lines in lines_of_text.items()
-    }
-    return [shortened[text] if shortened[text].strip() else text for text in texts]
+    lines = repeated_lines(set(texts), _LINE_TEXTS)
+    lines = {line for line in lines if len(tokenize(line)) >= _LINE_WORDS}
+    return [without_lines(text, lines)[0] for text in texts]
+
+
+def _distinct(texts: Iterable[str]) -> tuple[IntArray, list[str]]:
+    """Return the row of each text among the distinct texts, and these."""
+    row_of: dict[str, int] = {}
+    rows = [row_of.setdefault(text, len(row_of)) for text in texts]
+    return np.array(rows, dtype=np.int64), list(row_of)
+
+
+class _TermNumbers:
+    """Turns texts into the numbers of their terms: words cut to six letters, and pairs of neighbouring whole words."""
+
+    def __init__(self) -> None:
+        self._place_of: dict[str, int] = {}
+
+    def of(self, texts: Sequence[str]) -> list[TermArray]:
+        """Return the terms of each text, as often as they are in it."""
+        place_of = self._place_of
+        texts_as_places = []
+        for text in texts:
+            words = tokenize(text)
+            for word in words:
+                if word not in place_of:
+                    place_of[word] = len(place_of)
+            texts_as_places.append(np.fromiter(map(place_of.__getitem__, words), np.int64, len(words)))
+        number_of_word = _digests(place_of)
+        number_of_stem = _digests(word[:STEM] for word in place_of)
+        terms = []
+        for places in texts_as_places:
+            words_of_text = number_of_word[places]
+            pairs = words_of_text[:-1] * _FIRST + words_of_text[1:] * _SECOND
+            terms.append(np.concatenate([number_of_stem[places], pairs]))
+        return terms
+
+
+def _digests(words: Iterable[str]) -> TermArray:
+    digests = [hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest() for word in words]
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+
+def count_words(texts: Iterable[str]) -> tuple[TermCounts, list[str]]:
+    """Return how often each word is in each text, and the words of the columns, sorted.
+
+    Examples
+    --------
+    >>> counts, words = count_words(["garden soil", "garden seeds"])
+    >>> words, counts.matrix.toarray().tolist()
+    (['garden', 'seeds', 'soil'], [[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    """
+    rows, distinct = _distinct(texts)
+    words_of_texts = [tokenize(text) for text in distinct]
+    words = sorted({word for words_of_text in words_of_texts for word in words_of_text})
+    place_of = {word: place for place, word in enumerate(words)}
+    places = [np.array([place_of[word] for word in text], dtype=np.uint64) for text in words_of_texts]
+    return TermCounts(rows, places), words
 
 
 class TermCounts:
@@ -113,8 +168,8 @@ class TermCounts:
     ----------
     rows : int64 array of shape (n,)
         The row of each text.
-    terms
-        The term of each column.
+    terms : uint64 array of shape (v,)
+        The term of each column, sorted.
     distinct
         The number of rows.
     matrix : csr_array of float64, shape (distinct, v)
@@ -126,59 +181,45 @@ class TermCounts:
     idf : float64 array of shape (v,)
     """
 
-    def __init__(self, texts: Iterable[str], analyze: Callable[[str], list[str]]) -> None:
+    def __init__(self, rows: IntArray, texts: Sequence[TermArray]) -> None:
         from scipy import sparse
 
-        row_of: dict[str, int] = {}
-        self.rows = np.array([row_of.setdefault(text, len(row_of)) for text in texts], dtype=np.int64)
-        column_of: defaultdict[str, int] = defaultdict()
-        column_of.default_factory = column_of.__len__  # a new term gets the next column
-        columns: list[int] = []
-        frequencies: list[int] = []
-        ends = [0]
-        for text in row_of:
-            counts = Counter(analyze(text))
-            columns.extend(map(column_of.__getitem__, counts))
-            frequencies += counts.values()
-            ends.append(len(columns))
-        self.terms = list(column_of)
-        self.distinct = len(row_of)
+        counted = [np.unique(text, return_counts=True) for text in texts]
+        none = np.zeros(0, np.uint64)
+        self.rows = rows
+        self.distinct = len(texts)
+        terms_of_texts = np.concatenate([none, *(terms for terms, _ in counted)])
+        self.terms, columns = np.unique(terms_of_texts, return_inverse=True)
+        ends = np.cumsum([0, *(len(terms) for terms, _ in counted)])
+        data = np.concatenate([none, *(counts for _, counts in counted)]).astype(np.float64)
         shape = (self.distinct, len(self.terms))
-        data = np.array(frequencies, dtype=np.float64)
-        self.matrix = sparse.csr_array((data, np.array(columns, dtype=np.int32), np.array(ends)), shape=shape)
-        copies = np.bincount(self.rows, minlength=self.distinct)
-        self.documents = np.bincount(self.matrix.indices, minlength=shape[1])
-        in_texts = np.bincount(self.matrix.indices, np.repeat(copies, np.diff(ends)), minlength=shape[1])
+        self.matrix = sparse.csr_array((data, columns.astype(np.int32), ends), shape=shape)
+        copies = np.bincount(rows, minlength=self.distinct)
+        self.documents = np.bincount(columns, minlength=shape[1])
+        in_texts = np.bincount(columns, np.repeat(copies, np.diff(ends)), minlength=shape[1])
         self.shared = in_texts >= MIN_DOCUMENTS
         self.idf = np.log((2 + self.distinct) / (1 + self.documents))  # above 0 also for a term of all texts
 
-    def connecting(self) -> npt.NDArray[np.bool_]:
+    def connecting(self) -> BoolArray:
         """Return which terms are in enough texts to connect some, and in few enough to tell them from the others."""
         return np.asarray(self.telling() & (self.shared | (self.distinct < SMALL_COLLECTION)))
 
-    def telling(self) -> npt.NDArray[np.bool_]:
+    def telling(self) -> BoolArray:
         """Return which terms are in few enough texts to tell them from the others."""
         if self.distinct < SMALL_COLLECTION:
             return self.documents > 0
         return np.asarray(self.documents <= min(MAX_SHARE * self.distinct, MAX_DOCUMENTS))
 
-    def select(self, keep: npt.NDArray[np.bool_]) -> tuple[Any, list[int]]:
-        """Return the counts of some columns, sorted by term, and which columns they are."""
-        columns = sorted(np.flatnonzero(keep).tolist(), key=self.terms.__getitem__)
-        matrix = self.matrix[:, columns]
-        matrix.sort_indices()
-        return matrix, columns
+    def select(self, keep: BoolArray) -> tuple[Any, IntArray]:
+        """Return the counts of some columns, and which columns they are."""
+        columns = np.flatnonzero(keep)
+        return self.matrix[:, columns], columns
 
 
-def weigh_terms(counts: Any, idf: npt.NDArray[np.float64]) -> Any:
+def weigh_terms(counts: Any, idf: Float64Array) -> Any:
     """Turn counts into (1 + ln tf) x idf in place, rows scaled to length 1."""
     counts.data = (1 + np.log(counts.data)) * idf[counts.indices]
     rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     norms = np.sqrt(np.bincount(rows, counts.data**2, minlength=counts.shape[0]))
     counts.data /= np.where(norms > 0, norms, 1)[rows]
     return counts
-
-
-def _stems_and_pairs(text: str) -> list[str]:
-    words = tokenize(text)
-    return [word[:STEM] for word in words] + [f"{left} {right}" for left, right in pairwise(words)]

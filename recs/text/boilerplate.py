@@ -2,13 +2,12 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 
 # A line is boilerplate if at least this share of the different texts hold it, and at least this number.
 _SHARE = 0.5
 _LEAST = 5
-_Line = TypeVar("_Line", str, bytes)
 _BLANKS = re.compile(r"[^\S\n]+")
 _RARE_BLANKS = "\t\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
@@ -66,20 +65,28 @@ def remove_boilerplate(texts: Sequence[str], groups: Sequence[str | None]) -> tu
 def _common_lines(texts: Iterable[str]) -> set[str]:
     distinct = set(texts)
     least = max(_LEAST, _SHARE * len(distinct))
-    if len(distinct) < _LEAST:
-        return set()
-    squeezed = _frequent((_squeezed(text).split(b"\n") for text in distinct), least) - {b""}
-    if not squeezed:  # as in most collections; to fold each line of each text would take most of the time
-        return set()
-    common = _frequent((map(_fold, text.split("\n")) for text in distinct), least)
-    return {line for line in common if any(map(str.isalnum, line))}
+    return {line for line in repeated_lines(distinct, least) if any(map(str.isalnum, line))}
 
 
-def _frequent(texts: Iterable[Iterable[_Line]], least: float) -> set[_Line]:
-    """Return the lines that at least so many of the texts hold."""
-    counts: Counter[_Line] = Counter()
-    for lines in texts:
-        counts.update(set(lines))
+def repeated_lines(texts: Collection[str], least: float) -> set[str]:
+    """Return the lines, with single spaces for white space, that at least so many of the texts hold.
+
+    Examples
+    --------
+    >>> repeated_lines(["Monday\\nRead  our feed", "Tuesday\\nRead our feed"], least=2)
+    {'Read our feed'}
+    """
+    if len(texts) < least:
+        return set()
+    # To fold every line of every text would take most of the time, so only lines that may be repeated are folded.
+    squeezed_texts = [_squeezed(text).split(b"\n") for text in texts]
+    squeezed_counts = Counter(chain.from_iterable(map(set, squeezed_texts)))
+    often = {line for line, count in squeezed_counts.items() if line and count >= least}
+    counts: Counter[str] = Counter()
+    for text, squeezed_lines in zip(texts, squeezed_texts, strict=True):
+        if not often.isdisjoint(squeezed_lines):
+            lines = zip(text.split("\n"), squeezed_lines, strict=True)
+            counts.update({_fold(line) for line, squeezed in lines if squeezed in often})
     return {line for line, count in counts.items() if count >= least}
 
 
