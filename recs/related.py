@@ -64,6 +64,8 @@ class RelatedLists:
         Messages for the user: a model that is missing, a language that the model does not cover.
     twins
         By item id, for items that have any: near-duplicates and translations, sorted.
+    by_terms
+        The ids of items that had no vector and were ranked by their terms, sorted, if others had one.
 
     Examples
     --------
@@ -83,6 +85,7 @@ class RelatedLists:
     corpus: str
     notes: tuple[str, ...] = ()
     twins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    by_terms: tuple[str, ...] = ()
 
     def __getitem__(self, item_id: str) -> tuple[Match, ...]:
         return self.lists[item_id]
@@ -126,6 +129,7 @@ def related_items(
     embedder: Embedder | str | None = None,
     cache: Cache | bool = True,
     overflow: Overflow = "chunk",
+    cached_only: bool = False,
     now: str | date | datetime | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> RelatedLists:
@@ -154,6 +158,9 @@ def related_items(
         if something better has come. A missing file counts as none.
     embedder, cache, overflow, progress
         As in `recs.embed_items`; used if `embeddings` is left out.
+    cached_only
+        Whether no model is loaded: items that have no vector in the cache are ranked by terms until a run computes
+        their vectors. `by_terms` and `notes` name them.
     now
         The moment that decides which items are still scheduled, if `source` must be read; the present if left out.
 
@@ -184,18 +191,16 @@ def related_items(
     rules = _checked(k, rules)
     collection = source if isinstance(source, Collection) else read_items(source, now=now)
     items = collection.public
-    options: dict[str, Any] = {"embedder": embedder, "cache": cache, "overflow": overflow, "progress": progress}
-    ranked = rank_items(items, embeddings, signals=signals, depth=max(CANDIDATES, k), rules=rules, **options)
-    learned = _load_tuned(tuned, ranked)
-    scale = ranked.scale if learned is None else TUNED_SCALE
-    candidates = scored_candidates(items, ranked, learned)
-    twins = near_duplicates(ranked)
-    earlier = earlier_lists(Path(previous)) if previous is not None else None
+    options: dict[str, Any] = {"embedder": embedder, "cache": cache, "overflow": overflow, "cached_only": cached_only}
+    options |= {"signals": signals, "depth": max(CANDIDATES, k), "rules": rules, "progress": progress}
+    ranked = rank_items(items, embeddings, **options)
+    candidates, scale = _candidates(items, ranked, tuned)
+    earlier = None if previous is None else earlier_lists(Path(previous))
     staying = staying_scores(items, candidates, earlier or {}, scale=scale.kind)
+    twins = near_duplicates(ranked)
     picks = arrange(items, candidates, twins, k, rules=rules, similar=similarity_of(ranked), staying=staying)
-    lists = _matches(items, picks, ranked, why=why)
     return RelatedLists(
-        lists=lists,
+        lists=(lists := _matches(items, picks, ranked, why=why)),
         items={item.id: item for item in items},
         model=ranked.model,
         score=scale,
@@ -204,6 +209,7 @@ def related_items(
         corpus=corpus_digest((item.id, item_content(item)) for item in items),
         notes=(*ranked.notes, *_changes(items, picks, earlier)),
         twins=_twins_by_id(items, twins),
+        by_terms=_without_vector(ranked.embeddings),
     )
 
 
@@ -211,6 +217,14 @@ def _checked(k: int, rules: Rules | None) -> Rules:
     if not isinstance(k, int) or isinstance(k, bool) or k < 0:
         raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
     return rules or Rules()
+
+
+def _candidates(
+    items: Sequence[Item], ranked: RankedItems, tuned: str | Path | None
+) -> tuple[list[list[tuple[int, float]]], ScoreScale]:
+    """Return the candidates of each row with their scores, best first, and what a score measures."""
+    learned = _load_tuned(tuned, ranked)
+    return scored_candidates(items, ranked, learned), ranked.scale if learned is None else TUNED_SCALE
 
 
 def _load_tuned(path: str | Path | None, ranked: RankedItems) -> Tuned | None:
@@ -262,9 +276,17 @@ def _counts(
     }
     if embeddings is not None and len(embeddings.tokens):
         counts["tokens"] = int(embeddings.tokens.sum())
-        counts["tokens_lost"] = int(embeddings.tokens_lost.sum())
-        counts["chunks"] = len(embeddings.chunk_vectors)
+        counts["tokens_lost"] = int(embeddings.tokens_lost[~embeddings.missing].sum())
+        counts["chunks"] = len(embeddings.chunk_vectors) - int(embeddings.missing.sum())
     return counts
+
+
+def _without_vector(embeddings: Embeddings | None) -> tuple[str, ...]:
+    if embeddings is None:
+        return ()
+    return tuple(
+        name for name, is_missing in zip(embeddings.ids, embeddings.missing.tolist(), strict=True) if is_missing
+    )
 
 
 def _twins_by_id(items: Sequence[Item], twins: Sequence[set[int]]) -> dict[str, tuple[str, ...]]:

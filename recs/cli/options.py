@@ -132,6 +132,10 @@ cache_options = grouped(
     click.option("--no-cache", is_flag=True, help="Do not use the cache."),
 )
 
+cached_only_option = click.option(
+    "--cached-only", is_flag=True, help="Load no model: use only vectors that are in the cache."
+)
+
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 
 

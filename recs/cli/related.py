@@ -8,7 +8,14 @@ from pathlib import Path
 import click
 
 from recs.cli.option_values import CollectionOptions, OutputOptions, RuleOptions
-from recs.cli.options import collection_options, file_option, output_options, rule_options, source_argument
+from recs.cli.options import (
+    cached_only_option,
+    collection_options,
+    file_option,
+    output_options,
+    rule_options,
+    source_argument,
+)
 from recs.cli.repeat import repeatable
 from recs.cli.session import opened_collection
 from recs.cli.terminal import emit, report_related, sample_table, say
@@ -31,6 +38,7 @@ _SAMPLES = 5
 @click.option("--why", is_flag=True, help="Explain each match: what makes the two items related.")
 @file_option("--previous", "An earlier result: change its lists only where something better was found.")
 @click.option("--strict", is_flag=True, help="Write nothing if fewer than half of the items of --previous are left.")
+@cached_only_option
 @rule_options
 @output_options("json", "jsonl", "csv", "hugo", "table")
 @collection_options
@@ -44,6 +52,7 @@ def command(
     why: bool,
     previous: Path | None,
     strict: bool,
+    cached_only: bool,
     rules: RuleOptions,
     output: OutputOptions,
     setup: CollectionOptions,
@@ -61,7 +70,8 @@ def command(
         raise click.UsageError("--strict compares with an earlier result; name it: --previous FILE.")
     previous = _existing(previous)
     shown = rules.read()
-    with opened_collection(source, setup, quiet=output.quiet, signals=signals) as (collection, options):
+    with opened_collection(source, setup, quiet=output.quiet, signals=signals, cached_only=cached_only) as opened:
+        collection, options = opened
         lists = related_items(collection, k=k, rules=shown, tuned=tuned, why=why, previous=previous, **options)
     if not output.quiet:
         report_related(lists)

@@ -115,7 +115,7 @@ def _key(verb: str, options: Mapping[str, Any]) -> bytes | None:
     try:
         parts += _source(str(options["source"]))
         parts += [_file(Path(_RULES_FILE)), *(_file(path) for path in _paths(options, written=False))]
-        parts += [*_model(setup), *_installed()]
+        parts += [*_model(setup, cached_only=options.get("cached_only", False)), *_installed()]
     except (OSError, ValueError, RecsError):
         return None
     for part in parts:
@@ -155,14 +155,14 @@ def _paths(options: Mapping[str, Any], *, written: bool) -> Iterator[Path]:
             yield value
 
 
-def _model(setup: CollectionOptions) -> list[str]:
-    """Return what identifies the model: its files, or, without them, what the cache holds."""
+def _model(setup: CollectionOptions, *, cached_only: bool) -> list[str]:
+    """Return what identifies the model: its files, or, if it cannot compute vectors, those in the cache."""
     from recs.models.hardware import resolve_device
     from recs.models.registry import find_model
 
     device = resolve_device(setup.model.device)
     folder = find_model(setup.model.name)
-    if folder is None:
+    if folder is None or cached_only:
         cache = setup.cache.cache_folder or cache_folder()
         return [device, "no model", *(_stamp(path) for path in sorted(cache.glob("vectors.sqlite*")))]
     return [device, *(_stamp(path) for path in sorted(folder.rglob("*")))]

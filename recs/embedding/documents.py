@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from recs.embedding.cache import Cache
-from recs.embedding.windows import CHUNKING, Cutter, Document, render
+from recs.embedding.windows import CHUNKING, MISSING, Cutter, Document, render
 from recs.errors import EmbeddingError, TextTooLongError
 from recs.models.spec import ModelSpec
 from recs.models.tokenizer import ModelTokenizer, read_tokens
@@ -22,6 +22,13 @@ class Source(NamedTuple):
     id: str
     text: str
     title: str
+
+
+def checked_strings(texts: Sequence[str]) -> Sequence[str]:
+    """Return the texts; `EmbeddingError` unless they are a list of strings."""
+    if isinstance(texts, str) or any(not isinstance(text, str) for text in texts):
+        raise EmbeddingError("expected a list of strings; one text is a list of one.")
+    return texts
 
 
 def join_sources(texts: Sequence[str], ids: Sequence[str] | None, titles: Sequence[str] | None) -> list[Source]:
@@ -42,7 +49,7 @@ def join_sources(texts: Sequence[str], ids: Sequence[str] | None, titles: Sequen
 def cut_documents(
     sources: Sequence[Source],
     spec: ModelSpec,
-    tokenizer: Callable[[], ModelTokenizer],
+    tokenizer: Callable[[], ModelTokenizer] | None,
     *,
     prompt: str,
     overflow: Overflow,
@@ -51,6 +58,7 @@ def cut_documents(
     """Cut each text into windows; `TextTooLongError` if `overflow` is "error" and a text is too long.
 
     `tokenizer` returns the model's tokenizer. It is called only if the boundaries of a text are not in the store.
+    Without one, the document of such a text is `MISSING`.
     """
     # If only the name of a model is known, its fingerprint does not say where texts are cut.
     window = [spec.max_tokens] if spec.loader == "bytes" else []
@@ -59,12 +67,13 @@ def cut_documents(
     records = dict(store.get_chunks(keys)) if store is not None else {}
     missing = {key: source for key, source in zip(keys, sources, strict=True) if key not in records}
     new_records: dict[bytes, bytes] = {}
-    if missing:
+    if missing and tokenizer is not None:
         cutter = Cutter(spec, tokenizer(), prompt=prompt, split=overflow == "chunk")
         new_records = _cut(missing, tokenizer(), cutter)
     records |= new_records
     documents = [
-        render(records[key], source.text, source.title, prompt) for key, source in zip(keys, sources, strict=True)
+        render(records[key], source.text, source.title, prompt) if key in records else MISSING
+        for key, source in zip(keys, sources, strict=True)
     ]
     if overflow == "error":
         _check_lengths(sources, documents, spec)

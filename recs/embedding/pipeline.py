@@ -23,6 +23,7 @@ def embed_items(
     role: str = "document",
     instruction: str | None = None,
     overflow: Overflow = "chunk",
+    cached_only: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Embeddings:
     """Embed the title and the whole text of n items.
@@ -39,6 +40,9 @@ def embed_items(
         What the vectors are for: as in `Embedder.embed`.
     overflow
         What to do with text past the context window: "chunk", "truncate" or "error", as in `Embedder.embed`.
+    cached_only
+        Whether nothing is computed and no model is loaded. An item that has no vector in the cache gets a placeholder,
+        and `Embeddings.missing` tells which items these are.
     progress
         Called after every batch that needed the model.
 
@@ -64,7 +68,7 @@ def embed_items(
     listed = list(items)
     with open_cache(cache) as store:
         if embedder is None or isinstance(embedder, str):
-            embedder = find_embedder(embedder or DEFAULT_MODEL, store)
+            embedder = find_embedder(embedder or DEFAULT_MODEL, store, offline=cached_only)
         return embedder.embed(
             [item.text for item in listed],
             ids=[item.id for item in listed],
@@ -73,6 +77,7 @@ def embed_items(
             instruction=instruction,
             overflow=overflow,
             store=store,
+            cached_only=cached_only,
             progress=progress,
         )
 

@@ -143,10 +143,20 @@ class Embeddings:
 
     @property
     def blank(self) -> BoolArray:
-        """Whether the model knows no token of an item; then its vector means nothing. Shape (n,)."""
+        """Whether the vector of an item means nothing: the model knows none of its tokens. Shape (n,)."""
         if not len(self.tokens) == len(self.tokens_lost) == len(self.ids):
             return np.zeros(len(self.ids), dtype=bool)
         return np.asarray(self.tokens_lost >= self.tokens)
+
+    @property
+    def missing(self) -> BoolArray:
+        """Whether an item has no vector in the cache and none was computed: see `recs.embed_items`. Shape (n,).
+
+        Its row holds a placeholder. Such an item is `blank` too.
+        """
+        if not len(self.tokens) == len(self.tokens_lost) == len(self.ids):
+            return np.zeros(len(self.ids), dtype=bool)
+        return np.asarray(self.tokens_lost > self.tokens)
 
     def take(self, ids: Sequence[str]) -> Self:
         """Return the embeddings of `ids`, in that order; `EmbeddingError` if one of them has no vector."""

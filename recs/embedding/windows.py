@@ -45,6 +45,10 @@ class Document(NamedTuple):
     unknown: int
 
 
+MISSING = Document([Window("", 0, 1, (0, 0))], tokens=0, cut=1, unknown=0)
+"""Stands for a text whose boundaries or vectors are not in the cache; more tokens are lost than it has."""
+
+
 class Cutter:
     """Cuts texts that have the same prompt. With `split`, a long text gets several windows, else only its first one.
 

@@ -22,7 +22,7 @@ from recs.ranking.fusion import Fused, fuse
 from recs.ranking.probability import FUSED_SCALE, SIGNAL_SCALES, linked_probability
 from recs.ranking.reranker import Tuned, pair_features
 from recs.ranking.rules import NO_RULES, Rules
-from recs.ranking.signals import SIGNALS, TERM_SIGNALS, Signal, blank_note, make_signals
+from recs.ranking.signals import SIGNALS, TERM_SIGNALS, Signal, blank_note, make_signals, missing_note
 from recs.text.languages import item_languages, uncovered_note
 
 _log = logging.getLogger(__name__)
@@ -115,6 +115,9 @@ def rank_items(
                     raise
                 notes.append(f"ranked by terms alone, without a model: {error}")
                 _log.info("%s", notes[-1])
+        if signals == "auto" and embeddings is not None and items and embeddings.missing.all():
+            embeddings = None
+            notes.append("ranked by terms alone: no item has a vector in the cache")
         if store is not None and store.problem:
             notes.append(store.problem)
     if embeddings is not None:
@@ -127,6 +130,7 @@ def rank_items(
     if embeddings is not None:
         covered = _covered_languages(embeddings, options.get("embedder"))
         notes += filter(None, [uncovered_note(languages, covered, embeddings.model), blank_note(embeddings)])
+        notes += filter(None, [missing_note(embeddings)])
     fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items))
     return RankedItems(made, fused, languages, embeddings, notes)
 

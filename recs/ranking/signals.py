@@ -17,6 +17,7 @@ from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarit
 from recs.embedding.vectors import Embeddings
 from recs.items import Item
 from recs.ranking.terms import item_terms
+from recs.text.counts import counted
 
 TERM_SIGNALS = ("terms", "mentions")  # these need no model
 SIGNALS = (*TERM_SIGNALS, "dense", "passages")
@@ -98,17 +99,33 @@ def centre(vectors: FloatArray, blank: BoolArray | None = None) -> Float64Array:
 
 
 def blank_note(embeddings: Embeddings) -> str | None:
-    """Return a message that names items of which the model knows no token; None if there are none."""
-    blank_ids = [name for name, is_blank in zip(embeddings.ids, embeddings.blank.tolist(), strict=True) if is_blank]
+    """Return a message that names items whose vectors mean nothing; None if there are none."""
+    blank_ids = _ids_where(embeddings, embeddings.blank & ~embeddings.missing)
     if not blank_ids:
         return None
-    named = ", ".join(repr(name) for name in blank_ids[:_NAMED])
     if len(blank_ids) == 1:
-        return f"the model knows no token of 1 item ({named}): its vector says nothing about it and ranks nothing."
-    if len(blank_ids) > _NAMED:
-        named += ", …"
-    items = f"{len(blank_ids):,} items ({named})"
+        return f"the model knows no token of 1 item ({_named(blank_ids)}): its vector says nothing about it and ranks nothing."
+    items = f"{len(blank_ids):,} items ({_named(blank_ids)})"
     return f"the model knows no token of {items}: their vectors say nothing about them and rank nothing."
+
+
+def missing_note(embeddings: Embeddings) -> str | None:
+    """Return a message that names items that have no vector in the cache; None if there are none."""
+    missing_ids = _ids_where(embeddings, embeddings.missing)
+    if not missing_ids:
+        return None
+    items = counted(
+        len(missing_ids), "item has no vector in the cache and is", "items have no vector in the cache and are"
+    )
+    return f"{items} ranked by terms alone: {_named(missing_ids)}."
+
+
+def _ids_where(embeddings: Embeddings, chosen: BoolArray) -> list[str]:
+    return [name for name, is_chosen in zip(embeddings.ids, chosen.tolist(), strict=True) if is_chosen]
+
+
+def _named(ids: Sequence[str]) -> str:
+    return ", ".join(map(repr, ids[:_NAMED])) + (", …" if len(ids) > _NAMED else "")
 
 
 class _Products:

@@ -138,7 +138,8 @@ def _item(lists: RelatedLists, name: str) -> dict[str, Any]:
     source = lists.items[name]
     fields = {field: getattr(source, field) for field in ("excerpt", "image", "lang", "title", "url")}
     related = [_entry(lists, match) for match in lists.lists[name]]
-    return {**fields, "digest": item_digest(source), "related": related}
+    by_terms = {"by_terms": True} if name in lists.by_terms else {}
+    return {**fields, **by_terms, "digest": item_digest(source), "related": related}
 
 
 def _entry(lists: RelatedLists, match: Match) -> dict[str, Any]:

@@ -33,9 +33,9 @@ def folder_digest(folder: Path) -> str:
     root = folder.resolve()
     digest = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape"))
     for path in [*_files_below(root), *_files_above(root)]:
-        kind = "folder" if path.is_dir() else "file" if path.is_file() else "nothing"
-        digest.update(os.fsencode(f"{path}\0{kind}\0{os.path.realpath(path)}\0"))
-        if kind == "file" and path.suffix.lower() not in _MEDIA:
+        is_file = path.is_file()
+        digest.update(os.fsencode(f"{path}\0{path.is_dir()}\0{is_file}\0{os.path.realpath(path)}\0"))
+        if is_file and path.suffix.lower() not in _MEDIA:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -55,15 +55,10 @@ def hidden_block_spans(body: str, markup: Markup) -> list[Span]:
 
 def _may_hide(body: str) -> bool:
     """Whether a body has anything that may hide a part of it; most bodies have not."""
-    if ":::" in body or _has_word(body, "remove-") or (_has_word(body, "export") and _EXPORT_LINE.search(body)):
+    words = body.lower()
+    if ":::" in body or "remove-" in words or ("export" in words and _EXPORT_LINE.search(body)):
         return True
-    has_opening = "<" in body or "{" in body or "|" in body
-    return has_opening and any(_HINT.search(opened) for opened in _OPENED.findall(body.lower()))
-
-
-def _has_word(body: str, word: str) -> bool:
-    """Whether a body has a word in lower case, in capitals, or with a capital at its beginning."""
-    return word in body or word.upper() in body or word.capitalize() in body
+    return any(_HINT.search(opened) for opened in _OPENED.findall(words))
 
 
 def _hides(attribute_list: re.Match[str], names: frozenset[str] = frozenset()) -> bool:
