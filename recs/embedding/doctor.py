@@ -20,8 +20,8 @@ from recs.errors import DISTRIBUTION, MissingDependencyError, ModelNotFoundError
 from recs.files import cache_folder, file_digest
 from recs.models.encoders import Encoder, load_encoder
 from recs.models.folder import read_model
-from recs.models.hardware import cpu_flags, resolve_device, resolve_engine
-from recs.models.modules import ONNX_FILE
+from recs.models.hardware import cpu_flags, gpu_capability, resolve_device, resolve_engine
+from recs.models.onnx_files import external_files, find_onnx
 from recs.models.registry import DEFAULT_MODEL, registry_row
 from recs.models.spec import ModelSpec
 
@@ -90,7 +90,8 @@ def describe_files(spec: ModelSpec) -> list[str]:
     registered = {*row.weights_sha256.values(), *row.onnx_sha256} if row else set()
     otherwise = "not the registry's" if registered else "the registry has none"
     lines = []
-    for path in sorted([*folder.rglob("*.safetensors"), *folder.glob(ONNX_FILE)]):
+    onnx = find_onnx(folder) if spec.loader == "onnx" else None
+    for path in sorted([*folder.rglob("*.safetensors"), *([onnx, *external_files(onnx)] if onnx else [])]):
         digest = file_digest(path)
         whose = "the registry's" if digest in registered else otherwise
         size = path.stat().st_size / 1e6
@@ -144,8 +145,11 @@ def _precision(embedder: Embedder, wanted: str) -> str:
         why = "as asked"
     elif row and "bfloat16" in row.forbidden_dtypes:
         why = "the model does not work in bfloat16"
+    elif embedder.device.startswith("cuda"):
+        capability = ".".join(map(str, gpu_capability() or ["unknown"]))
+        why = f"the compute capability of the GPU is {capability}; bfloat16 needs 8.0"
     elif embedder.device != "cpu":
-        why = "the best one for that device"
+        why = "bfloat16 is not measured on that device"
     else:
         why = f"the processor has {fast}" if fast else "no amx_bf16 or avx512_bf16, without which bfloat16 is slower"
     return f"{embedder.precision} on {embedder.device} with engine {embedder.engine}: {why}"

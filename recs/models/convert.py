@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from recs.errors import MissingDependencyError, ModelError, OutputError, WeightsError
+from recs.models.reading import check_parts, check_present
 
 
 def convert_weights(folder: Path) -> list[Path]:
@@ -16,9 +17,9 @@ def convert_weights(folder: Path) -> list[Path]:
     Raises
     ------
     ModelError
-        If there is nothing to convert.
+        If there is nothing to convert, or a file is a pointer of git-lfs.
     WeightsError
-        If a file is incomplete or contains more than tensors.
+        If a file is missing, incomplete or contains more than tensors.
     OutputError, MissingDependencyError
     """
     try:
@@ -30,8 +31,10 @@ def convert_weights(folder: Path) -> list[Path]:
     for home in sorted({path.parent for path in folder.rglob("pytorch_model*.bin")}):
         if any(home.glob("*.safetensors")):
             continue
+        check_parts(home, "pytorch_model.bin")
         tensors: dict[str, Any] = {}
         for path in sorted(home.glob("pytorch_model*.bin")):
+            check_present(path)
             try:
                 mapped = zipfile.is_zipfile(path)  # a file in the old format cannot be mapped
                 tensors |= torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)

@@ -18,17 +18,17 @@ from recs.errors import ModelError, ModelNotFoundError, OptionError, WeightsErro
 from recs.files import file_digest
 from recs.models.modules import (
     BERT_FAMILY,
-    ONNX_FILE,
     POOLINGS,
     Chain,
     ModelFiles,
     read_chain,
-    read_json,
     weight_digests,
 )
 from recs.models.names import ModelName
+from recs.models.onnx_files import external_files
 from recs.models.registry import ModelRow, find_model, missing_model_message, registry, registry_row
 from recs.models.spec import ModelSpec, cut_model
+from recs.models.tokenizer_file import read_tokenizer
 
 _BERT_POOLINGS = {"mean", "cls", "max", "pooler"}
 # Keys of config.json that do not change the vectors.
@@ -71,11 +71,11 @@ def read_model(name: str, *, dim: int | None = None, pooling: str | None = None,
 
 def _read_folder(name: str, folder: Path, row: ModelRow | None, pooling: str | None, onnx: bool) -> ModelSpec:
     files = ModelFiles.read(folder)
-    weights = {} if files.has_onnx and not files.has_weights else weight_digests(files.home, folder)
+    weights = {} if not files.has_weights and files.onnx else weight_digests(files.home, folder)
     chain = read_chain(files, row, pooling)
     loader = _choose_loader(files, chain, has_weights=bool(weights), onnx=onnx)
     if loader == "onnx":
-        weights = _onnx_weights(folder)
+        weights = _onnx_weights(files)
     # Instructor is a T5 encoder with a Dense layer. Its files do not say that it needs an instruction, nor that the
     # mean leaves the tokens of the instruction out.
     needs_instruction = row.instruction if row else files.architecture == "t5" and "Dense" in chain.kinds
@@ -111,11 +111,14 @@ def _choose_loader(files: ModelFiles, chain: Chain, *, has_weights: bool, onnx: 
         loader = "static"
     elif chain.is_plain and files.architecture in BERT_FAMILY and chain.pooling in _BERT_POOLINGS:
         loader = "bert"
-    if files.has_onnx and not has_weights and not chain.is_plain:
-        raise ModelError(f"{files.folder}: no safetensors weights; {ONNX_FILE} is only a part of this model.")
-    if files.has_onnx and (not has_weights or (onnx and loader == "library" and chain.is_plain)):
-        return "onnx"
-    return loader
+    if has_weights and not (onnx and loader == "library" and chain.is_plain):
+        return loader
+    path = files.onnx
+    if path and not has_weights and not chain.is_plain:
+        raise ModelError(
+            f"{files.folder}: no safetensors weights; {path.relative_to(files.folder)} is only a part of this model."
+        )
+    return "onnx" if path else loader
 
 
 def _similarity(files: ModelFiles, row: ModelRow | None) -> Similarity:
@@ -133,7 +136,7 @@ def _prompts(files: ModelFiles, row: ModelRow | None) -> dict[str, str]:
 
 def _fingerprint(spec: ModelSpec, files: ModelFiles, chain: Chain, weights: Mapping[str, str]) -> str:
     """Return the digest of everything that a vector of the model depends on."""
-    tokenizer = read_json(files.home / "tokenizer.json")
+    tokenizer = read_tokenizer(files.home)
     for key in ("truncation", "padding"):  # recs sets both itself
         tokenizer.pop(key, None)
     steps = [[*step[:2], spec.pool_prompt] if step[0] == "Pooling" else step for step in chain.steps]
@@ -156,13 +159,15 @@ def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-def _onnx_weights(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of the weights that an ONNX file was made from, or of the file if the registry lacks it."""
-    digest = file_digest(folder / ONNX_FILE)
+def _onnx_weights(files: ModelFiles) -> dict[str, str]:
+    """Return the SHA-256 of the weights that an ONNX file was made from, or of its files if the registry lacks it."""
+    path = cast(Path, files.onnx)
+    parts = [path, *external_files(path)]
+    digests = {part.name: file_digest(part) for part in parts}
     for row in registry().values():
-        if digest in row.onnx_sha256:
+        if len(parts) == 1 and digests[path.name] in row.onnx_sha256:
             return dict(row.weights_sha256)
-    return {ONNX_FILE: digest}
+    return digests
 
 
 def _check_row(spec: ModelSpec, weights: Mapping[str, str], row: ModelRow) -> None:

@@ -1,6 +1,5 @@
 """Reads the files of a model's folder: its modules, how it combines token vectors, its context window."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import Any, Self
 
 from recs.errors import ModelError, OptionError
 from recs.files import file_digest
+from recs.models.onnx_files import find_onnx
+from recs.models.reading import check_parts, is_listed, read_header, read_json
 from recs.models.registry import ModelRow
 
-ONNX_FILE = "onnx/model.onnx"
 POOLINGS = ("mean", "cls", "max", "lasttoken", "pooler")
 POSITIONS_AFTER_PADDING = {"mpnet", "roberta", "xlm-roberta"}
 """Architectures that number their positions from the number after the padding token."""
@@ -56,7 +56,7 @@ class ModelFiles:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read the files; `ModelError` if the folder is not the folder of a model."""
-        (kind, transformer), *modules = _read_modules(folder)
+        (kind, transformer), *modules = read_modules(folder)
         home = folder / transformer
         is_static = kind == "StaticEmbedding"
         limits = [read_json(path) for path in sorted(home.glob("sentence_*_config.json"))]
@@ -72,9 +72,9 @@ class ModelFiles:
         )
 
     @property
-    def has_onnx(self) -> bool:
-        """Whether the folder has an ONNX file."""
-        return (self.folder / ONNX_FILE).is_file() and not self.is_static
+    def onnx(self) -> Path | None:
+        """The ONNX file of the folder; None if there is none."""
+        return None if self.is_static else find_onnx(self.folder)
 
     @property
     def has_weights(self) -> bool:
@@ -183,7 +183,8 @@ def _choose_pooling(files: ModelFiles, steps: list[list[Any]], row: ModelRow | N
         raise OptionError(f"pooling is {asked!r}, but {files.folder} has {stated!r}.")
     if not stated and not asked:
         raise ModelError(
-            f"{files.folder}: its files do not say how to combine token vectors (no Pooling in modules.json); "
+            f"{files.folder}: its files do not say how to combine token vectors (no Pooling in modules.json, no "
+            f"1_Pooling/config.json); "
             f"state it: pooling= or --pooling, one of {', '.join(POOLINGS)}."
         )
     return str(stated or asked)
@@ -196,7 +197,7 @@ def _module_steps(files: ModelFiles) -> tuple[list[list[Any]], bool, int]:
     dim = files.width
     for kind, path in files.modules:
         home = files.folder / path
-        details = read_json(home / "config.json", optional=True)
+        details = read_json(home / "config.json", optional=kind not in ("Pooling", "Dense"))
         if kind == "Pooling":
             modes = _pooling_modes(home, details)
             dim *= len(modes)
@@ -220,16 +221,21 @@ def _pooling_modes(home: Path, details: Mapping[str, Any]) -> list[str]:
     modes = [stated] if isinstance(stated, str) else list(stated)
     if not modes:
         raise ModelError(f"{home}: its config.json names no pooling.")
+    if unknown := [mode for mode in modes if mode not in _POOLING_FLAGS.values()]:
+        expected = ", ".join(_POOLING_FLAGS.values())
+        raise ModelError(f"{home}: config.json names the pooling {unknown[0]!r}, expected one of {expected}.")
     return modes
 
 
-def _read_modules(folder: Path) -> list[tuple[str, str]]:
+def read_modules(folder: Path) -> list[tuple[str, str]]:
     """Return (class name, sub-folder) of each module; the transformer or the table of a static model is the first."""
-    if not (folder / "modules.json").is_file():
+    if not is_listed(folder / "modules.json"):
         config = read_json(folder / "config.json", optional=True)
         if not config:
             raise ModelError(f"{folder}: neither modules.json nor config.json; expected the folder of a model.")
-        return [("StaticEmbedding" if config.get("model_type") == "model2vec" else "Transformer", "")]
+        if config.get("model_type") == "model2vec":
+            return [("StaticEmbedding", "")]
+        return [("Transformer", ""), *_unlisted_modules(folder)]
     listed = read_json(folder / "modules.json", expected=list)
     modules = [(str(entry["type"]).rpartition(".")[2], str(entry["path"])) for entry in listed]
     for kind, path in modules:
@@ -240,8 +246,25 @@ def _read_modules(folder: Path) -> list[tuple[str, str]]:
     return modules
 
 
+def _unlisted_modules(folder: Path) -> list[tuple[str, str]]:
+    """Return the modules of a folder without modules.json by the names of their folders, such as 1_Pooling.
+
+    Without the list only these two kinds are safe: a Dense has settings there.
+    """
+    names = sorted(path.name for path in folder.glob("[0-9]_[A-Z]*") if path.is_dir())
+    kinds = [(name.partition("_")[2], name) for name in names]
+    others = [name for kind, name in kinds if kind not in ("Pooling", "Normalize")]
+    if others:
+        raise ModelError(f"{folder}: no modules.json, which must say how {others[0]} is used; download it again.")
+    return kinds
+
+
 def weight_digests(home: Path, folder: Path, *, optional: bool = False) -> dict[str, str]:
-    """Return the SHA-256 of each safetensors file of a module; `ModelError` if there is none and it is needed."""
+    """Return the SHA-256 of each safetensors file of a module.
+
+    Raises `ModelError` if there is none and it is needed, and `WeightsError` if a part is missing or a file torn.
+    """
+    check_parts(home, "model.safetensors")
     files = sorted(home.glob("*.safetensors"))
     pickled = next((path.name for path in sorted(home.glob("pytorch_model*.bin"))), None)
     if not files and pickled:
@@ -250,30 +273,7 @@ def weight_digests(home: Path, folder: Path, *, optional: bool = False) -> dict[
             f"if you trust its author: recs models convert {folder}"
         )
     if not files and not optional:
-        raise ModelError(f"{home}: no safetensors weights.")
+        raise ModelError(f"{home}: no safetensors weights; download them into this folder.")
+    for path in files:
+        read_header(path)
     return {path.name: file_digest(path) for path in files}
-
-
-def read_header(path: Path) -> tuple[dict[str, Any], int]:
-    """Return the header of a safetensors file (dtype, shape, data_offsets by name), and where the numbers begin."""
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        if size > path.stat().st_size:
-            raise ValueError(f"{path.name} is not a whole safetensors file")
-        header: dict[str, Any] = json.loads(file.read(size))
-    header.pop("__metadata__", None)
-    return header, 8 + size
-
-
-def read_json(path: Path, *, optional: bool = False, expected: type = dict) -> Any:
-    if optional and not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{path.parent}: no {path.name}.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: not readable as JSON ({error}).") from error
-    if not isinstance(content, expected):
-        raise ModelError(f"{path}: contains a {type(content).__name__}, expected a {expected.__name__}.")
-    return content

@@ -106,8 +106,8 @@ def find_model(name: str) -> Path | None:
         return _named_folder(parts, row)
     if path.is_dir():
         return path
-    if path.is_absolute() or name.startswith((".", "~")) or os.sep * 2 in name:
-        raise ModelNotFoundError(f"{name}: no such folder.")
+    if path.is_file() or path.is_absolute() or name.startswith((".", "~")) or os.sep * 2 in name:
+        raise ModelNotFoundError(_no_folder(name, path))
     for snapshot in _hub_snapshots(row.hub_id if row else parts.base):
         if any((snapshot / file).is_file() for file in ("modules.json", "config.json")):
             return snapshot
@@ -122,8 +122,12 @@ def _named_folder(parts: ModelName, row: ModelRow | None) -> Path:
         )
     path = expanded(parts.folder)
     if not path.is_dir():
-        raise ModelNotFoundError(f"{parts.folder}: no such folder.")
+        raise ModelNotFoundError(_no_folder(parts.folder, path))
     return path
+
+
+def _no_folder(name: str, path: Path) -> str:
+    return f"{name}: a file; expected the folder of a model." if path.is_file() else f"{name}: no such folder."
 
 
 def _package_folder(row: ModelRow) -> Path | None:
@@ -151,6 +155,6 @@ def _hub_snapshots(hub_id: str) -> list[Path]:
         snapshots = sorted((repository / "snapshots").glob("*"))
         if snapshots:
             main = repository / "refs" / "main"
-            named = main.read_text(encoding="utf-8").strip() if main.is_file() else ""
+            named = main.read_text(encoding="utf-8", errors="replace").strip() if main.is_file() else ""
             return sorted(snapshots, key=lambda path: path.name != named)
     return []

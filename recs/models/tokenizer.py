@@ -1,11 +1,13 @@
 """A model's own tokenizer, read from its tokenizer.json without torch or transformers."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from recs.errors import ModelError
+from recs.models.tokenizer_file import read_tokenizer
 from recs.text.characters import replace_surrogates
 
 Spans = Sequence[tuple[int, int]]
@@ -27,7 +29,7 @@ class ModelTokenizer:
     Parameters
     ----------
     folder
-        The folder with `tokenizer.json`.
+        The folder with `tokenizer.json`, or with the `vocab.txt` of a BERT.
     lowercase
         Whether the model lowercases its input before the tokenizer sees it.
     special_tokens
@@ -42,24 +44,24 @@ class ModelTokenizer:
     def __init__(self, folder: Path, *, lowercase: bool = False, special_tokens: bool = True) -> None:
         import tokenizers
 
+        content = read_tokenizer(folder)
         path = folder / "tokenizer.json"
+        written = path.read_text(encoding="utf-8") if path.exists() else json.dumps(content)
         try:
-            content = path.read_text(encoding="utf-8")
-            self._tokenizer: Any = tokenizers.Tokenizer.from_str(content)
-        except OSError as error:
-            raise ModelError(f"{path}: cannot be read: {error.strerror}.") from error
+            self._tokenizer: Any = tokenizers.Tokenizer.from_str(written)
         except Exception as error:  # the library raises bare Exception
-            raise ModelError(f"{path}: not a tokenizer ({error}).") from error
+            raise ModelError(f"{path}: not a tokenizer ({error}); download it again.") from error
         if special_tokens:
             _check_normalizer(folder, self._tokenizer.normalizer)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._lowercase = lowercase
         self._special = special_tokens
+        self._process = os.getpid()
         self.special_tokens = int(self._tokenizer.num_special_tokens_to_add(False)) if special_tokens else 0
         """How many tokens the model adds to every text."""
         self.vocabulary_size = int(self._tokenizer.get_vocab_size())
-        model = json.loads(content)["model"]
+        model = content["model"]
         unknown = model.get("unk_token")
         self.unknown_id = model.get("unk_id") if unknown is None else self._tokenizer.token_to_id(unknown)
         """The id of tokens that are not in the vocabulary; None if there is none."""
@@ -68,10 +70,7 @@ class ModelTokenizer:
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, special tokens included."""
-        prepared = list(map(self._prepare, texts))
-        return [
-            encoding.ids for encoding in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=self._special)
-        ]
+        return [encoding.ids for encoding in self._encode(texts, special=self._special)]
 
     def prompt_lengths(self, prompt: str, ids: Sequence[Sequence[int]]) -> list[int]:
         """Return how many tokens at the start of each text are the prompt's; `ids` are the result of `ids()`.
@@ -87,8 +86,7 @@ class ModelTokenizer:
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has, without special tokens."""
-        prepared = list(map(self._prepare, texts))
-        return [len(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)]
+        return [len(encoding.ids) for encoding in self._encode(texts)]
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text as written in the vocabulary, special tokens included."""
@@ -104,11 +102,18 @@ class ModelTokenizer:
         A byte-level tokenizer has tokens for every text. Others replace a character or a whole word by one unknown
         token.
         """
-        prepared = list(map(self._prepare, texts))
         return [
             Tokens(encoding.offsets, self._places_of_unknown(encoding.ids))
-            for encoding in self._tokenizer.encode_batch(prepared, add_special_tokens=False)
+            for encoding in self._encode(texts, offsets=True)
         ]
+
+    def _encode(self, texts: Sequence[str], *, special: bool = False, offsets: bool = False) -> list[Any]:
+        prepared = list(map(self._prepare, texts))
+        library = self._tokenizer
+        if os.getpid() != self._process:  # a child made by fork has none of the threads that encode a batch
+            return [library.encode(text, add_special_tokens=special) for text in prepared]
+        encode = library.encode_batch if offsets else library.encode_batch_fast
+        return list(encode(prepared, add_special_tokens=special))
 
     def _places_of_unknown(self, ids: Sequence[int]) -> list[int]:
         if self.unknown_id is None:

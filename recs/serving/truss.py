@@ -17,8 +17,8 @@ from recs.embedding.documents import Overflow
 from recs.embedding.load import load_embedder
 from recs.errors import DISTRIBUTION, MissingDependencyError, ModelNotFoundError, OutputError
 from recs.files import replace_folder
-from recs.models.modules import ONNX_FILE
 from recs.models.names import ModelName
+from recs.models.onnx_files import external_files, find_onnx
 from recs.models.registry import find_model, missing_model_message, registry, registry_row
 
 _PACKAGE = Path(__file__).parent.parent
@@ -139,7 +139,8 @@ def _model_files(folder: Path, *, is_onnx: bool) -> dict[str, Path]:
     """Return the files of a model, by their path in the Truss."""
     paths = [path for path in folder.rglob("*") if path.suffix in (".json", ".safetensors", ".txt", ".model")]
     if is_onnx:  # a hub may offer several ONNX files; recs runs this one
-        paths += folder.glob(f"{ONNX_FILE}*")
+        path = find_onnx(folder)
+        paths += [path, *external_files(path)] if path else []
     return {f"data/model/{path.relative_to(folder).as_posix()}": path for path in paths}
 
 

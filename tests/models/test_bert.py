@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import erf
 
 from recs.errors import EmbeddingError, ModelError, OptionError, WeightsError
-from recs.models.encoders import available_device, bert, kernels
+from recs.models.encoders import bert, check_device, kernels
 from recs.models.encoders.packing import pack
 from recs.models.folder import read_model
 from recs.models.tokenizer import ModelTokenizer
@@ -477,11 +477,16 @@ def test_tokenizer_whose_files_disagree_is_refused_where_the_other_file_would_wi
     assert ModelTokenizer(folder).ids(["SOIL"]) == ModelTokenizer(folder).ids(["soil"])
 
 
-def test_device_that_no_torch_has_is_an_error_and_one_that_is_absent_the_processor():
-    with pytest.raises(OptionError, match="expected cpu, cuda"):
-        available_device("tpu")
-    if not torch.cuda.is_available():
-        assert available_device("cuda:1") == "cpu"
+def test_device_that_torch_cannot_use_is_an_error_and_never_another_device(monkeypatch):
+    check_device("cpu")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(OptionError, match=r"device is 'cuda:1', but torch .* cannot use it; .* or take cpu\.$"):
+        check_device("cuda:1")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    check_device("cuda:0")
+    with pytest.raises(OptionError, match="device is 'cuda:1', but torch sees 1 GPUs, counted from 0"):
+        check_device("cuda:1")
 
 
 # Packing.

@@ -132,11 +132,17 @@ def test_read_model_missing_folder_is_an_error(tmp_path):
         read_model(str(tmp_path / "nothing"))
 
 
-@pytest.mark.parametrize("file", ["modules.json", "config.json", "tokenizer.json", "model.safetensors"])
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
 def test_read_model_folder_without_a_file_names_it(copied, file):
+    (copied / "vocab.txt").unlink()  # from which a tokenizer could be made
     (copied / file).unlink()
     with pytest.raises(ModelError, match="safetensors" if "safetensors" in file else file):
         read_model(str(copied))
+
+
+def test_read_model_without_tokenizer_json_makes_the_same_one_from_the_vocabulary(minilm, copied):
+    (copied / "tokenizer.json").unlink()
+    assert read_model(str(copied)).fingerprint == minilm.fingerprint
 
 
 def test_read_model_with_pickled_weights_alone_refuses(copied):

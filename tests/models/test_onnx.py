@@ -18,7 +18,7 @@ from recs.models.encoders import onnx, onnx_graph
 from recs.models.encoders.bert_config import BertConfig
 from recs.models.folder import read_model
 from recs.models.hub import can_download, download_model
-from recs.models.modules import ONNX_FILE
+from recs.models.onnx_files import ONNX_FILE
 from recs.models.registry import registry
 from recs.models.tokenizer import ModelTokenizer
 
@@ -276,12 +276,82 @@ def test_onnx_file_that_is_torn_or_has_operators_of_its_own_is_refused(tmp_path)
             load(folder).embed(["soil"])
 
 
-def test_onnx_file_with_weights_in_another_file_is_refused(tmp_path):
-    entry = onnx_graph._message((1, "location"), (2, "secret.bin"))
-    tensor = onnx_graph._message((1, 4), (2, 1), (8, "w"), (13, entry), (14, 1))
-    folder, _ = foreign(tmp_path, raw=b"".join(onnx_graph._message((1, 9), (7, onnx_graph._message((5, tensor))))))
-    with pytest.raises(ModelError, match="has its weights in another file"):
-        load(folder).embed(["soil"])
+def split(folder, location="model.onnx_data"):
+    """Move the weights of a foreign model into a file beside the graph, as exporters do with large models."""
+    _, table = foreign(folder)
+    entries = [
+        (13, onnx_graph._message((1, "location"), (2, location))),
+        (13, onnx_graph._message((1, "offset"), (2, "64"))),
+    ]
+    tensor = onnx_graph._message(*((1, size) for size in table.shape), (2, 1), (8, "w"), *entries, (14, 1))
+    node = onnx_graph._message((1, "w"), (1, "input_ids"), (2, "token_embeddings"), (4, "Gather"))
+    fields = [(1, node), (2, "g"), (5, tensor), (12, onnx_graph._value("token_embeddings", 1, ["b", "t", 8]))]
+    fields += [(11, onnx_graph._value(name, 7, ["b", "t"])) for name in ("input_ids", "attention_mask")]
+    content = onnx_graph._message((1, 9), (7, onnx_graph._message(*fields)), (8, onnx_graph._message((1, ""), (2, 20))))
+    (folder / ONNX_FILE).write_bytes(b"".join(content))
+    (folder / "onnx" / "model.onnx_data").write_bytes(bytes(64) + table.tobytes())
+    return table
+
+
+def test_onnx_file_with_weights_beside_it_equals_the_reference_and_both_are_in_the_fingerprint(tmp_path):
+    table = split(tmp_path)
+    embedder = load(tmp_path)
+    means = [table[ids].mean(axis=0) for ids in ModelTokenizer(tmp_path).ids(make.TEXTS)]
+    expected = [mean / np.linalg.norm(mean) for mean in means]
+    np.testing.assert_allclose(embedder.embed(make.TEXTS).vectors, expected, atol=1e-6)
+    (tmp_path / "onnx" / "model.onnx_data").write_bytes(bytes(64) + (-table).tobytes())
+    assert load(tmp_path).spec.fingerprint != embedder.spec.fingerprint
+
+
+def test_onnx_file_whose_weights_beside_it_are_missing_torn_or_elsewhere_says_so(tmp_path):
+    split(tmp_path / "a")
+    beside = tmp_path / "a" / "onnx" / "model.onnx_data"
+    beside.write_bytes(beside.read_bytes()[:100])
+    with pytest.raises(ModelError, match="onnxruntime cannot load it"):
+        load(tmp_path / "a").embed(["soil"])
+    beside.unlink()
+    with pytest.raises(
+        ModelError, match=r"model\.onnx: its weights are in model\.onnx_data, which is missing; download"
+    ):
+        load(tmp_path / "a")
+    split(tmp_path / "b", "../secret.bin")
+    with pytest.raises(ModelError, match=r"has weights at '.*secret\.bin', outside its folder"):
+        load(tmp_path / "b")
+
+
+@pytest.mark.parametrize("key", [b"\x0a\x88\x00location", b"\x12\x01a\x0a\x08location"])
+def test_onnx_file_that_names_another_file_in_an_odd_way_is_refused(tmp_path, key):
+    folder, _ = foreign(tmp_path)
+    for rest in (b"\x12\x01b", b"\x12\xff\x01" + b"b" * 255, b"\x1a", b""):
+        (folder / ONNX_FILE).write_bytes(b"graph" + key + rest)
+        with pytest.raises(ModelError, match=r"names another file in a way|its weights are in b, which is missing"):
+            load(folder)
+    (folder / ONNX_FILE).write_bytes(b"")
+    with pytest.raises(ModelError, match="empty"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "onnx/model_quantized.onnx", "model_fp16.onnx"])
+def test_onnx_file_is_taken_beside_the_config_or_by_another_name_if_it_is_the_only_one(exported, name):
+    _, light = exported
+    expected = load(light).embed(make.TEXTS).vectors
+    (light / ONNX_FILE).rename(light / name)
+    np.testing.assert_array_equal(load(light).embed(make.TEXTS).vectors, expected)
+
+
+def test_several_onnx_files_and_no_usual_one_are_named(exported):
+    model, light = exported
+    for name in ("model_fp16.onnx", "model_q4.onnx"):
+        for folder in (model, light):
+            (folder / "onnx").mkdir(exist_ok=True)
+            (folder / "onnx" / name).write_bytes((light / ONNX_FILE).read_bytes())
+    assert load(light).spec.loader == "onnx"  # the usual one is there
+    (light / ONNX_FILE).unlink()
+    with pytest.raises(
+        ModelError, match=r"2 ONNX files \(onnx/model_fp16\.onnx, onnx/model_q4\.onnx\); rename the one"
+    ):
+        load(light)
+    assert load(model).embed(["soil"]).vectors.shape == (1, 48)  # its weights need no ONNX file
 
 
 def test_onnx_file_is_not_taken_for_a_model_with_more_than_a_transformer(tmp_path):
@@ -309,7 +379,7 @@ def test_download_takes_the_onnx_file_where_that_is_what_can_be_run(monkeypatch,
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: asked.update(options))
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    assert can_download()
+    assert can_download(name)
     download_model(name)
     kept = huggingface_hub.utils.filter_repo_objects(names, **asked)
     assert list(kept) == ["model.safetensors", "config.json", *[ONNX_FILE] * taken]

@@ -161,6 +161,7 @@ def test_read_model_cut_by_its_name_equals_cut_by_the_option():
 
 def test_auto_precision_is_never_one_that_a_model_does_not_bear(monkeypatch):
     monkeypatch.setattr("recs.models.hardware.cpu_flags", lambda: frozenset({"amx_bf16"}))
+    monkeypatch.setattr("recs.models.hardware.gpu_capability", lambda: (8, 0))
     assert resolve_precision("auto", "cpu") == "bfloat16"
     assert resolve_precision("auto", "cuda:1") == "bfloat16"
     assert resolve_precision("auto", "cpu", forbidden=["float16"]) == "bfloat16"

@@ -8,7 +8,6 @@ sentence-transformers, and checks the weights that it loaded.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from recs.models.hardware import Engine, Precision
     from recs.models.spec import ModelSpec
     from recs.models.tokenizer import ModelTokenizer
-
-_log = logging.getLogger(__name__)
 
 
 class Encoder(Protocol):
@@ -62,16 +59,14 @@ def load_encoder(
     return LibraryEncoder(spec, tokenizer, device=device, precision=precision)
 
 
-def available_device(device: str) -> str:
-    """Return `device`, or "cpu" with a warning if this build of torch cannot use `device`."""
+def check_device(device: str) -> None:
+    """Raise `OptionError` if torch cannot use a device that the machine has, or there is no GPU of that number."""
     import torch
 
-    kind = device.partition(":")[0]
+    kind, _, number = device.partition(":")
     backends: dict[str, Any] = {"cuda": torch.cuda, "mps": torch.backends.mps}
-    if kind != "cpu" and kind not in backends:
-        raise OptionError(f"device is {device!r}, expected cpu, cuda, cuda:N or mps.")
-    if kind != "cpu" and backends[kind].is_available():
-        return device
-    if kind != "cpu":
-        _log.warning("torch %s cannot use the device %s; computing on the processor.", torch.__version__, device)
-    return "cpu"
+    if kind in backends and not backends[kind].is_available():
+        why = f"torch {torch.__version__} cannot use it; update its driver or torch, or take cpu"
+        raise OptionError(f"device is {device!r}, but {why}.")
+    if number and int(number) >= torch.cuda.device_count():
+        raise OptionError(f"device is {device!r}, but torch sees {torch.cuda.device_count()} GPUs, counted from 0.")

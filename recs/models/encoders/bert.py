@@ -14,9 +14,9 @@ import numpy as np
 
 from recs.arrays import FloatArray, IntArray, unit_rows
 from recs.errors import EmbeddingError, MissingDependencyError, ModelError
-from recs.models.encoders import available_device
+from recs.models.encoders import check_device
 from recs.models.encoders.bert_config import BertConfig
-from recs.models.encoders.kernels import Linear, workers
+from recs.models.encoders.kernels import Linear, enter_torch, workers
 from recs.models.encoders.packing import Sheet, pack
 from recs.models.encoders.weights import POOLER
 from recs.models.hardware import Precision
@@ -54,7 +54,9 @@ class BertEncoder:
         self._torch = torch
         self._spec = spec
         self._tokenizer = tokenizer
-        self.device = available_device(device)
+        enter_torch(device)
+        check_device(device)
+        self.device = device
         on_cpu = self.device == "cpu"
         self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._tokens = _CPU_TOKENS if on_cpu else _GPU_TOKENS
@@ -83,6 +85,7 @@ class BertEncoder:
 
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
         """Return the vectors of one batch, as `Encoder.encode` says."""
+        enter_torch(self.device)
         ids = self._tokenizer.ids(texts)
         longest = max(map(len, ids))
         if longest > self._longest:

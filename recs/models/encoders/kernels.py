@@ -5,10 +5,37 @@ it can apply GELU or add the residual before the product leaves the registers. T
 they are used only after a test in which they gave the right result.
 """
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Barrier
 from typing import Any
+
+from recs.errors import EmbeddingError
+
+
+def enter_torch(device: str) -> None:
+    """Prepare torch for this thread; call this before each use of torch.
+
+    A child made by fork has none of the threads of torch, and would wait for them without end. So it computes with one
+    thread. `EmbeddingError` if the child would use a GPU, which is impossible after its parent has used one.
+    """
+    if os.getpid() == _first_process():
+        return
+    if device != "cpu":
+        raise EmbeddingError(
+            f"a process made by fork cannot compute on {device} after its parent has used torch; make it with spawn"
+            " (multiprocessing.get_context('spawn')), or take the device cpu."
+        )
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@cache
+def _first_process() -> int:
+    """Return the id of the process in which recs used torch first: this one, or one that it was forked from."""
+    return os.getpid()
 
 
 class Linear:

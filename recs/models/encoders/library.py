@@ -10,10 +10,12 @@ import numpy as np
 
 from recs.arrays import FloatArray
 from recs.errors import MissingDependencyError, ModelError, WeightsError
-from recs.models.encoders import available_device
+from recs.models.encoders import check_device
+from recs.models.encoders.kernels import enter_torch
 from recs.models.encoders.packing import pad_right
 from recs.models.encoders.weights import POOLER, check_names, read_tensors
 from recs.models.hardware import Precision
+from recs.models.reading import one_line
 from recs.models.spec import ModelSpec
 from recs.models.tokenizer import ModelTokenizer
 
@@ -49,7 +51,9 @@ class LibraryEncoder:
         self._torch = torch
         self._spec = spec
         self._tokenizer = tokenizer
-        self.device = available_device(device)
+        enter_torch(device)
+        check_device(device)
+        self.device = device
         self.batch_tokens = _CPU_BATCH_TOKENS if self.device == "cpu" else _GPU_BATCH_TOKENS
         _log.info("loading %s from %s", spec.name, spec.folder)
         self._modules = _load(spec, self.device)
@@ -65,6 +69,7 @@ class LibraryEncoder:
 
     def encode(self, texts: Sequence[str], *, prompt: str = "") -> FloatArray:
         """Return the vectors of one batch, as `Encoder.encode` says."""
+        enter_torch(self.device)
         torch = self._torch
         ids = self._tokenizer.ids(texts)
         padded, mask = pad_right(ids, self._pad)
@@ -105,11 +110,12 @@ def _load(spec: ModelSpec, device: str) -> list[Any]:
             options = {"config_kwargs": local, "processor_kwargs": local, "model_kwargs": weights | local}
             text = {"modality_config": {"text": output}, "module_output_name": made}
             modules = [Transformer(str(spec.folder), max_seq_length=spec.max_tokens, **options, **text)]
+            modules += [Pooling.load(str(path)) for path in sorted(Path(str(spec.folder)).glob("[0-9]_Pooling"))]
             modules += [Normalize()] if spec.normalize else []
         if modules[0].module_output_name != "sentence_embedding" and not any(isinstance(m, Pooling) for m in modules):
             modules.insert(1, Pooling(spec.full_dim, spec.pooling))
     except Exception as error:  # of any type: a broken folder can make the library raise anything
-        raise ModelError(f"{spec.folder}: sentence-transformers cannot load it: {error}") from error
+        raise ModelError(f"{spec.folder}: sentence-transformers cannot load it: {one_line(error)}") from error
     finally:
         if bar:
             transformers.utils.logging.enable_progress_bar()

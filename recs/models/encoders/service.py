@@ -165,10 +165,12 @@ class ServiceEncoder:
             listed = [answer]
         elif isinstance(answer, dict):
             listed = answer.get("data")
+        if isinstance(listed, list) and len(listed) > 1:
+            listed = [entry for entry in listed if not _alias_of(entry)]
         if not isinstance(listed, list) or len(listed) != 1 or not isinstance(listed[0], dict):
             names = [entry.get("id") for entry in listed or () if isinstance(entry, dict)]
             raise ModelError(f"{self._url}: name the model: {self._url}#MODEL; MODEL is one of {names[:9]}.")
-        self._model = str(listed[0].get("id") or self._model)
+        self._model = str(_alias_of(listed[0]) or listed[0].get("id") or self._model)
         return listed[0]
 
     def _served(self, described: dict[str, Any]) -> ModelSpec:
@@ -229,6 +231,12 @@ class ServiceEncoder:
         raise AssertionError("unreachable")
 
 
+def _alias_of(entry: Any) -> Any:
+    """Return the model for which an entry of recs serve is another name; None if it is not an alias."""
+    described = entry.get("recs") if isinstance(entry, dict) else None
+    return described.get("alias_of") if isinstance(described, dict) else None
+
+
 class _RefusedError(ModelError):
     """The service answered with an error."""
 
@@ -242,7 +250,7 @@ class _RefusedError(ModelError):
         hint = ""
         if status in (401, 403):
             hint = "; the key is read from RECS_API_KEY or OPENAI_API_KEY"
-        elif status == 404 and "/v1" not in url:
+        elif status == 404 and "/v1" not in url + text:  # recs serve says it itself
             hint = "; most services have /v1 at the end of their URL"
         super().__init__(f"{url}: refused with status {status}: {text[:300]!r}{hint}.")
         self.status = status

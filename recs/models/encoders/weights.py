@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recs.errors import WeightsError
-from recs.models.modules import read_header
+from recs.models.reading import read_header
 
 Shapes = Mapping[str, tuple[int, ...]]
 Tensors = dict[str, np.ndarray[Any, Any]]
