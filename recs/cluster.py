@@ -1,13 +1,14 @@
 """Topics of a collection: dense cores, merged over the neighbour graph into layers from coarse to fine.
 
     items, vectors
-      → space         distinct vectors, the graph of nearest neighbours, and small dense cores:     space, graph, cores
-                      HDBSCAN in spectral coordinates of the graph
+      → space         distinct texts, the graph of nearest neighbours, and small dense cores:       copies, space,
+                      HDBSCAN in spectral coordinates of the graph                                  graph, cores
       → granularity   cores grow over the graph and merge into a tree, which is cut at many         granularity,
                       resolutions; the cut that is most stable when items are left out is chosen    communities
       → continuity    topics of an earlier run go on; merges and names of the user                  continuation, edits
       → layers        a rule that assigns any vector to a topic; coarser and finer cuts             fitting, assignment
-      → description   a name, phrases and examples for each topic                                   description, phrases
+      → description   a name, phrases and examples for each topic                                   phrases, closeness,
+                                                                                                    description
 
 The last column names the modules of `recs.clustering`. docs/clusters.md says how each step was chosen and measured.
 """
@@ -16,27 +17,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from recs.clustering.blanks import with_blank_items, without_blank_items
+from recs.clustering.closeness import PhraseModel
 from recs.clustering.continuation import EarlierRun, continue_topics, fit_layers
+from recs.clustering.copies import DistinctTexts
 from recs.clustering.cores import CoreOptions, Reduction, Selection
-from recs.clustering.description import describe_layers
-from recs.clustering.edits import apply_edits
+from recs.clustering.description import Description, describe_layers
+from recs.clustering.edits import EditedCut, apply_edits
 from recs.clustering.fitting import FittedLayers
 from recs.clustering.granularity import Cut, Granularity, choose_granularity
 from recs.clustering.phrases import Namer
-from recs.clustering.result import Assign, Clustering, Layer, SweepRow
+from recs.clustering.result import Assign, Clustering, SweepRow
 from recs.clustering.space import Space
+from recs.embedding.pipeline import open_cache
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
 from recs.items import Collection, Item
 
 if TYPE_CHECKING:
+    from recs.embedding.cache import Cache
     from recs.embedding.embedder import Embedder
+
+
+_MIN_SAMPLES = 5
 
 
 def cluster_items(
@@ -44,7 +52,7 @@ def cluster_items(
     embeddings: Embeddings,
     *,
     min_cluster_size: int | Literal["auto"] = "auto",
-    min_samples: int = 5,
+    min_samples: int | Literal["auto"] = "auto",
     reduction: Reduction = "spectral",
     cluster_selection_method: Selection = "eom",
     n_topics: int | None = None,
@@ -53,6 +61,7 @@ def cluster_items(
     edits: str | os.PathLike[str] | None = None,
     namer: Namer | None = None,
     embedder: Embedder | None = None,
+    cache: Cache | str | os.PathLike[str] | bool = True,
     seed: int = 0,
 ) -> Clustering:
     """Find the topics of the public items.
@@ -63,9 +72,10 @@ def cluster_items(
         Vectors of at least the public items. An item of which the model knows no token (`Embeddings.blank`) is in no
         topic and changes none.
     min_cluster_size
-        The fewest items of a dense core, 2 or more; "auto" takes 5, and 3 or 4 for fewer than 80 items.
+        The fewest texts of a dense core, 2 or more; "auto" takes 5, and 3 or 4 for fewer than 80 distinct texts.
     min_samples
-        How many neighbours make a region dense, 1 or more; as in HDBSCAN.
+        How many neighbours make a region dense, 1 or more; as in HDBSCAN. "auto" takes 5, or `min_cluster_size` if that
+        is smaller.
     reduction
         The coordinates in which cores are searched for: "spectral", those of the neighbour graph, or "umap" (an extra).
     cluster_selection_method
@@ -75,24 +85,31 @@ def cluster_items(
     assign
         "close" leaves outliers unassigned; "all" assigns every item that the model can read to its most likely topic.
     previous
-        An earlier clustering. Its topics keep their ids, as long as they still have items.
+        An earlier clustering. Its topics keep their ids and names, as long as they have items. They are recognised by
+        the items that it had, and by its rule if none of them is here.
     edits
         A JSON file of the user: `{"names": {"3": "Gardening"}, "merge": [[3, 7]]}`, by topic id.
     namer
         Called with the phrases and exemplars of each topic of the default layer; returns its name.
     embedder
-        The model of `embeddings`. With it, phrases are also judged by how close they are to the topic.
+        The model of `embeddings`. With it, phrases are also ranked by how close they are to the topic: they are
+        embedded in the role of the items. `Clustering.parameters["phrases"]` says how they were ranked, and a note
+        says why if the model cannot run here.
+    cache
+        Where the vectors of phrases are kept: as in `embed_items`.
     seed
         For "umap"; nothing else depends on it.
 
     Raises
     ------
     OptionError, EmbeddingError, SourceError, MissingDependencyError
+    FingerprintMismatchError
+        If `previous` or `embedder` is of another model than `embeddings`, or has another prompt.
 
     Notes
     -----
-    The result depends on the set of items, not on their order. Identical texts count as one item until the end. Time
-    O(n² d) for the neighbours, memory O(n d).
+    The result depends on the set of items, not on their order. Copies of one text, in which only numbers or a twentieth
+    of the words differ, count as one item until the end. Time O(n² d) for the neighbours, memory O(n d).
 
     Examples
     --------
@@ -114,19 +131,70 @@ def cluster_items(
         previous.check_comparable(embeddings)
     readable, vectors = without_blank_items(public, embeddings)
 
-    options = CoreOptions(
-        _core_size(min_cluster_size, len(readable)), reduction, min_samples, cluster_selection_method, seed
-    )
-    space = Space.of_items(readable, vectors, options, everything=assign == "all")
-    granularity = choose_granularity(space, n_topics)
-    earlier = EarlierRun.of(previous, vectors.ids, space)
-    edited = apply_edits(continue_topics(space, granularity.chosen, earlier), edits, earlier_names=_names_of(previous))
-    fitted = fit_layers(granularity, edited.cut, earlier)
-    layers = describe_layers(readable, fitted, names=edited.names, namer=namer, embedder=embedder)
+    with open_cache(cache if embedder is not None else False) as store:
+        model = PhraseModel.of(embedder, vectors, store)
+        texts = DistinctTexts.of(readable, vectors)
+        sizes = _core_sizes(min_cluster_size, min_samples, len(texts.vectors))
+        options = CoreOptions(**sizes, reduction=reduction, method=cluster_selection_method, seed=seed)
+        space = Space.of(texts, vectors.similarity, options, everything=assign == "all")
+        steps = _Steps.of(space, n_topics, vectors.ids, previous, edits)
+        description = steps.described(readable, namer, model)
 
-    parameters = _parameters(options, n_topics, assign, names=edited.names, ids=fitted.default.ids, previous=previous)
-    clustering = _assemble(vectors, granularity, fitted, layers, parameters=parameters, notes=edited.notes)
-    return with_blank_items(clustering, embeddings)
+    parameters = _parameters(options, n_topics, assign, steps, description)
+    return with_blank_items(_assemble(vectors, steps, description, parameters=parameters), embeddings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Steps:
+    """What the steps between the space and the description gave.
+
+    `continued` is the chosen cut with the topics of an earlier run, `edited` the same after the edits of the user.
+    """
+
+    granularity: Granularity
+    earlier: EarlierRun | None
+    continued: Cut
+    edited: EditedCut
+    fitted: FittedLayers
+
+    @classmethod
+    def of(
+        cls,
+        space: Space,
+        n_topics: int | None,
+        ids: Sequence[str],
+        previous: Clustering | None,
+        edits: str | os.PathLike[str] | None,
+    ) -> _Steps:
+        granularity = choose_granularity(space, n_topics)
+        earlier = EarlierRun.of(previous, ids)
+        continued = continue_topics(space, granularity.chosen, earlier)
+        given_names = previous.parameters.get("names", {}) if previous is not None else {}
+        edited = apply_edits(continued, edits, earlier_names=given_names)
+        return cls(granularity, earlier, continued, edited, fit_layers(granularity, edited.cut, earlier))
+
+    def described(self, items: Sequence[Item], namer: Namer | None, model: PhraseModel | None) -> Description:
+        earlier_names = self.earlier.names_without(self.edited.merged) if self.earlier is not None else {}
+        return describe_layers(
+            items, self.fitted, names=self.edited.names, earlier_names=earlier_names, namer=namer, model=model
+        )
+
+    @property
+    def next_id(self) -> int:
+        """The first id that no topic has, or had in an earlier run."""
+        first_free = self.earlier.next_id if self.earlier is not None else 0
+        return max([first_free, *(topic + 1 for topic in self.fitted.default.ids)])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why these topics were chosen, which of an earlier run go on, and which edits had no effect."""
+        if self.earlier is None:
+            return (*self.granularity.notes, *self.edited.notes)
+        goes_on = not set(self.earlier.topic_ids).isdisjoint(self.continued.ids)
+        has_no_clusters = self.granularity.chosen not in self.granularity.cuts
+        # "no clusters found" is not the whole truth if topics of the earlier run go on.
+        why = () if goes_on and has_no_clusters else self.granularity.notes
+        return (*why, *self.earlier.notes(self.continued), *self.edited.notes)
 
 
 def _check_choice(name: str, value: str, choices: Any) -> None:
@@ -135,8 +203,11 @@ def _check_choice(name: str, value: str, choices: Any) -> None:
         raise OptionError(f"{name} is {value!r}, expected one of {', '.join(get_args(choices))}.")
 
 
-def _check_counts(min_samples: int, n_topics: int | None, min_cluster_size: int | Literal["auto"]) -> None:
-    _check_count("min_samples", min_samples, least=1)
+def _check_counts(
+    min_samples: int | Literal["auto"], n_topics: int | None, min_cluster_size: int | Literal["auto"]
+) -> None:
+    if min_samples != "auto":
+        _check_count("min_samples", min_samples, least=1)
     if n_topics is not None:
         _check_count("n_topics", n_topics, least=2)
     if min_cluster_size != "auto":
@@ -148,52 +219,37 @@ def _check_count(name: str, value: object, *, least: int) -> None:
         raise OptionError(f"{name} is {value!r}, expected a whole number, {least} or more.")
 
 
-def _core_size(min_cluster_size: int | Literal["auto"], items: int) -> int:
-    return max(3, min(5, items // 16)) if min_cluster_size == "auto" else min_cluster_size
+def _core_sizes(
+    min_cluster_size: int | Literal["auto"], min_samples: int | Literal["auto"], texts: int
+) -> dict[str, int]:
+    """Return `min_cluster_size` and `min_samples` for so many distinct texts."""
+    size = max(3, min(5, texts // 16)) if min_cluster_size == "auto" else min_cluster_size
+    samples = min(_MIN_SAMPLES, size) if min_samples == "auto" else min_samples
+    return {"min_cluster_size": size, "min_samples": samples}
 
 
 def _parameters(
-    options: CoreOptions,
-    n_topics: int | None,
-    assign: Assign,
-    *,
-    names: Mapping[int, str],
-    ids: Sequence[int],
-    previous: Clustering | None,
+    options: CoreOptions, n_topics: int | None, assign: Assign, steps: _Steps, description: Description
 ) -> dict[str, Any]:
     """Return the options, and what a next run needs: the names that were given, and the first free id."""
+    names = steps.edited.names
     return asdict(options) | {
         "n_topics": n_topics,
         "assign": assign,
-        "names": {str(topic): names[topic] for topic in ids if topic in names},
-        "next_id": _next_id(ids, previous),
+        "phrases": description.ranked_by,
+        "names": {str(topic): names[topic] for topic in steps.fitted.default.ids if topic in names},
+        "next_id": steps.next_id,
     }
 
 
-def _names_of(previous: Clustering | None) -> Mapping[str, str]:
-    """Return the names that an earlier run was given, by topic id."""
-    return {} if previous is None else previous.parameters.get("names", {})
-
-
-def _next_id(ids: Sequence[int], previous: Clustering | None) -> int:
-    """Return the first id that no topic has, or had in an earlier run."""
-    first_free = previous.parameters["next_id"] if previous is not None else 0
-    return max([first_free, *(topic + 1 for topic in ids)])
-
-
 def _assemble(
-    embeddings: Embeddings,
-    granularity: Granularity,
-    fitted: FittedLayers,
-    layers: Sequence[Layer],
-    *,
-    parameters: Mapping[str, Any],
-    notes: Sequence[str],
+    embeddings: Embeddings, steps: _Steps, description: Description, *, parameters: Mapping[str, Any]
 ) -> Clustering:
     """Return the result, put together from those of the steps."""
+    fitted = steps.fitted
     space = fitted.space
     default = fitted.default
-    shown = layers[fitted.place]
+    shown = description.layers[fitted.place]
     labels = np.where(space.in_core[space.row_of_item], shown.assigned, -1)
     return Clustering(
         ids=embeddings.ids,
@@ -201,13 +257,15 @@ def _assemble(
         assigned=shown.assigned,
         strengths=np.where(labels >= 0, space.cores.strengths[space.row_of_item], 0.0),
         learned=default.learned,
-        layers=tuple(layers),
+        layers=tuple(description.layers),
         default=fitted.place,
         topics=shown.topics,
-        sweep=tuple(_sweep_row(cut, is_chosen=cut is granularity.chosen) for cut in granularity.cuts),
+        sweep=tuple(_sweep_row(cut, is_chosen=cut is steps.granularity.chosen) for cut in steps.granularity.cuts),
         rule=default.rule,
         model=embeddings.model,
         fingerprint=embeddings.fingerprint,
+        role=embeddings.role,
+        prompt=embeddings.prompt,
         parameters=parameters,
         metrics={
             "items": len(embeddings),
@@ -217,7 +275,7 @@ def _assemble(
             "core": float((labels >= 0).mean()) if len(labels) else 0.0,
             "stability": default.cut.stability,
         },
-        notes=(*granularity.notes, *notes),
+        notes=(*steps.notes, *description.notes),
     )
 
 

@@ -47,10 +47,11 @@ def _with_texts(scores: Float64Array, likeness: Float64Array | None, weight: flo
     return scores if likeness is None else scores + weight * likeness
 
 
-def probabilities_of(logits: Float64Array, *, single: bool) -> Float64Array:
+def probabilities_of(logits: Float64Array, *, single: bool, by_text: BoolArray | None = None) -> Float64Array:
     """Return the probabilities of logits of shape (n, L).
 
-    With `single`, each item has exactly one label and each row sums to 1. Otherwise each label is judged by itself.
+    With `single`, each item has exactly one label and each row sums to 1. Otherwise each label is judged by itself. So
+    is a label of `by_text`, of shape (L,), in any case: it is in no sum.
 
     Examples
     --------
@@ -58,7 +59,13 @@ def probabilities_of(logits: Float64Array, *, single: bool) -> Float64Array:
     >>> probabilities_of(logits, single=True).tolist(), probabilities_of(logits + 2, single=False).round(2).tolist()
     ([[0.5, 0.5]], [[0.88, 0.88]])
     """
-    return np.asarray(softmax(logits, axis=1) if single else expit(logits))
+    if not single:
+        return np.asarray(expit(logits))
+    if by_text is None or not by_text.any():
+        return np.asarray(softmax(logits, axis=1))
+    probabilities = np.asarray(expit(logits))
+    probabilities[:, ~by_text] = softmax(logits[:, ~by_text], axis=1)
+    return probabilities
 
 
 def uncalibrated(labels: int) -> Calibration:
@@ -137,12 +144,12 @@ def fit_platt(scores: Float64Array, likeness: Float64Array | None, Y: BoolArray,
     offset = pooled.offset.copy()
     for label in range(len(scale)):
         prior = np.array([pooled.scale[label], pooled.offset[label]])
-        scale[label], offset[label] = _fit_one_label(combined[:, label], Y[:, label], weights[:, label], prior)
+        scale[label], offset[label] = fit_slope(combined[:, label], Y[:, label], weights[:, label], prior)
     return Calibration(scale, offset, pooled.text)
 
 
-def _fit_one_label(scores: Float64Array, y: BoolArray, weights: Weights, prior: Float64Array) -> Float64Array:
-    """Return the slope and the offset of one label, shape (2,), pulled to those in `prior`."""
+def fit_slope(scores: Float64Array, y: BoolArray, weights: Weights, prior: Float64Array) -> Float64Array:
+    """Return the slope and the offset that turn scores of shape (n,) into logits, shape (2,), pulled to `prior`."""
 
     def loss(parameters: Float64Array) -> tuple[float, Float64Array]:
         z = parameters[0] * scores + parameters[1]

@@ -108,6 +108,12 @@ class Classifier:
         """Which labels may be given: allowed ones that are not retired; shape (L,)."""
         return np.array([self.rules.may_say(name) for name in self.classes], dtype=bool)
 
+    @property
+    def by_text(self) -> BoolArray:
+        """Which labels are known by their text alone, and judged by it one at a time; shape (L,)."""
+        names = set(self.parameters.get("by_text", ()))
+        return np.array([name in names for name in self.classes], dtype=bool)
+
     def check_comparable(self, embeddings: Embeddings) -> None:
         """Raise `FingerprintMismatchError` unless the vectors have the model and the prompt of the training."""
         trained, given = (
@@ -122,6 +128,7 @@ class Classifier:
     def predict_proba(self, embeddings: Embeddings) -> Float64Array:
         """Return the probability of each label for each row, shape (n, L); rows sum to 1 for single labels.
 
+        A label that is known by its text alone is in no sum: its probability is that of this label by itself.
         Each row is computed by itself: the other rows can only change the last bits. Cost: n d L products in float64.
         """
         self.check_comparable(embeddings)
@@ -151,12 +158,16 @@ class Classifier:
     def decide(self, X: Float64Array) -> Decisions:
         """Return the decisions for n vectors of the space of this classifier: unit rows, shape (n, d)."""
         logits = self._logits(X)
-        probabilities = probabilities_of(logits, single=self.single)
-        familiarity = gate_percentile(self.gate, logits.max(axis=1), nearest_centre(X, self.centres))
-        may_be_given = self.allowed_columns & (familiarity >= OUTSIDE)[:, None]
+        by_text = self.by_text
+        probabilities = probabilities_of(logits, single=self.single, by_text=by_text)
+        best = logits[:, ~by_text].max(axis=1)
+        familiarity = gate_percentile(self.gate, best, nearest_centre(X, self.centres[~by_text]))
+        # What is like the labelled items says nothing about a label that none of them has.
+        may_be_given = self.allowed_columns & ((familiarity >= OUTSIDE)[:, None] | by_text)
         auto = may_be_given & (probabilities >= self.thresholds)
         if self.single:  # only the best label of all may be assigned, not the best of the allowed ones
-            auto &= np.arange(len(self.classes)) == probabilities.argmax(axis=1)[:, None]
+            best_column = np.where(by_text, -1.0, probabilities).argmax(axis=1)
+            auto &= np.arange(len(self.classes)) == best_column[:, None]
         suggest = may_be_given & ~auto & (probabilities >= SUGGEST)
         return Decisions(probabilities, auto, suggest, familiarity)
 
@@ -196,7 +207,7 @@ class Classifier:
 
     def probabilities(self, X: Float64Array) -> Float64Array:
         """Return the probability of each label for n unit rows of shape (n, d); shape (n, L)."""
-        return probabilities_of(self._logits(X), single=self.single)
+        return probabilities_of(self._logits(X), single=self.single, by_text=self.by_text)
 
     def _logits(self, X: Float64Array) -> Float64Array:
         return np.asarray(X @ self.weights.T + self.intercepts)

@@ -61,14 +61,18 @@ class Lesson:
     def take(self, rows: Any) -> Lesson:
         """Return a lesson of some of the items; a label is dropped if none of them has it and it has no text."""
         examples = self.examples.take(rows)
-        kept = np.asarray(examples.Y.any(axis=0) | examples.has_text)
-        return replace(
+        lesson = replace(
             self,
             items=[self.items[row] for row in np.arange(len(self.items))[rows]],
-            classes=tuple(name for name, is_kept in zip(self.classes, kept.tolist(), strict=True) if is_kept),
-            examples=examples.take_labels(kept),
+            examples=examples,
             dated=None if self.dated is None else self.dated[rows],
         )
+        return lesson.take_labels(np.asarray(examples.Y.any(axis=0) | examples.has_text))
+
+    def take_labels(self, columns: BoolArray) -> Lesson:
+        """Return a lesson of some of the labels, with all items."""
+        names = tuple(name for name, is_kept in zip(self.classes, columns.tolist(), strict=True) if is_kept)
+        return replace(self, classes=names, examples=self.examples.take_labels(columns))
 
 
 def read_lesson(

@@ -37,7 +37,7 @@ class Prediction:
     familiarity
         Share of the labelled items that are less similar to the labelled collection than this one, 0 to 1. Below .02
         the classifier abstains, however probable the best label looks: probabilities only tell the labels from each
-        other.
+        other. Labels that are known by their text alone may be suggested all the same.
 
     Examples
     --------

@@ -25,6 +25,7 @@ from recs.classification.held_out import HeldOut, search_penalty, taught
 from recs.classification.lesson import Lesson
 from recs.classification.logistic import ClassWeight, Linear, fit_linear
 from recs.classification.predictions import SUGGEST
+from recs.classification.text_labels import TextRule
 from recs.errors import OptionError
 from recs.text.counts import counted
 
@@ -61,6 +62,13 @@ class TrainingOptions:
 
 def learn(lesson: Lesson, options: TrainingOptions, *, progress: Callable[[str], None] | None = None) -> Classifier:
     """Return the classifier of a lesson."""
+    rule = TextRule.learn(lesson.examples)
+    if rule is None:
+        return _learn_from_items(lesson, options, progress)
+    return rule.added_to(_learn_from_items(lesson.take_labels(~rule.by_text), options, progress), lesson)
+
+
+def _learn_from_items(lesson: Lesson, options: TrainingOptions, progress: Callable[[str], None] | None) -> Classifier:
     examples = lesson.examples
     held = search_penalty(
         examples, C=options.C, class_weight=options.class_weight, seed=options.seed, progress=progress

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from recs.cli.option_values import CollectionOptions, OutputOptions
-from recs.cli.options import collection_options, file_option, grouped, output_options, source_argument
+from recs.cli.options import (
+    cached_only_option,
+    collection_options,
+    file_option,
+    grouped,
+    output_options,
+    source_argument,
+)
+from recs.cli.repeat import repeatable
 from recs.cli.session import embedded, write_report
-from recs.cli.terminal import heading, report_reading, say
+from recs.cli.terminal import heading, printable, report_reading, say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
     from recs.clustering.result import Clustering
+    from recs.embedding.cache import Cache
+    from recs.embedding.embedder import Embedder
     from recs.embedding.vectors import Embeddings
     from recs.items import Collection
 
@@ -46,8 +58,10 @@ class _Files:
     show_default=True,
     help="close: leave outliers without a topic. all: give each item a topic.",
 )
+@file_option("--apply applied", "A file that --save wrote: assign the items to its topics, and find no new ones.")
 @file_option("--previous", "A file that --save wrote: the topics keep their ids.")
 @file_option("--edits", "JSON file with your names and merges, by topic id.")
+@cached_only_option
 @file_option("--save", "Save the clustering for --previous and recs.Clustering.")
 @grouped(
     "files",
@@ -59,15 +73,18 @@ class _Files:
 )
 @output_options("json", "table")
 @collection_options
+@repeatable
 def command(
     *,
     source: str,
     n_topics: int | None,
     min_cluster_size: int | None,
     assign: Any,
+    applied: Path | None,
     previous: Path | None,
     edits: Path | None,
     save: Path | None,
+    cached_only: bool,
     files: _Files,
     output: OutputOptions,
     setup: CollectionOptions,
@@ -77,29 +94,61 @@ def command(
     Without -o: the topics as text. With -o or --format json: everything, with the topic of each item.
     """
     from recs.cluster import cluster_items
-    from recs.clustering.result import Clustering
+    from recs.clustering.application import apply_topics
 
+    if applied:
+        _refuse_options_of_finding()
+    finding: dict[str, Any] = {"min_cluster_size": min_cluster_size or "auto", "n_topics": n_topics, "assign": assign}
+    earlier, setup = _saved(applied or previous, setup)
     collection = setup.reading.read(source)
     if not output.quiet:
         report_reading(collection)
-    with embedded(collection.public, setup, role="clustering", quiet=output.quiet) as (embeddings, embedder, _):
-        clustering = cluster_items(
-            collection,
-            embeddings,
-            min_cluster_size=min_cluster_size or "auto",
-            n_topics=n_topics,
-            assign=assign,
-            previous=Clustering.load(previous) if previous else None,
-            edits=edits,
-            embedder=embedder,
-        )
+    opening = _embedded(collection, setup, earlier, cached_only=cached_only, quiet=output.quiet)
+    with opening as (embeddings, embedder, cache):
+        if applied and earlier is not None:
+            clustering = apply_topics(earlier, collection.public, embeddings)
+        else:
+            finding |= {"previous": earlier, "edits": edits, "embedder": embedder, "cache": cache or False}
+            clustering = cluster_items(collection, embeddings, **finding)
     _write(clustering, collection, embeddings, files)
     if save:
         clustering.save(save)
-    if not output.quiet:
-        for note in clustering.notes:
-            say(f"note: {note}")
+    _say_notes(clustering, quiet=output.quiet)
     write_report(_report(clustering), _text(clustering, collection), output)
+
+
+def _embedded(
+    collection: Collection, setup: CollectionOptions, earlier: Clustering | None, *, cached_only: bool, quiet: bool
+) -> AbstractContextManager[tuple[Embeddings, Embedder, Cache | None]]:
+    """Open the vectors of the items; a model that does not fit an earlier clustering is refused before it runs."""
+    role = earlier.role if earlier is not None else "clustering"
+    check = earlier.check_comparable if earlier is not None else None
+    return embedded(collection.public, setup, role=role, quiet=quiet, cached_only=cached_only, check=check)
+
+
+def _say_notes(clustering: Clustering, *, quiet: bool) -> None:
+    for note in clustering.notes if not quiet else ():
+        say(f"note: {note}")
+
+
+def _refuse_options_of_finding() -> None:
+    """Raise `UsageError` for options that find or change topics: --apply does neither."""
+    context = click.get_current_context()
+    flags = {param.name: param.opts[0] for param in context.command.params}
+    for name in ("n_topics", "min_cluster_size", "assign", "previous", "edits", "save"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--apply keeps the saved topics as they are; leave out {flags[name]}.")
+
+
+def _saved(path: Path | None, setup: CollectionOptions) -> tuple[Clustering | None, CollectionOptions]:
+    """Return a saved clustering, and the options with its model if the user chose none."""
+    from recs.clustering.result import Clustering
+
+    if path is None:
+        return None, setup
+    clustering = Clustering.load(path)
+    model = setup.model if setup.model.model else replace(setup.model, model=clustering.model)
+    return clustering, replace(setup, model=model)
 
 
 def _write(clustering: Clustering, collection: Collection, embeddings: Embeddings, files: _Files) -> None:
@@ -161,7 +210,8 @@ def _text(clustering: Clustering, collection: Collection) -> str:
         f"{metrics['coverage']:.0%} of the items in one"
     ]
     for topic in largest_first(clustering)[0]:
-        lines += ["", f"{topic.size:5}  {topic.name}  [{topic.id}]", f"       {', '.join(topic.phrases)}"]
+        lines += ["", f"{topic.size:5}  {printable(topic.name)}  [{topic.id}]"]
+        lines += [f"       {', '.join(topic.phrases)}"] if topic.phrases else []
         lines += [f"         {heading(items[name])}" for name in topic.exemplars[:3]]
     if clustering.sweep:
         lines += ["", "granularity  topics  stability  coverage"]

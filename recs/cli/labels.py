@@ -19,7 +19,7 @@ from recs.text.counts import counted
 if TYPE_CHECKING:
     from recs.classification.labels import LabelRules
     from recs.embedding.vectors import Embeddings
-    from recs.evaluation.classifiers import ClassifierEvaluation
+    from recs.evaluation.classifiers import ClassifierEvaluation, SplitScore
     from recs.items import Collection
 
 _LABELS_SHOWN = 40
@@ -141,6 +141,9 @@ def table(evaluation: ClassifierEvaluation) -> str:
     ]
     for split in evaluation.splits:
         lines += ["", f"{split.split}: learned from {split.learned:,}, judged on {split.judged:,}"]
+        if split.metrics is None:
+            lines.append(f"  cannot be judged: {split.not_judged}")
+            continue
         rows = {"classifier": split.metrics, **split.baselines}
         lines.append(f"  {'':18}" + "".join(f"{name:>12}" for name in rows))
         for metric in split.metrics:
@@ -153,13 +156,19 @@ def table(evaluation: ClassifierEvaluation) -> str:
         )
         if split.unseen:
             lines.append(f"  {counted(split.unseen, *_WERE_NEW)} before")
-    first = evaluation.splits[0]
+    first = next((split for split in evaluation.splits if split.metrics is not None), None)
+    lines += _table_of_labels(first) if first is not None else []
+    return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)]) + "\n"
+
+
+def _table_of_labels(first: SplitScore) -> list[str]:
+    """Return how well each judged label did on one split, the most frequent first."""
     judged = sorted((one for one in first.labels if one.support), key=lambda one: (-one.support, one.label))
     width = max([5, *(len(one.label) for one in judged[:_LABELS_SHOWN])])
-    lines += ["", f"  {'label':{width}}  items  precision  recall     f1  auto  right    ({first.split})"]
+    lines = ["", f"  {'label':{width}}  items  precision  recall     f1  auto  right    ({first.split})"]
     for one in judged[:_LABELS_SHOWN]:
         figures = f"{one.support:6}{one.precision:11.2f}{one.recall:8.2f}{one.f1:7.2f}{one.auto:6}{one.auto_right:7}"
         lines.append(f"  {printable(one.label):{width}}{figures}")
     if len(judged) > _LABELS_SHOWN:
         lines.append(f"  … and {counted(len(judged) - _LABELS_SHOWN, 'label')} more")
-    return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)]) + "\n"
+    return lines

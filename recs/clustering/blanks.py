@@ -1,4 +1,4 @@
-"""Items of which the model knows no token: they keep their place in a clustering, without a topic."""
+"""Items whose vectors mean nothing: they keep their place in a clustering, without a topic."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from recs.arrays import BoolArray
 from recs.clustering.result import Clustering
 from recs.embedding.vectors import Embeddings
 from recs.items import Item
+from recs.text.counts import counted
 
 
 def without_blank_items(items: Sequence[Item], embeddings: Embeddings) -> tuple[list[Item], Embeddings]:
@@ -50,7 +51,7 @@ def with_blank_items(clustering: Clustering, embeddings: Embeddings) -> Clusteri
         layers=layers,
         sweep=tuple(replace(row, coverage=round(row.coverage * readable_share, 6)) for row in clustering.sweep),
         metrics={**clustering.metrics, **metrics},
-        notes=(*clustering.notes, _note(blank_items)),
+        notes=(*clustering.notes, *_notes(embeddings)),
     )
 
 
@@ -65,7 +66,14 @@ def _share(members: BoolArray) -> float:
     return round(float(members.mean()), 6)
 
 
-def _note(blank_items: int) -> str:
-    if blank_items == 1:
-        return "1 item is in no topic: the model knows no token of it."
-    return f"{blank_items:,} items are in no topic: the model knows no token of them."
+def _notes(embeddings: Embeddings) -> list[str]:
+    missing = int(embeddings.missing.sum())
+    unread = int(embeddings.blank.sum()) - missing
+    notes = []
+    if unread:
+        it = "it" if unread == 1 else "them"
+        notes.append(f"{counted(unread, 'item is', 'items are')} in no topic: the model knows no token of {it}.")
+    if missing:
+        it = "it has" if missing == 1 else "they have"
+        notes.append(f"{counted(missing, 'item is', 'items are')} in no topic: {it} no vector in the cache.")
+    return notes

@@ -59,6 +59,8 @@ def density_cores(vectors: FloatArray, graph: Any, options: CoreOptions) -> Core
     """
     if options.reduction == "umap":
         return _hdbscan(_umap_coordinates(vectors, options.seed), options)
+    if len(vectors) <= options.min_samples:  # no row has so many neighbours
+        return Cores.none(len(vectors))
     labels = np.full(len(vectors), -1)
     strengths = np.zeros(len(vectors))
     for rows in components(graph):  # an eigenvalue solver is very slow on a graph of several components
@@ -93,7 +95,7 @@ def _umap_coordinates(vectors: FloatArray, seed: int) -> Float64Array:
 
 
 def _hdbscan(X: Float64Array, options: CoreOptions) -> Cores:
-    if len(X) < 2 * options.min_cluster_size:
+    if len(X) < 2 * options.min_cluster_size or len(X) <= options.min_samples:
         return Cores.none(len(X))
     try:
         from hdbscan import HDBSCAN
@@ -101,7 +103,7 @@ def _hdbscan(X: Float64Array, options: CoreOptions) -> Cores:
         raise MissingDependencyError("clustering", "hdbscan", "cluster") from error
     model = HDBSCAN(
         min_cluster_size=options.min_cluster_size,
-        min_samples=max(1, min(options.min_samples, options.min_cluster_size)),
+        min_samples=options.min_samples,
         cluster_selection_method=options.method,
         core_dist_n_jobs=1,
     ).fit(X)

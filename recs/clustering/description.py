@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from textwrap import shorten
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recs.arrays import Float64Array, IntArray
-from recs.clustering.assignment import Discriminant
+from recs.arrays import IntArray
+from recs.clustering.closeness import PhraseModel
 from recs.clustering.fitting import FittedCut, FittedLayers, topic_stabilities
 from recs.clustering.labels import cluster_sizes, renumber
 from recs.clustering.phrase_index import PhraseIndex
-from recs.clustering.phrases import EXEMPLARS, Closeness, Namer, Topic, topic_phrases, unique_names
+from recs.clustering.phrases import EXEMPLARS, Namer, Topic, topic_phrases, unique_names
 from recs.clustering.result import Layer
 from recs.clustering.space import Space
+from recs.errors import MissingDependencyError, ModelNotFoundError
 from recs.items import Item
 
-if TYPE_CHECKING:
-    from recs.embedding.embedder import Embedder
-
 _TITLE_LENGTH = 60  # characters of a title that names a topic without phrases
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Description:
+    """The described layers, from coarse to fine, and how their phrases were ranked.
+
+    `ranked_by` is "words", or "words and vectors" if the model also judged how close the phrases of the default layer
+    are to their topics. `notes` say why the model could not be used.
+    """
+
+    layers: Sequence[Layer]
+    ranked_by: str
+    notes: tuple[str, ...] = ()
 
 
 def describe_layers(
@@ -29,40 +40,74 @@ def describe_layers(
     fitted: FittedLayers,
     *,
     names: Mapping[int, str],
+    earlier_names: Mapping[int, str],
     namer: Namer | None,
-    embedder: Embedder | None,
-) -> list[Layer]:
-    """Describe the topics of every layer, from coarse to fine.
+    model: PhraseModel | None,
+) -> Description:
+    """Describe the topics of every layer.
 
     Parameters
     ----------
     names
         Given by the user, by topic id, for the default layer.
-    namer, embedder
-        As `recs.cluster_items` takes them; used for the default layer.
+    earlier_names
+        Of topics that go on, by topic id: they stay, unless the user or the namer gives another.
+    namer
+        As `recs.cluster_items` takes it; used for the default layer.
+    model
+        Ranks the phrases of the default layer; None ranks them by words alone.
     """
-    index = PhraseIndex(items) if any(cut.ids for cut in fitted.cuts) else None
-    space = fitted.space
+    index = PhraseIndex(items if any(cut.ids for cut in fitted.cuts) else [])
+    ranked = _ranked_phrases(index, fitted, model)
     layers: list[Layer] = []
     for cut in fitted.cuts:
         is_default = cut is fitted.default
-        topic_of_item = cut.assigned[space.row_of_item]
-        closeness = _closeness(cut.rule, embedder) if embedder is not None and is_default else None
-        phrases = topic_phrases(index, topic_of_item, len(cut.ids), closeness=closeness) if index is not None else []
-        exemplars = _exemplars(space, cut, items)
-        given_names = _given_names(cut.ids, phrases, exemplars, names, namer) if is_default else {}
+        topic_of_item = cut.assigned[fitted.space.row_of_item]
+        phrases = ranked.phrases if is_default else topic_phrases(index, topic_of_item, len(cut.ids))
+        exemplars = _exemplars(fitted.space, cut, items)
+        given_names: dict[int, str] = {}
+        if is_default:
+            by_id = {**earlier_names, **_names_by_namer(cut.ids, phrases, exemplars, namer), **names}
+            given_names = {place: by_id[topic] for place, topic in enumerate(cut.ids) if topic in by_id}
         parents = _parents(layers, topic_of_item, len(cut.ids))
-        assigned = renumber(topic_of_item, cut.ids)
-        layers.append(
-            Layer(
-                resolution=cut.cut.resolution,
-                stability=cut.cut.stability,
-                coverage=round(float((assigned >= 0).mean()) if len(assigned) else 0.0, 6),
-                assigned=assigned,
-                topics=_topics(space, cut, phrases, exemplars, given_names=given_names, parents=parents),
-            )
-        )
-    return layers
+        topics = _topics(fitted.space, cut, phrases, exemplars, given_names=given_names, parents=parents)
+        layers.append(_layer(fitted.space, cut, topics))
+    return Description(layers, ranked.by, ranked.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _RankedPhrases:
+    """The phrases of each topic of the default layer; the other fields as in `Description`."""
+
+    phrases: list[tuple[str, ...]]
+    by: str
+    notes: tuple[str, ...] = ()
+
+
+def _ranked_phrases(index: PhraseIndex, fitted: FittedLayers, model: PhraseModel | None) -> _RankedPhrases:
+    """Return phrases that are ranked by words and vectors; by words alone without a model that can run here."""
+    cut = fitted.default
+    topic_of_item = cut.assigned[fitted.space.row_of_item]
+    notes: tuple[str, ...] = ()
+    if model is not None:
+        closeness = model.closeness_to(cut.rule.centroids)
+        try:
+            by_model = topic_phrases(index, topic_of_item, len(cut.ids), closeness=closeness)
+            return _RankedPhrases(by_model, "words and vectors")
+        except (ModelNotFoundError, MissingDependencyError) as error:
+            notes = (f"the phrases of topics are ranked by words alone, without vectors: {error}",)
+    return _RankedPhrases(topic_phrases(index, topic_of_item, len(cut.ids)), "words", notes)
+
+
+def _layer(space: Space, cut: FittedCut, topics: tuple[Topic, ...]) -> Layer:
+    assigned = renumber(cut.assigned[space.row_of_item], cut.ids)
+    return Layer(
+        resolution=cut.cut.resolution,
+        stability=cut.cut.stability,
+        coverage=round(float((assigned >= 0).mean()) if len(assigned) else 0.0, 6),
+        assigned=assigned,
+        topics=topics,
+    )
 
 
 def _title(item: Item) -> str:
@@ -100,21 +145,15 @@ def _topics(
     )
 
 
-def _given_names(
+def _names_by_namer(
     ids: Sequence[int],
     phrases: Sequence[Sequence[str]],
     exemplars: Sequence[Sequence[Item]],
-    names: Mapping[int, str],
     namer: Namer | None,
 ) -> dict[int, str]:
-    """Return the names that the user or the namer gives, by the place of the topic; the user's come first."""
-    given: dict[int, str] = {}
-    for place, topic in enumerate(ids):
-        if namer is not None:
-            given[place] = namer(phrases[place], exemplars[place])
-        if topic in names:
-            given[place] = names[topic]
-    return given
+    if namer is None:
+        return {}
+    return {topic: namer(phrases[place], exemplars[place]) for place, topic in enumerate(ids)}
 
 
 def _exemplars(space: Space, cut: FittedCut, items: Sequence[Item]) -> list[list[Item]]:
@@ -138,11 +177,3 @@ def _parents(coarser: Sequence[Layer], topic_of_item: IntArray, topics: int) -> 
         items_of_parent = np.bincount(above[(topic_of_item == topic) & (above >= 0)])
         parents.append(int(items_of_parent.argmax()) if len(items_of_parent) else None)
     return parents
-
-
-def _closeness(rule: Discriminant, embedder: Embedder) -> Closeness:
-    def closeness(phrases: Sequence[str], topic: int) -> Float64Array:
-        vectors = embedder.embed(phrases).vectors.astype(np.float64)
-        return np.asarray(np.clip(vectors @ rule.centroids[topic], 0, 1))
-
-    return closeness

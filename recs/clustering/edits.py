@@ -16,10 +16,15 @@ from recs.errors import SourceError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EditedCut:
-    """A cut after the merges of the user; the names that the user gave, by topic id; notes for the user."""
+    """A cut after the merges of the user.
+
+    `names` are those that the user gave, by topic id. `merged` holds the topics that took others. `notes` are for the
+    user.
+    """
 
     cut: Cut
     names: Mapping[int, str] = field(default_factory=dict)
+    merged: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
 
 
@@ -52,12 +57,14 @@ def apply_edits(
     edits = _read_edits(Path(path))
     labels = cut.labels.copy()
     cluster_of_topic = {topic: cluster for cluster, topic in enumerate(cut.ids)}
+    merged: set[int] = set()
     for group in _united(edits.merges):
         into, *others = [cluster_of_topic[topic] for topic in group if topic in cluster_of_topic] or [-1]
         labels[np.isin(labels, others)] = into
+        merged |= {cut.ids[into]} if others else set()
     missing = sorted(edits.topics - set(cluster_of_topic))
     notes = (f"edits: there is no topic {', '.join(map(str, missing))}.",) if missing else ()
-    return EditedCut(replace(cut, labels=labels).packed(), {**names, **edits.names}, notes)
+    return EditedCut(replace(cut, labels=labels).packed(), {**names, **edits.names}, frozenset(merged), notes)
 
 
 def _united(groups: list[list[int]]) -> list[list[int]]:

@@ -41,6 +41,8 @@ class FittedCut:
             rule = Discriminant.fit(space.vectors, cut.labels, space.scatter)
             best, cosines = rule.scores(space.vectors)
             fair = without_itself(space.vectors, cut.labels, best, cosines)
+            # A topic that is one text: its copies are as close as a new copy will be.
+            fair = np.where(value_by_label(is_one_row(cut), cut.labels, missing=False), space.texts.farthest, fair)
             rule = rule.with_thresholds(best, fair, space.in_core)
             learned = renumber(cut.labels, cut.ids)[space.row_of_item]
             fitted = cls(cut, rule, _assigned(space, rule, best, cosines), cosines, learned)
@@ -71,6 +73,17 @@ def _assigned(space: Space, rule: Discriminant, best: IntArray, cosines: Float64
     return best if space.everything else rule.close(best, cosines)
 
 
+def with_topics_of_copies(space: Space, fitted: FittedCut, *, next_id: int) -> FittedCut:
+    """Return the cut with a topic for each text that is repeated often enough and that the rule leaves out."""
+    alone = np.flatnonzero(space.is_repeated & (fitted.assigned < 0))
+    if not len(alone):
+        return fitted
+    labels = fitted.cut.labels.copy()
+    labels[alone] = len(fitted.ids) + np.arange(len(alone))
+    ids = (*fitted.ids, *range(next_id, next_id + len(alone)))
+    return FittedCut.learn(space, replace(fitted.cut, labels=labels, ids=ids).packed())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedLayers:
     """The fitted cuts of all layers, from coarse to fine, and the place of the default among them."""
@@ -85,8 +98,16 @@ class FittedLayers:
         return self.cuts[self.place]
 
 
+def is_one_row(cut: Cut) -> BoolArray:
+    """Return which clusters are one row: copies of one text."""
+    return np.asarray(cluster_sizes(cut.labels, len(cut.ids)) == 1)
+
+
 def topic_stabilities(fitted: FittedCut) -> Float64Array:
-    """Return how much of each topic came back: the best Jaccard index in each run, averaged over the runs."""
+    """Return how much of each topic came back: the best Jaccard index in each run, averaged over the runs.
+
+    A topic that is one text is whole in every run.
+    """
     topics = len(fitted.ids)
     if not fitted.cut.runs:
         return np.full(topics, fitted.cut.stability)
@@ -99,4 +120,4 @@ def topic_stabilities(fitted: FittedCut) -> Float64Array:
         rows_in_either = rows_in_both.sum(axis=1, keepdims=True) + rows_in_both.sum(axis=0) - rows_in_both
         jaccard = rows_in_both / np.maximum(rows_in_either, 1)
         total += jaccard[1:, 1:].max(axis=1, initial=0.0)
-    return np.asarray(total / len(fitted.cut.runs))
+    return np.where(is_one_row(fitted.cut), 1.0, total / len(fitted.cut.runs))

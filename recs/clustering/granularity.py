@@ -155,7 +155,8 @@ def _judged(space: Space, cut: Cut) -> Cut:
     fair = without_itself(space.vectors, cut.labels, cut.labels, cosines)
     thresholds = core_thresholds(cut.labels, fair, space.in_core, len(cut.ids))
     is_close = cosines >= value_by_label(thresholds, cut.labels, missing=np.inf)
-    coverage = float(is_close[space.row_of_item].mean())
+    is_covered = is_close | space.is_repeated  # a text that is repeated has a topic in any case
+    coverage = float(is_covered[space.row_of_item].mean())
     return replace(cut, stability=round(float(np.mean(agreements)), 6), coverage=round(coverage, 6))
 
 
@@ -163,7 +164,7 @@ def _judged(space: Space, cut: Cut) -> Cut:
 class Granularity:
     """The cuts that were tried, the one that was chosen, and notes for the user that say why.
 
-    `space` has other cores than the space of the sweep if the topics are groups of identical texts.
+    `space` has other cores than the space of the sweep if each topic is a group of copies of one text.
     """
 
     space: Space
@@ -175,7 +176,7 @@ class Granularity:
 def choose_granularity(space: Space, n_topics: int | None) -> Granularity:
     """Try many resolutions; choose the cut nearest to `n_topics`, or the stable cut with the best score.
 
-    If no cut is stable, groups of identical texts are the topics.
+    If no cut is stable, groups of copies of one text are the topics.
     """
     cuts = sweep_resolutions(space, n_topics)
     if cuts and n_topics is not None:
@@ -191,13 +192,15 @@ def _nearest_count(space: Space, cuts: Sequence[Cut], n_topics: int) -> Granular
     nearest = min(cuts, key=lambda cut: (abs(len(cut.ids) - n_topics), -cut.score))
     if len(nearest.ids) == n_topics:
         return Granularity(space, cuts, nearest)
-    note = f"{n_topics} topics were requested; the nearest number that was found is {len(nearest.ids)}."
+    note = f"{n_topics:,} topics were requested; the nearest number that was found is {len(nearest.ids):,}."
     return Granularity(space, cuts, nearest, (note,))
 
 
 def _groups_of_copies(space: Space, cuts: Sequence[Cut]) -> Granularity:
     if len(space.vectors) < 2 * space.size:
         reason = "there are too few texts"
+    elif len(space.vectors) <= space.options.min_samples:
+        reason = f"no text has {space.options.min_samples:,} others beside it (min_samples)"
     elif cuts:
         reason = "no topic comes back when some of the items are left out"
     else:
@@ -207,7 +210,7 @@ def _groups_of_copies(space: Space, cuts: Sequence[Cut]) -> Granularity:
     labels = space.cores.labels
     groups = int(labels.max(initial=-1)) + 1
     if groups:
-        notes.append("the topics are groups of identical texts.")
+        notes.append("each topic is a group of copies of one text.")
     chosen = Cut(1.0, labels, tuple(range(groups)), stability=1.0 if groups else 0.0)
     return Granularity(space, cuts, chosen, tuple(notes))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
@@ -98,7 +98,7 @@ class Clustering:
         Every granularity that was tried, from coarse to fine.
     rule
         The rule of `predict`; its rows are in the order of `topics`.
-    model, fingerprint
+    model, fingerprint, role, prompt
         Those of the embeddings.
     parameters, metrics, notes
         The options; numbers that describe the result; messages for the user.
@@ -125,6 +125,8 @@ class Clustering:
     rule: Discriminant
     model: str
     fingerprint: str
+    role: str
+    prompt: str
     parameters: Mapping[str, Any]
     metrics: Mapping[str, float]
     notes: tuple[str, ...] = ()
@@ -139,11 +141,14 @@ class Clustering:
         return len(self.ids)
 
     def check_comparable(self, embeddings: Embeddings) -> None:
-        """Raise `FingerprintMismatchError` unless the vectors are in the space of the clustering."""
-        if embeddings.fingerprint != self.fingerprint:
+        """Raise `FingerprintMismatchError` unless the vectors have the model and the prompt of the clustering."""
+        ours, theirs = (
+            f"{one.model or 'an unnamed model'} ({one.fingerprint[:24]}, prompt {one.prompt!r})"
+            for one in (self, embeddings)
+        )
+        if (self.fingerprint, self.prompt) != (embeddings.fingerprint, embeddings.prompt):
             raise FingerprintMismatchError(
-                f"topics of vectors of {self.model} ({self.fingerprint[:24]}) cannot be compared with vectors of "
-                f"{embeddings.model} ({embeddings.fingerprint[:24]}); embed both with one model."
+                f"topics of vectors of {ours} cannot be compared with vectors of {theirs}; embed both with one model."
             )
 
     def predict(self, embeddings: Embeddings) -> IntArray:
@@ -199,7 +204,7 @@ class Clustering:
             )
             fields = {name: manifest[name] for name in _MANIFEST}
             fields |= {"ids": tuple(manifest["ids"]), "notes": tuple(manifest["notes"])}
-            return cls(
+            clustering = cls(
                 **fields,
                 **{name: arrays[name] for name in _ARRAYS},
                 layers=layers,
@@ -207,11 +212,28 @@ class Clustering:
                 sweep=tuple(SweepRow(**row) for row in manifest["sweep"]),
                 rule=Discriminant(*(arrays[f"rule_{name}"] for name in _RULE)),
             )
+            _check_shapes(clustering)
+            return clustering
 
 
-_MANIFEST = ("ids", "default", "model", "fingerprint", "parameters", "metrics", "notes")
+_MANIFEST = ("ids", "default", "model", "fingerprint", "role", "prompt", "parameters", "metrics", "notes")
 _ARRAYS = ("labels", "assigned", "strengths", "learned")
 _RULE = ("weights", "offsets", "centroids", "thresholds")
+
+
+def _check_shapes(clustering: Clustering) -> None:
+    """Raise `ValueError` unless the arrays and the parameters that later runs use fit each other."""
+    n = len(clustering.ids)
+    topics = len(clustering.topics)
+    dim = clustering.rule.weights.shape[-1]
+    expected: dict[str, tuple[int, ...]] = {"offsets": (topics,), "thresholds": (topics,)}
+    expected |= {"weights": (topics, dim), "centroids": (topics, dim)} | dict.fromkeys(_ARRAYS, (n,))
+    for name, shape in expected.items():
+        array = getattr(clustering if name in _ARRAYS else clustering.rule, name)
+        if array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+    if clustering.parameters["assign"] not in get_args(Assign) or not isinstance(clustering.parameters["next_id"], int):
+        raise ValueError("the parameters are not those of a clustering")
 
 
 def _topics(rows: Sequence[Mapping[str, Any]]) -> tuple[Topic, ...]:
@@ -221,8 +243,8 @@ def _topics(rows: Sequence[Mapping[str, Any]]) -> tuple[Topic, ...]:
 
 
 def largest_first(clustering: Clustering) -> tuple[list[Topic], IntArray]:
-    """Return the topics, the largest first, and the place of each item's topic among them; -1 for none."""
-    topics = sorted(clustering.topics, key=lambda topic: (-topic.size, topic.id))
+    """Return the topics that have items, the largest first, and the place of each item's topic in them; -1 for none."""
+    topics = sorted((topic for topic in clustering.topics if topic.size), key=lambda topic: (-topic.size, topic.id))
     place_of_topic = {topic.id: place for place, topic in enumerate(topics)}
     places = [place_of_topic.get(topic, -1) for topic in clustering.assigned.tolist()]
     return topics, np.array(places, np.int64)

@@ -55,7 +55,7 @@ def classification_metrics(p: Float64Array, Y: BoolArray, judged: BoolArray, *, 
     Parameters
     ----------
     judged : bool array of shape (n, L)
-        The entries that count in the log loss.
+        The entries that count in the log loss; at least one of them is a true label.
     """
     from sklearn.metrics import accuracy_score, average_precision_score, f1_score
 
@@ -74,11 +74,11 @@ def classification_metrics(p: Float64Array, Y: BoolArray, judged: BoolArray, *, 
 
 
 def _log_loss(p: Float64Array, Y: BoolArray, judged: BoolArray, *, single: bool) -> float:
-    """Return the mean log loss of the judged entries; 0 without any. Of single labels, only the true one counts."""
+    """Return the mean log loss of the judged entries. Of single labels, only the true one counts."""
     clipped = np.clip(p, 1e-9, 1 - 1e-9)
     counted = Y & judged if single else judged
     losses = -np.log(np.where(Y, clipped, 1 - clipped)[counted])
-    return float(losses.mean()) if len(losses) else 0.0
+    return float(losses.mean())
 
 
 def label_scores(

@@ -20,7 +20,7 @@ from recs.classification.lesson import Lesson, read_lesson
 from recs.classification.training import TrainingOptions
 from recs.embedding.vectors import Embeddings
 from recs.errors import TooFewLabelsError
-from recs.evaluation.classifier_answers import OURS, Part, answers_of_parts
+from recs.evaluation.classifier_answers import OURS, Answers, Part, answers_of_parts
 from recs.evaluation.classifier_metrics import (
     LabelScore,
     classification_metrics,
@@ -50,11 +50,11 @@ class SplitScore:
         How many true labels no item of the training set had: they count as missed.
     metrics, baselines
         accuracy, macro_f1, micro_f1, average_precision, p_at_1, log_loss, ece, all 0 to 1 except log_loss; those of the
-        baselines by name.
+        baselines by name. None and empty if nothing could be judged.
     auto_precision
         Share of the automatically assigned labels that were right; None if none was assigned.
     auto_coverage
-        Share of the true labels that were assigned automatically.
+        Share of the true labels that were assigned automatically; None if nothing could be judged.
     abstained
         Share of the items that got no label, not even a suggestion.
     labels
@@ -63,20 +63,23 @@ class SplitScore:
         Bins by the probability of the best label: mean probability, share of right labels, items.
     coverage
         From the most certain answer on: probability, precision so far, share of the true labels so far.
+    not_judged
+        Why there are no figures; empty if there are.
     """
 
     split: str
     learned: int
     judged: int
     unseen: int
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, float] | None
     baselines: Mapping[str, Mapping[str, float]]
     auto_precision: float | None
-    auto_coverage: float
+    auto_coverage: float | None
     abstained: float
     labels: tuple[LabelScore, ...]
     reliability: tuple[tuple[float, float, int], ...]
     coverage: tuple[tuple[float, float, float], ...]
+    not_judged: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def evaluate_classifier(
     >>> X = [[n % 2, 1 - n % 2, n / 60] for n in range(60)]
     >>> embeddings = Embeddings.from_array([item.id for item in items], X, model="demo")
     >>> evaluation = evaluate_classifier(items, embeddings, label="category", C=10.0)
-    >>> [(split.split, split.judged, split.metrics["accuracy"]) for split in evaluation.splits]
+    >>> [(split.split, split.judged, split.metrics and split.metrics["accuracy"]) for split in evaluation.splits]
     [('at random', 12, 1.0)]
     """
     lesson = read_lesson(items, embeddings, label=label, label_texts=label_texts, rules=rules)
@@ -215,14 +218,18 @@ def _judge(lesson: Lesson, split: str, parts: Sequence[Part], options: TrainingO
     """Learn from the first rows of each part, and judge the second rows of all parts together."""
     answers = answers_of_parts(lesson, parts, options)
     single = lesson.examples.single
+    if not (answers.Y & answers.trusted & answers.learned).any():
+        return _not_judged(split, parts, answers)
     if not single:  # automatic labels are neither right nor wrong
         for probabilities in answers.probabilities.values():
             probabilities[~answers.trusted] = 0.0
     Y = answers.Y
     auto = answers.auto & answers.trusted
     auto_right = int((auto & Y).sum())
-    counted = answers.trusted & answers.learned
-    metrics = {name: classification_metrics(p, Y, counted, single=single) for name, p in answers.probabilities.items()}
+    is_counted = answers.trusted & answers.learned
+    metrics = {
+        name: classification_metrics(p, Y, is_counted, single=single) for name, p in answers.probabilities.items()
+    }
     p = answers.probabilities[OURS]
     best_is_right = Y[np.arange(len(p)), p.argmax(axis=1)]
     return SplitScore(
@@ -238,4 +245,26 @@ def _judge(lesson: Lesson, split: str, parts: Sequence[Part], options: TrainingO
         labels=tuple(label_scores(lesson.classes, p, Y, auto, single=single)),
         reliability=tuple(reliability(p.max(axis=1), best_is_right)),
         coverage=tuple(coverage_curve(p, Y, answers.trusted, single=single)),
+    )
+
+
+def _not_judged(split: str, parts: Sequence[Part], answers: Answers) -> SplitScore:
+    """Return the score of a split in which every true label is new: any figure would be 0 and say nothing."""
+    learned = max(len(learned) for learned, _ in parts)
+    judged = len(answers.Y)
+    items_have = counted(judged, "held-out item has", "held-out items have")
+    return SplitScore(
+        split=split,
+        learned=learned,
+        judged=judged,
+        unseen=int((answers.Y & ~answers.learned).sum()),
+        metrics=None,
+        baselines={},
+        auto_precision=None,
+        auto_coverage=None,
+        abstained=float((~answers.answered).mean()),
+        labels=(),
+        reliability=(),
+        coverage=(),
+        not_judged=f"the {items_have} only labels that none of the {counted(learned, 'other item')} has.",
     )

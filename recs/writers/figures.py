@@ -12,6 +12,7 @@ import numpy.typing as npt
 from recs.clustering.layout import topic_anchors, topic_colours
 from recs.clustering.result import largest_first
 from recs.errors import MissingDependencyError, OutputError
+from recs.text.counts import counted
 from recs.writers.topic_names import COLUMN_WIDTH, EDGE, ROW_HEIGHT, TopicNames, name_slots
 
 if TYPE_CHECKING:
@@ -86,19 +87,21 @@ def plot_classifier(evaluation: ClassifierEvaluation) -> Figure:
     style: Any = {"xytext": (-2, -12), "textcoords": "offset points", "ha": "right", "color": GREY}
     right.annotate("target", (1, evaluation.target_precision), **style)
     for split, colour in zip(evaluation.splits, (BLUE, GREY), strict=False):
-        _draw_reliability(left, split, colour)
-        _draw_coverage(right, split, colour)
+        if split.metrics is not None:
+            _draw_reliability(left, split, split.metrics["ece"], colour)
+            _draw_coverage(right, split, colour)
     left.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="probability of the best label", ylabel="share that is right")
     right.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="share of the true labels that is assigned", ylabel="precision")
     for axes, corner in ((left, "lower right"), (right, "lower left")):
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, loc=corner)
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False, loc=corner)
     return figure
 
 
-def _draw_reliability(axes: Any, split: SplitScore, colour: str) -> None:
+def _draw_reliability(axes: Any, split: SplitScore, ece: float, colour: str) -> None:
     probabilities, shares_right, _ = np.array(split.reliability).T
-    label = f"{split.split} (ECE {split.metrics['ece']:.3f})"
+    label = f"{split.split} (ECE {ece:.3f})"
     axes.plot(probabilities, shares_right, color=colour, lw=1.2, label=label)
     axes.plot(probabilities, shares_right, "o", color=colour, ms=6, mec="white", zorder=3)
 
@@ -190,11 +193,11 @@ def _draw_points(axes: Any, xy: Float64Array, topic_of_item: IntArray, colours: 
 def _caption(topic_of_item: IntArray, topics: int, slots: int) -> str:
     outliers = int((topic_of_item < 0).sum())
     sentences = [
-        f"{len(topic_of_item):,} items, {topics} topics.",
-        f"Pale: {outliers:,} items in none of them." if outliers else "",
+        f"{counted(len(topic_of_item), 'item')}, {counted(topics, 'topic')}.",
+        f"Pale: {counted(outliers, 'item')} in none of them." if outliers else "",
     ]
     if slots < topics:
-        sentences.append(f"The {topics - slots} smallest topics have no name here.")
+        sentences.append(f"The {counted(topics - slots, 'smallest topic has', 'smallest topics have')} no name here.")
     return " ".join(sentences)
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from recs.clustering.phrases import Topic
 from recs.clustering.result import Clustering, largest_first, topics_over_time
 from recs.errors import OptionError
+from recs.text.counts import counted
 from recs.writers.cells import csv_text
 
 if TYPE_CHECKING:
@@ -75,9 +76,10 @@ def _summary(clustering: Clustering, topics: int) -> Iterator[str]:
     metrics = clustering.metrics
     yield "# Topics"
     yield ""
-    yield f"{len(clustering):,} items, {topics} topics; vectors of {_text(clustering.model)}."
+    yield (f"{counted(len(clustering), 'item')}, {counted(topics, 'topic')}; vectors of {_text(clustering.model)}.")
     if topics:
-        yield f"{metrics['coverage']:.0%} of the items are in a topic, {metrics['core']:.0%} in the dense core of one."
+        in_core = f", {metrics['core']:.0%} in the dense core of one" if metrics["core"] else ""
+        yield f"{metrics['coverage']:.0%} of the items are in a topic{in_core}."
         yield f"Without three tenths of the items, topics come back at {metrics['stability']:.2f} (1: the same)."
     for note in clustering.notes:
         yield ""
@@ -115,11 +117,12 @@ def _granularity(clustering: Clustering) -> list[str]:
 
 
 def _section(topic: Topic, item_of: Mapping[str, Item]) -> Iterator[str]:
-    about = f"{topic.size:,} items, {topic.core:,} in the core, stability {topic.stability:.2f}, id {topic.id}."
+    in_core = f"{topic.core:,} in the core, " if topic.core else ""
+    about = f"{counted(topic.size, 'item')}, {in_core}stability {topic.stability:.2f}, id {topic.id}."
     yield ""
     yield f"## {_text(topic.name)}"
     yield ""
-    yield f"{_text(', '.join(topic.phrases))}: {about}"
+    yield f"{_text(', '.join(topic.phrases))}: {about}" if topic.phrases else about
     yield ""
     for item_id in topic.exemplars:
         if item_id in item_of:

@@ -151,10 +151,40 @@ def test_train_label_with_only_a_text_can_be_suggested():
     classifier = train_classifier(items, embeddings, label="kind", label_texts=texts)
     query = vectors_of(["q"], embeddings, [fresh])
     assert classifier.predict_proba(query)[0].argmax() == classifier.classes.index("fresh")
+    assert [(one.name, one.answer) for one in classifier.predict(query)[0].labels] == [("fresh", "suggest")]
+    labelled = classifier.predict(embeddings)
+    assert np.mean([any(one.name == "fresh" for one in said.labels) for said in labelled]) <= 0.02
+    assert any("1 label has no item: it is suggested by the text alone." in note for note in classifier.notes)
     assert np.isinf(classifier.thresholds[classifier.classes.index("fresh")])
     other = Embeddings.from_array(["l0"], [np.ones(embeddings.dim)], model="other")
     with pytest.raises(FingerprintMismatchError):
         train_classifier(items, embeddings, label="kind", label_texts=other)
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_train_label_with_only_a_text_changes_no_other_label(single, tmp_path):
+    items, embeddings = make_clouds(
+        SINGLE if single else [[name] * 1 + (["l0"] if name == "l1" else []) for name in SINGLE]
+    )
+    names = sorted(set(SINGLE))
+    means = [
+        np.mean([v for v, own in zip(embeddings.vectors, SINGLE, strict=True) if own == one], axis=0) for one in names
+    ]
+    fresh = -np.sum(means, axis=0)
+    plain = train_classifier(items, embeddings, label="kind", label_texts=vectors_of(names, embeddings, means))
+    texts = vectors_of(["fresh", *names], embeddings, [fresh, *means])
+    widened = train_classifier(items, embeddings, label="kind", label_texts=texts)
+    widened.save(tmp_path / "tagger")
+    loaded = Classifier.load(tmp_path / "tagger")
+    others = [column for column, name in enumerate(loaded.classes) if name != "fresh"]
+    assert [loaded.classes[column] for column in others] == list(plain.classes)
+    autos = [[one.auto for one in each.predict(embeddings)] for each in (plain, loaded)]
+    # The text moves the mean that is subtracted from all texts, so probabilities move a little.
+    assert np.mean([one == other for one, other in zip(*autos, strict=True)]) >= 0.95
+    p = loaded.predict_proba(embeddings)
+    if single:
+        np.testing.assert_allclose(p[:, others].sum(axis=1), 1)
+    assert loaded.explain(loaded.predict(embeddings), items, embeddings)
 
 
 def test_train_thresholds_reach_the_target_on_new_items():

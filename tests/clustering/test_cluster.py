@@ -40,7 +40,7 @@ def blobs(sizes, dim=24, spread=0.4, seed=0):
     centres = rng.standard_normal((len(sizes), dim))
     truth = np.repeat(np.arange(len(sizes)), sizes)
     X = centres[truth] + spread * rng.standard_normal((len(truth), dim))
-    items = [Item(id=f"{row:04}", text=f"text {row} of blob{label}") for row, label in enumerate(truth.tolist())]
+    items = [Item(id=f"{row:04}", text=f"text no{row} of blob{label}") for row, label in enumerate(truth.tolist())]
     return items, Embeddings.from_array([item.id for item in items], X, model="blobs"), truth
 
 
@@ -228,7 +228,7 @@ def test_cluster_items_identical_texts_are_one_topic(n):
     items = [Item(id=f"{row:03}", text="The same words") for row in range(n)]
     found = cluster_items(items, Embeddings.from_array([item.id for item in items], np.ones((n, 8)), model="ones"))
     assert (found.assigned == 0).all()
-    assert "identical" in found.notes[-1]
+    assert "copies of one text" in found.notes[-1]
     assert found.topics[0].size == n
 
 
@@ -579,6 +579,30 @@ def test_cluster_items_without_an_optional_package_says_what_to_install(monkeypa
     items, embeddings, _ = blobs([20, 20])
     with pytest.raises(MissingDependencyError, match=rf"pip install 'recs-toolkit\[{extra}\]'"):
         cluster_items(items, embeddings, reduction="umap" if module == "umap" else "spectral")
+
+
+@pytest.mark.parametrize("samples", [1, 7, 20])
+def test_cluster_items_min_samples_is_given_to_hdbscan_as_it_is(monkeypatch, samples):
+    items, embeddings, _ = blobs([30, 40, 50])
+    given = []
+    real = hdbscan.HDBSCAN
+
+    def record(**options):
+        given.append(options["min_samples"])
+        return real(**options)
+
+    monkeypatch.setattr(hdbscan, "HDBSCAN", record)
+    made = cluster_items(items, embeddings, min_samples=samples)
+    assert set(given) == {samples}
+    assert made.parameters["min_samples"] == samples
+
+
+def test_cluster_items_more_min_samples_than_texts_finds_nothing_and_says_why():
+    items, embeddings, _ = blobs([30, 40, 50])
+    made = cluster_items(items, embeddings, min_samples=1000)
+    assert made.topics == ()
+    assert made.notes == ("no clusters found: no text has 1,000 others beside it (min_samples).",)
+    assert cluster_items(items, embeddings).parameters["min_samples"] == 5
 
 
 # --- the map ---

@@ -7,12 +7,14 @@ import pytest
 from labelled import make_clouds, vectors_of
 
 from recs.classification.labels import LabelRules
+from recs.cli.labels import table
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
 from recs.evaluation import classifier_answers
 from recs.evaluation import classifiers as holdout
 from recs.evaluation.classifiers import evaluate_classifier
 from recs.items import Item
+from recs.writers.figures import plot_classifier
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is part of the extra 'classify'")
 
@@ -162,8 +164,24 @@ def test_evaluate_unusual_labels_give_figures_between_0_and_1(labels, dated):
     splits = evaluate_classifier(items, embeddings, label="kind").splits
     assert splits
     for split in splits:
-        for name, value in split.metrics.items():
+        for name, value in (split.metrics or {}).items():
             assert 0 <= value <= (1 if name != "log_loss" else 50)
+
+
+def test_evaluate_labels_of_one_item_each_cannot_be_judged_and_show_no_figure():
+    items, embeddings = make_clouds([f"l{place}" for place in range(12)], dates=days(12))
+    evaluation = evaluate_classifier(items, embeddings, label="kind")
+    assert [split.split for split in evaluation.splits] == ["by time", "at random"]
+    for split in evaluation.to_dict()["splits"]:
+        assert (split["metrics"], split["auto_precision"], split["auto_coverage"]) == (None, None, None)
+        assert (split["baselines"], split["labels"]) == ({}, ())
+        assert "only labels that none of the" in split["not_judged"]
+    shown = table(evaluation)
+    assert shown.count("cannot be judged: the ") == 2
+    assert "log loss" not in shown
+    assert "accuracy" not in shown
+    assert ".000" not in shown
+    plot_classifier(evaluation)
 
 
 @pytest.mark.parametrize("dates", [None, days(12)])

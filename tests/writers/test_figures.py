@@ -12,6 +12,7 @@ from recs.clustering.layout import topic_anchors, topic_colours
 from recs.errors import OutputError
 
 pytest.importorskip("matplotlib")
+from recs.text.counts import counted
 from recs.writers.figures import plot_topics, save_figure
 
 
@@ -57,7 +58,7 @@ def test_plot_topics_names_do_not_overlap_and_lines_do_not_cross(topics, named):
     left, right = axes.transData.transform([cloud.min(axis=0), cloud.max(axis=0)])[:, 0]
     assert all(box.x1 < left or box.x0 > right for box in boxes[:-1])  # the last is the caption
     said = axes.texts[-1].get_text()
-    assert f"{sum(sizes) + 30:,} items, {topics} topics" in said
+    assert f"{sum(sizes) + 30:,} items, {counted(topics, 'topic')}" in said
     assert "30 items in none" in said
     assert (f"{topics - len(lines)} smallest" in said) == (len(lines) < topics)
 

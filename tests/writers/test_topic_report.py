@@ -43,7 +43,7 @@ def found():
     items = [
         Item(
             id=f"{row:02}",
-            text=f"text {row}",
+            text=f"text no{row}",
             title=HOSTILE[row % len(HOSTILE)],
             url="https://x.example/a b)<" if row % 3 else "javascript:alert(1)",
             published=f"20{10 + row % 15}-01-01",

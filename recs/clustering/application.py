@@ -1,0 +1,93 @@
+"""Items assigned to the topics of a saved clustering, which stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from recs.arrays import IntArray
+from recs.clustering.copies import DistinctTexts
+from recs.clustering.labels import renumber
+from recs.clustering.phrases import EXEMPLARS, Topic
+from recs.clustering.result import Clustering, Layer
+from recs.embedding.vectors import Embeddings
+from recs.items import Collection, Item
+from recs.text.counts import counted
+
+
+def apply_topics(clustering: Clustering, items: Sequence[Item], embeddings: Embeddings) -> Clustering:
+    """Return the topics of a clustering with the public items at hand instead of its own.
+
+    Ids, names, phrases and the rule are those of the clustering; sizes and exemplars are of the items at hand, so a
+    topic may be empty. An item of no topic is an outlier. Copies of one text are in one topic.
+
+    Parameters
+    ----------
+    embeddings
+        Vectors of at least the public items.
+
+    Raises
+    ------
+    FingerprintMismatchError
+        If the vectors have another model or another prompt than those of the clustering.
+    EmbeddingError
+        If an item has no vector.
+
+    Examples
+    --------
+    >>> import recs
+    >>> items = [Item(id=f"{i:02}", text=f"post {i}") for i in range(24)]
+    >>> X = np.eye(2).repeat(12, axis=0) + np.random.default_rng(0).normal(0, 0.1, (24, 2))
+    >>> clustering = recs.cluster_items(items, Embeddings.from_array([item.id for item in items], X, model="demo"))
+    >>> new = Embeddings.from_array(["new"], [[0.1, 1.0]], model="demo")
+    >>> applied = apply_topics(clustering, [Item(id="new", text="a new post")], new)
+    >>> applied.assigned.tolist(), [topic.size for topic in applied.topics]
+    ([1], [0, 1])
+    """
+    public = Collection(tuple(items)).public
+    embeddings = embeddings.take([item.id for item in public])
+    clustering.check_comparable(embeddings)
+    texts = DistinctTexts.of(public, embeddings)
+    best, cosines = clustering.rule.scores(texts.vectors)
+    taken = best if clustering.parameters["assign"] == "all" else clustering.rule.close(best, cosines)
+    places = np.where(embeddings.blank, -1, taken[texts.row_of_item])
+    nearest_first = np.argsort(-cosines[texts.row_of_item], kind="stable")
+    topics = tuple(
+        _with_items(topic, [public[row].id for row in nearest_first[places[nearest_first] == place].tolist()])
+        for place, topic in enumerate(clustering.topics)
+    )
+    assigned = renumber(places, [topic.id for topic in topics])
+    coverage = round(float((assigned >= 0).mean()), 6) if len(assigned) else 0.0
+    shown = clustering.layers[clustering.default]
+    counts = {"items": len(assigned), "distinct": len(texts.vectors), "coverage": coverage, "core": 0.0}
+    return replace(
+        clustering,
+        ids=embeddings.ids,
+        labels=np.full(len(assigned), -1),
+        assigned=assigned,
+        strengths=np.zeros(len(assigned)),
+        learned=np.full(len(assigned), -2),
+        layers=(Layer(shown.resolution, shown.stability, coverage, assigned, topics),),
+        default=0,
+        topics=topics,
+        sweep=(),
+        metrics={**clustering.metrics, **counts},
+        notes=tuple(_notes(topics, assigned)),
+    )
+
+
+def _with_items(topic: Topic, ids: Sequence[str]) -> Topic:
+    """Return the topic with other items, whose ids are given, the nearest first; no layer above has its parent."""
+    return replace(topic, exemplars=tuple(ids[:EXEMPLARS]), size=len(ids), core=0, parent=None)
+
+
+def _notes(topics: Sequence[Topic], assigned: IntArray) -> Iterator[str]:
+    """Yield how many items have no topic, and how many topics have no item."""
+    empty = sum(not topic.size for topic in topics)
+    if outliers := int((assigned < 0).sum()):
+        items_are = counted(outliers, "item is", "items are")
+        yield f"{items_are} in none of the {counted(len(topics), 'saved topic')}."
+    if empty:
+        yield f"{counted(empty, 'saved topic has', 'saved topics have')} no item here."

@@ -1,0 +1,145 @@
+"""Copies of one text: items that share a row of a clustering, so that a text that is repeated counts once.
+
+A copy differs in numbers, or in one word of twenty. A text of one or two words besides its numbers says too little for
+that: such texts must be equal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from recs.arrays import Float64Array, FloatArray, IntArray, unit_rows
+from recs.embedding.vectors import Embeddings
+from recs.items import Item
+from recs.text.words import tokenize
+
+_FEWEST_WORDS = 3  # besides numbers; shorter texts must be equal
+_SHARED = 0.9  # share of the different words of two texts that both have
+_MOST_COMPARED = 20  # texts that one text is compared with
+_NUMBER = "0"  # in place of every number
+
+_Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DistinctTexts:
+    """The distinct texts of n items.
+
+    Attributes
+    ----------
+    vectors : float32 array of shape (rows, d)
+        The mean vector of the copies of each text.
+    row_of_item : int64 array of shape (n,)
+    farthest : float64 array of shape (rows,)
+        The least cosine of a copy with the vector of its row.
+    """
+
+    vectors: FloatArray
+    row_of_item: IntArray
+    farthest: Float64Array
+
+    @classmethod
+    def of(cls, items: Sequence[Item], embeddings: Embeddings) -> Self:
+        """Return the distinct texts of items and their vectors, in the same order. Equal vectors are one text too."""
+        X = embeddings.vectors
+        group_of_item = copy_groups(items)
+        places = np.split(np.argsort(group_of_item, kind="stable"), np.cumsum(np.bincount(group_of_item))[:-1])
+        means = [_mean(X[some], scaled=embeddings.similarity == "cosine") for some in places if len(some)]
+        row_of_vector: dict[bytes, int] = {}
+        row_of_group = [row_of_vector.setdefault(mean.tobytes(), len(row_of_vector)) for mean in means]
+        row_of_item = np.array(row_of_group, np.int64)[group_of_item]
+        vectors = np.zeros((len(row_of_vector), X.shape[1]), np.float32)
+        vectors[row_of_group] = means or 0
+        cosines = np.einsum("ij,ij->i", unit_rows(X.astype(np.float64)), unit_rows(vectors)[row_of_item])
+        farthest = np.ones(len(vectors))
+        np.minimum.at(farthest, row_of_item, cosines)
+        return cls(vectors, row_of_item, farthest)
+
+
+def _mean(vectors: FloatArray, *, scaled: bool) -> FloatArray:
+    """Return the mean of vectors, `scaled` to unit length; the vector itself if all are equal."""
+    if (vectors == vectors[0]).all():
+        return np.asarray(vectors[0])
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    return np.asarray(unit_rows(mean[None])[0] if scaled else mean, np.float32)
+
+
+def copy_groups(items: Sequence[Item]) -> IntArray:
+    """Return the group of each item, 0 to g - 1: copies of one text are in one group; groups are in order of items.
+
+    Notes
+    -----
+    A text joins the first text before it, in the order of the items, with which it shares nine tenths of the words.
+    Two such texts share one of their rarest words, so only texts that share one are compared (Bayardo et al., Scaling
+    up all pairs similarity search, doi:10.1145/1242572.1242591).
+
+    Examples
+    --------
+    >>> texts = ["Doors open at nine on day 1 of the fair.", "Doors open at nine on day 2 of the fair.", "fair"]
+    >>> copy_groups([Item(id=str(place), text=text) for place, text in enumerate(texts)]).tolist()
+    [0, 0, 1]
+    """
+    keys = [_key(item, place) for place, item in enumerate(items)]
+    first_of_key: dict[_Key, int] = {}
+    for place, key in enumerate(keys):
+        first_of_key.setdefault(key, place)
+    merged = _merged(list(first_of_key.values()), _ranked_words(list(first_of_key)))
+    groups: dict[int, int] = {}
+    return np.array([groups.setdefault(merged[first_of_key[key]], len(groups)) for key in keys], np.int64)
+
+
+def _key(item: Item, place: int) -> _Key:
+    """Return what equal texts share: the words, with all numbers alike; a short text as it is, after an empty string.
+
+    Without a text, the item is alone.
+    """
+    words = tuple(_NUMBER if word.isdigit() else word for word in tokenize(f"{item.title}\n{item.text}"))
+    if len(words) - words.count(_NUMBER) >= _FEWEST_WORDS:
+        return words
+    return ("", item.title, item.text) if item.title or item.text else ("", str(place))
+
+
+def _ranked_words(keys: Sequence[_Key]) -> list[IntArray]:
+    """Return the ranks of the words of each key, the rarest of all keys first; none of a short text.
+
+    A word that a text repeats has several ranks: one for its first place, one for its second, and so on.
+    """
+    number_of_word: dict[tuple[str, int], int] = {}
+    numbers: list[IntArray] = []
+    for key in keys:
+        times: Counter[str] = Counter()
+        own = []
+        for word in key if key[0] else ():
+            own.append(number_of_word.setdefault((word, times[word]), len(number_of_word)))
+            times[word] += 1
+        numbers.append(np.array(own, np.int64))
+    counts = np.bincount(np.concatenate([*numbers, np.zeros(0, np.int64)])).tolist()
+    rarest_first = sorted(number_of_word, key=lambda word: (counts[number_of_word[word]], word))
+    rank_of_number = np.argsort([number_of_word[word] for word in rarest_first])
+    return [np.sort(rank_of_number[own]) for own in numbers]
+
+
+def _merged(places: Sequence[int], ranks: Sequence[IntArray]) -> dict[int, int]:
+    """Return for each place the first place whose text shares nearly all words with it, often its own."""
+    texts_with_rank: defaultdict[int, list[int]] = defaultdict(list)
+    merged: dict[int, int] = {}
+    for text, (place, words) in enumerate(zip(places, ranks, strict=True)):
+        rarest = words[: len(words) - math.ceil(_SHARED * len(words)) + 1].tolist()
+        others = sorted({other for rank in rarest for other in texts_with_rank[rank]})[:_MOST_COMPARED]
+        first = next((other for other in others if _is_copy(words, ranks[other])), text)
+        merged[place] = places[first]
+        if first == text:
+            for rank in rarest:
+                texts_with_rank[rank].append(text)
+    return merged
+
+
+def _is_copy(words: IntArray, others: IntArray) -> bool:
+    shared = len(np.intersect1d(words, others, assume_unique=True))
+    return shared >= _SHARED * (len(words) + len(others) - shared)
