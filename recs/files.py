@@ -10,8 +10,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import platformdirs
-
 from recs.errors import OutputError
 
 _log = logging.getLogger(__name__)
@@ -20,8 +18,11 @@ RUNS = "runs"  # in the cache folder: results of whole runs (`recs.cli.repeat`)
 
 def cache_folder() -> Path:
     """Return the user's cache folder for recs: RECS_CACHE_DIR if that is set, else the usual one of the system."""
-    named = os.environ.get("RECS_CACHE_DIR")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("recs", appauthor=False))
+    if named := os.environ.get("RECS_CACHE_DIR"):
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("recs", appauthor=False))
 
 
 def write_atomically(path: Path, data: bytes) -> None:

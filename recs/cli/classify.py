@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recs.cli.option_values import CollectionOptions, OutputOptions
-from recs.cli.options import collection_options, output_options, source_argument
+from recs.cli.options import cached_only_option, collection_options, output_options, source_argument
 from recs.cli.session import embedded
 from recs.cli.terminal import emit, heading, printable, report_reading, say
 
@@ -41,6 +41,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--drafts", is_flag=True, help="Label drafts, private and scheduled items too. Their vectors are not cached."
 )
+@cached_only_option
 @output_options("jsonl", "csv", "table")
 @collection_options
 def command(
@@ -50,6 +51,7 @@ def command(
     explain: bool,
     rules_file: Path | None,
     drafts: bool,
+    cached_only: bool,
     output: OutputOptions,
     setup: CollectionOptions,
 ) -> None:
@@ -61,6 +63,8 @@ def command(
     from recs.classification.classifier import Classifier
     from recs.classification.labels import load_label_rules
 
+    if drafts and cached_only:
+        raise click.UsageError("vectors of drafts are not cached; leave out --drafts or --cached-only.")
     classifier = Classifier.load(folder)
     if rules_file:
         classifier = replace(classifier, rules=load_label_rules(rules_file)[0])
@@ -73,7 +77,8 @@ def command(
         setup = replace(setup, cache=replace(setup.cache, no_cache=True))
     if not setup.model.model:
         setup = replace(setup, model=replace(setup.model, model=classifier.model))
-    with embedded(items, setup, role=classifier.role, quiet=output.quiet) as (embeddings, embedder, _):
+    options: dict[str, Any] = {"role": classifier.role, "quiet": output.quiet, "cached_only": cached_only}
+    with embedded(items, setup, **options) as (embeddings, embedder, _):
         predictions = classifier.predict(embeddings)
         reasons = classifier.explain(predictions, items, embeddings, embedder=embedder) if explain else None
     if not output.quiet:

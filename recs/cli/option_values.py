@@ -93,18 +93,18 @@ class ModelOptions:
         names = ("dim", "pooling", "instruction", "device", "precision", "engine", "offline")
         return {name: getattr(self, name) for name in names}
 
-    def find(self, cache: Cache | None) -> Embedder:
-        """Return the embedder."""
+    def find(self, cache: Cache | None, *, cached_only: bool = False) -> Embedder:
+        """Return the embedder; with `cached_only`, one that never loads the model."""
         from recs.embedding.load import find_embedder
 
-        return find_embedder(self.name, cache, **self.loading)
+        return find_embedder(self.name, cache, cached_only=cached_only, **self.loading)
 
-    def find_or_none(self, cache: Cache | None) -> Embedder | None:
+    def find_or_none(self, cache: Cache | None, *, cached_only: bool = False) -> Embedder | None:
         """Return the embedder, or None if the default model is not on this machine: terms alone can rank."""
         from recs.errors import ModelNotFoundError
 
         try:
-            return self.find(cache)
+            return self.find(cache, cached_only=cached_only)
         except ModelNotFoundError as error:
             if self.model:
                 raise

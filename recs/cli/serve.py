@@ -27,6 +27,15 @@ class _LimitOptions:
     queue: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AccessOptions:
+    """Who may use the server, and under which names."""
+
+    api_key: str | None
+    cors: tuple[str, ...]
+    alias: tuple[str, ...]
+
+
 @click.command("serve")
 @click.option(
     "--related",
@@ -62,44 +71,89 @@ class _LimitOptions:
         "--queue", type=click.IntRange(1), default=256, show_default=True, help="The most requests at the same time."
     ),
 )
+@grouped(
+    "callers",
+    _AccessOptions,
+    click.option(
+        "--api-key",
+        envvar="RECS_API_KEY",
+        show_envvar=True,
+        metavar="KEY",
+        help="Answer only requests with the header `Authorization: Bearer KEY`. Other users of this machine can read a "
+        "command line, so better set the variable.",
+    ),
+    click.option(
+        "--cors",
+        multiple=True,
+        metavar="ORIGIN",
+        help="Pages of this site may call the server from a browser: https://example.org. May be repeated.",
+    ),
+    click.option(
+        "--alias",
+        multiple=True,
+        metavar="ALIAS=MODEL",
+        help="A further name of the model, for clients that cannot name it. May be repeated.",
+    ),
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print no line for each request.")
 @model_options
 def command(
-    *, related: Path | None, host: str, port: int, accepted: _LimitOptions, quiet: bool, model: ModelOptions
+    *,
+    related: Path | None,
+    host: str,
+    port: int,
+    accepted: _LimitOptions,
+    callers: _AccessOptions,
+    quiet: bool,
+    model: ModelOptions,
 ) -> None:
     """Serve vectors by OpenAI's API, and related lists. SIGTERM or Ctrl-C stops it after the running requests.
 
     POST /v1/embeddings, POST /v1/models/model:predict (as a Truss), GET /v1/models, /related/ID, /health, /metrics.
     A text past the context window is refused unless the request or --overflow says what to do with it.
     """
-    from recs.contract import load_related
-    from recs.errors import SourceError
-    from recs.serving.app import create_app
-    from recs.serving.requests import Limits
-
     bound = click.get_current_context().with_resource(_bind(host, port))
-    with warnings.catch_warnings(record=True, action="always") as caught:
-        lists = load_related(related) if related else None
-        len(lists or ())
-    if caught:  # a site shows an empty list; but a person who starts a server can repair the file
-        raise SourceError(str(caught[0].message))
-    embedder = model.find(None)
+    embedder, app = _prepare(related, accepted, callers, model)
     embedder.embed(["the first text loads the weights"], instruction="")
-    limits = Limits(
-        items=accepted.max_items, tokens=accepted.max_tokens, bytes=accepted.max_bytes, queue=accepted.queue
-    )
-    app = create_app(embedder, related=lists, limits=limits, overflow=model.overflow)
     bound.listen(2048)
     address, actual = bound.getsockname()[:2]
     say(f"serving {embedder.spec.name} at http://{f'[{address}]' if ':' in address else address}:{actual}/v1")
+    if callers.api_key:
+        say("requests need the API key")
     if not (address.startswith("127.") or address == "::1"):
-        say("note: everybody who reaches this address can use it; there are no keys and no encryption")
+        risk = "the key and the texts are not encrypted; put a proxy with https before the server"
+        open_to_all = "everybody who reaches this address can use it; set RECS_API_KEY, and use a proxy with https"
+        say(f"note: {risk if callers.api_key else open_to_all}")
     run(app, bound, log_requests=not quiet)
     say("stopped")
 
 
 # Other verbs embed a long text in chunks; here the request must ask for that.
 next(option for option in command.params if option.name == "overflow").default = "error"
+
+
+def _prepare(
+    related: Path | None, accepted: _LimitOptions, callers: _AccessOptions, model: ModelOptions
+) -> tuple[Any, Any]:
+    """Return the embedder and the application. All options are checked before the weights are loaded."""
+    from recs.contract import load_related
+    from recs.errors import SourceError
+    from recs.serving.access import Access
+    from recs.serving.app import create_app
+    from recs.serving.requests import Limits
+
+    access = Access(api_key=callers.api_key, origins=callers.cors)
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        lists = load_related(related) if related else None
+        len(lists or ())
+    if caught:  # a site shows an empty list; but a person who starts a server can repair the file
+        raise SourceError(str(caught[0].message))
+    embedder = model.find(None)
+    limits = Limits(
+        items=accepted.max_items, tokens=accepted.max_tokens, bytes=accepted.max_bytes, queue=accepted.queue
+    )
+    options: Any = {"limits": limits, "overflow": model.overflow, "access": access, "aliases": callers.alias}
+    return embedder, create_app(embedder, related=lists, **options)
 
 
 def run(app: Any, bound: socket.socket, *, log_requests: bool) -> None:

@@ -24,6 +24,7 @@ def opened_collection(
     *,
     quiet: bool,
     signals: str = "auto",
+    cached_only: bool = False,
     report: Callable[[Embeddings], None] | None = None,
 ) -> Iterator[tuple[Collection, dict[str, Any]]]:
     """Yield the items of SOURCE, and the options of `recs.related_items` that follow from the command line.
@@ -38,11 +39,14 @@ def opened_collection(
     with setup.cache.opened() as cache, embedding_progress(quiet=quiet) as progress:
         embedder = None
         if not set(signals.split(",")) <= {"terms", "mentions"}:
-            embedder = setup.model.find_or_none(cache) if signals == "auto" else setup.model.find(cache)
+            find = setup.model.find_or_none if signals == "auto" else setup.model.find
+            embedder = find(cache, cached_only=cached_only)
             signals = signals if embedder else "terms,mentions"
         if embedder is not None and report is not None:
             embedder.observer = made.append
-        ranking = {"signals": signals, "embedder": embedder, "overflow": setup.model.overflow}
+        ranking: dict[str, Any] = {"signals": signals, "embedder": embedder, "overflow": setup.model.overflow}
+        if cached_only:
+            ranking["cached_only"] = True
         yield collection, {**ranking, "cache": cache or False, "progress": progress}
     if made and report is not None and not quiet:
         report(made[0])
@@ -50,16 +54,26 @@ def opened_collection(
 
 @contextmanager
 def embedded(
-    items: Sequence[Item], setup: CollectionOptions, *, role: str, quiet: bool
+    items: Sequence[Item],
+    setup: CollectionOptions,
+    *,
+    role: str,
+    quiet: bool,
+    cached_only: bool = False,
+    check: Callable[[Embeddings], None] | None = None,
 ) -> Iterator[tuple[Embeddings, Embedder, Cache | None]]:
-    """Yield the vectors of items for a role, the embedder, and the cache while it is open."""
+    """Yield the vectors of items for a role, the embedder, and the cache while it is open.
+
+    `check` gets vectors of the model without any row before the items are embedded, and may refuse them.
+    """
     from recs.embedding.pipeline import embed_items
 
     with setup.cache.opened() as cache, embedding_progress(quiet=quiet) as progress:
-        embedder = setup.model.find(cache)
-        embeddings = embed_items(
-            items, embedder, role=role, cache=cache or False, overflow=setup.model.overflow, progress=progress
-        )
+        embedder = setup.model.find(cache, cached_only=cached_only)
+        if check is not None:
+            check(embedder.embed([], role=role, cached_only=cached_only))
+        options: dict[str, Any] = {"overflow": setup.model.overflow, "cached_only": cached_only, "progress": progress}
+        embeddings = embed_items(items, embedder, role=role, cache=cache or False, **options)
         if not quiet:
             report_embedding(embeddings)
             report_languages(items, embedder, cache)
@@ -68,10 +82,10 @@ def embedded(
 
 def report_embedding(embeddings: Embeddings) -> None:
     """Report how many tokens are lost, and of how many items the model knows no token, if there are any."""
-    from recs.ranking.signals import blank_note
+    from recs.ranking.signals import blank_note, missing_note
 
     report_lost_tokens(embeddings)
-    if note := blank_note(embeddings):
+    for note in filter(None, (blank_note(embeddings), missing_note(embeddings, "left out"))):
         say(f"note: {note}")
 
 
@@ -85,7 +99,7 @@ def report_languages(items: Sequence[Item], embedder: Embedder, cache: Cache | N
 
 def report_lost_tokens(embeddings: Embeddings) -> None:
     """Report how many tokens are lost, past the context window or unknown to the model, if there are any."""
-    if lost := int(embeddings.tokens_lost.sum()):
+    if lost := int(embeddings.tokens_lost[~embeddings.missing].sum()):
         are = "is" if lost == 1 else "are"
         say(f"note: {lost:,} of {int(embeddings.tokens.sum()):,} tokens {are} lost")
 

@@ -1,6 +1,6 @@
 """Which windows the model computes together. The batches do not depend on the order of the texts."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 
 
 def plan_batches(texts: Sequence[str], lengths: Sequence[int], *, budget: int) -> list[list[int]]:
@@ -46,3 +46,11 @@ def plan_missing(texts: Sequence[str], lengths: Sequence[int], missing: set[int]
     rest = sorted(missing.difference(*kept))
     again = plan_batches([texts[i] for i in rest], [lengths[i] for i in rest], budget=budget)
     return kept + [[rest[i] for i in batch] for batch in again]
+
+
+def plan_texts(length_of: Mapping[str, int], done: Container[str], *, budget: int) -> list[list[str]]:
+    """Return batches of the texts that are not done, as `plan_missing` forms them; `length_of` is of all texts."""
+    texts = sorted(length_of)
+    missing = {place for place, text in enumerate(texts) if text not in done}
+    batches = plan_missing(texts, [length_of[text] for text in texts], missing, budget=budget)
+    return [[texts[place] for place in batch] for batch in batches]

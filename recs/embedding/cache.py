@@ -32,6 +32,7 @@ from recs.embedding.cache_file import (
 from recs.embedding.spaces import describe_model, forget_words, model_name, read_model_description
 from recs.errors import CacheError
 from recs.files import cache_folder
+from recs.forks import release_before_fork
 from recs.models.spec import ModelSpec
 
 _log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Cache(AbstractContextManager["Cache"]):
     -----
     Any number of processes may use one cache at the same time. A process may be killed at any time; what it wrote
     before stays. If the folder is read-only or the disk is full, the run continues without writing, and `problem` says
-    why. Threads may share an instance.
+    why. Threads may share an instance, and so may a process and its children made by fork.
 
     Examples
     --------
@@ -74,17 +75,33 @@ class Cache(AbstractContextManager["Cache"]):
         self.problem: str | None = None
         """Why the cache no longer writes, or None."""
         self._used: set[bytes] = set()
-        self._lock = threading.RLock()
-        self._connection = self._open()
+        self.lock = threading.RLock()
+        self._is_closed = False
+        self._opened: sqlite3.Connection | None = self._open()
+        release_before_fork(self)  # SQLite forbids to use, or to close, the connection of a parent
 
     def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the file. The last process that closes it merges the write-ahead log into it."""
-        self._connection.close()
+        with self.lock:
+            self._connection.close()
+            self._is_closed = True
+
+    def release(self) -> None:
+        """Close the file until it is used again."""
+        if self._opened is not None and not self._is_closed:
+            self._opened.close()
+            self._opened = None
 
     # Opening.
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
 
     def _open(self) -> sqlite3.Connection:
         connection = None
@@ -201,7 +218,7 @@ class Cache(AbstractContextManager["Cache"]):
     def _read(self, query: str, before: tuple[str, ...], keys: Sequence[bytes]) -> dict[bytes, bytes]:
         records: dict[bytes, bytes] = {}
         self._used.update(keys)
-        with self._lock, self._guard():
+        with self.lock, self._guard():
             for start in range(0, len(keys), _KEYS_PER_QUERY):
                 part = keys[start : start + _KEYS_PER_QUERY]
                 marks = ",".join("?" * len(part))
@@ -216,7 +233,7 @@ class Cache(AbstractContextManager["Cache"]):
         if self.problem is not None:
             return
         try:
-            with self._lock, self._guard(writing=True), transaction(self._connection):
+            with self.lock, self._guard(writing=True), transaction(self._connection):
                 for statement, rows in statements:
                     self._connection.executemany(statement, rows)
         except sqlite3.OperationalError as error:
@@ -226,7 +243,7 @@ class Cache(AbstractContextManager["Cache"]):
 
     def known_model(self, name: str) -> ModelSpec | None:
         """Return the description of the model with this name whose vectors were written last; None if there is none."""
-        with self._guard():
+        with self.lock, self._guard():
             row = self._connection.execute(
                 "SELECT space, spec FROM spaces WHERE model = ? ORDER BY id DESC LIMIT 1", (model_name(name),)
             ).fetchone()
@@ -239,7 +256,7 @@ class Cache(AbstractContextManager["Cache"]):
 
     def info(self) -> CacheInfo:
         """Return what the cache holds."""
-        with self._guard():
+        with self.lock, self._guard():
             rows = self._connection.execute(
                 "SELECT spaces.space, model, count(vectors.id), coalesce(sum(length(value)), 0) "
                 "FROM spaces LEFT JOIN vectors ON vectors.space = spaces.id GROUP BY spaces.id ORDER BY spaces.id"
@@ -259,8 +276,8 @@ class Cache(AbstractContextManager["Cache"]):
         """
         if self.problem is not None:
             raise CacheError(self.problem)
-        connection = self._connection
-        with self._lock, self._guard():
+        with self.lock, self._guard():
+            connection = self._connection
             with transaction(connection):
                 connection.execute("CREATE TEMP TABLE used (key BLOB PRIMARY KEY)")
                 connection.executemany("INSERT OR IGNORE INTO used VALUES (?)", [(key,) for key in self._used])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recs.errors import CacheError
-from recs.files import cache_folder
+from recs.files import RUNS, cache_folder
 
 FILE_NAME = "vectors.sqlite"
 APPLICATION_ID = 0x72656373  # "recs"
@@ -43,7 +43,7 @@ class CacheInfo:
 
 
 def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
-    """Remove the cache file in a folder, even if it is damaged; return how many bytes were freed.
+    """Remove the cache file in a folder, even if it is damaged, and results of runs; return the number of freed bytes.
 
     Raises `CacheError` if the file cannot be removed, or is an SQLite file of another program.
 
@@ -58,7 +58,8 @@ def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
     if _is_foreign(path):
         raise CacheError(f"{path}: an SQLite file, but not a vector cache of recs; it is not removed.")
     freed = 0
-    for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+    beside = [path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")]
+    for part in (path, *beside, *(path.parent / RUNS).glob("*.run")):
         try:
             freed += part.stat().st_size
             part.unlink()

@@ -5,7 +5,7 @@ texts → windows that fit the model → windows that are not in the cache → b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from recs.arrays import FloatArray, unit_rows
-from recs.embedding.batches import plan_missing
-from recs.embedding.documents import OVERFLOWS, Overflow, cut_documents, digest_key, join_sources
+from recs.embedding.batches import plan_texts
+from recs.embedding.documents import OVERFLOWS, Overflow, checked_strings, cut_documents, digest_key, join_sources
 from recs.embedding.pooling import pool_windows
 from recs.embedding.progress import OnProgress, Progress
 from recs.embedding.spaces import space_name
+from recs.embedding.stored import only_stored, stored_vectors
 from recs.embedding.vectors import Embeddings
 from recs.embedding.windows import Document
 from recs.errors import EmbeddingError, ModelNotFoundError, OptionError
@@ -82,14 +83,18 @@ class Embedder:
             engine = {"onnx": "onnx", "static": "torch"}.get(spec.loader, engine)
         self.engine: Engine = resolve_engine(engine, precision)
         if self.engine == "onnx":
-            device, precision = device or "cpu", "float32"
-        self.device = resolve_device(device)
+            precision = "float32"
+            self.device = "cpu" if device in (None, "auto") else str(device)  # the encoder refuses any other
+        else:
+            self.device = resolve_device(device)
         row = registry_row(spec.name)[1]
         forbidden = row.forbidden_dtypes if row else ()
         self.precision: Precision = resolve_precision(precision, self.device, forbidden=forbidden)
         self.instruction = instruction
         self.observer: Callable[[Embeddings], None] | None = None
         """A function that is called with each result of `embed`, or None."""
+        self.may_load = True
+        """Whether tokenizer and weights may be loaded; if not, `ModelNotFoundError` is raised instead."""
         if tokenizer is not None:
             self.tokenizer = tokenizer
         if encoder is not None:
@@ -101,6 +106,7 @@ class Embedder:
     @cached_property
     def tokenizer(self) -> ModelTokenizer:
         """The model's tokenizer."""
+        self._check_may_load()
         if self.spec.folder is None:
             advice = "or bring a cache that holds all vectors"
             raise ModelNotFoundError(f"{missing_model_message(self.spec.name)}, {advice}")
@@ -111,7 +117,12 @@ class Embedder:
     def _encoder(self) -> Encoder:
         from recs.models.encoders import load_encoder
 
+        self._check_may_load()
         return load_encoder(self.spec, self.tokenizer, device=self.device, precision=self.precision, engine=self.engine)
+
+    def _check_may_load(self) -> None:
+        if not self.may_load:
+            raise ModelNotFoundError(f"{self.spec.name}: not loaded, because only cached vectors are wanted")
 
     @property
     def batch_tokens(self) -> int:
@@ -130,7 +141,7 @@ class Embedder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text takes in the context window, special tokens included."""
-        return [count + self.tokenizer.special_tokens for count in self.tokenizer.count(_strings(texts))]
+        return [count + self.tokenizer.special_tokens for count in self.tokenizer.count(checked_strings(texts))]
 
     def similarity(self, a: Embeddings, b: Embeddings) -> npt.NDArray[np.float64]:
         """Return the model's own similarity of every vector of `a` (n, d) with every vector of `b` (m, d).
@@ -158,6 +169,7 @@ class Embedder:
         instruction: str | None = None,
         overflow: Overflow = "chunk",
         store: Cache | None = None,
+        cached_only: bool = False,
         progress: OnProgress = None,
     ) -> Embeddings:
         """Embed n texts.
@@ -179,6 +191,9 @@ class Embedder:
             raises an error.
         store
             A cache from which chunk boundaries and vectors are read, and to which new ones are written.
+        cached_only
+            Whether nothing is computed and no model is loaded: a text that has no vector in the store gets a
+            placeholder, and `Embeddings.missing` tells which texts these are.
         progress
             Called after every batch.
 
@@ -196,15 +211,17 @@ class Embedder:
         OptionError
             If the role is unknown, or the model needs an instruction and none is given.
         """
-        texts = _strings(texts)
+        texts = checked_strings(texts)
         prompt = self.prompt(role, instruction)
         if overflow not in OVERFLOWS:
             raise OptionError(f"overflow is {overflow!r}, expected one of {', '.join(OVERFLOWS)}.")
         sources = join_sources(texts, ids, titles)
-        documents = cut_documents(
-            sources, self.spec, lambda: self.tokenizer, prompt=prompt, overflow=overflow, store=store
-        )
-        vectors = self._vectors(documents, prompt, store, progress)
+        tokenizer = None if cached_only else lambda: self.tokenizer
+        documents = cut_documents(sources, self.spec, tokenizer, prompt=prompt, overflow=overflow, store=store)
+        if cached_only:
+            documents, vectors = only_stored(documents, self.space(prompt), self.spec.dim, store)
+        else:
+            vectors = self._vectors(documents, prompt, store, progress)
         pooled = pool_windows(tuple(source.id for source in sources), documents, vectors, self.spec)
         embeddings = replace(pooled, role=role, prompt=prompt)
         if self.observer is not None:
@@ -237,18 +254,16 @@ class Embedder:
         """Return the vector of each window's text: from the store, or else computed and written to the store."""
         length_of = {window.text: window.length for document in documents for window in document.windows}
         space = self.space(prompt)
-        keys = {text: digest_key(space, text) for text in sorted(length_of)}
-        stored = store.get_vectors(space, list(keys.values()), self.spec.dim) if store is not None else {}
-        vectors = {text: stored[key] for text, key in keys.items() if key in stored}
-        if len(vectors) == len(keys):
+        vectors = stored_vectors(sorted(length_of), space, self.spec.dim, store)
+        if len(vectors) == len(length_of):
             return vectors
-        plan = self._plan(length_of, vectors)
-        done = Progress(0, len(keys) - len(vectors), 0, sum(length_of[text] for batch in plan for text in batch))
+        plan = plan_texts(length_of, vectors, budget=self._encoder.batch_tokens)
+        done = Progress(0, len(length_of) - len(vectors), 0, sum(length_of[text] for batch in plan for text in batch))
         unsaved: dict[bytes, FloatArray] = {}
         for number, batch in enumerate(plan, 1):
             computed = self._encode(batch, prompt)
             vectors |= computed
-            unsaved |= {keys[text]: vector for text, vector in computed.items()}
+            unsaved |= {digest_key(space, text): vector for text, vector in computed.items()}
             if store is not None and (number % _BATCHES_PER_WRITE == 0 or number == len(plan)):
                 store.put_vectors(space, unsaved, self.spec)
                 unsaved = {}
@@ -256,14 +271,6 @@ class Embedder:
             if progress is not None:
                 progress(done)
         return vectors
-
-    def _plan(self, length_of: Mapping[str, int], vectors: Mapping[str, FloatArray]) -> list[list[str]]:
-        """Return batches of the texts that have no vector yet."""
-        texts = sorted(length_of)
-        missing = {place for place, text in enumerate(texts) if text not in vectors}
-        lengths = [length_of[text] for text in texts]
-        batches = plan_missing(texts, lengths, missing, budget=self._encoder.batch_tokens)
-        return [[texts[place] for place in batch] for batch in batches]
 
     def _encode(self, texts: list[str], prompt: str) -> dict[str, FloatArray]:
         """Return the checked vector of each text of a batch, cut to the model's dimension."""
@@ -289,9 +296,3 @@ class Embedder:
         """Return the name of the space in the cache for vectors with a prompt: see `recs.embedding.spaces`."""
         arithmetic = self.precision if self.engine == "torch" else f"{self.precision}/{self.engine}"
         return space_name(self.spec.fingerprint, prompt, arithmetic, own_prompts=self.spec.prompts.values())
-
-
-def _strings(texts: Sequence[str]) -> Sequence[str]:
-    if isinstance(texts, str) or any(not isinstance(text, str) for text in texts):
-        raise EmbeddingError("expected a list of strings; one text is a list of one.")
-    return texts

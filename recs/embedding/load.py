@@ -10,7 +10,7 @@ from recs.embedding.embedder import Embedder
 from recs.errors import ModelNotFoundError, OptionError
 from recs.models.folder import read_model
 from recs.models.hardware import resolve_engine
-from recs.models.hub import can_download, download_model
+from recs.models.hub import can_download, download_model, has_engine
 from recs.models.names import ModelName
 from recs.models.registry import DEFAULT_MODEL, find_model, registry_row
 from recs.models.spec import ModelSpec
@@ -18,13 +18,25 @@ from recs.models.spec import ModelSpec
 _log = logging.getLogger(__name__)
 
 
-def find_embedder(name: str, cache: Cache | None, **options: Any) -> Embedder:
+def find_embedder(name: str, cache: Cache | None, *, cached_only: bool = False, **options: Any) -> Embedder:
     """Return an embedder for a model: from its files, or else from its description in the cache.
+
+    With `cached_only`, it never loads the tokenizer or the weights, and the network is not used.
 
     So a build machine that has a committed cache and no model still gets an embedder, which reads every vector from the
     cache. `options` are those of `load_embedder`. Raises `ModelNotFoundError` if the model is neither on this machine
     nor in the cache.
     """
+    embedder = _found(name, cache, **(options | {"offline": True} if cached_only else options))
+    embedder.may_load = not cached_only
+    return embedder
+
+
+def _found(name: str, cache: Cache | None, **options: Any) -> Embedder:
+    if cache is not None and not has_engine():
+        cached = _cached_spec(ModelName.parse(name), cache, options)
+        if cached is not None and cached.loader != "static":  # it could not run after a download
+            options |= {"offline": True}
     try:
         return load_embedder(name, **options)
     except ModelNotFoundError as error:
@@ -83,7 +95,8 @@ def load_embedder(
     instruction
         A text that is put before every input. It replaces the model's own prompt for the role.
     device
-        "cpu", "cuda", "cuda:1", "mps", or None for the fastest one.
+        "cpu", "cuda", "cuda:1", "mps", or None for the fastest one. One that is not there is replaced by "cpu", and the
+        log says so.
     precision
         "auto", "float32" or "bfloat16". The cache keeps vectors of each precision and engine apart.
     engine
@@ -119,7 +132,7 @@ def load_embedder(
             raise OptionError(f"{name}: the service chooses pooling, device, precision and engine; leave them out.")
         embedder = _service_embedder(name, instruction)
         return embedder if dim is None else embedder.with_dim(dim)
-    if not offline and find_model(name) is None and can_download():
+    if not offline and find_model(name) is None and can_download(name):
         download_model(name)
     spec = read_model(name, dim=dim, pooling=pooling, onnx=resolve_engine(engine, precision) == "onnx")
     return Embedder(spec, device=device, precision=precision, engine=engine, instruction=instruction)

@@ -68,7 +68,7 @@ def embed_items(
     listed = list(items)
     with open_cache(cache) as store:
         if embedder is None or isinstance(embedder, str):
-            embedder = find_embedder(embedder or DEFAULT_MODEL, store, offline=cached_only)
+            embedder = find_embedder(embedder or DEFAULT_MODEL, store, cached_only=cached_only)
         return embedder.embed(
             [item.text for item in listed],
             ids=[item.id for item in listed],

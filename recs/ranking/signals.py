@@ -104,20 +104,19 @@ def blank_note(embeddings: Embeddings) -> str | None:
     if not blank_ids:
         return None
     if len(blank_ids) == 1:
-        return f"the model knows no token of 1 item ({_named(blank_ids)}): its vector says nothing about it and ranks nothing."
+        says_nothing = "its vector says nothing about it and ranks nothing"
+        return f"the model knows no token of 1 item ({_named(blank_ids)}): {says_nothing}."
     items = f"{len(blank_ids):,} items ({_named(blank_ids)})"
     return f"the model knows no token of {items}: their vectors say nothing about them and rank nothing."
 
 
-def missing_note(embeddings: Embeddings) -> str | None:
-    """Return a message that names items that have no vector in the cache; None if there are none."""
+def missing_note(embeddings: Embeddings, what_happens: str = "ranked by terms alone") -> str | None:
+    """Return a message that names items that have no vector in the cache, and what happens to them; None without."""
     missing_ids = _ids_where(embeddings, embeddings.missing)
     if not missing_ids:
         return None
-    items = counted(
-        len(missing_ids), "item has no vector in the cache and is", "items have no vector in the cache and are"
-    )
-    return f"{items} ranked by terms alone: {_named(missing_ids)}."
+    have = ("item has no vector in the cache and is", "items have no vector in the cache and are")
+    return f"{counted(len(missing_ids), *have)} {what_happens}: {_named(missing_ids)}."
 
 
 def _ids_where(embeddings: Embeddings, chosen: BoolArray) -> list[str]:

@@ -144,6 +144,13 @@ def test_a_damaged_result_is_computed_again(run, site, damage):
     assert run() == (*first[:2], 0)
 
 
+def test_clearing_the_cache_removes_the_results(run, site):
+    first = run()
+    assert CliRunner().invoke(cli, ["cache", "clear", "--cache", "cache"]).exit_code == 0
+    assert list((site / "cache" / "runs").iterdir()) == []
+    assert run() == first
+
+
 def test_only_the_latest_results_stay(run, site, monkeypatch):
     monkeypatch.setattr("recs.cli.repeat._KEPT", 2)
     for k in (1, 2, 3, 1):

@@ -75,3 +75,22 @@ def test_with_no_vector_the_lists_are_those_of_terms(items, sleeping):
     cached = recs.related_items(items, embedder=sleeping, cache=False, cached_only=True)
     ids = {name: [match.id for match in cached[name]] for name in cached}
     assert ids == {name: [match.id for match in by_terms[name]] for name in by_terms}
+
+
+def test_a_missing_item_is_in_no_topic_and_gets_no_label(items, sleeping, tmp_path):
+    embed_items(items[:20], make_embedder(), cache=tmp_path)
+    cached = embed_items(items, sleeping, cache=tmp_path, cached_only=True)
+    clustering = recs.cluster_items(items, cached, assign="all")
+    assert (clustering.assigned[20:] == -1).all()
+    assert "4 items are in no topic: they have no vector in the cache." in clustering.notes
+    labelled = [recs.Item(id=item.id, text=item.text, category=item.meta["topic"]) for item in items]
+    classifier = recs.train_classifier(labelled[:20], cached, label="category", min_support=1)
+    assert [prediction.answer for prediction in classifier.predict(cached)[20:]] == ["abstain"] * 4
+
+
+def test_a_forbidden_model_is_never_loaded(tmp_path):
+    embedder = make_embedder()
+    embedder.may_load = False
+    del embedder.tokenizer, embedder._encoder
+    with pytest.raises(recs.RecsError, match="only cached vectors are wanted"):
+        embedder.embed(["garlic"])
