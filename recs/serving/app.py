@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -15,8 +15,10 @@ import numpy as np
 
 from recs.contract import RelatedFile
 from recs.embedding.documents import Overflow
-from recs.embedding.embedder import ROLES, Embedder
+from recs.embedding.embedder import Embedder
 from recs.errors import MissingDependencyError, RecsError
+from recs.models.tokenizer_file import read_tokenizer
+from recs.serving.access import Access, restrict
 from recs.serving.batcher import Batcher, Embedded, QueueFullError
 from recs.serving.requests import (
     EmbedRequest,
@@ -51,6 +53,8 @@ def create_app(
     related: RelatedFile | None = None,
     limits: Limits | None = None,
     overflow: Overflow = "error",
+    access: Access | None = None,
+    aliases: Sequence[str] = (),
 ) -> FastAPI:
     """Return an application that serves one model, and the lists of a file that `load_related` opened.
 
@@ -64,12 +68,17 @@ def create_app(
         How much the server accepts; `Limits()` if left out.
     overflow
         What to do with a text past the context window if the request does not say it: as in `Embedder.embed`.
+    access
+        Who may use the server; everybody who reaches it, but no page of a web site, if left out.
+    aliases
+        Further names of the model, as ALIAS=MODEL. `OptionError` if it has another name, or the alias already.
 
     Notes
     -----
     When the application stops, it first embeds the texts in the queue.
     """
-    service = _Service(embedder, related, limits or Limits(), overflow)
+    model = ServedModel.of(embedder.spec.name).with_aliases(aliases)
+    service = _Service(embedder, model, related, limits or Limits(), overflow)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -91,19 +100,27 @@ def create_app(
         app.add_route(path, service.measured(path, endpoint), methods=[method])
     app.add_exception_handler(HTTPException, _failed)
     app.add_exception_handler(Exception, _failed)
+    restrict(app, access or Access())
     return app
 
 
 class _Service:
     """The routes and what they share."""
 
-    def __init__(self, embedder: Embedder, related: RelatedFile | None, limits: Limits, overflow: Overflow) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        model: ServedModel,
+        related: RelatedFile | None,
+        limits: Limits,
+        overflow: Overflow,
+    ) -> None:
         self.embedder = embedder
         self.related = related
         self.limits = limits
         self.overflow = overflow
         self.at_work = 0
-        self.model = ServedModel.of(embedder.spec.name)
+        self.model = model
         self.reader = RequestReader(embedder, self.model, limits, overflow)
         self.batcher = Batcher(embedder, queue_tokens=4 * limits.tokens, observe=self._observe)
         self.registry = prometheus.CollectorRegistry()
@@ -194,9 +211,10 @@ class _Service:
             parts = done.result()
         except RecsError as error:
             raise RequestError(500, str(error)) from error
-        finally:  # cancel the work that has not started
+        finally:  # nobody waits for what is not done
             gone.cancel()
             done.cancel()
+            self.batcher.abandon(futures)
         vectors = np.concatenate([part.vectors for part in parts] or [np.zeros((0, 1), np.float32)])
         return Embedded(vectors, *(list(chain.from_iterable(part[i] for part in parts)) for i in (1, 2)))
 
@@ -218,23 +236,20 @@ class _Service:
     # Other routes.
 
     async def models(self, request: Request) -> Response:
-        one = request.path_params.get("model")
+        one: str | None = request.path_params.get("model")
         if one is not None:
             self.model.check(one)
-        spec = self.embedder.spec
-        described = asdict(spec)
-        for name in ("name", "folder", "loader", "transformer"):
-            del described[name]
-        described |= {"roles": sorted({*ROLES, *spec.prompts}), "precision": self.embedder.precision}
-        described |= {"overflow": self.overflow, "limits": asdict(self.limits), "tokenizer": spec.folder is not None}
-        model = {"id": self.model.id, "object": "model", "created": 0, "owned_by": "recs", "recs": described}
-        return _reply({"object": "list", "data": [model]} if one is None else model)
+        entries = self.model.entries(self.embedder, {"overflow": self.overflow, "limits": asdict(self.limits)})
+        if one is None:
+            return _reply({"object": "list", "data": entries})
+        return _reply(next((entry for entry in entries if entry["id"].lower() == one.lower()), entries[0]))
 
     async def tokenizer(self, _: Request) -> Response:
         spec = self.embedder.spec
         if spec.folder is None:
             raise RequestError(404, "the files of this model are not on the server.")
-        return FileResponse(spec.folder / spec.transformer / "tokenizer.json")
+        path = spec.home / "tokenizer.json"
+        return FileResponse(path) if path.exists() else _reply(read_tokenizer(spec.home))
 
     async def related_to(self, request: Request) -> Response:
         item = str(request.path_params.get("id") or request.query_params.get("id") or "")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 
@@ -48,6 +49,10 @@ class QueueFullError(RecsError):
     retry_after = 1
 
 
+class _AbandonedError(RecsError):
+    """Nobody waits for any of the texts that are computed."""
+
+
 class _Job(NamedTuple):
     texts: Sequence[str]
     titles: Sequence[str]
@@ -77,6 +82,7 @@ class Batcher:
         self._round_tokens, self._tokens_per_second = _ROUND_TOKENS, 1000.0
         self._heap: list[tuple[float, int, _Job]] = []
         self._count = 0
+        self._abandoned = WeakSet[Future[Embedded]]()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -86,8 +92,7 @@ class Batcher:
     ) -> list[Future[Embedded]]:
         """Put n texts into the queue; return futures whose results, in this order, are those of the texts.
 
-        If a future is cancelled before its turn, its texts are not computed. Raises `QueueFullError`, and `RecsError`
-        if the batcher is closed.
+        Raises `QueueFullError`, and `RecsError` if the batcher is closed.
         """
         jobs = []
         start = 0
@@ -110,11 +115,22 @@ class Batcher:
                 self._count += 1
                 heapq.heappush(self._heap, (time.monotonic() + part * _SECONDS_A_PART, self._count, job))
             self.waiting += total
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # it does not survive a fork
                 self._thread = threading.Thread(target=self._work, name="recs-model", daemon=True)
                 self._thread.start()
             self._changed.notify()
         return [job.future for job in jobs]
+
+    def abandon(self, futures: Sequence[Future[Embedded]]) -> None:
+        """Take the texts of these futures from the queue. If they are being computed, stop after the batch.
+
+        A batch that has texts of other callers too is computed on.
+        """
+        with self._changed:
+            self._abandoned.update(future for future in futures if not future.cancel() and not future.done())
+            self._heap = [entry for entry in self._heap if not entry[2].future.cancelled()]
+            heapq.heapify(self._heap)
+            self.waiting = sum(job.tokens for _, _, job in self._heap)
 
     def close(self, timeout: float | None = None) -> None:
         """Accept no more texts, compute those in the queue, and return then or after `timeout` seconds."""
@@ -164,8 +180,13 @@ class Batcher:
                 role=options.role,
                 instruction=options.instruction,
                 overflow=options.overflow,
+                progress=lambda _: self._stop_if_abandoned(jobs),
             )
             self._round_tokens = max(_ROUND_TOKENS, 2 * whole.batch_tokens)
+        except _AbandonedError as error:
+            for job in jobs:
+                job.future.set_exception(error)
+            return
         except Exception as error:  # of any type: the callers get it, and the thread continues
             if len(jobs) > 1:  # one job is wrong, and the others must still get an answer
                 for job in jobs:
@@ -180,3 +201,7 @@ class Batcher:
             rows = slice(start, start + len(job.texts))
             start = rows.stop
             job.future.set_result(Embedded(embeddings.vectors[rows], chunks[rows], lost[rows]))
+
+    def _stop_if_abandoned(self, jobs: list[_Job]) -> None:
+        if all(job.future in self._abandoned for job in jobs):
+            raise _AbandonedError("the caller hung up.")

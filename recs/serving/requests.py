@@ -1,12 +1,14 @@
 """Requests for vectors: parses and checks them; the errors of a reply, and numbers as JSON."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from recs.embedding.documents import OVERFLOWS, Overflow
-from recs.embedding.embedder import Embedder
+from recs.embedding.embedder import ROLES, Embedder
+from recs.errors import OptionError
 from recs.models.names import ModelName
 from recs.models.registry import registry_row
 from recs.models.spec import cut_model
@@ -98,6 +100,7 @@ class ServedModel:
 
     id: str
     names: frozenset[str]
+    aliases: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str) -> Self:
@@ -111,6 +114,34 @@ class ServedModel:
         if row is not None:
             names.add(row.hub_id + cut)
         return cls(own_name + cut, frozenset(each.lower() for each in names))
+
+    def with_aliases(self, given: Sequence[str]) -> Self:
+        """Return the model with further names; each is ALIAS=MODEL, where MODEL is one of its names.
+
+        Raises `OptionError` if MODEL is not, or the alias is already a name.
+        """
+        names = set(self.names)
+        aliases = []
+        for text in given:
+            alias, _, model = (part.strip() for part in text.partition("="))
+            if not alias or model.lower() not in self.names:
+                raise OptionError(f"alias is {text!r}, expected ALIAS=MODEL, where MODEL is {self.id!r}.")
+            if alias.lower() in names:
+                raise OptionError(f"alias {alias!r} is already a name of {self.id!r}; choose another alias.")
+            names.add(alias.lower())
+            aliases.append(alias)
+        return replace(self, names=frozenset(names), aliases=tuple(aliases))
+
+    def entries(self, embedder: Embedder, described: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the entries of the model and of its aliases in the list of models; `described` goes into each."""
+        spec = embedder.spec
+        told = asdict(spec)
+        for name in ("name", "folder", "loader", "transformer"):
+            del told[name]
+        told |= {"roles": sorted({*ROLES, *spec.prompts}), "precision": embedder.precision}
+        told |= described | {"tokenizer": spec.folder is not None}
+        entry = {"id": self.id, "object": "model", "created": 0, "owned_by": "recs", "recs": told}
+        return [entry, *({**entry, "id": name, "recs": told | {"alias_of": self.id}} for name in self.aliases)]
 
     def check(self, name: str) -> None:
         """Raise `RequestError` if a request is for another model."""
