@@ -6,6 +6,7 @@ Data goes to stdout, everything else to stderr. The exit status is 0; 1 for a `R
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -52,6 +53,7 @@ class _OneLine(logging.Formatter):
 
 def main() -> None:
     """Run the command line and exit."""
+    gc.set_threshold(200_000, 20, 20)  # a run makes many small objects and few cycles
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine())
     handler.setLevel(logging.WARNING)

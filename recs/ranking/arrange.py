@@ -6,7 +6,7 @@ its best; the other rules act here, on the candidates. Rows are items sorted by 
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -176,25 +176,29 @@ class _Chooser:
         linked = (self.row_of[link.target] for link in item.links if link.target in self.row_of)
         return demoted | dict.fromkeys(linked, "demoted: linked in the text")
 
-    def _candidates(self, row: int, pins: Sequence[int], demoted: dict[int, str]) -> list[_Candidate]:
-        """Return the candidates that are good enough, in the order of their worth; of equals the demoted come last."""
+    def _candidates(self, row: int, pins: Sequence[int], demoted: Mapping[int, str]) -> Iterator[_Candidate]:
+        """Yield the candidates that are good enough, in the order of their worth; of equals the demoted come last."""
+        staying = self.staying[row]
+        scores = ((other, staying.get(other, score)) for other, score in self.ranking[row] if other not in pins)
+        fitting = ((other, score) for other, score in scores if score >= self.rules.min_score)
+        if not staying and demoted.keys().isdisjoint(other for other, _ in self.ranking[row]):
+            yield from (_Candidate(other, score, score, 0.0) for other, score in fitting)  # the ranking has this order
+            return
         candidates = []
-        for other, score_now in self.ranking[row]:
-            score = self.staying[row].get(other, score_now)
-            if score < self.rules.min_score or other in pins:
-                continue
+        for other, score in fitting:
             worth = min(score * DEMOTION, score / DEMOTION) if other in demoted else score
-            candidates.append(_Candidate(other, score, worth, _BETTER if other in self.staying[row] else 0.0))
+            candidates.append(_Candidate(other, score, worth, _BETTER if other in staying else 0.0))
         # The sort is stable: all else being equal, the order of the earlier list stays, then that of the ranking.
-        place = {other: number for number, other in enumerate(self.staying[row])}
+        place = {other: number for number, other in enumerate(staying)}
         candidates.sort(key=lambda one: place.get(one.row, len(place)))
-        return sorted(candidates, key=lambda one: (-(one.worth + one.advantage), one.row in demoted))
+        yield from sorted(candidates, key=lambda one: (-(one.worth + one.advantage), one.row in demoted))
 
-    def _varied(self, candidates: Sequence[_Candidate], shown: Sequence[int]) -> Iterator[_Candidate]:
+    def _varied(self, ordered: Iterable[_Candidate], shown: Sequence[int]) -> Iterator[_Candidate]:
         """Yield candidates as they are or, with diversity, by worth less the similarity to those before."""
         diversity = self.rules.diversity
-        if not diversity or not candidates:
-            yield from candidates
+        candidates = list(ordered) if diversity else []
+        if not candidates:
+            yield from ordered
             return
         rows = [candidate.row for candidate in candidates]
         worth = _relative(candidates)

@@ -108,7 +108,7 @@ def without_lines(text: str, common: set[str]) -> tuple[str, set[str]]:
     """
     gone: set[str] = set()
     kept: list[str] = []
-    if not common:
+    if not common or common.isdisjoint(map(_fold, text.split("\n"))):
         return text, gone
     for section in text.split("\n\n\n"):
         blocks = []

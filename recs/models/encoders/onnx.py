@@ -107,7 +107,7 @@ class OnnxEncoder:
 
 
 def _import_onnxruntime() -> Any:
-    """Import onnxruntime without its telemetry: it sends data about the models, and its thread does not survive a fork.
+    """Import onnxruntime without its telemetry: it may send data, and its thread does not survive a fork.
 
     A value of ORT_DISABLE_TELEMETRY that the user has set stays as it is.
     """
