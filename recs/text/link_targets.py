@@ -11,7 +11,9 @@ from recs.items import Item
 
 _QUOTED = re.compile(r"[\"']([^\"']+)[\"']")
 _SUFFIX = re.compile(r"(?:^|/)_?index\.\w{2,8}$|\.(?:html?|php|md|mdx|markdown)$", re.IGNORECASE)
-_DATED = re.compile(r"^\d{4}-\d{2}-\d{2}-(?=.)")
+_DATED = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}-(?=.)")
+_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
+_NO_SLUG = re.compile(r"[/?\s]")
 _MOST_PARTS = 20  # of a path, from its end, that may be a name
 # If no item has a URL, a host is taken for the site itself if this share of the links to it, and this number of them,
 # lead to items.
@@ -38,19 +40,33 @@ class LinkTargets:
         self._ids = {item.id for item in items}
         self._paths: dict[str, str] = {}
         self._slugs = _Unique()
+        self._dated = _Unique()
+        self._folders = {name for item in items for name in _path_key(item.id).split("/")[:-1]}
         self._aliases = _Unique()
         self._earlier = _Unique()
+        self._queries = _Unique()
         self._full_names = _Unique()
         self._names = _Unique()
         for item in ordered:
             if path := _path_key(addresses[item.id].path):
                 self._paths.setdefault(path, item.id)
             else:
-                self._slugs.add(_slug(_path_key(item.id)), item.id)
+                self._add_slugs(item)
         for item in items:
             self._paths.setdefault(_path_key(item.id), item.id)
             self._add_names(item)
         self._hosts = {_host(address.netloc) for address in addresses.values() if address.netloc} or self._guess(urls)
+
+    def _add_slugs(self, item: Item) -> None:
+        """Add the last parts that the URL of an item without one may have, alone and after its date."""
+        names = (item.id, *(alias for alias in item.aliases if not _NO_SLUG.search(alias)))
+        date = _DATE.match(item.published or "") or _DATE.match(item.id.rpartition("/")[2])
+        for slug in {_slug(_path_key(name)) for name in names}:
+            self._slugs.add(slug, item.id)
+            if date:
+                year, month, day = map(int, date.groups())
+                for numbers in ((year,), (year, month), (year, month, day)):
+                    self._dated.add((*numbers, slug), item.id)
 
     def _add_names(self, item: Item) -> None:
         self._full_names.add(_name_key(item.id), item.id)
@@ -60,6 +76,8 @@ class LinkTargets:
             if path := _path_key(alias.path):
                 self._aliases.add(path, item.id)
                 self._earlier.add((_host(alias.netloc), path), item.id)
+        for query in (alias for alias in item.aliases if alias.startswith("?")):
+            self._queries.add(query, item.id)
 
     def find(self, url: str, source: Item) -> str | None:
         """Return the id of the item that a link in `source` leads to."""
@@ -68,10 +86,19 @@ class LinkTargets:
         if url.startswith("[["):
             return self._find_name(url)
         address = split_url(_unwrap(url))
+        return self._find_query(address) or self._find_path(address, source)
+
+    def _find_query(self, address: SplitResult) -> str | None:
+        """Return the id of the item with an alias such as "?p=12", as WordPress writes the address of a draft."""
+        if not address.query or not self._is_own(address):
+            return None
+        return next(filter(None, (self._queries.ids.get(f"?{pair}") for pair in address.query.split("&")[:9])), None)
+
+    def _find_path(self, address: SplitResult, source: Item) -> str | None:
         path = unquote(address.path)
         if address.scheme not in ("", "http", "https") or not path.strip("/"):
             return None
-        if address.netloc and _host(address.netloc) not in self._hosts:
+        if not self._is_own(address):
             return self._earlier.ids.get((_host(address.netloc), _path_key(path)))
         bases = [] if address.netloc else [split_url(source.url).path, f"{source.id}/", source.id]
         candidates = [path, *(posixpath.normpath(posixpath.join("/", base, path)) for base in bases)]
@@ -79,7 +106,23 @@ class LinkTargets:
             for candidate in candidates:
                 if item_id := ids_by_path.get(_path_key(candidate)):
                     return item_id
-        return self._slugs.ids.get(_slug(_path_key(path)))
+        return self._find_slug(_path_key(path))
+
+    def _find_slug(self, path: str) -> str | None:
+        """Return the id of an item without a URL whose last part is that of a path.
+
+        If numbers come before it, they must be the date of the item. Other parts before it must not be the names of
+        folders of items: in such a folder the item would have been found.
+        """
+        *before, slug = path.split("/")
+        slug = _DATED.sub("", slug)
+        numbers = [int(part) for part in before if part.isdecimal() and len(part) <= 4][-3:]
+        if numbers:
+            return self._dated.ids.get((*numbers, slug)) or self._dated.ids.get((*numbers[:2], slug))
+        return self._slugs.ids.get(slug) if self._folders.isdisjoint(before) else None
+
+    def _is_own(self, address: SplitResult) -> bool:
+        return not address.netloc or _host(address.netloc) in self._hosts
 
     def _find_name(self, link: str) -> str | None:
         """Return the id of the item that `[[name#part|words]]` names. A whole id takes precedence over other names."""

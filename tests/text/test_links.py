@@ -100,6 +100,31 @@ def test_resolve_links_by_id_and_unique_last_part_where_items_have_no_address():
     assert found["_posts/2020-02-03-soil"] == [("c", "notes/twice")], "an address that two items could have is no link"
 
 
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("/2018/04/04/sct-encoding.html", "post/2018-4-4-sct-encoding"),
+        ("/blog/2018/04/sct-encoding/", "post/2018-4-4-sct-encoding"),
+        ("/2018/04/05/sct-encoding/", "post/2018-4-4-sct-encoding"),  # another time zone
+        ("/2018/05/04/sct-encoding/", None),
+        ("/2019/sct-encoding/", None),
+        ("/sct-encoding", "post/2018-4-4-sct-encoding"),
+        ("/articles/sct-encoding", "post/2018-4-4-sct-encoding"),
+        ("/docs/sct-encoding", None),  # there is such a folder, without this page
+        ("/2020/01/short/", "post/2020-01-05-a-long-name"),
+        ("/2020/01/a-long-name/", "post/2020-01-05-a-long-name"),
+        ("/2020/02/short/", None),
+    ],
+)
+def test_resolve_links_by_date_and_last_part_but_never_by_the_last_part_of_a_folder(link, target):
+    items = [
+        Item("docs/faq", "x", body=f"[x]({link})", markup="markdown"),
+        Item("post/2018-4-4-sct-encoding", "x", published="2018-04-04T00:00:00Z"),
+        Item("post/2020-01-05-a-long-name", "x", published="2020-01-05T00:00:00Z", aliases=("short",)),
+    ]
+    assert [link.target for link in resolve_links(items)[0].links] == ([target] if target else [])
+
+
 def test_resolve_links_guesses_the_host_that_no_item_names():
     bodies = [f"[x](https://my.example/{name}/) [y](https://code.example/me/{name})" for name in ("a", "b", "c", "d")]
     bodies[0] += "".join(f" [z](https://code.example/me/tool{i})" for i in range(9))

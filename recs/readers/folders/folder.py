@@ -230,7 +230,8 @@ def _document(path: Path, folder: _Folder, where: str) -> Document:
     relative = path.relative_to(folder.root)
     fields: dict[str, object] = {name: value for name, value in matter.items() if name.casefold() != "id"}
     own_id = next((value for name, value in matter.items() if name.casefold() == "id"), None)
-    fields |= {"id": _id_of_path(relative), "aliases": [*words(matter.get("aliases")), *words(own_id)]}
+    names = [*words(matter.get("aliases")), *words(own_id), *words(matter.get("slug"))]
+    fields |= {"id": _id_of_path(relative), "aliases": names}
     folded = {fold(name): value for name, value in matter.items()}
     language = _language(relative, folder)
     dated = _DATED.fullmatch(path.stem)
