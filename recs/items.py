@@ -1,12 +1,13 @@
 """The types of a collection: items, the links between them, what was skipped, and what was matched."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from pathlib import PurePath
+from html import escape
 from typing import Any, Literal, get_args
 
 from recs.errors import SourceError
+from recs.texts import as_names, as_text
 
 Markup = Literal["text", "html", "markdown"]
 Visibility = Literal["public", "unlisted", "draft", "private", "scheduled", "unknown"]
@@ -113,11 +114,11 @@ class Item:
             if value is None and name in ("title", "body"):
                 object.__setattr__(self, name, "")
             elif type(value) is not str and (value is not None or name in ("id", "text")):
-                object.__setattr__(self, name, _as_text(value, f"item {self.id!r}: its {name}"))
+                object.__setattr__(self, name, as_text(value, f"item {self.id!r}: its {name}"))
         for name in _NAMES:
             values = getattr(self, name)
             if type(values) is not tuple or any(type(value) is not str for value in values):
-                object.__setattr__(self, name, _as_names(values, f"item {self.id!r}: its {name}"))
+                object.__setattr__(self, name, as_names(values, f"item {self.id!r}: its {name}"))
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 expected = ", ".join(choices)
@@ -137,31 +138,6 @@ _TEXTS = (
 )
 _NAMES = ("tags", "pins", "excludes", "aliases")
 _CHOICES = {"markup": get_args(Markup), "visibility": get_args(Visibility)}
-
-
-def _as_names(values: Any, what: str) -> tuple[str, ...]:
-    """Return the strings of any iterable, those of a set sorted; `SourceError` for any other object."""
-    if values is None:
-        return ()
-    if isinstance(values, str):
-        return (values,)
-    if isinstance(values, Mapping) or not isinstance(values, Iterable):
-        raise SourceError(f"{what} are a {type(values).__name__}; expected strings.")
-    named = tuple(_as_text(value, f"{what} hold a value that") for value in values)
-    return tuple(sorted(named)) if isinstance(values, Set) else named
-
-
-def _as_text(value: Any, what: str) -> str:
-    """Return the text of an object; `SourceError` if its type does not define one."""
-    if isinstance(value, PurePath):
-        return value.as_posix()
-    if isinstance(value, date):
-        return value.isoformat()
-    own_text: Any = type(value).__str__
-    has_text = own_text is not object.__str__ and not isinstance(value, bytes)
-    if not (has_text or isinstance(value, int | float)) or isinstance(value, bool):
-        raise SourceError(f"{what} is a {type(value).__name__}; expected text.")
-    return str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +215,10 @@ class Collection(Sequence[Item]):
         Messages for the user about the reading: which field gave the ids, which fields were not used.
     changes_at
         The next moment in ISO 8601 at which a scheduled item becomes public or an item expires; None if there is none.
+    format
+        What the source is, and how that was recognised, for people.
+    fields
+        The fields of the source that were read: by meaning ("title", "text", …), their names with numbers of items.
 
     Raises
     ------
@@ -260,6 +240,8 @@ class Collection(Sequence[Item]):
     boilerplate: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     changes_at: str | None = None
+    format: str = "a list"
+    fields: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         first: dict[str, int] = {}
@@ -274,6 +256,19 @@ class Collection(Sequence[Item]):
 
     def __getitem__(self, index: Any) -> Any:
         return self.items[index]
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: where the items come from, how many are public, and some of them."""
+        counts = Counter(item.visibility for item in self.items)
+        kinds = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items(), key=lambda pair: -pair[1]))
+        rows = "".join(
+            f"<tr><td>{escape(item.id)}</td><td>{escape(item.title or item.text[:80])}</td>"
+            f"<td>{escape(item.published or '')[:10]}</td><td>{escape(', '.join(item.tags))}</td></tr>"
+            for item in self.public[:10]
+        )
+        left_out = f"<p>{len(self.skipped):,} entries were skipped.</p>" if self.skipped else ""
+        head = f"<p><b>{escape(self.source)}</b>: {escape(self.format)}; {len(self.items):,} items: {kinds}</p>"
+        return f"{head}{left_out}<table><tr><th>id<th>title<th>date<th>tags</tr>{rows}</table>"
 
     @property
     def public(self) -> tuple[Item, ...]:

@@ -36,6 +36,8 @@ class Account:
         Language codes of records with one value for each language, with the number of records. The first was read.
     hidden_blocks
         How many blocks of bodies are marked as hidden.
+    used
+        How many records have each field that is read, by the meaning and the name of the field.
     """
 
     seen: set[str] = field(default_factory=set)
@@ -51,3 +53,4 @@ class Account:
     unread: Counter[str] = field(default_factory=Counter)
     languages: Counter[tuple[str, ...]] = field(default_factory=Counter)
     hidden_blocks: int = 0
+    used: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -174,6 +174,7 @@ class RecordReader:
         if body.is_teaser:
             account.teasers[body.name] += 1
             account.longer.update([body.longer] if body.longer else [])
+        account.used.update(fields.used_fields(body.name))
         account.hidden_blocks += body.hidden_blocks
         account.unread.update(fields.unread)
         account.languages.update([fields.languages] if len(fields.languages) > 1 else [])

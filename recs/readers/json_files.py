@@ -57,20 +57,30 @@ def _encoding(data: bytes) -> str:
     return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
 
 
-def json_records(text: str, source: str) -> Iterator[tuple[str, object]]:
+def json_document(text: str, source: str) -> Any:
+    """Return the value of a JSON document; `SourceError` if it is not JSON.
+
+    Examples
+    --------
+    >>> json_document('{"posts": []}', "posts.json")
+    {'posts': []}
+    """
+    try:
+        return loads(text)
+    except ValueError as error:
+        raise SourceError(f"{source}: {_problem(error, text)}") from error
+
+
+def json_records(document: Any, source: str) -> Iterator[tuple[str, object]]:
     """Yield (position, record) of a JSON document: a list, or an object that holds one. Raises `SourceError`.
 
     Examples
     --------
-    >>> list(json_records('{"posts": [{"id": "garlic"}]}', "posts.json"))
+    >>> list(json_records({"posts": [{"id": "garlic"}]}, "posts.json"))
     [('posts.json: item 1', {'id': 'garlic'})]
     """
-    try:
-        document = loads(text)
-    except ValueError as error:
-        raise SourceError(f"{source}: {_problem(error, text)}") from error
     if isinstance(document, Mapping):
-        document = _list_in(document, source)
+        document = _in_language(_list_in(document, source), document)
     if not isinstance(document, list):
         raise SourceError(f"{source}: holds JSON of type {type(document).__name__}, expected a list of items.")
     for number, record in enumerate(document, 1):
@@ -144,6 +154,14 @@ def _list_in(document: Mapping[str, Any], source: str) -> list[object]:
     keys = ", ".join(repr(name) for name in list(document)[:8]) or "no keys"
     expected = "a list, or its posts under 'items' or 'posts' (one line of JSON Lines: --input-format jsonl)"
     raise SourceError(f"{source}: an object with {keys}; expected {expected}.")
+
+
+def _in_language(records: list[object], document: Mapping[str, Any]) -> list[object]:
+    """Return the records; those of a JSON Feed without a language of their own have that of the feed."""
+    language = document.get("language")
+    if not isinstance(language, str) or "jsonfeed.org" not in str(document.get("version")):
+        return records
+    return [{"language": language, **record} if isinstance(record, Mapping) else record for record in records]
 
 
 def _places(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

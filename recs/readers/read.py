@@ -140,10 +140,33 @@ def read_items(
     removed: Mapping[str, int] = {}
     if boilerplate == "remove":
         items, removed = _without_boilerplate(items)
-    ignored = dict(reader.account.ignored)
-    notes = reading_notes(reader, kind=opened.kind)
-    changes_at = format_date(reader.judge.changes_at)
-    return Collection(tuple(resolve_links(items)), opened.name, tuple(skipped), ignored, removed, notes, changes_at)
+    return _collection(items, skipped, removed, reader, opened)
+
+
+def _collection(
+    items: Sequence[Item], skipped: Sequence[Skipped], removed: Mapping[str, int], reader: RecordReader, opened: Opened
+) -> Collection:
+    """Return the items of a source with all that is known of its reading."""
+    return Collection(
+        items=tuple(resolve_links(items)),
+        source=opened.name,
+        skipped=tuple(skipped),
+        ignored_fields=dict(reader.account.ignored),
+        boilerplate=removed,
+        notes=reading_notes(reader, kind=opened.kind),
+        changes_at=format_date(reader.judge.changes_at),
+        format=opened.format,
+        fields=_by_meaning(reader.account.used),
+    )
+
+
+def _by_meaning(used: Mapping[tuple[str, str], int]) -> Mapping[str, Mapping[str, int]]:
+    """Return the names of fields and their counts by meaning, in the order of the meanings, most frequent first."""
+    order = {meaning: place for place, meaning in enumerate(ALIASES)}
+    fields: dict[str, dict[str, int]] = {}
+    for (meaning, name), count in sorted(used.items(), key=lambda pair: (order[pair[0][0]], -pair[1], pair[0][1])):
+        fields.setdefault(meaning, {})[name] = count
+    return fields
 
 
 def _pairs(public: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -113,6 +113,14 @@ class Record:
         unused = self.values.keys() - (self.used - labels) - {body_name}
         return {name: value for name, value in self.values.items() if name in unused}
 
+    def used_fields(self, body_name: str) -> Iterator[tuple[str, str]]:
+        """Yield the meaning and the name of each field that is read and not empty; `body_name` holds the text."""
+        if body_name:
+            yield "text", body_name
+        for meaning, aliases in self._by_meaning.items():
+            if (aliases or meaning in self._mapped) and meaning != "text" and (name := self.name_of(meaning)):
+                yield meaning, name
+
     def names(self, meaning: str) -> Iterator[str]:
         """Yield the names of the fields with a meaning, best first."""
         if meaning in self._mapped:

@@ -13,6 +13,7 @@ _QUOTED = re.compile(r"[\"']([^\"']+)[\"']")
 _SUFFIX = re.compile(r"(?:^|/)_?index\.\w{2,8}$|\.(?:html?|php|md|mdx|markdown)$", re.IGNORECASE)
 _DATED = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}-(?=.)")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
+_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _NO_SLUG = re.compile(r"[/?\s]")
 _MOST_PARTS = 20  # of a path, from its end, that may be a name
 # If no item has a URL, a host is taken for the site itself if this share of the links to it, and this number of them,
@@ -93,6 +94,22 @@ class LinkTargets:
         if not address.query or not self._is_own(address):
             return None
         return next(filter(None, (self._queries.ids.get(f"?{pair}") for pair in address.query.split("&")[:9])), None)
+
+    def is_page(self, url: str) -> bool:
+        """Return whether a link leads to a page of the site: not to another host, a part of a page, or a file.
+
+        Examples
+        --------
+        >>> targets = LinkTargets([Item(id="garlic", text="")], [])
+        >>> [targets.is_page(url) for url in ("/leeks/", "[[Leeks]]", "#roots", "/leek.png", "https://example.org/")]
+        [True, True, False, False, False]
+        """
+        if url.startswith("[["):
+            return True
+        address = split_url(_unwrap(url))
+        suffix = _FILE.search(address.path)
+        is_web = address.scheme in ("", "http", "https") and self._is_own(address)
+        return is_web and bool(address.path.strip("/")) and (suffix is None or bool(_SUFFIX.search(address.path)))
 
     def _find_path(self, address: SplitResult, source: Item) -> str | None:
         path = unquote(address.path)

@@ -78,6 +78,27 @@ def resolve_links(items: Sequence[Item]) -> list[Item]:
     return resolved
 
 
+def broken_links(items: Sequence[Item]) -> list[tuple[str, str]]:
+    """Return (id of the item, URL) of each link in a body that leads into the site, but to none of the items.
+
+    Links to pictures, sound and other files are left out, and so are those to the item itself.
+
+    Examples
+    --------
+    >>> garlic = Item(id="garlic", text="", body="See [leeks](/leeks/) and [kale](/kale/).", markup="markdown")
+    >>> broken_links([garlic, Item(id="leeks", text="Leeks")])
+    [('garlic', '/kale/')]
+    """
+    links_by_item = [list(_written_links(item.body, item.markup)) for item in items]
+    targets = LinkTargets(items, [link.target for links in links_by_item for link in links])
+    return [
+        (item.id, link.target)
+        for item, links in zip(items, links_by_item, strict=True)
+        for link in links
+        if targets.find(link.target, item) is None and targets.is_page(link.target)
+    ]
+
+
 def _resolved(links: Iterable[Link], item: Item, targets: LinkTargets) -> list[Link]:
     """Return the links that lead to another item; the target of each is the id of that item."""
     with_ids = [replace(link, target=targets.find(link.target, item) or "") for link in links]

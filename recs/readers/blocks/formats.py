@@ -125,7 +125,8 @@ def mobiledoc_html(document: Mapping[str, Any], html_of: Callable[[object], str]
                 parts.append(f"<{tag}>{''.join(entries)}</{tag}>")
             case [10, int(index), *_]:
                 match _at(document.get("cards"), index):
-                    case [str(name), Mapping() as content, *_]:
+                    case [str(name), *more]:
+                        content = more[0] if more and isinstance(more[0], Mapping) else {}
                         parts.append(html_of({**content, "_type": name}))
     return "".join(parts)
 

@@ -48,8 +48,9 @@ _NEVER_TEXT_NAMES = {
 _SERVICES = {"service", "provider", "providername", "platform", "collection"}
 _EMBEDS = {"embed", "oembed", "video", "rich", "media", "file"}
 _STATES = {"done", "todo", "decided", "undecided", "checked", "unchecked", "complete", "completed", "incomplete"}
-# Lists of attributes of the text.
+# Attributes of the text, and settings of a block or a form.
 _NO_TEXT_LISTS = {"marks", "markdefs", "annotations", "inlinestyleranges", "entityranges", "sys", "icon", "tunes"}
+_NO_TEXT_LISTS |= {"visibility", "labels", "successmessage"}
 # A value with one of these names is text, whatever it looks like.
 _SURE_TEXT = {"text", "title", "heading", "caption", "quote", "label", "description", "paragraph", "code", "html"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -285,9 +286,12 @@ def _hides(name: str, value: object) -> bool:
 def _shows(audience: Mapping[str, object]) -> bool:
     """Whether the audience of a block includes every visitor of the page: `{"web": {"nonMember": true}}`."""
     page = audience.get("web", audience)
-    page = page.get("nonMember", page) if isinstance(page, Mapping) else page
-    page = page.get("showOnWeb", page) if isinstance(page, Mapping) else page
-    return any(map(switch, page.values())) if isinstance(page, Mapping) else switch(page) is True
+    fields = page if isinstance(page, Mapping) else {"web": page}
+    switches = {fold(str(name)): switch(value) for name, value in fields.items() if name != "showOnEmail"}
+    if "emailonly" in switches:
+        return switches["emailonly"] is False
+    named = [switches[name] for name in ("nonmember", "nonmembers", "showonweb") if name in switches]
+    return any(named[:1] or switches.values())
 
 
 def is_editor_js(node: Mapping[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from recs.readers.values import fold
-from recs.readers.visibility import readings
+from recs.readers.visibility import members, readings
 
 _EXCLUDED_FROM = (
     r"(?:no|not|donot|exclude[ds]?|hide|hidden|ignored?)(?:in|from|on)?(?:the)?"
@@ -90,19 +90,26 @@ TABLE: tuple[Rule, ...] = (
     ),
     Rule(
         "private passwordprotected protected expired encrypted encrypt secret confidential membersonly "
-        "subscribersonly "
+        "subscribersonly emailonly "
         "deleted trashed intrash disabled withdrawn retracted premium paywalled paidonly",
         "true, or any other value except false: private",
-        "Hexo, WordPress REST, Statamic, generic",
+        "Hexo, WordPress REST, Ghost (email_only), Statamic, generic",
         readings.HELD_BACK,
     ),
     Rule(
-        "unlisted delisted headless hidden archived emailonly dghide bookhidden geekdochidden tochide hidesummary "
+        "unlisted delisted headless hidden archived dghide bookhidden geekdochidden tochide hidesummary "
         "robotsnoindex noindex "
         "booksearchexclude",
         "true: unlisted",
         "Docusaurus, Hugo and its themes, Hexo, Digital Garden",
         readings.closed_by("unlisted"),
+    ),
+    Rule(
+        "yoastwpseometarobotsnoindex genesisnoindex aioseopnoindex seopressrobotsindex jetpackseonoindex "
+        "epexcludefromsearch",
+        "true: unlisted; any other value is ignored",
+        "plugins of WordPress for search engines",
+        readings.closed_by("unlisted", strict=False),
     ),
     Rule("scheduled", "true, or a date in the future: scheduled", "generic", readings.closed_by("scheduled")),
     Rule(
@@ -162,7 +169,12 @@ TABLE: tuple[Rule, ...] = (
         "Hugo, Jekyll, Eleventy, Nuxt",
         readings.page_option("disable disabled exclude excluded ignore noindex hide hidden", paths=True),
     ),
-    Rule("robots metarobots googlebot", "noindex or none: unlisted", "HTML, Yoast, Hugo themes", readings.robots),
+    Rule(
+        "robots metarobots googlebot rankmathrobots",
+        "noindex or none: unlisted",
+        "HTML, Yoast, Rank Math, Hugo themes",
+        readings.robots,
+    ),
     Rule("sidebar", "{hidden: true}: unlisted", "Starlight", readings.hiding_settings("hidden hide")),
     Rule(
         "redirectto redirecturl",
@@ -172,9 +184,9 @@ TABLE: tuple[Rule, ...] = (
     ),
     Rule("layout", "redirect: unlisted", "Jekyll", readings.layout),
     Rule(
-        "tags tag categories category keywords labels taglist",
+        "tags tag categories category keywords labels taglist internaltags",
         "a closing tag, such as draft or private (see below): its visibility",
-        "Obsidian, generic",
+        "Obsidian, Ghost (internal tags), generic",
         readings.closing_tag,
     ),
     Rule("id", "an id that begins with drafts. or versions.: draft", "Sanity", readings.draft_id),
@@ -184,7 +196,12 @@ TABLE: tuple[Rule, ...] = (
         "Jekyll and Hexo (_drafts), generic",
         readings.closing_tag,
     ),
-    Rule("itunes:block itunesblock", "true: unlisted", "podcast feeds", readings.closed_by("unlisted", strict=False)),
+    Rule(
+        "itunes:block itunesblock googleplay:block podcast:block media:restriction",
+        "true: unlisted",
+        "podcast feeds, Media RSS",
+        readings.closed_by("unlisted", strict=False),
+    ),
 )
 _RULE_OF = {fold(name): rule for rule in TABLE for name in rule.names.split()}
 _ON = r"(?:at|on|date|time|datetime|from|after|up|gmt)+"
@@ -197,6 +214,15 @@ PATTERNS: tuple[tuple[re.Pattern[str], Rule], ...] = (
             "true: unlisted",
             "themes of Hugo, Jekyll and others",
             readings.closed_by("unlisted"),
+        ),
+    ),
+    (
+        members.FIELDS,
+        Rule(
+            "_members_access_role _wpmem_block restrict_content content_restriction …",
+            "any value except false, none or everyone: private",
+            "plugins of WordPress for members",
+            members.restriction,
         ),
     ),
     (

@@ -35,6 +35,10 @@ def reading_notes(reader: RecordReader, *, kind: str) -> tuple[str, ...]:
     notes = []
     if kind in ("table", "frame") and (account.id_fields or account.positional):
         notes.append(f"ids are {_ids_are(account, is_frame=kind == 'frame')}")
+    count = sum(account.id_fields.values()) + account.positional
+    if kind == "feed" and count:
+        last = "last entry" if count == 1 else f"last {count:,} entries"
+        notes.append(f"the feed holds its {last}; older ones are not in it")
     for name, count in sorted(account.teasers.items()):
         notes.append(f"{count:,} item{'s' * (count > 1)} without a body: the text is the field {name!r}")
     for name, count in sorted(account.longer.items()):
