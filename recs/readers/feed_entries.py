@@ -34,7 +34,8 @@ _BLOCKS = {"itunes:block": "itunes_block", "googleplay:block": "googleplay_block
 _READ = frozenset(
     ("id", "link", "title", "summary", "content", "published", "updated", "created", "expired", "tags", "category")
 ).union(_BLOCKS.values())
-_FORM_FOR_PASSWORD = 'class="post-password-form"'  # what WordPress shows in place of a text with a password
+# What WordPress shows in place of a text with a password.
+_FORM_FOR_PASSWORD = re.compile(r"<form\b[^<>]{0,1000}\bpost-password-form\b")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://|/")  # a guid is meant to be one, but often is only a number
 _BLOGGER_KIND = re.compile(r"https?://schemas\.google\.com/blogger/2008/kind#(\w+)")
 _POSTS_OF_BLOGGER = ("post", "page")
@@ -79,10 +80,12 @@ def entry_record(
         "lang": _language(entry, channel, is_atom=is_atom),
         "tags": list(dict.fromkeys(_words(entry))),
         "image": _image(entry),
-        **_enclosed(entry),
+        "audio": next((link.get("href") for link in _enclosures(entry) if _is_of(link, "audio")), None),
     }
     record |= {name: _first(entry, names) for name, names in (_EPISODE | _CLOSING).items()}
-    record |= dict(_closings(entry, channel))
+    for name, value in _closings(entry, channel):
+        values = [record[name], value] if record.get(name) else [value]
+        record[name] = one_or_repeated(values)  # of several values, the most closed one counts
     return {name: value for name, value in record.items() if value not in (None, "", [])}
 
 
@@ -182,12 +185,6 @@ def _image(entry: Mapping[str, Any]) -> str:
     return next((str(address) for address in (*thumbnails, *own, *media, *enclosed) if address), "")
 
 
-def _enclosed(entry: Mapping[str, Any]) -> dict[str, object]:
-    """Return the address of the sound file of an episode."""
-    sounds = (link.get("href") for link in _enclosures(entry) if _is_of(link, "audio"))
-    return {"audio": next(sounds, None)}
-
-
 def _enclosures(entry: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     return (link for link in entry.get("links") or () if link.get("rel") == "enclosure")
 
@@ -203,7 +200,7 @@ def _closings(entry: Mapping[str, Any], channel: Mapping[str, Any]) -> Iterator[
         values = [fields[field] for fields in (channel, entry) if isinstance(fields.get(field), str)]
         if values:
             yield name, one_or_repeated(values)
-    if any(_FORM_FOR_PASSWORD in str(content.get("value")) for content in entry.get("content") or ()):
+    if any(_FORM_FOR_PASSWORD.search(str(content.get("value"))) for content in entry.get("content") or ()):
         yield "password_protected", True
     restriction = entry.get("media_restriction")
     if isinstance(restriction, Mapping):

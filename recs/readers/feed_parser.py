@@ -2,6 +2,7 @@
 
 import xml.sax
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from xml.sax.expatreader import create_parser
@@ -15,6 +16,9 @@ from recs.errors import SourceError
 _DEEPEST = 1000  # elements inside each other; pages in feeds stay below fifty
 _MOST_ATTRIBUTES = 1000  # of one element; xml.sax searches them one by one
 _MOST_NAMESPACES = 200  # feedparser goes through all of them for each element
+# What feedparser raises for an element in a place, or without an attribute, that it does not expect.
+_FAULTS = (KeyError, TypeError, IndexError, ValueError)
+_NO_ELEMENT = "-"
 _NAMESPACES = {
     "http://www.w3.org/2007/app": "app",
     "http://purl.org/atom/app#": "app",
@@ -118,7 +122,14 @@ class _Parser(StrictFeedParser):  # type: ignore[misc]
             raise SourceError(f"{self._source}: elements nested more than {_DEEPEST:,} deep; expected a feed.")
         if len(self.namespaces_in_use) > _MOST_NAMESPACES:
             raise SourceError(f"{self._source}: more than {_MOST_NAMESPACES} namespaces; expected a feed.")
-        super().unknown_starttag(tag, attrs)
+        with suppress(*_FAULTS):
+            super().unknown_starttag(tag, attrs)
+
+    def unknown_endtag(self, tag: str) -> None:
+        try:
+            super().unknown_endtag(tag)
+        except _FAULTS:
+            super().unknown_endtag(_NO_ELEMENT)  # leaves the element; its own handler failed before that
 
     def _sync_author_detail(self, key: str = "author") -> None:
         """Do not search the author for an e-mail address: recs reads no authors, and the search is quadratic."""

@@ -6,7 +6,7 @@ A file is recognised by its content, then by its suffix: each format has a modul
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, Union
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item
 from recs.readers.folders.documents import markup_of
+from recs.readers.foreign import check_beginning, check_kind
 from recs.readers.json_files import json_document, json_line_records, json_records, looks_like_lines, read_text
 from recs.readers.substack import find_table, substack_records
 from recs.readers.tables import csv_records, frame_records, is_frame, parquet_records
@@ -37,17 +38,7 @@ _SUFFIXES: Mapping[str, Format] = {
     **dict.fromkeys((".csv", ".tsv"), "csv"),
     ".parquet": "parquet",
 }
-_NOT_READ = frozenset((".yaml", ".yml", ".toml", ".org", ".adoc", ".srt", ".vtt", ".tex", ".ini"))
 _ZIP = b"PK\x03\x04"
-# How files of other kinds begin, and what to tell the user about them.
-_FOREIGN = {
-    b"SQLite format 3\0": "an SQLite database; export its table to CSV",
-    b"%PDF": "a PDF; convert it to text or HTML",
-    b"\xd0\xcf\x11\xe0": "an office document; save a text as HTML, a sheet as CSV",
-    b"\x1f\x8b": "a gzip archive; unpack it",
-    b"WEBVTT": "a transcript in WebVTT, which is not read yet; put the text of each episode in one JSON or CSV row",
-    b"\x89PNG": "a picture",
-}
 _HEAD = 1 << 16  # bytes of a file by which its format is recognised
 # Files that are a whole source by themselves, also as the only one in an archive or a folder.
 _WHOLE = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xml", ".rss", ".atom", ".rdf")
@@ -204,9 +195,8 @@ def _open_archive(archive: Path | bytes, source: str) -> Opened:
     with ExitStack() as stack:
         unpacked = stack.enter_context(opened_archive(archive, source))
         root = unpacked.unpack()
-        whole = [name for name in unpacked.names if Path(name).suffix.lower() in _WHOLE]
-        is_folder = len(whole) != 1 or any(markup_of(Path(name).suffix) for name in unpacked.names)
-        opened = _open_folder(root, source) if is_folder else open_path(root / whole[0], None)
+        name = _only_file(root, unpacked.names)
+        opened = open_path(root / name, None) if name else _open_folder(root, source)
         closing = stack.pop_all()
     skipped = [(one.where, one) for one in unpacked.skipped]
     return replace(
@@ -215,6 +205,20 @@ def _open_archive(archive: Path | bytes, source: str) -> Opened:
         records=_then_closed([*skipped], opened.records, closing),
         format=f"a zip archive of {opened.format}",
     )
+
+
+def _only_file(root: Path, names: Sequence[str]) -> str | None:
+    """Return the file that is the source if an archive is not a folder of documents: the only one, or that of Ghost."""
+    from recs.readers.ghost import is_ghost
+
+    whole = [name for name in names if Path(name).suffix.lower() in _WHOLE]
+    if not whole or any(markup_of(Path(name).suffix) for name in names):
+        return None
+    if len(whole) == 1:
+        return whole[0]
+    texts = {name: (root / name).read_bytes() for name in whole if name.endswith(".json")}
+    of_ghost = [name for name, data in texts.items() if is_ghost(json_document(read_text(data, name), name))]
+    return of_ghost[0] if len(of_ghost) == 1 else None
 
 
 def _then_closed(first: Iterable[tuple[str, object]], records: Records, closing: ExitStack) -> Records:
@@ -239,9 +243,7 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
         raise SourceError(f"{source}: cannot be read as {format}; give the path of a {format}.")
     if data.startswith(_ZIP):
         return _open_archive(data, source)
-    for beginning, advice in _FOREIGN.items():
-        if data.removeprefix(b"\xef\xbb\xbf").startswith(beginning):
-            raise SourceError(f"{source}: {advice}.")
+    check_beginning(data, source)
     if format is None and (opened := _open_xml(data, source)) is not None:
         return opened
     text = read_text(data, source)
@@ -249,7 +251,7 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
         line = text.count("\n", 0, text.index("\0")) + 1
         raise SourceError(f"{source}: line {line} holds a NUL byte; not a text file.")
     if format is None:
-        _check_kind(text, source)
+        check_kind(text, source)
     if format == "csv":
         return Opened(source, csv_records(text, source, delimiter="\t" if tabs else None), "a table", "table")
     if format == "jsonl" or (format is None and looks_like_lines(text)):
@@ -281,19 +283,3 @@ def _open_json(text: str, source: str) -> Opened:
     if is_rest(document):
         return Opened(source, rest_records(document, source), "posts of WordPress's REST API, by their fields")
     return Opened(source, json_records(document, source), "JSON")
-
-
-def _check_kind(text: str, source: str) -> None:
-    """Raise `SourceError` for a text file of a kind that is not read."""
-    suffix = Path(source).suffix.lower()
-    markup = markup_of(suffix)
-    if markup is not None:
-        kind = "Markdown" if markup == "markdown" else suffix
-        raise SourceError(f"{source}: a single {kind} file; give its folder.")
-    if text.lstrip().startswith("<"):
-        raise SourceError(
-            f"{source}: XML or HTML that is neither a feed nor a WordPress export; expected one of these, JSON, CSV, "
-            "Parquet or a folder."
-        )
-    if suffix in _NOT_READ:
-        raise SourceError(f"{source}: a {suffix} file, which is not read; expected JSON, CSV, Parquet or a folder.")

@@ -11,8 +11,11 @@ from recs.errors import MissingDependencyError, SourceError
 
 _CHUNK = 1 << 16
 _HEAD = 1 << 12
-# One post with all its comments is far smaller. The parser itself allows 10 MB for one text and 256 levels.
+# One post with all its comments is far smaller. The parser itself allows 10 MB for one text and 256 levels. A tag takes
+# up to 35 times as much memory as in the file.
 _LARGEST_ELEMENT = 64 << 20
+_UNCOUNTED = 4 << 20
+_MOST_TAGS = 1_000_000
 _CONTROLS = bytes({*range(32)} - {9, 10, 13})  # XML has no place for them
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:-]{1,40})[\"']")
 _BOMS = (
@@ -100,7 +103,7 @@ class XmlFile:
                 if _depth(element, depth + 1) == depth:
                     yield element
                     _free(element)
-                    self._unfreed = 0
+                    self._unfreed = self._tags = 0
         except etree.XMLSyntaxError as error:
             self._check_log()
             if not events.error_log:
@@ -110,7 +113,7 @@ class XmlFile:
         """Yield the whole file as UTF-8, piece by piece."""
         self._restart()
         while data := self.read():
-            self._unfreed = 0
+            self._unfreed = self._tags = 0
             yield data
 
     def read(self, _: int = -1) -> bytes:
@@ -118,10 +121,7 @@ class XmlFile:
         self._check_log()  # after some errors the parser would begin a new document
         while True:
             data = self._file.read(_CHUNK)
-            self._unfreed += len(data)
-            if self._unfreed > _LARGEST_ELEMENT:
-                size = f"{_LARGEST_ELEMENT >> 20} MB"
-                raise SourceError(f"{self._source}: one element has more than {size}; expected a post of usual size.")
+            self._check_size(data)
             text = self._decoded(data).translate(None, _CONTROLS)
             if b"\xef\xbf" in text:  # the last two characters of this plane are not allowed either
                 text = text.replace(b"\xef\xbf\xbe", b"").replace(b"\xef\xbf\xbf", b"")
@@ -138,12 +138,20 @@ class XmlFile:
         self._events = None
         self._decoder: Any = codecs.getincrementaldecoder(self.encoding)("strict")
         self.replaced = 0
-        self._unfreed = 0
+        self._unfreed = self._tags = 0
         self._is_beginning = True
         self._has_ended = False
         self._last = b""
         self._lines = 1
         self._lines_before = 0
+
+    def _check_size(self, data: bytes) -> None:
+        """Raise `SourceError` if the elements that are not freed yet become too large with these bytes."""
+        self._unfreed += len(data)
+        self._tags += data.count(b"<") if self._unfreed > _UNCOUNTED else 0
+        if self._unfreed > _LARGEST_ELEMENT or self._tags > _MOST_TAGS:
+            size = f"{_LARGEST_ELEMENT >> 20} MB or {_MOST_TAGS:,} tags"
+            raise SourceError(f"{self._source}: one element has more than {size}; expected a post of usual size.")
 
     def _decoded(self, data: bytes) -> bytes:
         """Return the next bytes as UTF-8, up to the last whole character."""

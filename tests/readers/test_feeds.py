@@ -353,6 +353,16 @@ def test_form_for_password_of_wordpress_closes():
     (read_item,) = read(rss(item(f"{description()}<content:encoded>{form}</content:encoded>")))
     assert read_item.visibility == "private"
 
+    code = "&lt;pre>" + form.replace("&lt;form", "&amp;lt;form") + "&lt;/pre>"
+    (read_item,) = read(rss(item(f"<content:encoded>{code}</content:encoded>")))
+    assert read_item.visibility == "public"
+
+
+def test_most_closed_of_two_fields_counts():
+    control = "<app:draft>yes</app:draft></app:control><draft xmlns=''>no</draft>"
+    entry = f"<entry><id>1</id><app:control>{control}<content>Plant it.</content></entry>"
+    assert read(atom(entry, 'xmlns:app="http://www.w3.org/2007/app"'))[0].visibility == "draft"
+
 
 def test_backup_of_blogger_gives_posts_and_pages_only():
     kind = '<category scheme="http://schemas.google.com/g/2005#kind" term="http://schemas.google.com/blogger/2008/kind#{}"/>'
@@ -421,6 +431,25 @@ def test_feed_that_breaks_off_is_read_and_reported():
 def test_line_of_fault_counts_from_the_beginning_of_the_file():
     result = records(b"<?xml version='1.0'?>\n<!-- a\nb -->\n<rss><channel>\n<item><guid>1</guid></b></channel></rss>")
     assert result[-1].where == "feed.xml: line 5"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<psc:chapter xmlns:psc="http://podlove.org/simple-chapters" title="Without a start"/>',
+        '<gml:pos xmlns:gml="http://www.opengis.net/gml">45 1</gml:pos>',
+        "<source><link>https://a.org</link></source>",
+        "<link><source/>https://a.org</link>",
+        "<image><width/></image>",
+        "<width><b/></width>",
+    ],
+)
+def test_element_in_a_wrong_place_costs_only_itself(inside):
+    result = records(rss(item(inside + description(), "1") + item(description(), "2")))
+    assert [(record["id"], record["summary"]) for record in result] == [
+        ("1", "<p>Plant it.</p>"),
+        ("2", "<p>Plant it.</p>"),
+    ]
 
 
 # Hostile files

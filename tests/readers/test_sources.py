@@ -105,6 +105,12 @@ def test_an_archive_of_a_folder_is_that_folder_and_nothing_is_left_behind(tmp_pa
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+def test_the_backup_of_ghost_is_its_posts():
+    data = packed({"data/ghost.json": FILES["ghost.json"][0], "data/redirects.json": b'[{"from": "/a/", "to": "/b/"}]'})
+    collection = recs.read_items(io.BytesIO(data))
+    assert [(item.id, item.visibility) for item in collection] == [("1", "public"), ("2", "draft")]
+
+
 def test_an_archive_that_cannot_be_read_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()

@@ -468,7 +468,14 @@ def test_entry_of_a_size_that_no_post_has_ends_in_a_clear_line(more):
 def test_entry_with_endless_children_stops_at_the_limit(monkeypatch):
     monkeypatch.setattr(xml_stream, "_LARGEST_ELEMENT", 1 << 20)
     [reason] = _reasons(_wxr(_item(12), _item(13, "<x/>" * 400_000), _item(14)))
-    assert reason.startswith("one element has more than 1 MB")
+    assert reason.startswith("one element has more than 1 MB or")
+
+
+def test_entry_with_too_many_tags_stops_at_the_limit(monkeypatch):
+    monkeypatch.setattr(xml_stream, "_UNCOUNTED", 1 << 16)
+    monkeypatch.setattr(xml_stream, "_MOST_TAGS", 50_000)
+    [reason] = _reasons(_wxr(_item(12), _item(13, "<x/>" * 100_000), _item(14)))
+    assert reason.endswith("50,000 tags; expected a post of usual size; entries read before that place: 1")
 
 
 def test_many_small_entries_do_not_reach_the_limit_of_one(monkeypatch):
