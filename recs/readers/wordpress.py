@@ -207,7 +207,9 @@ def _field(tag: str) -> str:
         return local if local in _PLAIN_FIELDS else ""
     if local == "encoded":
         is_excerpt = space.endswith("excerpt/") and _WP.fullmatch(space.removesuffix("excerpt/"))
-        return "content" if space == _CONTENT else "excerpt" if is_excerpt else ""
+        if space == _CONTENT:
+            return "content"
+        return "excerpt" if is_excerpt else ""
     return local if local in _WP_FIELDS and _WP.fullmatch(space) else ""
 
 

@@ -247,8 +247,9 @@ def _encoding(file: BinaryIO) -> str:
         is_alike = "<a>".encode(name) == b"<a>"
     except (LookupError, ValueError):
         return "utf-8"
-    latin = name in ("iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii")
-    return "cp1252" if latin else name if is_alike else "utf-8"  # browsers read Latin-1 as cp1252 too
+    if name in ("iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii"):
+        return "cp1252"  # as browsers read it
+    return name if is_alike else "utf-8"
 
 
 def _is_utf8(file: BinaryIO) -> bool:

@@ -436,7 +436,7 @@ def test_line_of_fault_counts_from_the_beginning_of_the_file():
 @pytest.mark.parametrize(
     "inside",
     [
-        '<psc:chapter xmlns:psc="http://podlove.org/simple-chapters" title="Without a start"/>',
+        '<psc:chapters xmlns:psc="http://podlove.org/simple-chapters"><psc:chapter title="No start"/></psc:chapters>',
         '<gml:pos xmlns:gml="http://www.opengis.net/gml">45 1</gml:pos>',
         "<source><link>https://a.org</link></source>",
         "<link><source/>https://a.org</link>",
