@@ -54,7 +54,8 @@ class LinkTargets:
             else:
                 self._add_slugs(item)
         for item in items:
-            self._paths.setdefault(_path_key(item.id), item.id)
+            if not (item.url and item.id.isdecimal()):  # "/2019/" is the archive of a year, not the post 2019
+                self._paths.setdefault(_path_key(item.id), item.id)
             self._add_names(item)
         self._hosts = {_host(address.netloc) for address in addresses.values() if address.netloc} or self._guess(urls)
 

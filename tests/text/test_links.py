@@ -125,6 +125,15 @@ def test_resolve_links_by_date_and_last_part_but_never_by_the_last_part_of_a_fol
     assert [link.target for link in resolve_links(items)[0].links] == ([target] if target else [])
 
 
+def test_resolve_links_a_number_is_no_path_of_an_item_with_a_url():
+    items = [
+        Item("1", "x", url="/garlic/", body="[x](/2019/) [y](/12/)", markup="markdown"),
+        Item("2019", "x", url="/leeks/"),
+        Item("12", "x"),
+    ]
+    assert [link.target for link in resolve_links(items)[0].links] == ["12"]
+
+
 def test_resolve_links_guesses_the_host_that_no_item_names():
     bodies = [f"[x](https://my.example/{name}/) [y](https://code.example/me/{name})" for name in ("a", "b", "c", "d")]
     bodies[0] += "".join(f" [z](https://code.example/me/tool{i})" for i in range(9))
