@@ -1,4 +1,5 @@
-"""Copies of one text: items that share a row of a clustering, so that a text that is repeated counts once.
+"""Copies of one text: items that share a row of a clustering, so that a text that is repeated counts once. Two
+texts that are not equal stay two: a pair pulls no topic together.
 
 A copy differs in numbers, or in one word of twenty. A text of one or two words besides its numbers says too little for
 that: such texts must be equal.
@@ -20,6 +21,7 @@ from recs.items import Item
 from recs.text.words import tokenize
 
 _FEWEST_WORDS = 3  # besides numbers; shorter texts must be equal
+_FEWEST_COPIES = 3  # that are not equal
 _SHARED = 0.9  # share of the different words of two texts that both have
 _MOST_COMPARED = 20  # texts that one text is compared with
 _NUMBER = "0"  # in place of every number
@@ -48,7 +50,7 @@ class DistinctTexts:
     def of(cls, items: Sequence[Item], embeddings: Embeddings) -> Self:
         """Return the distinct texts of items and their vectors, in the same order. Equal vectors are one text too."""
         X = embeddings.vectors
-        group_of_item = copy_groups(items)
+        group_of_item = _without_pairs(copy_groups(items), items)
         places = np.split(np.argsort(group_of_item, kind="stable"), np.cumsum(np.bincount(group_of_item))[:-1])
         means = [_mean(X[some], scaled=embeddings.similarity == "cosine") for some in places if len(some)]
         row_of_vector: dict[bytes, int] = {}
@@ -60,6 +62,17 @@ class DistinctTexts:
         farthest = np.ones(len(vectors))
         np.minimum.at(farthest, row_of_item, cosines)
         return cls(vectors, row_of_item, farthest)
+
+
+def _without_pairs(group_of_item: IntArray, items: Sequence[Item]) -> IntArray:
+    """Return the groups with the items of each pair apart, unless their texts are equal: a pair is no repeated text."""
+    sizes = np.bincount(group_of_item)
+    group_of_text: dict[tuple[int, str, str], int] = {}
+    groups = []
+    for group, item in zip(group_of_item.tolist(), items, strict=True):
+        text = (group, item.title, item.text) if sizes[group] < _FEWEST_COPIES else (group, "", "")
+        groups.append(group_of_text.setdefault(text, len(group_of_text)))
+    return np.array(groups, np.int64)
 
 
 def _mean(vectors: FloatArray, *, scaled: bool) -> FloatArray:

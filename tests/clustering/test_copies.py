@@ -55,12 +55,22 @@ def test_copy_groups_of_texts_in_another_order_are_the_same_sets():
 
 
 def test_distinct_texts_have_the_mean_vector_and_know_the_farthest_copy():
-    items = [*notices(2), Item(id="zzz", text="another text that is alone")]
-    embeddings = Embeddings.from_array([item.id for item in items], [[1, 0], [0, 1], [0, -1]], model="m")
+    items = [*notices(4), Item(id="zzz", text="another text that is alone")]
+    X = [[1, 0], [0, 1], [1, 0], [0, 1], [0, -1]]
+    embeddings = Embeddings.from_array([item.id for item in items], X, model="m")
     texts = DistinctTexts.of(items, embeddings)
-    assert texts.row_of_item.tolist() == [0, 0, 1]
+    assert texts.row_of_item.tolist() == [0, 0, 0, 0, 1]
     np.testing.assert_allclose(texts.vectors, [[0.5**0.5, 0.5**0.5], [0, -1]], rtol=1e-6)
     np.testing.assert_allclose(texts.farthest, [0.5**0.5, 1], rtol=1e-6)
+
+
+def test_distinct_texts_keep_a_pair_apart_unless_its_texts_are_equal():
+    pair = notices(2)
+    equal = [Item(id="x", text="a text that is there twice"), Item(id="y", text="a text that is there twice")]
+    embeddings = Embeddings.from_array(
+        [*(item.id for item in pair), "x", "y"], [[1, 0], [0, 1], [-1, 0], [0, -1]], model="m"
+    )
+    assert DistinctTexts.of([*pair, *equal], embeddings).row_of_item.tolist() == [0, 1, 2, 2]
 
 
 @pytest.mark.parametrize("spread", [0.2, 0.8])
