@@ -108,8 +108,9 @@ def cluster_items(
 
     Notes
     -----
-    The result depends on the set of items, not on their order. Copies of one text, in which only numbers or a twentieth
-    of the words differ, count as one item until the end. Time O(n² d) for the neighbours, memory O(n d).
+    The result depends on the set of items, not on their order. Equal texts, and three or more copies in which only
+    numbers or a twentieth of the words differ, count as one item until the end. Time O(n² d) for the neighbours, memory
+    O(n d).
 
     Examples
     --------

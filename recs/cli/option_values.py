@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from recs.items import Collection
     from recs.ranking.rules import Rules
 
-_RULES_FILE = "recs.toml"
+RULES_FILE = "recs.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,9 +164,9 @@ class RuleOptions:
         from recs.ranking.rules import Rules, load_rules
 
         file = self.rules_file
-        if file is None and Path(_RULES_FILE).is_file():
-            file = Path(_RULES_FILE)
-            say(f"rules: {_RULES_FILE} of this folder")
+        if file is None and Path(RULES_FILE).is_file():
+            file = Path(RULES_FILE)
+            say(f"rules: {RULES_FILE} of this folder")
         rules = load_rules(file) if file else Rules()
         names = ("min_score", "diversity", "min_inbound", "per_group", "demote", "collapse", "same_language")
         given = {name: getattr(self, name) for name in names}

@@ -26,13 +26,12 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from recs.cli.option_values import CollectionOptions
+from recs.cli.option_values import RULES_FILE, CollectionOptions
 from recs.cli.recording import Recording, recorded
 from recs.cli.terminal import emit, say
 from recs.errors import OutputError, RecsError
 from recs.files import RUNS, cache_folder, write_atomically
 
-_RULES_FILE = "recs.toml"
 # Options that name a file to write. All other options that name a file name one to read.
 _WRITTEN = frozenset({"output", "save", "map", "plot", "report", "tags"})
 _KEPT = 20  # results in the folder
@@ -114,7 +113,7 @@ def _key(verb: str, options: Mapping[str, Any]) -> bytes | None:
     parts = [verb, repr(sorted(options.items())), repr(sys.argv), str(Path.cwd()), str(sys.stdout.isatty())]
     try:
         parts += _source(str(options["source"]))
-        parts += [_file(Path(_RULES_FILE)), *(_file(path) for path in _paths(options, written=False))]
+        parts += [_file(Path(RULES_FILE)), *(_file(path) for path in _paths(options, written=False))]
         parts += [*_model(setup, cached_only=options.get("cached_only", False)), *_installed()]
     except (OSError, ValueError, RecsError):
         return None

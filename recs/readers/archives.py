@@ -18,6 +18,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from recs.errors import SourceError
 from recs.items import Skipped
+from recs.readers.folders.documents import MEDIA
 from recs.readers.folders.sites import LEVELS_UP
 from recs.readers.values import fold
 from recs.readers.visibility.readings import CLOSING_TAGS
@@ -39,13 +40,6 @@ _UNSAFE_PART = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"))
-# Pictures, sound and fonts are most of many exports, and hold no writing. They are not unpacked.
-_MEDIA = frozenset(
-    (".avif", ".bmp", ".gif", ".heic", ".ico", ".jpeg", ".jpg", ".png", ".psd", ".svg", ".tif", ".tiff", ".webp")
-).union(
-    (".m4a", ".m4v", ".mov", ".mp3", ".mp4", ".oga", ".ogg", ".ogv", ".wav", ".webm"),
-    (".eot", ".otf", ".ttf", ".woff", ".woff2"),
-)
 _OF_SYSTEMS = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 # What zipfile raises for a damaged archive.
 _DAMAGE = (BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError, EOFError, OverflowError, IndexError)
@@ -166,7 +160,7 @@ class Archive:
             is_folder = path.endswith("/")
             if reason := _reason_to_skip(path, info, is_folder=is_folder):
                 self._skipped.append(Skipped(f"{self._source}/{_shown(path)}", reason))
-            elif is_folder or PurePosixPath(path).suffix.lower() not in _MEDIA:
+            elif is_folder or PurePosixPath(path).suffix.lower() not in MEDIA:
                 unread += bool(info.flag_bits & 1) or info.compress_type not in (ZIP_STORED, ZIP_DEFLATED)
                 self._add(members, path, info)
         if unread:  # one of them may be the table that says what is hidden

@@ -174,8 +174,11 @@ def _by_content(path: Path, source: str) -> Opened | None:
     head = _head(path)
     if head.startswith(_ZIP):
         return _open_archive(path, source)
-    if _is_xml(head) and _is_wxr(path):
-        return Opened(source, _wxr_records([path], source), "a WordPress export, by its content")
+    if _is_xml(head):
+        from recs.readers.wordpress import is_wxr
+
+        if is_wxr(head):
+            return Opened(source, _wxr_records([path], source), "a WordPress export, by its content")
     return None
 
 

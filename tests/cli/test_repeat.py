@@ -1,6 +1,8 @@
 """A run whose inputs have not changed repeats what the earlier run said and wrote; any change computes it anew."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -204,6 +206,28 @@ def test_a_folder_is_digested_with_all_that_speaks_of_its_pages(run, site, path,
     (site / path).parent.mkdir(parents=True, exist_ok=True)
     (site / path).write_text(content, encoding="utf-8")
     assert run(source="content")[2] == 1
+
+
+def test_the_digest_of_a_folder_does_not_read_folders_of_software(tmp_path):
+    (tmp_path / "node_modules" / "tool").mkdir(parents=True)
+    before = folder_digest(tmp_path)
+    (tmp_path / "node_modules" / "tool" / "README.md").write_text("A tool.", encoding="utf-8")
+    assert folder_digest(tmp_path) == before
+    (tmp_path / "posts").mkdir()
+    assert folder_digest(tmp_path) != before
+
+
+def test_a_repeated_run_imports_neither_numpy_nor_torch(site):
+    program = (
+        "import sys; from recs.cli import main\n"
+        "try: main()\n"
+        "finally: print({'numpy', 'torch', 'scipy'} & set(sys.modules), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", program, "related", "posts.json", "--signals", "terms", "--cache", "cache", "-q"]
+    runs = [subprocess.run(command, capture_output=True, encoding="utf-8", check=True) for _ in range(2)]
+    assert "numpy" in runs[0].stderr
+    assert runs[1].stderr == "set()\n"
+    assert runs[1].stdout == runs[0].stdout
 
 
 def test_the_digest_of_a_folder_sees_names_links_and_no_content_of_pictures(tmp_path):

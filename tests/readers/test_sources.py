@@ -80,6 +80,10 @@ def test_a_folder_with_the_parts_of_a_wordpress_export_is_one_source(tmp_path):
     one = recs.read_items(tmp_path / "part-1.xml")
     assert both.format == "a WordPress export in 2 files, by their content"
     assert len(both) == 2 * len(one)
+    parts = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    in_archive = recs.read_items(io.BytesIO(packed(parts)))
+    assert in_archive.items == both.items
+    assert in_archive.format == "a zip archive of a WordPress export in 2 files, by their content"
 
 
 def test_a_folder_that_holds_more_than_an_export_is_a_folder(tmp_path):

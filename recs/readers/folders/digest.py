@@ -5,21 +5,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from recs.readers.folders.sites import CONFIGS, LEVELS_UP
-
-_MEDIA = (
-    *(".avif", ".bmp", ".gif", ".heic", ".ico", ".jpeg", ".jpg", ".png", ".svg", ".tif", ".tiff", ".webp", ".pdf"),
-    *(".avi", ".mov", ".mp3", ".mp4", ".m4a", ".oga", ".ogg", ".ogv", ".wav", ".webm", ".zip", ".gz"),
-    *(".eot", ".otf", ".ttf", ".woff", ".woff2"),
-)
+from recs.readers.folders.documents import MEDIA
+from recs.readers.folders.sites import CONFIGS, LEVELS_UP, NO_POSTS
 
 
 def folder_digest(folder: Path) -> str:
     """Return a digest in hexadecimal that changes when anything changes that reading the folder depends on.
 
     These are the files and the names of files below the folder, the targets of links, and the configuration of the site
-    in the folders above it. Of pictures, sound and archives only the names count. Raises `OSError` if something cannot
-    be read.
+    in the folders above it. Of pictures, sound, archives and folders of software only the names count. Raises `OSError`
+    if something cannot be read.
 
     Examples
     --------
@@ -35,16 +30,18 @@ def folder_digest(folder: Path) -> str:
     for path in [*_files_below(root), *_files_above(root)]:
         is_file = path.is_file()
         digest.update(os.fsencode(f"{path}\0{path.is_dir()}\0{is_file}\0{os.path.realpath(path)}\0"))
-        if is_file and path.suffix.lower() not in _MEDIA:
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        if is_file and path.suffix.lower() not in MEDIA:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 
 def _files_below(root: Path) -> Iterator[Path]:
-    """Yield all files and folders below a folder, without those inside hidden folders."""
+    """Yield all files and folders below a folder, without those inside hidden folders and folders of software."""
     for parent, folders, names in os.walk(root, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in [*folders, *sorted(names)])
+        shown = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in shown if name not in NO_POSTS]
+        yield from (Path(parent, name) for name in [*shown, *sorted(names)])
 
 
 def _files_above(root: Path) -> Iterator[Path]:

@@ -25,6 +25,13 @@ _NO_WRITING = (
     ".zip .gz .meta"
 )
 NO_WRITING = frozenset(_NO_WRITING.split())
+MEDIA = frozenset(
+    (".avif", ".bmp", ".gif", ".heic", ".ico", ".jpeg", ".jpg", ".png", ".psd", ".svg", ".tif", ".tiff", ".webp")
+).union(
+    (".avi", ".m4a", ".m4v", ".mov", ".mp3", ".mp4", ".oga", ".ogg", ".ogv", ".wav", ".webm"),
+    (".eot", ".otf", ".ttf", ".woff", ".woff2"),
+)
+"""Suffixes of pictures, sound and fonts, which are most of many folders and exports."""
 _NOTION = re.compile(r".+ [0-9a-f]{32}")
 _TEMPLATE = re.compile(r"\s*(?:\{\{-?\s*(?:define|template|block|partial)\b|\{%-?\s*(?:extends|include|block)\b)")
 # The fields in the head of a page, by the name of the `meta` element.

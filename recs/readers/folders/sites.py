@@ -34,7 +34,7 @@ _MOST = 100  # patterns that one pattern with braces may stand for
 _SITE_FOLDERS = frozenset(
     ("layouts", "themes", "theme", "static", "assets", "resources", "output", "site", "build", "dist", "i18n", "data")
 )
-_NO_POSTS = frozenset(
+NO_POSTS = frozenset(
     ("node_modules", "bower_components", "vendor", "public", "archetypes", "scaffolds", "__pycache__")
 ).union(("_site", "_layouts", "_includes", "_sass", "_data", "_templates", "_partials"))
 _LOCALES = re.compile(r"\blocales\s*:\s*\[([^\]]{0,500})\]")
@@ -76,7 +76,7 @@ class Site:
         >>> Site().holds_posts(Path("blog")), Site().holds_posts(Path("node_modules"))
         (True, False)
         """
-        if folder.name in _NO_POSTS:
+        if folder.name in NO_POSTS:
             return False
         return not (self.generator and folder.parent == self.root and folder.name in _SITE_FOLDERS)
 
