@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from recs.items import Skipped as Skipped
     from recs.ranking.rules import Rules as Rules
     from recs.readers.read import read_items as read_items
+    from recs.readers.stream import iter_items as iter_items
     from recs.related import RelatedLists as RelatedLists
     from recs.related import related_items as related_items
     from recs.writers.related import write_related as write_related
@@ -63,6 +64,7 @@ _HOME = {
     "embed_items": "recs.embedding.pipeline",
     "evaluate_classifier": "recs.evaluation.classifiers",
     "evaluate_related": "recs.evaluation.rankings",
+    "iter_items": "recs.readers.stream",
     "label_issues": "recs.evaluation.label_review",
     "load_embedder": "recs.embedding.load",
     "load_related": "recs.contract",

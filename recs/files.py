@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from recs.errors import OutputError
@@ -25,8 +25,8 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("recs", appauthor=False))
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the content of `path` by `data`. A reader sees the whole old file or the whole new one.
+def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Replace the content of `path` by `data`, bytes or pieces of them. A reader sees the whole old file or new one.
 
     The bytes are written to a file beside `path`, flushed to the disk and renamed. If that fails, because the disk is
     full or the permission is missing, the old file stays as it is, the new one is removed, and `OutputError` is raised.
@@ -44,7 +44,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_bytes(data)
+            with path.open("wb") as pipe:
+                pipe.writelines(_pieces(data))
             return
         mode = target.stat().st_mode & 0o777 if target.exists() else None
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +58,13 @@ def write_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise _not_written(target, error) from error
+    except BaseException:  # the pieces end in an error, or the user in a hurry
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _pieces(data: bytes | Iterable[bytes]) -> Iterable[bytes]:
+    return (data,) if isinstance(data, bytes) else data
 
 
 def replace_folder(folder: Path, files: Mapping[str, bytes | Path]) -> None:
@@ -95,9 +103,9 @@ def replace_folder(folder: Path, files: Mapping[str, bytes | Path]) -> None:
         raise _not_written(folder, error) from error
 
 
-def _write_flushed(path: Path, data: bytes) -> None:
+def _write_flushed(path: Path, data: bytes | Iterable[bytes]) -> None:
     with path.open("xb") as file:
-        file.write(data)
+        file.writelines(_pieces(data))
         file.flush()
         os.fsync(file.fileno())
 

@@ -36,6 +36,18 @@ class ReadingOptions:
     include_unlisted: bool
     allow_empty: bool
 
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The options that `recs.read_items` and `recs.iter_items` share."""
+        return {
+            "format": self.input_format,
+            "fields": dict(_pairs(self.fields, "--field", "NAME=FIELD, as in text=body_md")),
+            "markup": self.markup,
+            "now": self.now,
+            "public": _pairs(self.opened, "--public", "FIELD=VALUE, as in status=Veröffentlicht"),
+            "include_unlisted": self.include_unlisted,
+        }
+
     def read(self, source: str, *, with_drafts: bool = False) -> Collection:
         """Read SOURCE.
 
@@ -45,16 +57,7 @@ class ReadingOptions:
         from recs.errors import SourceError
         from recs.readers.read import read_items
 
-        collection = read_items(
-            source,
-            format=self.input_format,
-            fields=dict(_pairs(self.fields, "--field", "NAME=FIELD, as in text=body_md")),
-            markup=self.markup,
-            boilerplate="keep" if self.keep_boilerplate else "remove",
-            now=self.now,
-            public=_pairs(self.opened, "--public", "FIELD=VALUE, as in status=Veröffentlicht"),
-            include_unlisted=self.include_unlisted,
-        )
+        collection = read_items(source, boilerplate="keep" if self.keep_boilerplate else "remove", **self.choices)
         if self.now is None:
             record_change(collection.changes_at)
         wanted = collection.items if with_drafts else collection.public

@@ -11,11 +11,11 @@ import click
 from recs.cli.option_values import OutputOptions, ReadingOptions
 from recs.cli.options import output_options, reading_options, source_argument
 from recs.cli.session import write_report
-from recs.cli.terminal import heading, printable, report_reading
+from recs.cli.terminal import emit, heading, printable, report_reading, say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
-    from recs.items import Collection
+    from recs.items import Collection, Item
 
 _TITLES = 10
 _BROKEN = 5
@@ -23,20 +23,47 @@ _BROKEN = 5
 
 @click.command("read")
 @source_argument
-@output_options("json", "table")
+@output_options("json", "table", "jsonl")
 @reading_options
 def command(*, source: str, output: OutputOptions, reading: ReadingOptions) -> None:
     """Report what recs reads in SOURCE, before you trust a result: format, items, languages, dates, fields, links.
 
     No model is needed. What is left out, and why, goes to stderr, as in all verbs; it is in the JSON too.
+    --format jsonl writes the public items themselves, one in each line, without holding them all in memory.
     """
     from dataclasses import replace
 
+    if output.form == "jsonl" or (output.form is None and output.output and output.output.suffix == ".jsonl"):
+        _write_items(source, output, reading)
+        return
     collection = replace(reading, allow_empty=True).read(source)
     if not output.quiet:
         report_reading(collection)
     report = _report(collection)
     write_report(report, _text(report), output)
+
+
+def _write_items(source: str, output: OutputOptions, reading: ReadingOptions) -> None:
+    """Write the public items to the file that -o names or to stdout, and report how many there are."""
+    from recs.files import write_atomically
+    from recs.readers.stream import iter_items
+    from recs.writers.items import item_lines
+
+    counts: Counter[str] = Counter()
+
+    def counted_items() -> Iterator[Item]:
+        for item in iter_items(source, **reading.choices, on_skipped=lambda _: counts.update(["skipped"])):
+            counts[item.visibility] += 1
+            yield item
+
+    lines = item_lines(counted_items())
+    if output.output:
+        write_atomically(output.output, lines)
+    else:
+        for line in lines:
+            emit(line.decode())
+    if not output.quiet:
+        say(f"items: {_listed(counts) or 'none'}; the public ones are written")
 
 
 def _report(collection: Collection) -> dict[str, Any]:

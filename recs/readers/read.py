@@ -6,17 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal
 
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item, Skipped
-from recs.readers.bodies import Body, Document
-from recs.readers.dates import format_date, parse_now
+from recs.readers.dates import format_date
+from recs.readers.each import Reading, ReadItem, check_unique, read_each, with_id
 from recs.readers.field_names import ALIASES
 from recs.readers.fields import MarkupOption, RecordReader
-from recs.readers.sources import Format, Opened, Source, open_path, open_source
-from recs.readers.tables import INDEX
-from recs.readers.values import fold, text_of
+from recs.readers.sources import Format, Opened, Source, open_path
+from recs.readers.values import fold
 from recs.readers.visibility.report import closed_afterwards, reading_notes
 from recs.text.boilerplate import remove_boilerplate
 from recs.text.links import resolve_links
@@ -115,28 +114,19 @@ def read_items(
     >>> items[0].id, items[0].text
     ('garlic', 'Plant it.')
     """
-    public_pairs = _pairs(public)
+    reading = Reading(
+        format=format, fields=fields, markup=markup, now=now, public=public, include_unlisted=include_unlisted
+    )
     if isinstance(source, Collection):
-        if fields or public_pairs or include_unlisted or format:
+        if not reading.is_plain:
             raise OptionError("a Collection is already read; give these options to the call that reads its source.")
         return source
     if boilerplate not in ("remove", "keep"):
         raise OptionError(f"boilerplate is {boilerplate!r}, expected remove or keep.")
-    if markup not in get_args(MarkupOption):
-        raise OptionError(f"markup is {markup!r}, expected {', '.join(get_args(MarkupOption))}.")
-    moment = parse_now(now)
-    opened = open_source(source, format)
-    reader = RecordReader(
-        moment,
-        fields,
-        markup,
-        public=(*public_pairs, *opened.public),
-        include_unlisted=include_unlisted,
-        opt_in=opened.opt_in,
-    )
+    opened, reader = reading.open(source)
     items, skipped = _read_all(reader, opened)
-    reader.check_options(opened.name, public_pairs)
-    items = closed_afterwards(items, reader)
+    reader.check_options(opened.name, reading.public)
+    items = [closed_afterwards(item, reader) for item in items]
     removed: Mapping[str, int] = {}
     if boilerplate == "remove":
         items, removed = _without_boilerplate(items)
@@ -169,72 +159,13 @@ def _by_meaning(used: Mapping[tuple[str, str], int]) -> Mapping[str, Mapping[str
     return fields
 
 
-def _pairs(public: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return the pairs (field, value) that mean public; `OptionError` for anything else."""
-    pairs = tuple(public)
-    if isinstance(public, str | Mapping) or any(not isinstance(pair, tuple | list) or len(pair) != 2 for pair in pairs):
-        raise OptionError(f"public is {public!r}, expected pairs such as [('status', 'Veröffentlicht')].")
-    return tuple((str(name), text_of(value)) for name, value in pairs)
-
-
-class _ReadItem(NamedTuple):
-    """An item that was read, where it was in the source, and whether its id is only its position."""
-
-    where: str
-    item: Item
-    has_position_as_id: bool
-
-
 def _read_all(reader: RecordReader, opened: Opened) -> tuple[list[Item], list[Skipped]]:
     """Return the items of a source and what was skipped; `SourceError` if two items share an id."""
-    account = reader.account
-    results: list[_ReadItem] = []
-    skipped: list[Skipped] = []
-    for number, (where, record) in enumerate(opened.records):
-        positional_before = account.positional
-        result = _read(reader, record, where=where, default_id=str(number))
-        if isinstance(result, Skipped):
-            skipped.append(result)
-            continue
-        is_positional = account.positional > positional_before and not isinstance(record, str)  # strings have no id
-        results.append(_ReadItem(where, result, is_positional))
-    if account.id_fields:  # the position of one record may be the id of another
-        without_id = [result for result in results if result.has_position_as_id]
-        skipped += [Skipped(result.where, "no id, although other items have one") for result in without_id]
-        results = [result for result in results if not result.has_position_as_id]
-    _check_unique(results, opened.name)
-    return [result.item for result in results], skipped
-
-
-def _check_unique(results: Iterable[_ReadItem], source: str) -> None:
-    """Raise `SourceError` if two items share an id."""
-    places: dict[str, str] = {}
-    for where, item, _ in results:
-        if item.id in places:
-            first, second = (place.removeprefix(source).lstrip(":/ ") for place in (places[item.id], where))
-            raise SourceError(f"{source}: {first} and {second} share the id {item.id!r}; ids must be unique.")
-        places[item.id] = where
-
-
-def _read(reader: RecordReader, record: object, *, where: str, default_id: str) -> Item | Skipped:
-    """Return the item of one record, whatever its type."""
-    if isinstance(record, Item):
-        reader.account.id_fields["id"] += 1
-        if record.visibility == "unlisted" and reader.include_unlisted:
-            return replace(record, visibility="public")
-    if isinstance(record, Item | Skipped):
-        return record
-    if isinstance(record, Document):
-        body = Body(record.body, record.markup)
-        return reader.read(record.fields, where=where, default_id=default_id, body=body)
-    if isinstance(record, str):
-        record = {"text": record}
-    if not isinstance(record, Mapping):
-        return Skipped(where, f"a {type(record).__name__}, expected an object or a string")
-    if INDEX in record:
-        default_id = str(record[INDEX])
-        record = {name: value for name, value in record.items() if name != INDEX}
-    return reader.read(record, where=where, default_id=default_id)
+    read = list(read_each(reader, opened.records))
+    results = [with_id(result, reader) for result in read]
+    items = [result for result in results if isinstance(result, ReadItem)]
+    check_unique(items, opened.name)
+    return [result.item for result in items], [result for result in results if isinstance(result, Skipped)]
 
 
 def _without_boilerplate(items: Sequence[Item]) -> tuple[list[Item], Mapping[str, int]]:

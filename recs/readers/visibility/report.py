@@ -1,6 +1,5 @@
 """What can be decided only after a whole source was read: items that other items close, and notes for the user."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from recs.items import Item
@@ -8,16 +7,12 @@ from recs.readers.account import Account
 from recs.readers.fields import RecordReader
 
 
-def closed_afterwards(items: Sequence[Item], reader: RecordReader) -> list[Item]:
-    """Return the items; those that other items show to be unpublished are closed (`RecordReader.afterthought`)."""
-    result = []
-    for item in items:
-        verdict = reader.afterthought(item) if item.is_public else None
-        if verdict is None:
-            result.append(item)
-        else:
-            result.append(replace(item, visibility=verdict.visibility, closed_by=(verdict.field, verdict.value)))
-    return result
+def closed_afterwards(item: Item, reader: RecordReader) -> Item:
+    """Return an item; it is closed if other items show it to be unpublished (`RecordReader.afterthought`)."""
+    verdict = reader.afterthought(item) if item.is_public else None
+    if verdict is None:
+        return item
+    return replace(item, visibility=verdict.visibility, closed_by=(verdict.field, verdict.value))
 
 
 def reading_notes(reader: RecordReader, *, kind: str) -> tuple[str, ...]:
