@@ -1,5 +1,6 @@
 """Reads feeds: RSS 0.9 to 2.0 with RDF, Atom 0.3 and 1.0, CDF. JSON Feed is read as JSON."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _HEAD = 100_000  # bytes; comments may stand before the first element
 # How a file in UTF-16 begins, with a byte order mark or with "<".
 _ENCODINGS = {b"\xff\xfe": "utf-16-le", b"<\0": "utf-16-le", b"\xfe\xff": "utf-16-be", b"\0<": "utf-16-be"}
+_ENTRY = re.compile(r"<(?P<slash>/?)(?:\w{1,40}:)?(?:item|entry)\b[^<>]{0,9000}>")
 
 
 def is_feed(head: bytes) -> bool:
@@ -76,12 +78,20 @@ def feed_records(data: bytes, source: str) -> Iterator[tuple[str, object]]:
         entry_record(entry, feed.channel, is_atom=is_atom, where=where)
         for where, entry in zip(places, feed.entries, strict=True)
     ]
+    if fault is not None and _ends_in_entry(text):
+        records[-1:] = [Skipped(where, "the file ends in the middle of this entry") for where in places[-1:]]
     yield from _newest_of_each_id(places, records)
     if fault is not None:
         yield source, Skipped(f"{source}: {fault.place}", f"not well-formed XML ({fault.reason}); text may be missing")
     for link in feed.channel.get("links") or ():
         if link.get("rel") == "next":
             yield source, Skipped(f"{source}: next", "the document continues there")
+
+
+def _ends_in_entry(text: str) -> bool:
+    """Whether the last entry of a feed has no end: what closes it may be missing."""
+    last = next(reversed(list(_ENTRY.finditer(text))), None)
+    return last is not None and not last["slash"]
 
 
 def _parsed(text: str, source: str) -> tuple["ParsedFeed", "IllFormedError | None"]:

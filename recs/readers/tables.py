@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 
 from recs.errors import MissingDependencyError, SourceError
 from recs.items import Skipped
+from recs.readers.values import fold
+from recs.readers.visibility.closings import rule_of
 
 _QUOTED = re.compile(r"\"[^\"]*\"")
 _LARGEST_CELL = 1 << 30
+_CUT = "the file ends in the middle of this row, where a value may say that it is closed"
 _LIBRARIES = ("pandas", "polars", "pyarrow")
 INDEX = "recs.index"
 """The field for the label of a row in the index of a data frame."""
@@ -31,7 +34,8 @@ def csv_records(text: str, source: str, *, delimiter: str | None = None) -> Iter
     [('posts.csv: line 2', {'id': '7', 'title': 'Garlic'})]
     """
     table = _csv_table(text, delimiter)
-    reader = csv.reader(io.StringIO(table.text, newline=""), delimiter=table.delimiter, strict=True)
+    file = io.StringIO(table.text, newline="")
+    reader = csv.reader(file, delimiter=table.delimiter, strict=True)
     limit = csv.field_size_limit(_LARGEST_CELL)  # the limit of the whole process
     try:
         names = _without_empty_end([name.strip() for name in next(reader, [])], 0)
@@ -39,7 +43,8 @@ def csv_records(text: str, source: str, *, delimiter: str | None = None) -> Iter
         for cells in reader:
             if any(cells):
                 where = f"{source}: line {reader.line_num + table.lines_before}"
-                yield where, _csv_record(cells, names, where)
+                is_cut = _may_be_cut(table, names) and file.tell() == len(table.text)
+                yield where, Skipped(where, _CUT) if is_cut else _csv_record(cells, names, where)
     except csv.Error as error:
         line = reader.line_num + table.lines_before
         raise SourceError(f"{source}: line {line}: not CSV ({error}); is a quote missing?") from error
@@ -68,6 +73,11 @@ def _csv_table(text: str, delimiter: str | None) -> _Table:
     lines_before += len(text) - len(table)
     header = _QUOTED.sub("", table.partition("\n")[0])
     return _Table(table, lines_before, delimiter or max(",;\t|", key=header.count))
+
+
+def _may_be_cut(table: _Table, names: Sequence[str]) -> bool:
+    """Whether the file ends before the last cell of its last row, and that cell may say that the item is closed."""
+    return table.text.endswith(table.delimiter) and rule_of(fold(names[-1])) is not None
 
 
 def _csv_record(cells: list[str], names: list[str], where: str) -> dict[str, str] | Skipped:

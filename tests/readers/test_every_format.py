@@ -1,0 +1,203 @@
+"""What every format keeps: public posts are read whole, closed ones are never shown, broken files end well.
+
+A new reader adds a function to `FORMATS` that writes `Post`s as its system exports them, each way of closing included.
+RECS_FUZZ=50 tries 10⁵ exports and more.
+"""
+
+import csv
+import io
+import json
+import os
+import random
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass
+from html import escape
+from itertools import count
+
+import pytest
+
+import recs
+
+NOW = "2026-11-01"
+_EXPORTS = 60 * int(os.environ.get("RECS_FUZZ", "1"))
+_ODD = ["", " & <3", ' "so"', " ]]>", " — été", " 🚲", "\nnext, line", " {x: [1]}", " ---", " 100 %", "’s"]
+
+
+@dataclass(frozen=True)
+class Post:
+    """A post with a word that occurs nowhere else, and how it is closed ("" if it is public)."""
+
+    id: str
+    title: str
+    text: str
+    closing: str
+    tag: str
+
+
+def _wxr(posts):
+    status = {"": "publish", "secret": "publish", "later": "future"}
+    items = "".join(
+        f"<item><title>{escape(post.title)}</title><link>https://a.example/{post.id}/</link>"
+        f"<content:encoded><![CDATA[{escape(post.text)}]]></content:encoded><wp:post_id>{post.id}</wp:post_id>"
+        f"<wp:post_date_gmt>{'2031' if post.closing == 'later' else '2024'}-01-01 10:00:00</wp:post_date_gmt>"
+        f"<wp:status>{status.get(post.closing, post.closing)}</wp:status><wp:post_type>post</wp:post_type>"
+        f"<wp:post_password>{'key' * (post.closing == 'secret')}</wp:post_password>"
+        f'<category domain="post_tag" nicename="t"><![CDATA[{post.tag}]]></category></item>'
+        for post in posts
+    )
+    spaces = 'xmlns:content="http://purl.org/rss/1.0/modules/content/" xmlns:wp="http://wordpress.org/export/1.2/"'
+    return {"export.xml": f'<?xml version="1.0"?><rss version="2.0" {spaces}><channel>{items}</channel></rss>'}
+
+
+def _rest(posts):
+    status = {"": "publish", "secret": "publish", "later": "future"}
+    records = [
+        {
+            "id": int(post.id),
+            "date": "2024-01-01T10:00:00",
+            "date_gmt": f"{'2031' if post.closing == 'later' else '2024'}-01-01T10:00:00",
+            "type": "post",
+            "status": status.get(post.closing, post.closing),
+            "link": f"https://a.example/{post.id}/",
+            "title": {"rendered": escape(post.title)},
+            "content": {"rendered": f"<p>{escape(post.text)}</p>", "protected": post.closing == "secret"},
+            "_embedded": {"wp:term": [[{"id": 1, "name": post.tag, "taxonomy": "post_tag"}]]},
+        }
+        for post in posts
+    ]
+    return {"posts.json": json.dumps(records)}
+
+
+def _ghost(posts):
+    status = {"": "published", "secret": "published", "later": "scheduled", "private": "published"}
+    visibility = {"secret": "paid", "private": "members"}
+    rows = [
+        {
+            "id": post.id,
+            "slug": f"p{post.id}",
+            "title": post.title,
+            "html": f"<p>{escape(post.text)}</p>",
+            "type": "post",
+            "status": status.get(post.closing, "draft"),
+            "visibility": visibility.get(post.closing, "public"),
+            "published_at": "2031-01-01T10:00:00.000Z" if post.closing == "later" else "2024-01-01T10:00:00.000Z",
+        }
+        for post in posts
+    ]
+    tags = [{"id": post.tag, "name": post.tag, "slug": post.tag} for post in posts]
+    joined = [{"post_id": post.id, "tag_id": post.tag} for post in posts]
+    return {"ghost.json": json.dumps({"db": [{"data": {"posts": rows, "tags": tags, "posts_tags": joined}}]})}
+
+
+def _fields(post):
+    fields = {"id": post.id, "title": post.title, "content": f"<p>{escape(post.text)}</p>", "tags": [post.tag]}
+    fields["date"] = "2031-01-01" if post.closing == "later" else "2024-01-01"
+    fields["status"] = {"": "published", "later": "published", "secret": "members"}.get(post.closing, post.closing)
+    return fields
+
+
+def _json(posts):
+    return {"posts.json": json.dumps([_fields(post) for post in posts])}
+
+
+def _json_lines(posts):
+    return {"posts.jsonl": "\n".join(json.dumps(_fields(post)) for post in posts)}
+
+
+def _table(posts):
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(_fields(posts[0])))
+    writer.writeheader()
+    writer.writerows({**_fields(post), "tags": post.tag} for post in posts)
+    return {"posts.csv": file.getvalue()}
+
+
+def _rss(posts):
+    """A feed has no drafts: only a date in the future."""
+    items = "".join(
+        f"<item><title>{escape(escape(post.title))}</title><guid isPermaLink='false'>{post.id}</guid>"
+        f"<description>{escape(f'<p>{escape(post.text)}</p>')}</description><category>{post.tag}</category>"
+        f"<pubDate>Mon, 01 Jan {'2031' if post.closing else '2024'} 10:00:00 GMT</pubDate></item>"
+        for post in posts
+    )
+    return {"feed.xml": f'<rss version="2.0"><channel><title>A</title>{items}</channel></rss>'}
+
+
+def _folder(posts):
+    closings = {"draft": "draft: true", "private": "published: false", "pending": "status: pending"}
+    closings |= {"secret": "password: key", "later": "date: 2031-01-01"}
+    return {
+        f"{post.id}.md": f"---\ntitle: {json.dumps(post.title, ensure_ascii=False)}\ntags: [{post.tag}]\n"
+        f"{closings.get(post.closing, '')}\n---\n\n{escape(post.text)}\n"
+        for post in posts
+    }
+
+
+FORMATS = {make.__name__[1:]: make for make in (_wxr, _rest, _ghost, _json, _json_lines, _table, _rss, _folder)}
+
+
+def _posts(chance):
+    """Return posts at random; each word of them is a post's own."""
+    numbers = count(1)
+    posts = []
+    for _ in range(chance.randint(1, 6)):
+        number = next(numbers)
+        closing = chance.choice(["", "", "draft", "private", "pending", "secret", "later"])
+        word = f"{'closed' if closing else 'open'}word{number}x"
+        title = f"Title {word}{chance.choice(_ODD)}".replace("\n", " ")
+        paragraph = f"Text {word}{chance.choice(_ODD)} and {word}."
+        posts.append(Post(str(number), title, paragraph, closing, f"tag{word}"))
+    return posts
+
+
+def _written(files, folder):
+    """Return the source that holds these files: the only one, or the folder."""
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder / next(iter(files)) if len(files) == 1 and not next(iter(files)).endswith(".md") else folder
+
+
+def _zipped(files, folder):
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return folder / "export.zip"
+
+
+def _shown(collection):
+    """Return all that a result may show of the public items, and what the reports say."""
+    public = [(item.id, item.title, item.text, item.tags, item.excerpt, dict(item.meta)) for item in collection.public]
+    return repr((public, collection.boilerplate))
+
+
+@pytest.mark.parametrize("place", [_written, _zipped], ids=["plain", "zip"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_public_posts_are_read_and_closed_ones_are_not_shown(name, place, tmp_path):
+    chance = random.Random(name)
+    for number in range(max(_EXPORTS // (1 if place is _written else 4), 1)):
+        posts = _posts(chance)
+        collection = recs.read_items(place(FORMATS[name](posts), tmp_path / str(number)), now=NOW)
+        public = [post for post in posts if not post.closing]
+        assert [item.id for item in collection.public] == [post.id for post in public], posts
+        for item, post in zip(collection.public, public, strict=True):
+            assert item.title == " ".join(post.title.split()), posts
+            assert item.text.split()[1].startswith(post.text.split()[1]), posts
+            assert post.tag in item.tags, posts
+        assert "closedword" not in _shown(collection), posts
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_that_is_cut_off_shows_nothing_closed(name, tmp_path):
+    chance = random.Random(name)
+    for number in range(_EXPORTS):
+        files = FORMATS[name](_posts(chance))
+        cut = chance.choice(sorted(files))
+        data = files[cut].encode()
+        source = _written({**files, cut: data[: chance.randrange(len(data))]}, tmp_path / str(number))
+        shown = ""
+        with suppress(recs.RecsError):
+            shown = _shown(recs.read_items(source, now=NOW))
+        assert "closedword" not in shown, source
