@@ -30,7 +30,7 @@ from typing import Any
 from recs.errors import RecsError
 from recs.items import Skipped
 from recs.readers.dates import parse_date
-from recs.readers.feeds import feed_records
+from recs.readers.feeds.feed import feed_records
 from recs.readers.values import one_line
 from recs.text.plain import plain_text
 

@@ -43,6 +43,7 @@ PUBLIC = {
     "audit_related": "recs.evaluation.audit",
     "evaluate_related": "recs.evaluation.rankings",
     "evaluate_classifier": "recs.evaluation.classifiers",
+    "iter_items": "recs.readers.stream",
     "label_issues": "recs.evaluation.label_review",
     "select_to_label": "recs.evaluation.label_review",
     "train_classifier": "recs.classify",

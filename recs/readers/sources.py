@@ -264,7 +264,7 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
 
 def _open_xml(data: bytes, source: str) -> Opened | None:
     """Return the records of a WordPress export or of a feed; None for any other content."""
-    from recs.readers.feeds import feed_records, is_feed
+    from recs.readers.feeds.feed import feed_records, is_feed
     from recs.readers.wordpress import is_wxr, wxr_records
 
     head = data[:_HEAD]

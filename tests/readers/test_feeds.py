@@ -8,7 +8,7 @@ import pytest
 import recs
 from recs.errors import MissingDependencyError, SourceError
 from recs.items import Skipped
-from recs.readers.feeds import feed_records, is_feed
+from recs.readers.feeds.feed import feed_records, is_feed
 from recs.readers.json_files import json_document, json_records
 from recs.readers.values import fold
 from recs.readers.visibility.closings import rule_of
@@ -617,6 +617,6 @@ def test_texts_that_cost_others_quadratic_time_end(inside):
 
 def test_missing_feedparser_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "feedparser.api", None)
-    monkeypatch.delitem(sys.modules, "recs.readers.feed_parser", raising=False)
+    monkeypatch.delitem(sys.modules, "recs.readers.feeds.parser", raising=False)
     with pytest.raises(MissingDependencyError, match=r"feedparser: pip install '.+\[readers\]'"):
         records(rss(item(description())))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from recs.errors import MissingDependencyError, SourceError
 from recs.items import Skipped
 from recs.readers.dates import parse_date
-from recs.readers.feed_entries import entry_record
-from recs.readers.feed_text import mended, recovered, root_of, xml_text
+from recs.readers.feeds.entries import entry_record
+from recs.readers.feeds.text import mended, recovered, root_of, xml_text
 from recs.readers.values import scalar
 
 if TYPE_CHECKING:
-    from recs.readers.feed_parser import IllFormedError, ParsedFeed
+    from recs.readers.feeds.parser import IllFormedError, ParsedFeed
 
 _HEAD = 100_000  # bytes; comments may stand before the first element
 # How a file in UTF-16 begins, with a byte order mark or with "<".
@@ -97,7 +97,7 @@ def _ends_in_entry(text: str) -> bool:
 def _parsed(text: str, source: str) -> tuple["ParsedFeed", "IllFormedError | None"]:
     """Return the feed, and the fault in its XML if text may be missing because of it."""
     try:
-        from recs.readers.feed_parser import IllFormedError, parse_xml
+        from recs.readers.feeds.parser import IllFormedError, parse_xml
     except ImportError as error:
         raise MissingDependencyError("reading a feed", "feedparser", "readers") from error
     try:

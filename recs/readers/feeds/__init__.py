@@ -1,0 +1,1 @@
+"""Reads feeds: RSS, RDF, Atom and CDF."""
