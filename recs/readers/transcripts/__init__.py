@@ -1,0 +1,1 @@
+"""Reads transcripts of podcast episodes: who said what, and when."""
