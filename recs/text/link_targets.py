@@ -9,6 +9,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from recs.items import Item
 
+_REFERENCE = re.compile(r"\{\{[<%]-?\s*(?:rel)?ref\b|\{%-?\s*(?:post_url|link)\b")  # tags that name a file
+_SOURCE = re.compile(r"\.(?:mdx?|markdown)$", re.IGNORECASE)
+_BASE = re.compile(r"(?:\{\{-?\s*site\.(?:base)?url\s*-?\}\}\s*)+", re.IGNORECASE)  # of Jekyll, before a path
 _QUOTED = re.compile(r"[\"']([^\"']+)[\"']")
 _SUFFIX = re.compile(r"(?:^|/)_?index\.\w{2,8}$|\.(?:html?|php|md|mdx|markdown)$", re.IGNORECASE)
 _DATED = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}-(?=.)")
@@ -88,7 +91,8 @@ class LinkTargets:
         if url.startswith("[["):
             return self._find_name(url)
         address = split_url(_unwrap(url))
-        return self._find_query(address) or self._find_path(address, source)
+        target = self._find_query(address) or self._find_path(address, source)
+        return target or (self._find_name(address.path) if _REFERENCE.search(url) else None)
 
     def _find_query(self, address: SplitResult) -> str | None:
         """Return the id of the item with an alias such as "?p=12", as WordPress writes the address of a draft."""
@@ -119,7 +123,11 @@ class LinkTargets:
         if not self._is_own(address):
             return self._earlier.ids.get((_host(address.netloc), _path_key(path)))
         bases = [] if address.netloc else [split_url(source.url).path, f"{source.id}/", source.id]
-        candidates = [path, *(posixpath.normpath(posixpath.join("/", base, path)) for base in bases)]
+        is_source = bool(_SOURCE.search(path)) and not address.netloc  # a path from one file to another
+        if is_source:
+            bases = [posixpath.dirname(source.id), source.id]
+        joined = [posixpath.normpath(posixpath.join("/", base, path)) for base in bases]
+        candidates = [*joined, path] if is_source else [path, *joined]
         for ids_by_path in (self._paths, self._aliases.ids):
             for candidate in candidates:
                 if item_id := ids_by_path.get(_path_key(candidate)):
@@ -143,8 +151,11 @@ class LinkTargets:
         return not address.netloc or _host(address.netloc) in self._hosts
 
     def _find_name(self, link: str) -> str | None:
-        """Return the id of the item that `[[name#part|words]]` names. A whole id takes precedence over other names."""
-        name = link[2:].removesuffix("]]").partition("|")[0].partition("#")[0].strip()
+        """Return the id of the item that `[[name#part|words]]` or the tag of a generator names.
+
+        A whole id takes precedence over other names.
+        """
+        name = link.removeprefix("[[").removesuffix("]]").partition("|")[0].partition("#")[0].strip()
         if name in self._ids:
             return name
         key = _name_key(name)
@@ -189,7 +200,7 @@ def _name_key(name: str) -> str:
 
 def _unwrap(url: str) -> str:
     """Return the URL inside the tag of a site generator: `{{ "/a/" | url }}`, `{% post_url 2020-01-02-a %}`."""
-    url = url.strip()
+    url = _BASE.sub("", url.strip())
     if not url.startswith(("{{", "{%")):
         return url
     if quoted := _QUOTED.search(url):

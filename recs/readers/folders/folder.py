@@ -11,8 +11,9 @@ from recs.errors import MissingDependencyError, SourceError
 from recs.items import Skipped
 from recs.readers.bodies import Document
 from recs.readers.folders.documents import NO_WRITING, markup_of, read_document
-from recs.readers.folders.handed_down import CODE_SUFFIXES, HandedDown, add_missing
-from recs.readers.folders.sites import Site, name_ending
+from recs.readers.folders.handed_down import HandedDown, add_missing
+from recs.readers.folders.permalinks import with_address
+from recs.readers.folders.sites import CODE_SUFFIXES, Site, name_ending
 from recs.readers.json_files import read_text
 from recs.readers.values import fold, is_missing, words
 from recs.readers.visibility.readings import CLOSING_TAGS
@@ -230,7 +231,12 @@ def _document(path: Path, folder: _Folder, where: str) -> Document:
     relative = path.relative_to(folder.root)
     fields: dict[str, object] = {name: value for name, value in matter.items() if name.casefold() != "id"}
     own_id = next((value for name, value in matter.items() if name.casefold() == "id"), None)
-    names = [*words(matter.get("aliases")), *words(own_id), *words(matter.get("slug"))]
+    names = [
+        *words(matter.get("aliases")),
+        *words(matter.get("redirect_from")),
+        *words(own_id),
+        *words(matter.get("slug")),
+    ]
     fields |= {"id": _id_of_path(relative), "aliases": names}
     folded = {fold(name): value for name, value in matter.items()}
     language = _language(relative, folder)
@@ -243,9 +249,9 @@ def _document(path: Path, folder: _Folder, where: str) -> Document:
         fields["title"] = first_heading(body, markup, leading=True) or _title_of_name(relative, language)
     if is_missing(folded.get("lang")) and is_missing(folded.get("language")):
         fields["lang"] = language
-    if folder.site.generator in ("jekyll", "obsidian") or "_posts" in relative.parts:
+    if folder.site.splits_names or ("_posts" in relative.parts and folder.site.generator != "hexo"):
         fields |= _split_names(fields)
-    return Document(fields, body, markup)
+    return Document(with_address(fields, folder.site, path, matter, language), body, markup)
 
 
 def _id_of_path(relative: PurePath) -> str:

@@ -13,8 +13,6 @@ from recs.readers.values import fold, pairs
 from recs.readers.visibility.closings import rule_of
 
 _DATA_SUFFIXES = (".json", ".11tydata.json")
-CODE_SUFFIXES = (".11tydata.js", ".11tydata.cjs", ".11tydata.mjs")
-"""Suffixes of Eleventy's data files that are code. recs does not run code, so their content is unknown."""
 
 
 class HandedDown:

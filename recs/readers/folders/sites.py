@@ -28,6 +28,8 @@ CONFIGS: Mapping[str, str] = {
     "pelicanconf.py": "pelican",
     ".obsidian": "obsidian",
 }
+CODE_SUFFIXES = (".11tydata.js", ".11tydata.cjs", ".11tydata.mjs")
+"""Suffixes of Eleventy's data files that are code. recs does not run code, so their content is unknown."""
 LEVELS_UP = 4
 _MOST = 100  # patterns that one pattern with braces may stand for
 # Folders at the root of a site that hold no posts, and folders that hold none anywhere.
@@ -37,6 +39,8 @@ _SITE_FOLDERS = frozenset(
 NO_POSTS = frozenset(
     ("node_modules", "bower_components", "vendor", "public", "archetypes", "scaffolds", "__pycache__")
 ).union(("_site", "_layouts", "_includes", "_sass", "_data", "_templates", "_partials"))
+_PARTS = ("languages", "module", "permalinks")  # of Hugo's configuration in files of their own
+_HEXO = {"new_post_name", "post_asset_folder", "public_dir", "source_dir"}  # settings that Jekyll does not have
 _LOCALES = re.compile(r"\blocales\s*:\s*\[([^\]]{0,500})\]")
 _DEFAULT_LOCALE = re.compile(r"\bdefaultLocale\s*:\s*['\"]([\w-]{2,10})['\"]")
 _PELICAN_LANGUAGE = re.compile(r"^DEFAULT_LANG\s*=\s*u?['\"]([\w-]{2,10})['\"]", re.MULTILINE)
@@ -59,6 +63,8 @@ class Site:
         The language codes of a site with several languages; () and None for a site with one language or none.
     folders
         The languages of folders with one language each, by their paths below `root`.
+    code
+        The text of a configuration that is code; "" for any other. recs does not run it.
     """
 
     generator: str = ""
@@ -67,6 +73,7 @@ class Site:
     languages: tuple[str, ...] = ()
     default_language: str | None = None
     folders: Mapping[str, str] = field(default_factory=dict)
+    code: str = ""
 
     def holds_posts(self, folder: Path) -> bool:
         """Whether a folder may hold posts, by its name.
@@ -84,6 +91,11 @@ class Site:
     def opt_in(self) -> tuple[str, ...]:
         """Fields that publish an item: if some items have one, the items without it are not published."""
         return ("publish", "share") if self.generator in ("obsidian", "quartz explicit") else ()
+
+    @property
+    def splits_names(self) -> bool:
+        """Whether blanks separate tags: `tags: a b c` are three."""
+        return self.generator in ("jekyll", "obsidian")
 
     @property
     def public_values(self) -> tuple[tuple[str, str], ...]:
@@ -113,11 +125,11 @@ class Site:
         """Return the fields on visibility that the configuration gives a file: Jekyll's defaults, Hugo's cascade."""
         inside = path.relative_to(self.root) if path.is_relative_to(self.root) else path
         fields: dict[str, object] = {}
-        for values in self._scoped(inside):
+        for values in self.scoped(inside):
             fields |= {str(name): value for name, value in values.items() if rule_of(fold(str(name)))}
         return fields
 
-    def _scoped(self, inside: PurePath) -> Iterator[Mapping[str, Any]]:
+    def scoped(self, inside: PurePath) -> Iterator[Mapping[str, Any]]:
         """Yield the groups of fields in the configuration that hold for a file."""
         if self.generator == "jekyll":
             for part in _mappings(self.config.get("defaults")):
@@ -193,10 +205,16 @@ def _site(root: Path, path: Path, generator: str) -> tuple[Site, str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         config = _config(text, path.suffix)
+        for part in (path.with_name(f"{name}{path.suffix}") for name in _PARTS if path.parent.name == "_default"):
+            if part.is_file():
+                config = {**config, part.stem: _config(part.read_text(encoding="utf-8-sig"), part.suffix)}
     except (OSError, ValueError, RecursionError) as error:
         return Site(generator, root), f"{path.name}: the site's configuration cannot be read: {error}"
     if generator == "quartz" and re.search(r"^[^/\n]*ExplicitPublish\(", text, re.MULTILINE):
         generator = "quartz explicit"
+    if generator == "jekyll" and (_HEXO & config.keys() or (root / "source" / "_posts").is_dir()):
+        generator = "hexo"
+    code = "" if path.suffix.lstrip(".") in _FORMATS else text
     languages, default = _languages(config, text)
     folders = {
         str(settings["contentDir"]).strip("/"): str(code)
@@ -204,8 +222,8 @@ def _site(root: Path, path: Path, generator: str) -> tuple[Site, str]:
         if isinstance(settings, Mapping) and settings.get("contentDir")
     }
     if len(languages) < 2:
-        return Site(generator, root, config, (), None, folders), ""
-    return Site(generator, root, config, languages, default, folders), ""
+        languages, default = (), None
+    return Site(generator, root, config, languages, default, folders, code), ""
 
 
 def _config(text: str, suffix: str) -> Mapping[str, Any]:
