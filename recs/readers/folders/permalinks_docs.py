@@ -174,7 +174,9 @@ def eleventy_address(site: Site, page: Page) -> Address | None:
 
 def _data_files_give_permalink(site: Site, page: Page) -> bool:
     """Whether a data file of a page or of a folder above it may give it an address: a template, or code."""
-    folders = [folder for folder in page.file.parents if folder.is_relative_to(site.root)] if page.file.name else []
+    if not page.file.name:
+        return False
+    folders = [folder for folder in page.file.parents if folder.is_relative_to(site.root)]
     stems = [page.file.with_suffix(""), *(folder / folder.name for folder in folders)]
     files = (stem.with_name(f"{stem.name}{suffix}") for stem in stems for suffix in (".json", ".11tydata.json"))
     has_code = any(stem.with_name(f"{stem.name}{suffix}").is_file() for stem in stems for suffix in CODE_SUFFIXES)

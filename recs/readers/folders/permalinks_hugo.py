@@ -31,7 +31,8 @@ def hugo_address(site: Site, page: Page) -> Address | None:
     Examples
     --------
     >>> site = Site("hugo", config={"baseURL": "https://example.org/", "permalinks": {"posts": "/:year/:slug/"}})
-    >>> hugo_address(site, Page(PurePath("content/posts/Garlic.md"), {"date": "2026-10-01"}, "On garlic")).url
+    >>> matter = {"date": "2026-10-01", "title": "On garlic"}
+    >>> hugo_address(site, Page(PurePath("content/posts/Garlic.md"), matter)).url
     'https://example.org/2026/on-garlic/'
     """
     config = own_fields(site.config)
