@@ -58,7 +58,7 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise _not_written(target, error) from error
-    except BaseException:  # the pieces end in an error, or the user in a hurry
+    except BaseException:  # an error while the pieces are made, or Ctrl-C
         partial.unlink(missing_ok=True)
         raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,11 @@ import click
 from recs.cli.option_values import OutputOptions, ReadingOptions
 from recs.cli.options import output_options, reading_options, source_argument
 from recs.cli.session import write_report
-from recs.cli.terminal import emit, heading, printable, report_reading, say
+from recs.cli.terminal import heading, printable, report_reading, say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
-    from recs.items import Collection, Item
+    from recs.items import Collection, Item, Skipped
 
 _TITLES = 10
 _BROKEN = 5
@@ -44,26 +45,40 @@ def command(*, source: str, output: OutputOptions, reading: ReadingOptions) -> N
 
 
 def _write_items(source: str, output: OutputOptions, reading: ReadingOptions) -> None:
-    """Write the public items to the file that -o names or to stdout, and report how many there are."""
+    """Write the public items to the file that -o names or to stdout, and report what is left out."""
     from recs.files import write_atomically
-    from recs.readers.stream import iter_items
     from recs.writers.items import item_lines
 
-    counts: Counter[str] = Counter()
-
-    def counted_items() -> Iterator[Item]:
-        for item in iter_items(source, **reading.choices, on_skipped=lambda _: counts.update(["skipped"])):
-            counts[item.visibility] += 1
-            yield item
-
-    lines = item_lines(counted_items())
+    lines = item_lines(_reported_items(source, reading, quiet=output.quiet))
     if output.output:
         write_atomically(output.output, lines)
+        if not output.quiet:
+            say(f"wrote {output.output}")
     else:
-        for line in lines:
-            emit(line.decode())
-    if not output.quiet:
-        say(f"items: {_listed(counts) or 'none'}; the public ones are written")
+        sys.stdout.buffer.writelines(lines)
+
+
+def _reported_items(source: str, reading: ReadingOptions, *, quiet: bool) -> Iterator[Item]:
+    """Yield the public items, and at the end report what is left out; `SourceError` if no item is public."""
+    from dataclasses import replace
+
+    from recs.errors import SourceError
+    from recs.items import Collection
+    from recs.readers.stream import iter_items
+
+    closed: list[Item] = []
+    skipped: list[Skipped] = []
+    is_empty = True
+    for item in iter_items(source, **reading.choices, on_skipped=skipped.append):
+        if item.is_public:
+            is_empty = False
+            yield item
+        else:
+            closed.append(replace(item, text="", body="", links=(), meta={}))  # the report needs no more
+    if not quiet:
+        report_reading(Collection(tuple(closed), source, tuple(skipped)))
+    if is_empty and not reading.allow_empty:
+        raise SourceError(f"{source}: no public item with text; nothing was written (see --allow-empty).")
 
 
 def _report(collection: Collection) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _MONTH_NAMES = (
     "november nov novembre noviembre novembro",
     "december dec dezember dez decembre diciembre dic dezembro dicembre",
 )
+ENGLISH_MONTHS = tuple(names.partition(" ")[0] for names in _MONTH_NAMES)
 _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES, start=1) for name in names.split()}
 
 # Weekdays in the same languages, without accents. A weekday that is wrong for its date is ignored.
@@ -42,6 +43,7 @@ _WEEKDAY_NAMES = (
     "lunedi martedi mercoledi giovedi venerdi sabato domenica gio",
     "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag ma wo vr za zo",
 )
+ENGLISH_WEEKDAYS = tuple(_WEEKDAY_NAMES[0].split()[:7])
 _WEEKDAYS = frozenset(" ".join(_WEEKDAY_NAMES).split())
 
 # Abbreviations with only one meaning, and their hours east of Greenwich.

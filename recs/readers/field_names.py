@@ -71,10 +71,12 @@ def markup_by_name(name: str) -> Markup | None:
 
     Examples
     --------
-    >>> markup_by_name("content_html"), markup_by_name("body_md"), markup_by_name("body")
-    ('html', 'markdown', None)
+    >>> [markup_by_name(name) for name in ("content_html", "body_md", "plain_text", "body")]
+    ['html', 'markdown', 'text', None]
     """
     folded = fold(name)
     if "html" in folded or folded == "contentencoded":
         return "html"
+    if folded == "plaintext":
+        return "text"
     return "markdown" if "markdown" in folded or re.search(r"[_-]md$", name.casefold()) else None

@@ -24,8 +24,8 @@ def iter_items(
 ) -> Iterator[Item]:
     """Yield the items of a source one by one, without holding them all in memory.
 
-    The source is read twice: some entries close others, and an id may occur again at the very end. Every error about
-    the source is raised before the first item is yielded.
+    The source is read twice: some entries close others, and an id may occur again at the very end. So every error about
+    the source is raised before the first item, but for a change in between the two readings.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def iter_items(
     Notes
     -----
     Cost: twice the time of `recs.read_items`. In memory are the ids, and of a WordPress export or a folder one entry at
-    a time. Files in JSON, JSON Lines and CSV, and feeds, are still read whole, as text.
+    a time. Files in JSON, JSON Lines, CSV and Parquet, and feeds, are still read whole.
 
     Examples
     --------

@@ -61,6 +61,35 @@ def test_read_of_nothing_public_is_a_report_and_no_error(tmp_path):
     assert "dates: none" in done.stdout
 
 
+def test_json_lines_hold_the_public_items_and_the_rest_is_reported(tmp_path):
+    posts = [
+        {"id": "a", "text": "One."},
+        {"id": "b", "text": "Geheim.", "status": "draft"},
+        {"id": "c"},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(posts), encoding="utf-8")
+    done = read(tmp_path / "a.json", "-o", tmp_path / "out.jsonl")
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["a"]
+    assert "1 closed by `status: draft` (draft): b" in done.stderr
+    assert "a.json: item 3 (c): no text" in done.stderr
+    assert "Geheim" not in done.stdout + done.stderr
+    assert [json.loads(line) for line in read(tmp_path / "a.json", "--format", "jsonl").stdout.splitlines()] == [
+        {"id": "a", "plain_text": "One."}
+    ]
+
+
+def test_json_lines_without_public_items_do_not_replace_earlier_ones(tmp_path):
+    (tmp_path / "a.json").write_text('[{"id": "a", "text": "x", "draft": true}]', encoding="utf-8")
+    (tmp_path / "out.jsonl").write_text("earlier", encoding="utf-8")
+    done = read(tmp_path / "a.json", "-o", tmp_path / "out.jsonl", code=1)
+    assert "a.json: no public item" in str(done.exception)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.json", "out.jsonl"]
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == "earlier"
+    read(tmp_path / "a.json", "-o", tmp_path / "out.jsonl", "--allow-empty")
+    assert (tmp_path / "out.jsonl").read_text(encoding="utf-8") == ""
+
+
 def test_a_collection_in_a_notebook_is_a_table_without_markup_of_its_own():
     items = [{"id": "<b>", "title": "<script>x</script>", "text": "One."}, {"id": "d", "text": "Two.", "draft": True}]
     html = recs.read_items(items)._repr_html_()

@@ -85,3 +85,10 @@ def test_json_lines_hold_the_public_items_and_are_read_back(tmp_path):
 def test_what_an_author_hid_in_a_body_is_in_no_line():
     items = recs.read_items([{"id": "a", "html": "<p>Garlic.</p><!-- geheim --><p hidden>geheim</p>"}])
     assert b"geheim" not in b"".join(item_lines(items))
+
+
+def test_a_text_that_looks_like_markup_is_read_back_as_it_is(tmp_path):
+    text = "Use <b>bold</b> tags and <p>x</p>.\n\n# not a heading, *stars* and [a](b)"
+    file = tmp_path / "items.jsonl"
+    file.write_bytes(b"".join(item_lines([recs.Item(id="a", text=text)])))
+    assert recs.read_items(file)[0].text == text

@@ -205,3 +205,10 @@ def test_links_of_mkdocs_lead_from_file_to_file(tmp_path):
 def test_links_of_obsidian_resolve_by_name(tmp_path):
     files = {".obsidian/app.json": "{}", "a.md": "[[B]] [[sub/B|words]]", "sub/B.md": "x"}
     assert _links(tmp_path, files, "a") == {"B": "sub/B", "words": "sub/B"}
+
+
+def test_an_address_that_is_unknown_still_resolves_links(tmp_path):
+    files = {"_config.yml": "source: pages\n", "b.md": "---\ntitle: B\n---\nSee [about](/about-us/)."}
+    files["a.md"] = "---\ntitle: A\npermalink: /about-us/\n---\nx"
+    assert _links(tmp_path, files, "b") == {"about": "a"}
+    assert _urls(tmp_path, files)["a"] is None

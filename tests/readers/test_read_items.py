@@ -1021,3 +1021,18 @@ def test_read_items_list_page_that_cascades_a_draft_closes_the_pages_below_it(tm
         (tmp_path / name).write_text(text, encoding="utf-8")
     found = {item.id: item.visibility for item in read_items(tmp_path)}
     assert found == {"posts/2020/a": "draft", "posts/b": "public", "notes/c": "private", "d": "public"}
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("id,text,status\n1,One.,\n2,Two.,", ["1"]),  # "draft" may be missing
+        ("id,text,status\n1,One.,\n2,Two.,\n", ["1", "2"]),
+        ("id,text,note\n1,One.,\n2,Two.,", ["1", "2"]),
+    ],
+)
+def test_last_row_of_a_table_that_is_cut_before_its_status_is_not_read(tmp_path, text, ids):
+    (tmp_path / "p.csv").write_text(text, encoding="utf-8")
+    items = read_items(tmp_path / "p.csv")
+    assert [item.id for item in items] == ids
+    assert [one.where for one in items.skipped] == ["p.csv: line 3"] * (2 - len(ids))

@@ -12,6 +12,7 @@ from recs.items import Skipped
 from recs.readers.bodies import Document
 from recs.readers.folders.documents import NO_WRITING, markup_of, read_document
 from recs.readers.folders.handed_down import HandedDown, add_missing
+from recs.readers.folders.permalink_parts import DATED_NAME
 from recs.readers.folders.permalinks import with_address
 from recs.readers.folders.sites import CODE_SUFFIXES, Site, name_ending
 from recs.readers.json_files import read_text
@@ -19,7 +20,6 @@ from recs.readers.values import fold, is_missing, words
 from recs.readers.visibility.readings import CLOSING_TAGS
 from recs.text.headings import first_heading
 
-_DATED = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})-(.+)")
 # What Notion and other tools append to the names of files to make them unique.
 _HASH = re.compile(r"[ _-](?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 _IS_CODE = "a data file that is code; recs does not run it, and shows what it may close"
@@ -240,7 +240,7 @@ def _document(path: Path, folder: _Folder, where: str) -> Document:
     fields |= {"id": _id_of_path(relative), "aliases": names}
     folded = {fold(name): value for name, value in matter.items()}
     language = _language(relative, folder)
-    dated = _DATED.fullmatch(path.stem)
+    dated = DATED_NAME.fullmatch(path.stem)
     if dated and is_missing(folded.get("date")) and is_missing(folded.get("publishedat")):
         fields["date"] = dated[1]
     if closing := _closing_name(relative):
@@ -272,7 +272,7 @@ def _title_of_name(relative: PurePath, language: str | None) -> str:
     name = relative.stem.removesuffix(f".{language}")
     if name == "index" and len(relative.parts) > 1:
         name = relative.parent.name
-    dated = _DATED.fullmatch(name)
+    dated = DATED_NAME.fullmatch(name)
     name = _HASH.sub("", dated[2] if dated else name)
     return name if " " in name else name.replace("-", " ").replace("_", " ").strip()
 

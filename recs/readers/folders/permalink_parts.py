@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from recs.readers.date_text import ENGLISH_MONTHS, ENGLISH_WEEKDAYS
 from recs.readers.dates import parse_date
 from recs.readers.values import fold, words
 
@@ -153,21 +154,6 @@ def day_parts(day: date | None) -> dict[str, str]:
     """
     if day is None:
         return {}
-    names = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-    weekdays = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
     year = f"{day.year:04}"
     return {
         "year": year,
@@ -177,8 +163,8 @@ def day_parts(day: date | None) -> dict[str, str]:
         "i_month": str(day.month),
         "i_day": str(day.day),
         "y_day": f"{day.timetuple().tm_yday:03}",
-        "monthname": names[day.month - 1],
-        "weekdayname": weekdays[day.weekday()],
+        "monthname": ENGLISH_MONTHS[day.month - 1],
+        "weekdayname": ENGLISH_WEEKDAYS[day.weekday()],
         "weekday": str(day.isoweekday() % 7),
         "yearday": str(day.timetuple().tm_yday),
     }

@@ -50,7 +50,7 @@ def page_address(
 
     Notes
     -----
-    Each rule was compared with the pages that its generator builds.
+    Each rule was compared with the pages that its generator builds; that of Astro only follows its documentation.
 
     Examples
     --------
@@ -74,18 +74,20 @@ def with_address(
     """Return the fields of a file with the address of its page as its URL, if recs has a rule for its site.
 
     `url` and `permalink` of the front matter may be patterns, or paths below the base of the site, so the address
-    replaces them. If that base has a path, links may leave it out, and aliases are below it.
+    replaces them; if it is unknown, links may still use what is written. If that base has a path, links may leave it
+    out, and aliases are below it.
     """
     if not (has_rule(site) and path.is_relative_to(site.root)):
         return dict(fields)
     title = str(own_fields(fields).get("title") or "")
     of_site = language if site.languages or site.folders else None
     address = page_address(site, path.relative_to(site.root), matter, title, of_site)
-    others = {name: value for name, value in fields.items() if not _is_address(name, value)}
-    if address is None:
-        return others
-    base = split_url(address.base).path
+    written = {name: value for name, value in fields.items() if _is_address(name, value)}
+    others = {name: value for name, value in fields.items() if name not in written}
     aliases = words(fields.get("aliases"))
+    if address is None:
+        return {**others, "aliases": [*aliases, *(str(value) for value in written.values() if value)]}
+    base = split_url(address.base).path
     below = [base + alias for alias in aliases if alias.startswith("/")]
     more = [*below, address.path] if base else []
     return {**others, "url": address.url, "aliases": [*aliases, *more]}
