@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from recs.errors import SourceError
 from recs.texts import as_names, as_text
+from recs.times import Times
 
 Markup = Literal["text", "html", "markdown"]
 Visibility = Literal["public", "unlisted", "draft", "private", "scheduled", "unknown"]
@@ -64,6 +65,10 @@ class Item:
         The field and the value that made the item not public, as the source spells them; else None.
     recommend
         Whether the item may be in the lists of other items.
+    audio
+        The URL of the sound of an episode.
+    times
+        If the text ends with a transcript: when its characters are said. What an author wrote comes before it.
     meta
         Fields of the source that recs does not use.
 
@@ -106,6 +111,8 @@ class Item:
     aliases: tuple[str, ...] = ()
     closed_by: tuple[str, str] | None = None
     recommend: bool = True
+    audio: str | None = None
+    times: Times | None = None
     meta: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -123,6 +130,8 @@ class Item:
             if getattr(self, name) not in choices:
                 expected = ", ".join(choices)
                 raise SourceError(f"item {self.id!r}: its {name} is {getattr(self, name)!r}, expected {expected}.")
+        if self.times is not None and not isinstance(self.times, Times):
+            raise SourceError(f"item {self.id!r}: its times must be of the type Times.")
         if any(not isinstance(link, Link) for link in self.links):
             raise SourceError(f"item {self.id!r}: its links must be of the type Link.")
 
@@ -131,10 +140,15 @@ class Item:
         """Whether the item may be recommended, searched or mapped."""
         return self.visibility == "public"
 
+    @property
+    def written(self) -> int:
+        """How many characters of the text were written: all of it, or those before the transcript."""
+        return len(self.text) if self.times is None else self.times.begin
+
 
 _TEXTS = (
     *("id", "text", "title", "body", "url", "lang", "published", "updated", "category", "series", "group", "image"),
-    "excerpt",
+    *("excerpt", "audio"),
 )
 _NAMES = ("tags", "pins", "excludes", "aliases")
 _CHOICES = {"markup": get_args(Markup), "visibility": get_args(Visibility)}
@@ -274,20 +288,3 @@ class Collection(Sequence[Item]):
     def public(self) -> tuple[Item, ...]:
         """The public items, sorted by id. Every computation uses this order."""
         return tuple(sorted((item for item in self.items if item.is_public), key=lambda item: item.id))
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreScale:
-    """What a score measures, and its range; a bound of None means that there is no limit.
-
-    Attributes
-    ----------
-    kind, range
-        "p_linked": the probability that the author links the two items, estimated on other sites; on a new site it is
-        right within a factor of about 2.5. "p_linked_here": the same, learned by `recs tune` from the site's own links.
-        "centred_cosine": the cosine after the mean of the collection is subtracted from every vector. "euclidean":
-        minus the distance. Others are "dot", "tfidf_cosine" and "share_of_title".
-    """
-
-    kind: str
-    range: tuple[float | None, float | None]

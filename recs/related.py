@@ -28,12 +28,12 @@ from recs.embedding.embedder import Embedder
 from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
 from recs.errors import MissingDependencyError, OptionError
-from recs.items import Collection, Item, Match, ScoreScale
+from recs.items import Collection, Item, Match
 from recs.ranking.arrange import Pick, arrange
 from recs.ranking.duplicates import near_duplicates, similarity_of
 from recs.ranking.explain import Explainer
 from recs.ranking.previous import count_changes, earlier_lists, item_content, staying_scores
-from recs.ranking.probability import TUNED_SCALE
+from recs.ranking.probability import TUNED_SCALE, ScoreScale
 from recs.ranking.rank import CANDIDATES, RankedItems, rank_items, scored_candidates
 from recs.ranking.reranker import Tuned
 from recs.ranking.rules import Rules

@@ -34,6 +34,7 @@ class ReadingOptions:
     now: str | None
     opened: Sequence[str]
     include_unlisted: bool
+    fetch: bool
     allow_empty: bool
 
     @property
@@ -46,6 +47,7 @@ class ReadingOptions:
             "now": self.now,
             "public": _pairs(self.opened, "--public", "FIELD=VALUE, as in status=Veröffentlicht"),
             "include_unlisted": self.include_unlisted,
+            "fetch": self.fetch,
         }
 
     def read(self, source: str, *, with_drafts: bool = False) -> Collection:

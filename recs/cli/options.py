@@ -99,6 +99,7 @@ reading_options = grouped(
         help="Treat this value of this field as public: --public status=Veröffentlicht",
     ),
     click.option("--include-unlisted", is_flag=True, help="Treat unlisted items as public."),
+    click.option("--fetch", is_flag=True, help="Load the transcripts that a feed names over HTTP; they are kept."),
     click.option("--allow-empty", is_flag=True, help="Write the result even if no item is public."),
 )
 

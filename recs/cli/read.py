@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -101,6 +101,7 @@ def _report(collection: Collection) -> dict[str, Any]:
             "between_items": sum(len(item.links) for item in public),
             "broken": [{"id": item_id, "url": url} for item_id, url in broken_links(public)],
         },
+        "transcripts": _transcripts(public),
         "closed": [
             {"id": item.id, "visibility": item.visibility, "by": list(item.closed_by or ())}
             for item in collection
@@ -111,6 +112,12 @@ def _report(collection: Collection) -> dict[str, Any]:
         "notes": list(collection.notes),
         "titles": [heading(item) for item in public[::step][:_TITLES]],
     }
+
+
+def _transcripts(items: Sequence[Item]) -> dict[str, int]:
+    """Return how many items end with a transcript or with chapters, and how many of these know their times."""
+    times = [item.times for item in items if item.times is not None]
+    return {"items": len(times), "with_times": sum(each.starts[-1] is not None for each in times)}
 
 
 def _counts(values: Iterator[str]) -> dict[str, int]:
@@ -128,10 +135,16 @@ def _text(report: Mapping[str, Any]) -> str:
         _dates(dates, public),
         *_fields(report["fields"]),
         *_links(report["links"]),
+        *_spoken(report["transcripts"]),
     ]
     if report["titles"]:
         lines += ["some titles:", *(f"  {title}" for title in report["titles"])]
     return "\n".join(printable(line) for line in lines) + "\n"
+
+
+def _spoken(transcripts: Mapping[str, int]) -> Iterator[str]:
+    if transcripts["items"]:
+        yield f"transcripts or chapters: in {counted(transcripts['items'], 'item')}, {transcripts['with_times']:,} with times"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

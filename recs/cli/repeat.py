@@ -111,6 +111,8 @@ def _key(verb: str, options: Mapping[str, Any]) -> bytes | None:
     setup: CollectionOptions = options["setup"]
     digest = hashlib.sha256()
     parts = [verb, repr(sorted(options.items())), repr(sys.argv), str(Path.cwd()), str(sys.stdout.isatty())]
+    if setup.reading.fetch:
+        return None
     try:
         parts += _source(str(options["source"]))
         parts += [_file(Path(RULES_FILE)), *(_file(path) for path in _paths(options, written=False))]
@@ -135,7 +137,9 @@ def _source(source: str) -> list[str]:
         return [folder_digest(path)]
     if (path.parent / "posts.csv").exists():  # an export of Substack has its texts in other files
         raise ValueError("a table with files beside it")
-    return [_file(path)]
+    from recs.readers.transcripts.beside import named_files
+
+    return [_file(path), *(f"{file} {_file(file)}" for file in named_files(path))]
 
 
 def _file(path: Path) -> str:

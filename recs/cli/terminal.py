@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from recs.cli.recording import record_line
 from recs.text.counts import counted
+from recs.times import clock
 
 if TYPE_CHECKING:
     from recs.embedding.progress import Progress as EmbedderProgress
     from recs.evaluation.metrics import Estimate
-    from recs.items import Collection, Item, Match, Why
+    from recs.items import Collection, Item, Match, Span, Why
     from recs.related import RelatedLists
 
 _SKIPPED_SHOWN = 5
@@ -179,7 +180,13 @@ def _reasons(lists: RelatedLists, item_id: str, match: Match, why: Why) -> Itera
     yield f"{' + '.join(parts)}; {', '.join((*why.phrases, *match.reasons))}"
     if why.passages is not None:
         spans = zip((item_id, match.id), why.passages, strict=True)
-        yield "  ~ ".join(f"“{_short(lists.items[name].text[start:stop])}”" for name, (start, stop) in spans)
+        yield "  ~ ".join(_quoted(lists.items[name], span) for name, span in spans)
+
+
+def _quoted(item: Item, span: Span) -> str:
+    """Return the beginning of a passage, and when it is said."""
+    start = None if item.times is None else item.times.seconds_at(span[0])
+    return f"{'' if start is None else f'{clock(start)} '}“{_short(item.text[slice(*span)])}”"
 
 
 def sample_table(lists: RelatedLists, *, samples: int) -> str:

@@ -17,11 +17,18 @@ _TEXTS_PER_TOKENIZATION = 64  # tokenized at once, on all cores
 
 
 class Source(NamedTuple):
-    """A text to embed, with its id and its title."""
+    """A text to embed, with its id and its title. From the character `written` on, it is a transcript."""
 
     id: str
     text: str
     title: str
+    written: int
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """All that its windows depend on."""
+        place = (str(self.written),) if self.written < len(self.text) else ()
+        return (self.title, self.text, *place)
 
 
 def checked_strings(texts: Sequence[str]) -> Sequence[str]:
@@ -31,15 +38,18 @@ def checked_strings(texts: Sequence[str]) -> Sequence[str]:
     return texts
 
 
-def join_sources(texts: Sequence[str], ids: Sequence[str] | None, titles: Sequence[str] | None) -> list[Source]:
+def join_sources(
+    texts: Sequence[str], ids: Sequence[str] | None, titles: Sequence[str] | None, written: Sequence[int] | None
+) -> list[Source]:
     """Join texts, ids and titles; `EmbeddingError` if their numbers differ, or a text and its title are empty."""
+    places = [len(text) for text in texts] if written is None else list(written)
     names = tuple(ids) if ids is not None else tuple(map(str, range(len(texts))))
     headings = list(titles) if titles is not None else [""] * len(texts)
-    if not len(names) == len(texts) == len(headings):
+    if not len(names) == len(texts) == len(headings) == len(places):
         raise EmbeddingError(
             f"{len(texts)} texts, {len(names)} ids and {len(headings)} titles; the numbers must be equal."
         )
-    sources = [Source(*each) for each in zip(names, texts, headings, strict=True)]
+    sources = [Source(*each) for each in zip(names, texts, headings, places, strict=True)]
     for source in sources:
         if not source.text.strip() and not source.title.strip():
             raise EmbeddingError(f"the text of {source.id!r} is empty; there is nothing to embed.")
@@ -63,7 +73,7 @@ def cut_documents(
     # If only the name of a model is known, its fingerprint does not say where texts are cut.
     window = [spec.max_tokens] if spec.loader == "bytes" else []
     policy = json.dumps([CHUNKING, spec.fingerprint, prompt, overflow == "chunk", *window])
-    keys = [digest_key(policy, source.title, source.text) for source in sources]
+    keys = [digest_key(policy, *source.key) for source in sources]
     records = dict(store.get_chunks(keys)) if store is not None else {}
     missing = {key: source for key, source in zip(keys, sources, strict=True) if key not in records}
     new_records: dict[bytes, bytes] = {}
@@ -72,7 +82,7 @@ def cut_documents(
         new_records = _cut(missing, tokenizer(), cutter)
     records |= new_records
     documents = [
-        render(records[key], source.text, source.title, prompt) if key in records else MISSING
+        render(records[key], source.text, source.title, prompt, source.written) if key in records else MISSING
         for key, source in zip(keys, sources, strict=True)
     ]
     if overflow == "error":
@@ -90,7 +100,7 @@ def _cut(sources: Mapping[bytes, Source], tokenizer: ModelTokenizer, cutter: Cut
         group = keys[start : start + _TEXTS_PER_TOKENIZATION]
         tokens_of_group = read_tokens(tokenizer, [sources[key].text for key in group])
         for key, tokens in zip(group, tokens_of_group, strict=True):
-            records[key] = cutter.cut(sources[key].text, tokens, sources[key].title)
+            records[key] = cutter.cut(sources[key].text, tokens, sources[key].title, sources[key].written)
     return records
 
 

@@ -165,6 +165,7 @@ class Embedder:
         *,
         ids: Sequence[str] | None = None,
         titles: Sequence[str] | None = None,
+        written: Sequence[int] | None = None,
         role: str = "document",
         instruction: str | None = None,
         overflow: Overflow = "chunk",
@@ -180,6 +181,8 @@ class Embedder:
         ids : n unique strings; "0", "1", … if left out
         titles : n strings
             Each is put before every chunk of its text.
+        written : n whole numbers
+            Where a transcript begins in each text, so that it does not drown what is before it.
         role
             "document", "query", "clustering" or "classification": it chooses one of the model's prompts, if it has any.
         instruction
@@ -192,8 +195,7 @@ class Embedder:
         store
             A cache from which chunk boundaries and vectors are read, and to which new ones are written.
         cached_only
-            Whether nothing is computed and no model is loaded: a text that has no vector in the store gets a
-            placeholder, and `Embeddings.missing` tells which texts these are.
+            Whether nothing is computed and no model is loaded: see `recs.embed_items`.
         progress
             Called after every batch.
 
@@ -215,7 +217,7 @@ class Embedder:
         prompt = self.prompt(role, instruction)
         if overflow not in OVERFLOWS:
             raise OptionError(f"overflow is {overflow!r}, expected one of {', '.join(OVERFLOWS)}.")
-        sources = join_sources(texts, ids, titles)
+        sources = join_sources(texts, ids, titles, written)
         tokenizer = None if cached_only else lambda: self.tokenizer
         documents = cut_documents(sources, self.spec, tokenizer, prompt=prompt, overflow=overflow, store=store)
         if cached_only:

@@ -49,7 +49,8 @@ def embed_items(
     Returns
     -------
     Embeddings
-        In the order of `items`. The vector of an item is the mean of its chunks, weighted by their tokens.
+        In the order of `items`. The vector of an item is the mean of its chunks, weighted by their tokens. Those of
+        a transcript weigh together at most as much as the text before it, or as one full chunk.
 
     Raises
     ------
@@ -73,6 +74,7 @@ def embed_items(
             [item.text for item in listed],
             ids=[item.id for item in listed],
             titles=[item.title for item in listed],
+            written=[item.written for item in listed],
             role=role,
             instruction=instruction,
             overflow=overflow,

@@ -5,7 +5,7 @@ The boundaries of a text's windows are a short record of numbers, which the cach
 
 import json
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from recs.errors import ModelError
@@ -28,7 +28,7 @@ class Window(NamedTuple):
 
     text: str
     length: int
-    weight: int
+    weight: float
     span: tuple[int, int]
 
 
@@ -64,15 +64,22 @@ class Cutter:
         if self._room < 2:
             raise ModelError(f"{spec.name}: its context window of {self._max_tokens} has no room for text.")
 
-    def cut(self, text: str, tokens: Tokens, title: str) -> bytes:
-        """Return a record of where a text, and a title that is too long for a prefix, is cut; `render` reads it."""
+    def cut(self, text: str, tokens: Tokens, title: str, written: int) -> bytes:
+        """Return a record of where a text, and a title that is too long for a prefix, is cut; `render` reads it.
+
+        What is written and the transcript, which begins at the character `written`, are cut each by itself.
+        """
         prompt = self._prompt
         room = self._room
         title_tokens = read_tokens(self._tokenizer, [title])[0] if title else Tokens(())
         title_length = len(title_tokens.spans)
         prefix = title + _TITLE_END if title and text and title_length <= room * _TITLE_SHARE else ""
         budget = room - (title_length if prefix else 0)
-        parts = [[*part, 0] for part in self._fit(text, tokens.spans, prompt + prefix, budget)] if text else []
+        parts = [
+            [begin + start, begin + stop, *counts, 0]
+            for begin, part, spans in _halves(text, tokens.spans, written)
+            for start, stop, *counts in self._fit(part, spans, prompt + prefix, budget)
+        ]
         if title and not prefix:
             parts = [[*part, 1] for part in self._fit(title, title_tokens.spans, prompt, room)] + parts
         parts = parts if self._split else parts[:1]
@@ -124,13 +131,27 @@ class Cutter:
         return [count + self._tokenizer.special_tokens for count in self._tokenizer.count(texts)]
 
 
-def render(record: bytes, text: str, title: str, prompt: str) -> Document:
+def _halves(text: str, spans: Spans, written: int) -> Iterator[tuple[int, str, Spans]]:
+    """Yield what is written and the transcript, with their places and tokens; nothing for an empty one."""
+    if not 0 < written < len(text):
+        if text:
+            yield 0, text, spans
+        return
+    first = bisect_left(spans, (written, 0))
+    yield 0, text[:written], spans[:first]
+    yield written, text[written:], [(start - written, stop - written) for start, stop in spans[first:]]
+
+
+def render(record: bytes, text: str, title: str, prompt: str, written: int) -> Document:
     """Return the windows that a record of `Cutter.cut` describes, with prompt and title before each.
+
+    The windows of a transcript, which begins at the character `written`, weigh together at most as much as all that is
+    written, or as one window if that is more: a long talk must not drown a few lines of notes.
 
     Examples
     --------
     >>> record = b"[1,4,0,0,[[0,4,1,9,0],[5,12,1,9,0]]]"  # title before each; 4 tokens, all known; two parts
-    >>> [window.text for window in render(record, "soil compost", "Garden", "passage: ").windows]
+    >>> [window.text for window in render(record, "soil compost", "Garden", "passage: ", 12).windows]
     ['passage: Garden\\n\\nsoil', 'passage: Garden\\n\\ncompost']
     """
     has_prefix, total, cut, unknown, parts = json.loads(record)
@@ -141,4 +162,15 @@ def render(record: bytes, text: str, title: str, prompt: str) -> Document:
             windows.append(Window(prompt + title[start:stop], length, max(tokens, 1), (0, 0)))
         else:
             windows.append(Window(before + text[start:stop], length, max(tokens, 1), (start, stop)))
-    return Document(windows, total, cut, unknown)
+    return Document(_balanced(windows, written), total, cut, unknown)
+
+
+def _balanced(windows: list[Window], written: int) -> list[Window]:
+    spoken = sum(window.weight for window in windows if window.span[0] >= written > 0)
+    most = max(sum(window.weight for window in windows) - spoken, *(window.weight for window in windows), 1)
+    if spoken <= most:
+        return windows
+    share = most / spoken
+    return [
+        window._replace(weight=window.weight * share) if window.span[0] >= written else window for window in windows
+    ]

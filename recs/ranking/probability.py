@@ -1,9 +1,28 @@
 """What a score of a ranking measures: the probability of a link, or the similarity of a single signal."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from recs.arrays import Float64Array
-from recs.items import ScoreScale
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreScale:
+    """What a score measures, and its range; a bound of None means that there is no limit.
+
+    Attributes
+    ----------
+    kind, range
+        "p_linked": the probability that the author links the two items, estimated on other sites; on a new site it is
+        right within a factor of about 2.5. "p_linked_here": the same, learned by `recs tune` from the site's own links.
+        "centred_cosine": the cosine after the mean of the collection is subtracted from every vector. "euclidean":
+        minus the distance. Others are "dot", "tfidf_cosine" and "share_of_title".
+    """
+
+    kind: str
+    range: tuple[float | None, float | None]
+
 
 _ODDS = 600.0
 SIGNAL_SCALES = {

@@ -16,10 +16,10 @@ from recs.embedding.embedder import Embedder
 from recs.embedding.pipeline import embed_items, open_cache
 from recs.embedding.vectors import Embeddings
 from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
-from recs.items import Item, ScoreScale
+from recs.items import Item
 from recs.models.registry import registry_row
 from recs.ranking.fusion import Fused, fuse
-from recs.ranking.probability import FUSED_SCALE, SIGNAL_SCALES, linked_probability
+from recs.ranking.probability import FUSED_SCALE, SIGNAL_SCALES, ScoreScale, linked_probability
 from recs.ranking.reranker import Tuned, pair_features
 from recs.ranking.rules import NO_RULES, Rules
 from recs.ranking.signals import SIGNALS, TERM_SIGNALS, Signal, blank_note, make_signals, missing_note

@@ -58,7 +58,8 @@ def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Se
     """
     signals: list[Signal] = []
     if "terms" in names or "mentions" in names:
-        terms = item_terms([item.title for item in items], [item.text for item in items])
+        texts = [item.text for item in items]
+        terms = item_terms([item.title for item in items], texts, [item.written for item in items])
         if "terms" in names:
             signals.append(_Products("terms", 2.0, terms.weights, terms.weights))
         if "mentions" in names and terms.titles.nnz:

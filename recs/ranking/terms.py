@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from recs.arrays import BoolArray, Float64Array, IntArray
 from recs.text.boilerplate import repeated_lines, without_lines
 from recs.text.words import STEM, tokenize
 
+_T = TypeVar("_T")
 TermArray = npt.NDArray[np.uint64]
 """The terms of a text as numbers: digests of 64 bits, or places in a sorted vocabulary."""
 
@@ -30,6 +31,7 @@ SMALL_COLLECTION = 20  # with fewer documents every term is kept: the limits abo
 # A line of so many words in so many different texts comes from a template: no text is about its terms.
 _LINE_WORDS = 5
 _LINE_TEXTS = 3
+_LEAST_SAID = 200  # terms of a transcript, however little was written
 _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)  # odd: factors of a pair's two words
 
 
@@ -56,11 +58,17 @@ class ItemTerms:
     titles: Any
 
 
-def item_terms(titles: Sequence[str], texts: Sequence[str]) -> ItemTerms:
+def item_terms(titles: Sequence[str], texts: Sequence[str], written: Sequence[int] | None = None) -> ItemTerms:
     """Weigh the terms of n items by (1 + ln tf) x ln((2 + n) / (1 + df)).
 
     Terms are words, cut to six letters, and pairs of neighbouring whole words. `TermCounts.connecting` says which of
     them count.
+
+    Parameters
+    ----------
+    written
+        Where a transcript begins in each text: its length if it has none. A transcript has as many terms as what comes
+        before it, or 200 if that is more: those of the highest weight. A pair of words must be said twice in it.
 
     Examples
     --------
@@ -69,16 +77,41 @@ def item_terms(titles: Sequence[str], texts: Sequence[str]) -> ItemTerms:
     [[1.0, 0.08], [0.08, 1.0]]
     """
     numbers = _TermNumbers()
-    whole_texts = [f"{title}\n{text}" for title, text in zip(titles, _without_repeated_lines(texts), strict=True)]
-    rows, distinct = _distinct(whole_texts)
-    counts = TermCounts(rows, numbers.of(distinct))
+    places = [len(text) for text in texts] if written is None else written
+    parts = [text[:place] for text, place in zip(texts, places, strict=True)]
+    transcripts = [text[place:] for text, place in zip(texts, places, strict=True)]
+    parts, transcripts = _without_repeated_lines(parts, transcripts)
+    whole_texts = [f"{title}\n{part}" for title, part in zip(titles, parts, strict=True)]
+    rows, distinct = _distinct(zip(whole_texts, transcripts, strict=True))
+    own = numbers.of([text for text, _ in distinct])
+    said = numbers.of([transcript for _, transcript in distinct], least_pairs=2)
+    counts = TermCounts(rows, [np.concatenate(both) for both in zip(own, said, strict=True)])
     weights, chosen = counts.select(counts.connecting())
+    terms_of_columns = counts.terms[chosen]
+    for row in (row for row, terms in enumerate(said) if len(terms)):
+        _limit_said(weights, row, np.isin(terms_of_columns, own[row]), counts.idf[chosen])
+    weights.eliminate_zeros()
     weigh_terms(weights, counts.idf[chosen])
     shares = _shares_of_titles(numbers.of(titles), counts)
     in_titles = np.bincount(shares.indices, minlength=len(counts.terms)) > 0
     present, columns = counts.select(in_titles & counts.shared)
     present.data[:] = 1
     return ItemTerms(weights[counts.rows], present[counts.rows], shares[:, columns])
+
+
+def _limit_said(counts: Any, row: int, is_own: BoolArray, idf: Float64Array) -> None:
+    """Set to zero the counts of a row that are only said in its transcript, but for those of the highest weight.
+
+    `is_own` says of each column whether its term is in what was written.
+    """
+    places = slice(counts.indptr[row], counts.indptr[row + 1])
+    columns = counts.indices[places]
+    only_said = np.flatnonzero(~is_own[columns])
+    limit = max(len(columns) - len(only_said), _LEAST_SAID)
+    said = columns[only_said]
+    weights = (1 + np.log(counts.data[places][only_said])) * idf[said]
+    order = np.lexsort((said, -weights.round(9)))  # ties by term
+    counts.data[places.start + only_said[order[limit:]]] = 0
 
 
 def _shares_of_titles(titles: Sequence[TermArray], counts: TermCounts) -> Any:
@@ -99,16 +132,16 @@ def _shares_of_titles(titles: Sequence[TermArray], counts: TermCounts) -> Any:
     return sparse.csr_array((counts.idf[columns] / more_than_totals[rows], columns, ends), shape=shape)
 
 
-def _without_repeated_lines(texts: Sequence[str]) -> list[str]:
-    """Return the texts without lines that several different texts have; a text of nothing else stays as it is."""
-    lines = repeated_lines(set(texts), _LINE_TEXTS)
+def _without_repeated_lines(*groups: Sequence[str]) -> list[list[str]]:
+    """Return groups of texts without lines that several different texts have; a text of nothing else stays as it is."""
+    lines = repeated_lines({text for texts in groups for text in texts}, _LINE_TEXTS)
     lines = {line for line in lines if len(tokenize(line)) >= _LINE_WORDS}
-    return [without_lines(text, lines)[0] for text in texts]
+    return [[without_lines(text, lines)[0] for text in texts] for texts in groups]
 
 
-def _distinct(texts: Iterable[str]) -> tuple[IntArray, list[str]]:
+def _distinct(texts: Iterable[_T]) -> tuple[IntArray, list[_T]]:
     """Return the row of each text among the distinct texts, and these."""
-    row_of: dict[str, int] = {}
+    row_of: dict[_T, int] = {}
     rows = [row_of.setdefault(text, len(row_of)) for text in texts]
     return np.array(rows, dtype=np.int64), list(row_of)
 
@@ -119,8 +152,8 @@ class _TermNumbers:
     def __init__(self) -> None:
         self._place_of: dict[str, int] = {}
 
-    def of(self, texts: Sequence[str]) -> list[TermArray]:
-        """Return the terms of each text, as often as they are in it."""
+    def of(self, texts: Sequence[str], *, least_pairs: int = 1) -> list[TermArray]:
+        """Return the terms of each text, as often as they are in it; pairs that it has less often are left out."""
         place_of = self._place_of
         texts_as_places = []
         for text in texts:
@@ -135,6 +168,9 @@ class _TermNumbers:
         for places in texts_as_places:
             words_of_text = number_of_word[places]
             pairs = words_of_text[:-1] * _FIRST + words_of_text[1:] * _SECOND
+            if least_pairs > 1 and len(pairs):
+                _, distinct, counts = np.unique(pairs, return_inverse=True, return_counts=True)
+                pairs = pairs[counts[distinct] >= least_pairs]
             terms.append(np.concatenate([number_of_stem[places], pairs]))
         return terms
 

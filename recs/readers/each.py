@@ -12,6 +12,7 @@ from recs.readers.dates import parse_now
 from recs.readers.fields import MarkupOption, RecordReader
 from recs.readers.sources import Format, Opened, Source, open_source
 from recs.readers.tables import INDEX
+from recs.readers.transcripts.episode import Episode
 from recs.readers.values import text_of
 
 
@@ -35,6 +36,7 @@ class Reading:
         now: str | date | datetime | None,
         public: Iterable[tuple[str, str]],
         include_unlisted: bool,
+        fetch: bool,
     ) -> None:
         self.public = _pairs(public)
         if markup not in get_args(MarkupOption):
@@ -44,6 +46,7 @@ class Reading:
         self._markup = markup
         self._now = parse_now(now)
         self._include_unlisted = include_unlisted
+        self._fetch = fetch
 
     @property
     def is_plain(self) -> bool:
@@ -52,7 +55,7 @@ class Reading:
 
     def open(self, source: Source) -> tuple[Opened, RecordReader]:
         """Return a source that is open, and what reads its records."""
-        opened = open_source(source, self._format)
+        opened = open_source(source, self._format, fetch=self._fetch)
         return opened, RecordReader(
             self._now,
             self._fields,
@@ -120,6 +123,8 @@ def _read(reader: RecordReader, record: object, *, where: str, default_id: str) 
     if isinstance(record, Document):
         body = Body(record.body, record.markup)
         return reader.read(record.fields, where=where, default_id=default_id, body=body)
+    if isinstance(record, Episode):
+        return reader.read(record.fields, where=where, default_id=default_id, spoken=record.spoken)
     if isinstance(record, str):
         record = {"text": record}
     if not isinstance(record, Mapping):

@@ -9,7 +9,7 @@ from recs.readers.visibility.closings import rule_of
 
 _ALIASES = {
     "id": "id guid slug postid identifier uuid",
-    "text": "contenthtml html content contenttext text body plaintext markdown transcript contentencoded",
+    "text": "contenthtml html content contenttext text body plaintext markdown contentencoded",
     "title": "title name headline subject",
     "url": "url link permalink externalurl htmlurl canonicalurl",
     "lang": "lang language locale",
@@ -29,6 +29,9 @@ _ALIASES = {
     "aliases": "aliases alias redirectfrom",
     "no_recommend": "norecommend",
     "links": "links internallinks",
+    "audio": "audio audiourl enclosureurl",
+    "episode_type": "episodetype itunesepisodetype",
+    "transcript": "transcript",
     "visibility": "",  # only if the user names the field: the table of `visibility` has many names
 }
 ALIASES: Mapping[str, list[str]] = {meaning: names.split() for meaning, names in _ALIASES.items()}

@@ -1,6 +1,7 @@
 """Turns one record of a source into one item."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,6 +12,8 @@ from recs.readers.bodies import Body, find_body
 from recs.readers.dates import format_date, parse_date, updated_of
 from recs.readers.field_names import ALIASES
 from recs.readers.record import Record
+from recs.readers.transcripts.episode import spoken_field, with_spoken
+from recs.readers.transcripts.timed import TimedText
 from recs.readers.values import (
     declared_links,
     fold,
@@ -28,6 +31,7 @@ from recs.text.headings import first_heading
 from recs.text.plain import detect_markup, plain_text
 
 MarkupOption = Literal["auto", "text", "html", "markdown"]
+_EXTRAS = ("trailer", "bonus")  # episodes that no list shows
 
 
 class RecordReader:
@@ -71,7 +75,9 @@ class RecordReader:
         self.fields = dict(fields or {})
         self.markup = markup
         self.include_unlisted = include_unlisted
+        public = list(public)
         self.judge = Judge(now, public)
+        self._opened = {value.casefold() for name, value in public if fold(name) in ALIASES["episode_type"]}
         self.opt_in = OPT_IN | set(opt_in)
         self.account = Account()
         for name in self.fields:
@@ -81,15 +87,22 @@ class RecordReader:
                 raise OptionError(f"the field for {name} is {self.fields[name]!r}, expected the name of one field.")
 
     def read(
-        self, record: Mapping[str, object], *, where: str, default_id: str, body: Body | None = None
+        self,
+        record: Mapping[str, object],
+        *,
+        where: str,
+        default_id: str,
+        body: Body | None = None,
+        spoken: TimedText | None = None,
     ) -> Item | Skipped:
         """Return the item that a record describes, or `Skipped` with the reason why there is none.
 
         `where` is file and position, for messages. `default_id` is for a record without an id. `body` is given if the
-        body is not one of the fields.
+        body is not one of the fields, `spoken` if a transcript is not.
         """
         try:
             fields = Record(record, self.fields)
+            spoken = spoken or _spoken(fields)
             if body is None or not body.text.strip():
                 body = find_body(fields.values, fields.folded, self.fields.get("text"), where)
             fields.add(body.front_matter)
@@ -103,8 +116,13 @@ class RecordReader:
         text = plain_text(body.text, markup)
         verdict = self._verdict(fields, body)
         item = _item(fields, body, verdict, item_id=item_id, text=text, markup=markup)
+        if spoken is not None:
+            item = with_spoken(item, spoken)
+            body = replace(body, is_teaser=False)
+        if self._is_extra(fields):
+            item = replace(item, recommend=False)
         self._count(fields, body)
-        if not text:
+        if not item.text:
             return Skipped(where, _why_empty(body), item_id)
         self._remember(fields, item_id, source_of_id)
         return item
@@ -133,6 +151,11 @@ class RecordReader:
             if item.id in ids and name in self.account.moments:
                 return Verdict("draft", name, "(empty)")
         return None
+
+    def _is_extra(self, fields: Record) -> bool:
+        """Whether a record is a trailer or a bonus, and the user has not opened that type."""
+        kind = word(fields.first("episode_type")) or ""
+        return kind.casefold() in _EXTRAS and kind.casefold() not in self._opened
 
     def _id(self, fields: Record, default_id: str) -> tuple[str, str]:
         """Return the id of a record, and the meaning of its field, "" for a position. The id is "" if it is no use."""
@@ -200,6 +223,15 @@ class RecordReader:
                     account.unpublished[name].add(item_id)
 
 
+def _spoken(fields: Record) -> TimedText | None:
+    """Return the transcript in a field of a record."""
+    name = fields.name_of("transcript")
+    spoken = spoken_field(fields.values[name]) if name else None
+    if name and spoken is None:
+        fields.used.discard(name)  # it is reported as a field that is not read
+    return spoken
+
+
 def _why_empty(body: Body) -> str:
     if body.text.strip():
         return "no text but markup"
@@ -215,7 +247,7 @@ def _item(fields: Record, body: Body, verdict: Verdict, *, item_id: str, text: s
     updated = fields.read("updated", _moment) or _moment(updated_of(published))
     values: dict[str, Any] = {name: fields.read(name, word) for name in ("category", "series", "group")}
     values |= {name: fields.read(name, words) or () for name in ("tags", "pins", "aliases", "excludes")}
-    values |= {name: fields.read(name, scalar) for name in ("lang", "image")}
+    values |= {name: fields.read(name, scalar) for name in ("lang", "image", "audio")}
     return Item(
         id=item_id,
         text=text,

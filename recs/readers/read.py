@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from recs.readers.each import Reading, ReadItem, check_unique, read_each, with_i
 from recs.readers.field_names import ALIASES
 from recs.readers.fields import MarkupOption, RecordReader
 from recs.readers.sources import Format, Opened, Source, open_path
+from recs.readers.transcripts.episode import with_written
 from recs.readers.values import fold
 from recs.readers.visibility.report import closed_afterwards, reading_notes
 from recs.text.boilerplate import remove_boilerplate
@@ -31,6 +31,7 @@ def read_items(
     now: str | date | datetime | None = None,
     public: Iterable[tuple[str, str]] = (),
     include_unlisted: bool = False,
+    fetch: bool = False,
 ) -> Collection:
     """Read items from a file, a folder, a data frame or a list.
 
@@ -64,6 +65,9 @@ def read_items(
         closed: [("status", "Veröffentlicht")].
     include_unlisted
         Whether unlisted items are read as public. Their authors keep them out of lists or search engines.
+    fetch
+        Whether transcripts and chapters that a feed names, and that are not beside it, are loaded over HTTP. They are
+        kept in the user's cache folder.
 
     Returns
     -------
@@ -115,7 +119,13 @@ def read_items(
     ('garlic', 'Plant it.')
     """
     reading = Reading(
-        format=format, fields=fields, markup=markup, now=now, public=public, include_unlisted=include_unlisted
+        format=format,
+        fields=fields,
+        markup=markup,
+        now=now,
+        public=public,
+        include_unlisted=include_unlisted,
+        fetch=fetch,
     )
     if isinstance(source, Collection):
         if not reading.is_plain:
@@ -171,9 +181,10 @@ def _read_all(reader: RecordReader, opened: Opened) -> tuple[list[Item], list[Sk
 def _without_boilerplate(items: Sequence[Item]) -> tuple[list[Item], Mapping[str, int]]:
     """Return the items, public ones without the lines that most of them repeat, and these lines with their counts."""
     shown = [item for item in items if item.is_public]  # a line that only drafts hold must not be reported
-    texts, removed = remove_boilerplate([item.text for item in shown], [item.series for item in shown])
-    new_texts = {item.id: text for item, text in zip(shown, texts, strict=True) if item.text != text}
-    return [replace(item, text=new_texts[item.id]) if item.id in new_texts else item for item in items], removed
+    written = [item.text[: item.written].rstrip("\n") for item in shown]
+    texts, removed = remove_boilerplate(written, [item.series for item in shown])
+    new = {item.id: text for item, old, text in zip(shown, written, texts, strict=True) if old != text}
+    return [with_written(item, new[item.id]) if item.id in new else item for item in items], removed
 
 
 def read_texts(content: Sequence[Any]) -> tuple[list[str], list[str]]:

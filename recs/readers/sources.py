@@ -70,8 +70,8 @@ class Opened:
     public: tuple[tuple[str, str], ...] = ()
 
 
-def open_source(source: Source, format: Format | None) -> Opened:
-    """Return the records of a source, and what it is.
+def open_source(source: Source, format: Format | None, *, fetch: bool = False) -> Opened:
+    """Return the records of a source, and what it is. `fetch` says whether transcripts are loaded over HTTP.
 
     Raises `OptionError` for an unknown format, and `SourceError` for a source that cannot be read.
 
@@ -86,19 +86,19 @@ def open_source(source: Source, format: Format | None) -> Opened:
     if isinstance(source, str) and source == "-":
         if sys.stdin is None:
             raise SourceError("stdin: closed; expected items.")
-        return _parse(sys.stdin.buffer.read(), "stdin", format)
+        return _spoken(_parse(sys.stdin.buffer.read(), "stdin", format), None, fetch=fetch)
     if isinstance(source, str | Path):
-        return open_path(Path(source).expanduser(), format)
+        return open_path(Path(source).expanduser(), format, fetch=fetch)
     if is_frame(source):
         return Opened("data frame", frame_records(source), "a data frame", "frame")
     if hasattr(source, "read"):
-        return _open_file(source, format)
+        return _spoken(_open_file(source, format), None, fetch=fetch)
     if isinstance(source, Mapping | bytes) or not isinstance(source, Iterable):
         raise SourceError(f"a {type(source).__name__} is not a source; expected a path, a list or a data frame.")
     return Opened("items", ((f"item {number}", record) for number, record in enumerate(source, 1)), "a list")
 
 
-def open_path(path: Path, format: Format | None) -> Opened:
+def open_path(path: Path, format: Format | None, *, fetch: bool = False) -> Opened:
     """Return the records of a file or a folder, and what it is; `SourceError` if it cannot be read."""
     source = path.name or str(path)
     try:
@@ -111,14 +111,24 @@ def open_path(path: Path, format: Format | None) -> Opened:
         table = find_table(path.parent)
         if table is not None and path.samefile(table):
             return _substack(table, source)
-        if (opened := _by_content(path, source)) is not None:
+        if (opened := _by_content(path, source, fetch=fetch)) is not None:
             return opened
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise SourceError(f"{path}: no such file or folder.") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
-    return _parse(data, source, chosen, tabs=path.suffix.lower() == ".tsv")
+    opened = _parse(data, source, chosen, tabs=path.suffix.lower() == ".tsv")
+    return _spoken(opened, path.parent, fetch=fetch)
+
+
+def _spoken(opened: Opened, folder: Path | None, *, fetch: bool) -> Opened:
+    """Return a feed with the transcripts that lie beside it; any other source as it is."""
+    if opened.kind != "feed":
+        return opened
+    from recs.readers.transcripts.beside import transcribed
+
+    return replace(opened, records=transcribed(opened.records, folder, opened.name, fetch=fetch))
 
 
 def _open_folder(path: Path, source: str) -> Opened:
@@ -169,11 +179,11 @@ def _wxr_records(paths: Iterable[Path], source: str) -> Records:
         yield from wxr_records([stack.enter_context(path.open("rb")) for path in paths], source)
 
 
-def _by_content(path: Path, source: str) -> Opened | None:
+def _by_content(path: Path, source: str, *, fetch: bool) -> Opened | None:
     """Return a file that is not read as a whole, or whose content alone tells what it is; None for any other file."""
     head = _head(path)
     if head.startswith(_ZIP):
-        return _open_archive(path, source)
+        return _open_archive(path, source, fetch=fetch)
     if _is_xml(head):
         from recs.readers.wordpress.export import is_wxr
 
@@ -191,7 +201,7 @@ def _is_xml(head: bytes) -> bool:
     )
 
 
-def _open_archive(archive: Path | bytes, source: str) -> Opened:
+def _open_archive(archive: Path | bytes, source: str, *, fetch: bool = False) -> Opened:
     """Return the records of what an archive holds. It is unpacked, and removed when the records were read."""
     from recs.readers.archives import opened_archive
 
@@ -199,7 +209,7 @@ def _open_archive(archive: Path | bytes, source: str) -> Opened:
         unpacked = stack.enter_context(opened_archive(archive, source))
         root = unpacked.unpack()
         name = _only_file(root, unpacked.names)
-        opened = open_path(root / name, None) if name else _open_folder(root, source)
+        opened = open_path(root / name, None, fetch=fetch) if name else _open_folder(root, source)
         closing = stack.pop_all()
     skipped = [(one.where, one) for one in unpacked.skipped]
     return replace(

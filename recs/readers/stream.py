@@ -20,6 +20,7 @@ def iter_items(
     now: str | date | datetime | None = None,
     public: Iterable[tuple[str, str]] = (),
     include_unlisted: bool = False,
+    fetch: bool = False,
     on_skipped: Callable[[Skipped], None] | None = None,
 ) -> Iterator[Item]:
     """Yield the items of a source one by one, without holding them all in memory.
@@ -60,7 +61,13 @@ def iter_items(
     [('garlic', 'Plant it.', 'public'), ('leeks', 'Sow.', 'draft')]
     """
     reading = Reading(
-        format=format, fields=fields, markup=markup, now=now, public=public, include_unlisted=include_unlisted
+        format=format,
+        fields=fields,
+        markup=markup,
+        now=now,
+        public=public,
+        include_unlisted=include_unlisted,
+        fetch=fetch,
     )
     if isinstance(source, Collection):
         source = source.items

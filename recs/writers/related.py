@@ -21,7 +21,7 @@ from recs.text.link_targets import split_url
 from recs.writers.cells import csv_text, dumps, json_lines
 
 if TYPE_CHECKING:
-    from recs.items import Match
+    from recs.items import Item, Match, Span
     from recs.related import RelatedLists
 
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
@@ -122,7 +122,7 @@ def _table_rows(lists: RelatedLists) -> Iterator[dict[str, object]]:
 def _hugo(lists: RelatedLists) -> str:
     pages: dict[str, Any] = {}
     for name in sorted(lists.lists):
-        related = [_entry(lists, match) for match in lists.lists[name]]
+        related = [_entry(lists, name, match) for match in lists.lists[name]]
         path = split_url(lists.items[name].url).path
         if path:
             pages.setdefault(path, related)
@@ -137,12 +137,12 @@ FORMATS = tuple(_WRITERS)
 def _item(lists: RelatedLists, name: str) -> dict[str, Any]:
     source = lists.items[name]
     fields = {field: getattr(source, field) for field in ("excerpt", "image", "lang", "title", "url")}
-    related = [_entry(lists, match) for match in lists.lists[name]]
+    related = [_entry(lists, name, match) for match in lists.lists[name]]
     by_terms = {"by_terms": True} if name in lists.by_terms else {}
     return {**fields, **by_terms, "digest": item_digest(source), "related": related}
 
 
-def _entry(lists: RelatedLists, match: Match) -> dict[str, Any]:
+def _entry(lists: RelatedLists, name: str, match: Match) -> dict[str, Any]:
     target = lists.items[match.id]
     entry: dict[str, Any] = {
         "id": match.id,
@@ -158,7 +158,38 @@ def _entry(lists: RelatedLists, match: Match) -> dict[str, Any]:
             "phrases": match.why.phrases,
             "rules": match.reasons,
         }
+        moments = [
+            _moment(lists.items[each], span)
+            for each, span in zip((name, match.id), match.why.passages or (), strict=False)
+        ]
+        if any(moments):
+            entry["why"]["moments"] = moments
     return entry
+
+
+def _moment(item: Item, span: Span) -> dict[str, Any] | None:
+    """Return when a passage is said, and the address of that moment; None if that is not known."""
+    if item.times is None:
+        return None
+    start, end = item.times.span_seconds(*span)
+    if start is None:
+        return None
+    return {"start": start, "end": end, "url": moment_url(item, start)}
+
+
+def moment_url(item: Item, seconds: float) -> str | None:
+    """Return the address of a moment of an episode, in its sound or else on its page; None if it has neither.
+
+    The fragment is that of W3C Media Fragments: "#t=" and whole seconds.
+
+    Examples
+    --------
+    >>> from recs.items import Item
+    >>> moment_url(Item("1", "Hi.", audio="https://a.org/1.mp3"), 754.9)
+    'https://a.org/1.mp3#t=754'
+    """
+    address = item.audio or item.url
+    return f"{address.partition('#')[0]}#t={int(seconds)}" if address else None
 
 
 def _score(match: Match) -> float:

@@ -262,15 +262,15 @@ def test_the_time_of_a_passage_is_that_of_the_cue_with_its_first_character(parts
     spoken = timed_text(Transcript(cues, "srt"))
     text = spoken.text
     for number, cue in enumerate(cues):
-        place = spoken.offsets[number] + (
-            text[spoken.offsets[number] :].startswith(f"{cue.speaker}: ") and len(cue.speaker) + 2
+        place = spoken.times.offsets[number] + (
+            text[spoken.times.offsets[number] :].startswith(f"{cue.speaker}: ") and len(cue.speaker) + 2
         )
         for word in cue.text.split():
             place = text.index(word, place)
-            assert spoken.seconds_at(place) == cue.start
-            assert spoken.span_seconds(place, place + len(word)) == (cue.start, cue.end)
+            assert spoken.times.seconds_at(place) == cue.start
+            assert spoken.times.span_seconds(place, place + len(word)) == (cue.start, cue.end)
             place += len(word)
-    assert spoken.span_seconds(0, len(text)) == (0.0, len(cues) - 0.5)
+    assert spoken.times.span_seconds(0, len(text)) == (0.0, len(cues) - 0.5)
     assert plain_text(text, "text") == text
 
 
@@ -282,8 +282,8 @@ def test_a_long_turn_becomes_paragraphs_that_end_with_a_sentence():
     assert len(paragraphs) == 4
     assert paragraphs[0].startswith("Ada: We plant")
     assert all(part.endswith("down.") for part in paragraphs)
-    assert [spoken.text[offset:].startswith("We plant") for offset in spoken.offsets[1:]] == [True] * 39
-    assert spoken.span_seconds(spoken.offsets[3], spoken.offsets[4]) == (3.0, 4.0)
+    assert [spoken.text[offset:].startswith("We plant") for offset in spoken.times.offsets[1:]] == [True] * 39
+    assert spoken.times.span_seconds(spoken.times.offsets[3], spoken.times.offsets[4]) == (3.0, 4.0)
 
 
 def test_a_long_turn_without_full_stops_becomes_paragraphs():

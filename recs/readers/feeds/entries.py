@@ -20,6 +20,7 @@ _EPISODE = {
     "episode_type": ("itunes_episodetype",),
     "duration": ("itunes_duration",),
     "transcripts": ("transcripts",),
+    "chapters": ("chapters",),
 }
 # Fields that may close an entry: their names in the table of visibility, and those of feedparser.
 _CLOSING = {
@@ -83,6 +84,7 @@ def entry_record(
         "audio": next((link.get("href") for link in _enclosures(entry) if _is_of(link, "audio")), None),
     }
     record |= {name: _first(entry, names) for name, names in (_EPISODE | _CLOSING).items()}
+    record["chapters"] = record["chapters"] or (entry.get("psc_chapters") or {}).get("chapters")
     for name, value in _closings(entry, channel):
         values = [record[name], value] if record.get(name) else [value]
         record[name] = one_or_repeated(values)  # of several values, the most closed one counts

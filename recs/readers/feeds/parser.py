@@ -173,6 +173,13 @@ class _Parser(StrictFeedParser):  # type: ignore[misc]
     def _end_podcast_transcript(self) -> None:
         """Its text is empty."""
 
+    def _start_podcast_chapters(self, attrs: Mapping[str, str]) -> None:
+        if attrs.get("url"):
+            self._get_context()["chapters"] = self.resolve_uri(attrs["url"])
+
+    def _end_podcast_chapters(self) -> None:
+        """Its text is empty."""
+
     def _start_podcast_block(self, attrs: Mapping[str, str]) -> None:
         self.push("podcast_block_of_one" if attrs.get("id") else "podcast_block", 1)
 

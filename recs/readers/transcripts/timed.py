@@ -1,12 +1,15 @@
-"""Turns a transcript into one text of turns, in which each character has its time."""
+"""Turns a transcript and chapters into one text of turns, in which each character has its time."""
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
+from recs.readers.transcripts.chapters import Chapter
 from recs.readers.transcripts.cues import Cue, Transcript
+from recs.times import Times
 
 _PARAGRAPH = 120
 """Words after which a paragraph of a long turn ends with its sentence."""
@@ -26,53 +29,15 @@ class Turn:
     cues: tuple[Cue, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TimedText:
-    """A text, and the time of each of its characters.
+class TimedText(NamedTuple):
+    """A transcript as one text, and its times.
 
-    Attributes
-    ----------
-    text
-        Paragraphs, separated by a blank line. The first paragraph of a turn begins with the name of its speaker and a
-        colon, if the speaker has a name.
-    offsets
-        Where each cue begins in the text, ascending. The name of a speaker belongs to the first cue of the turn, and
-        what separates two cues belongs to the earlier one.
-    starts, ends
-        Seconds of each cue. A cue without a start has that of the cue before it; one without an end ends where the next
-        one begins. None if that is missing too.
+    `text` has paragraphs, separated by a blank line. The first paragraph of a turn begins with the name of its speaker
+    and a colon, if the speaker has a name. A chapter is a section that begins with its title.
     """
 
     text: str
-    offsets: tuple[int, ...]
-    starts: tuple[float | None, ...]
-    ends: tuple[float | None, ...]
-
-    def seconds_at(self, offset: int) -> float | None:
-        """Return when the cue begins that holds the character at an offset.
-
-        Examples
-        --------
-        >>> spoken = timed_text(Transcript((Cue(1.0, 2.0, "Ada", "Hi."), Cue(2.0, 4.0, "Bo", "Hello.")), "srt"))
-        >>> spoken.seconds_at(0), spoken.seconds_at(spoken.text.index("Hello"))
-        (1.0, 2.0)
-        """
-        return self.starts[self._cue_at(offset)] if self.starts else None
-
-    def span_seconds(self, start: int, stop: int) -> tuple[float | None, float | None]:
-        """Return when the first cue of a span begins and when its last cue ends; a span is `text[start:stop]`.
-
-        Examples
-        --------
-        >>> spoken = timed_text(Transcript((Cue(1.0, 2.0, "Ada", "Hi."), Cue(2.0, 4.0, "Bo", "Hello.")), "srt"))
-        >>> spoken.span_seconds(0, len(spoken.text))
-        (1.0, 4.0)
-        """
-        last = max(start, stop - 1)
-        return self.seconds_at(start), self.ends[self._cue_at(last)] if self.ends else None
-
-    def _cue_at(self, offset: int) -> int:
-        return max(0, bisect_right(self.offsets, offset) - 1)
+    times: Times
 
 
 def turns(transcript: Transcript) -> list[Turn]:
@@ -93,11 +58,18 @@ def turns(transcript: Transcript) -> list[Turn]:
     return [Turn(cues[0].speaker, tuple(cues)) for cues in cues_of_turns]
 
 
-def timed_text(transcript: Transcript) -> TimedText:
+def timed_text(transcript: Transcript, chapters: Sequence[Chapter] = ()) -> TimedText:
     """Return the text of a transcript with its times.
 
     A turn of more than about 120 words becomes several paragraphs, which end with a sentence; a turn without full stops
-    is cut between two words.
+    is cut between two words. In the times, a cue without a start has that of the cue before it; one without an end ends
+    where the next one begins.
+
+    Parameters
+    ----------
+    chapters
+        The chapters of the episode, by time. Each title stands before the first cue that begins at its time or later;
+        a chapter in which no cue begins is left out.
 
     Notes
     -----
@@ -106,22 +78,81 @@ def timed_text(transcript: Transcript) -> TimedText:
     Examples
     --------
     >>> cues = (Cue(1.0, 2.0, "Ada", "Plant"), Cue(2.0, 3.0, "Ada", "garlic."), Cue(3.0, None, "Bo", "When?"))
-    >>> timed_text(Transcript(cues, "vtt"))
-    TimedText(text='Ada: Plant garlic.\\n\\nBo: When?', offsets=(0, 11, 20), starts=(1.0, 2.0, 3.0),
-              ends=(2.0, 3.0, None))
+    >>> spoken = timed_text(Transcript(cues, "vtt"), [Chapter(2.5, "On time")])
+    >>> spoken.text, spoken.times.offsets, spoken.times.starts
+    ('Ada: Plant garlic.\\n\\n\\nOn time\\n\\nBo: When?', (0, 11, 21, 30), (1.0, 2.0, 2.5, 3.0))
     """
-    texts: list[str] = []
-    offsets: list[int] = []
-    length = 0
-    for turn in turns(transcript):
-        text, places = _paragraphs(*_joined(turn))
-        offsets += (length + place for place in places)
-        texts.append(text)
-        length += len(text) + 2
     starts = _carried(cue.start for cue in transcript.cues)
     following = (*starts[1:], None)
     ends = tuple(after if cue.end is None else cue.end for cue, after in zip(transcript.cues, following, strict=True))
-    return TimedText("\n\n".join(texts), tuple(offsets), starts, ends)
+    joined = _Joined()
+    for chapter, section in _sections(transcript, starts, chapters):
+        first, stop = joined.cues, joined.cues + len(section.cues)
+        joined.add_section(chapter, section, starts[first:stop], ends[first:stop])
+    return TimedText("".join(joined.texts), Times(tuple(joined.offsets), tuple(joined.starts), tuple(joined.ends)))
+
+
+def chapter_text(chapters: Sequence[Chapter]) -> TimedText:
+    """Return the titles of chapters, at least one, as lines with their times.
+
+    Examples
+    --------
+    >>> chapter_text([Chapter(0.0, "Hi"), Chapter(90.0, "Slugs")])
+    TimedText(text='Hi\\nSlugs', times=Times(offsets=(0, 3), starts=(0.0, 90.0), ends=(90.0, None)))
+    """
+    offsets = accumulate((len(chapter.title) + 1 for chapter in chapters[:-1]), initial=0)
+    starts = tuple(chapter.start for chapter in chapters)
+    text = "\n".join(chapter.title for chapter in chapters)
+    return TimedText(text, Times(tuple(offsets), starts, (*starts[1:], None)))
+
+
+class _Joined:
+    """The sections of a text, as they are put one after another."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.offsets: list[int] = []
+        self.starts: list[float | None] = []
+        self.ends: list[float | None] = []
+        self.cues = 0
+        self._length = 0
+
+    def add_section(
+        self,
+        chapter: Chapter | None,
+        section: Transcript,
+        starts: Sequence[float | None],
+        ends: Sequence[float | None],
+    ) -> None:
+        """Add the turns of a section with the times of its cues, below the title of its chapter if it has one."""
+        if chapter is not None:
+            self._add_block(chapter.title, [0], "\n\n\n")
+            self.starts.append(chapter.start)
+            self.ends.append(chapter.start)
+        for turn in turns(section):
+            self._add_block(*_paragraphs(*_joined(turn)), "\n\n")
+        self.starts += starts
+        self.ends += ends
+        self.cues += len(section.cues)
+
+    def _add_block(self, text: str, offsets: Iterable[int], gap: str) -> None:
+        if self.texts:
+            self.texts.append(gap)
+            self._length += len(gap)
+        self.offsets += (self._length + offset for offset in offsets)
+        self.texts.append(text)
+        self._length += len(text)
+
+
+def _sections(
+    transcript: Transcript, starts: Sequence[float | None], chapters: Sequence[Chapter]
+) -> Iterator[tuple[Chapter | None, Transcript]]:
+    """Yield the parts of a transcript with their chapters: what is said before the first one has none."""
+    times = [-1.0 if start is None else start for start in starts]
+    firsts = [bisect_left(times, chapter.start) for chapter in chapters]
+    for chapter, (first, stop) in zip((None, *chapters), pairwise((0, *firsts, len(times))), strict=True):
+        if first < stop:
+            yield chapter, replace(transcript, cues=transcript.cues[first:stop])
 
 
 def _joined(turn: Turn) -> tuple[str, list[int]]:
