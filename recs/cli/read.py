@@ -115,7 +115,7 @@ def _report(collection: Collection) -> dict[str, Any]:
 
 
 def _transcripts(items: Sequence[Item]) -> dict[str, int]:
-    """Return how many items end with a transcript or with chapters, and how many of these know their times."""
+    """Return how many items end with a transcript, and how many of these know their times."""
     times = [item.times for item in items if item.times is not None]
     return {"items": len(times), "with_times": sum(each.starts[-1] is not None for each in times)}
 
@@ -144,7 +144,7 @@ def _text(report: Mapping[str, Any]) -> str:
 
 def _spoken(transcripts: Mapping[str, int]) -> Iterator[str]:
     if transcripts["items"]:
-        yield f"transcripts or chapters: in {counted(transcripts['items'], 'item')}, {transcripts['with_times']:,} with times"
+        yield f"transcripts: {transcripts['items']:,}, {transcripts['with_times']:,} of them with times"
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -180,10 +180,10 @@ def _reasons(lists: RelatedLists, item_id: str, match: Match, why: Why) -> Itera
     yield f"{' + '.join(parts)}; {', '.join((*why.phrases, *match.reasons))}"
     if why.passages is not None:
         spans = zip((item_id, match.id), why.passages, strict=True)
-        yield "  ~ ".join(_quoted(lists.items[name], span) for name, span in spans)
+        yield "  ~ ".join(_passage(lists.items[name], span) for name, span in spans)
 
 
-def _quoted(item: Item, span: Span) -> str:
+def _passage(item: Item, span: Span) -> str:
     """Return the beginning of a passage, and when it is said."""
     start = None if item.times is None else item.times.seconds_at(span[0])
     return f"{'' if start is None else f'{clock(start)} '}“{_short(item.text[slice(*span)])}”"

@@ -15,7 +15,7 @@ from recs.readers.transcripts.chapters import Chapter, listed_chapters, read_cha
 from recs.readers.transcripts.cues import Transcript
 from recs.readers.transcripts.episode import Episode
 from recs.readers.transcripts.read import read_transcript
-from recs.readers.transcripts.timed import chapter_text, timed_text
+from recs.readers.transcripts.timed import timed_text
 from recs.text.counts import counted
 
 LARGEST = 32_000_000  # bytes of one file; an hour of speech takes less than one of these in any format
@@ -27,7 +27,7 @@ Bytes: TypeAlias = Callable[[str], bytes | None]
 
 
 def with_transcripts(records: Sequence[tuple[str, object]], read: Bytes, source: str) -> Iterator[tuple[str, object]]:
-    """Yield the records of a feed, those with a transcript or with chapters as `Episode`.
+    """Yield the records of a feed, those with a transcript as `Episode`.
 
     A file that cannot be read is reported as `Skipped` after its record. At the end, one `Skipped` says how many
     files are not here.
@@ -53,13 +53,22 @@ def with_transcripts(records: Sequence[tuple[str, object]], read: Bytes, source:
         if transcript is not None:
             yield where, Episode(fields, timed_text(transcript, chapters))
         else:
-            yield where, Episode(fields, chapter_text(chapters)) if chapters else fields
+            yield where, _with_titles(fields, chapters)
         yield from ((where, Skipped(where, fault, str(record.get("id") or "") or None)) for fault in faults)
     if missing:
         are = counted(len(missing), "file with a transcript or chapters is", "files with transcripts or chapters are")
         hosts = Counter(urlsplit(address).hostname or "no host" for address in missing)
         places = ", ".join(f"{host} ({count:,})" for host, count in sorted(hosts.items()))
         yield source, Skipped(f"{source}: transcripts", f"{are} not beside the feed; --fetch loads from {places}")
+
+
+def _with_titles(fields: Mapping[str, object], chapters: Sequence[Chapter]) -> Mapping[str, object]:
+    """Return a record of an episode without transcript, with the titles of its chapters as a list below its notes."""
+    if not chapters:
+        return fields
+    name = "summary" if "summary" in fields and "content_html" not in fields else "content_html"
+    titles = "".join(f"<li>{html.escape(chapter.title)}</li>" for chapter in chapters)
+    return {**fields, name: f"{fields.get(name, '')}<ul>{titles}</ul>"}
 
 
 def _chapters(value: object, read: Bytes, faults: list[str], missing: list[str]) -> tuple[Chapter, ...]:

@@ -18,7 +18,7 @@ _GAP = "\n\n\n"
 
 
 class Episode(NamedTuple):
-    """A record with the text of its transcript, or of its chapters alone."""
+    """A record with the text of its transcript."""
 
     fields: Mapping[str, object]
     spoken: TimedText

@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from recs.readers.transcripts.chapters import Chapter
@@ -90,20 +90,6 @@ def timed_text(transcript: Transcript, chapters: Sequence[Chapter] = ()) -> Time
         first, stop = joined.cues, joined.cues + len(section.cues)
         joined.add_section(chapter, section, starts[first:stop], ends[first:stop])
     return TimedText("".join(joined.texts), Times(tuple(joined.offsets), tuple(joined.starts), tuple(joined.ends)))
-
-
-def chapter_text(chapters: Sequence[Chapter]) -> TimedText:
-    """Return the titles of chapters, at least one, as lines with their times.
-
-    Examples
-    --------
-    >>> chapter_text([Chapter(0.0, "Hi"), Chapter(90.0, "Slugs")])
-    TimedText(text='Hi\\nSlugs', times=Times(offsets=(0, 3), starts=(0.0, 90.0), ends=(90.0, None)))
-    """
-    offsets = accumulate((len(chapter.title) + 1 for chapter in chapters[:-1]), initial=0)
-    starts = tuple(chapter.start for chapter in chapters)
-    text = "\n".join(chapter.title for chapter in chapters)
-    return TimedText(text, Times(tuple(offsets), starts, (*starts[1:], None)))
 
 
 class _Joined:
