@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +27,7 @@ SIGNALS = (*TERM_SIGNALS, "dense", "passages")
 # the items of a collection of two do not become opposites. With 500 items 98 % is subtracted.
 _MEAN_PRIOR = 10
 _BLOCK_PAIRS = 1 << 22
+_MOST_SAID = 16  # groups of chunks of one transcript
 _NAMED = 3  # items in a note
 
 
@@ -70,7 +72,8 @@ def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Se
         signals.append(_Dense(embeddings.vectors, embeddings.similarity, embeddings.blank))
     if "passages" in names and len(embeddings.chunk_vectors) > len(items):
         chunks = (embeddings.chunk_vectors, embeddings.chunk_rows)
-        signals.append(Passages(*chunks, embeddings.similarity, embeddings.blank))
+        groups = _groups(items, embeddings)
+        signals.append(Passages(*chunks, embeddings.similarity, embeddings.blank, groups=groups))
     return signals
 
 
@@ -97,6 +100,26 @@ def centre(vectors: FloatArray, blank: BoolArray | None = None) -> Float64Array:
     if n:
         exact -= exact.mean(axis=0) * (n / (n + _MEAN_PRIOR))
     return np.asarray(unit_rows(exact))
+
+
+def _groups(items: Sequence[Item], embeddings: Embeddings) -> IntArray | None:
+    """Return the group of each chunk, from 0, in the order of the chunks; None if each is a group of its own.
+
+    The chunks of a long transcript are joined to 16 groups of neighbours, since all pairs of the chunks of hour-long
+    talks would take minutes.
+    """
+    rows = embeddings.chunk_rows
+    if not len(embeddings.chunk_spans) or all(item.times is None for item in items):
+        return None
+    written = np.array([item.written for item in items])
+    is_said = embeddings.chunk_spans[:, 0] >= np.maximum(written[rows], 1)
+    said = np.bincount(rows[is_said], minlength=len(items))
+    places = np.arange(len(rows)) - np.repeat(np.searchsorted(rows, np.arange(len(items))), np.bincount(rows))
+    places -= (np.bincount(rows, minlength=len(items)) - said)[rows]  # from 0 at the first chunk of the transcript
+    parts = np.minimum(said, _MOST_SAID)[rows]
+    parts = np.where(is_said, places * parts // np.maximum(said[rows], 1), places)
+    starts = np.flatnonzero((np.diff(rows, prepend=-1) != 0) | (np.diff(parts, prepend=-1) != 0) | ~is_said)
+    return np.repeat(np.arange(len(starts)), np.diff(starts, append=len(rows)))
 
 
 def blank_note(embeddings: Embeddings) -> str | None:
@@ -168,7 +191,20 @@ class _Dense:
 
 
 class Passages:
-    """The similarity of the two chunks, one of each item, that are most similar."""
+    """The similarity of the two chunks, one of each item, that are most similar.
+
+    Parameters
+    ----------
+    vectors : float32 array of shape (m, d)
+        The vectors of all chunks, one item after the other.
+    rows : int64 array of shape (m,)
+        The item of each chunk, ascending; every item has one.
+    blank : bool array of shape (n,), optional
+        Items whose vectors say nothing.
+    groups : int64 array of shape (m,), optional
+        Neighbouring chunks with one number, from 0 and ascending, count as one chunk with their mean as its vector.
+        `best_pair` still finds single chunks.
+    """
 
     name = "passages"
     weight = 1.0
@@ -176,8 +212,20 @@ class Passages:
     symmetric = True
 
     def __init__(
-        self, vectors: FloatArray, rows: IntArray, similarity: Similarity, blank: BoolArray | None = None
+        self,
+        vectors: FloatArray,
+        rows: IntArray,
+        similarity: Similarity,
+        blank: BoolArray | None = None,
+        *,
+        groups: IntArray | None = None,
     ) -> None:
+        self._ungrouped = None if groups is None else (vectors, rows, similarity, blank)
+        if groups is not None:
+            first = np.searchsorted(groups, np.arange(groups[-1] + 1))
+            sizes = np.diff(first, append=len(groups))
+            vectors = (np.add.reduceat(vectors, first, axis=0) / sizes[:, None]).astype(np.float32)
+            rows = rows[first]
         self._chunks = _Dense(vectors, similarity, None if blank is None else blank[rows])
         self._counts = np.bincount(rows)
         self._starts = np.cumsum(self._counts) - self._counts
@@ -200,10 +248,17 @@ class Passages:
 
     def best_pair(self, row: int, column: int) -> tuple[int, int]:
         """Return the two chunks, one of each item, that are most similar."""
+        if self._single is not None:
+            return self._single.best_pair(row, column)
         ours, _ = self._chunks_of(np.array([row]))
         theirs, _ = self._chunks_of(np.array([column]))
         best = int(np.argmax(np.round(self._chunks.block(ours, theirs), 6)))
         return int(ours[best // len(theirs)]), int(theirs[best % len(theirs)])
+
+    @cached_property
+    def _single(self) -> "Passages | None":
+        """The signal of single chunks, if this one is of groups."""
+        return Passages(*self._ungrouped) if self._ungrouped else None
 
     def _chunks_of(self, items: IntArray) -> tuple[IntArray, IntArray]:
         """Return the chunks of some items, one item after the other, and the place of each item's first chunk."""

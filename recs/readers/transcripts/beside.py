@@ -57,7 +57,7 @@ def with_transcripts(records: Sequence[tuple[str, object]], read: Bytes, source:
         yield from ((where, Skipped(where, fault, str(record.get("id") or "") or None)) for fault in faults)
     if missing:
         are = counted(len(missing), "file with a transcript or chapters is", "files with transcripts or chapters are")
-        hosts = Counter(urlsplit(address).hostname or "no host" for address in missing)
+        hosts = Counter(map(host_of, missing))
         places = ", ".join(f"{host} ({count:,})" for host, count in sorted(hosts.items()))
         yield source, Skipped(f"{source}: transcripts", f"{are} not beside the feed; --fetch loads from {places}")
 
@@ -121,6 +121,20 @@ def _bytes(address: str, read: Bytes, faults: list[str]) -> bytes | None:
     except SourceError as error:
         faults.append(f"{_name(address)} is left out: {error}")
         return None
+
+
+def host_of(address: str) -> str:
+    """Return the host in an address, for messages.
+
+    Examples
+    --------
+    >>> host_of("https://a.org/1.vtt"), host_of("1.vtt")
+    ('a.org', 'no host')
+    """
+    try:
+        return urlsplit(address).hostname or "no host"
+    except ValueError:
+        return "no host"
 
 
 def _name(address: str) -> str:

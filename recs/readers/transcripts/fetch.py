@@ -11,7 +11,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from recs.errors import SourceError
 from recs.files import cache_folder, write_atomically
-from recs.readers.transcripts.beside import LARGEST, FilesBeside
+from recs.readers.transcripts.beside import LARGEST, FilesBeside, host_of
 from recs.text.counts import counted
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Fetcher:
         self._opener = build_opener(_HttpOnly)
         absent = [address for address in addresses if beside.path(address) is None]
         to_load = [address for address in absent if not self._place(address).exists()]
-        hosts = sorted({urlsplit(address).hostname or "no host" for address in to_load})
+        hosts = sorted(set(map(host_of, to_load)))
         if to_load:
             files = counted(len(to_load), "file with a transcript or chapters", "files with transcripts or chapters")
             largest = f"at most {LARGEST // 1_000_000} MB each"
@@ -47,7 +47,7 @@ class Fetcher:
         place = self._place(address)
         if place.exists():
             return place.read_bytes()
-        host = urlsplit(address).netloc
+        host = host_of(address)
         if host in self._silent:
             raise SourceError(f"{host} cannot be reached.")
         data = self._load(address, host)
@@ -55,7 +55,7 @@ class Fetcher:
         return data
 
     def _load(self, address: str, host: str) -> bytes:
-        if urlsplit(address).scheme not in _SCHEMES:
+        if not address.lower().startswith(("http://", "https://")):
             raise SourceError(f"its address {address[:200]!r} is not one of HTTP or HTTPS.")
         try:
             with self._opener.open(Request(address, headers={"User-Agent": "recs"}), timeout=_SECONDS) as answer:
