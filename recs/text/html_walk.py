@@ -22,6 +22,7 @@ from recs.text.html_elements import (
 )
 from recs.text.html_taming import tame
 from recs.text.injected import is_injected
+from recs.text.main_content import main_content
 from recs.text.shortcodes import shortcode_pattern
 
 _FILE_NAME = re.compile(r"\S+\.(?:avif|bmp|gif|jpe?g|png|svg|webp)", re.IGNORECASE)
@@ -68,8 +69,7 @@ def _walked(source: str, *, shortcodes: bool) -> "_Walker":
     shortcode = shortcode_pattern(source) if shortcodes else None
     # WordPress stores paragraphs as text between blank lines, and makes their tags when it shows them.
     walker = _Walker(is_page=is_page, blank_lines=not _PARAGRAPH_TAG.search(source), shortcode=shortcode)
-    contents = (tree.css("main") or tree.css("article")) if is_page else []
-    root = contents[0] if len(contents) == 1 else tree.body
+    root = main_content(tree) if is_page else tree.body
     if root is not None:
         walker.walk(root)
     return walker

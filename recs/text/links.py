@@ -65,7 +65,7 @@ def resolve_links(items: Sequence[Item]) -> list[Item]:
     >>> linked.links
     (Link(start=4, stop=20, anchor='leeks', target='leeks'),)
     """
-    links_by_item = [list(_written_links(item.body, item.markup)) for item in items]
+    links_by_item = [list(written_links(item.body, item.markup)) for item in items]
     if not any(links_by_item) and not any(item.links for item in items):
         return list(items)
     targets = LinkTargets(items, [link.target for links in links_by_item for link in links])
@@ -90,7 +90,7 @@ def broken_links(items: Sequence[Item]) -> list[tuple[str, str]]:
     >>> broken_links([garlic, Item(id="leeks", text="Leeks")])
     [('garlic', '/kale/')]
     """
-    links_by_item = [list(_written_links(item.body, item.markup)) for item in items]
+    links_by_item = [list(written_links(item.body, item.markup)) for item in items]
     targets = LinkTargets(items, [link.target for links in links_by_item for link in links])
     return [
         (item.id, link.target)
@@ -135,7 +135,7 @@ def _without_links(item: Item, lines: set[str]) -> Item:
     return replace(item, text=text)
 
 
-def _written_links(body: str, markup: Markup) -> Iterator[Link]:
+def written_links(body: str, markup: Markup) -> Iterator[Link]:
     """Yield every link of the author in a body, in order, its target as it is written.
 
     Links in code, in comments and in parts that are not in the plain text do not count.
