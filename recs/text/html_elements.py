@@ -1,7 +1,5 @@
 """The elements of HTML: which names exist, which begin a new line, which hold no text of the author."""
 
-import re
-
 # What separates two pieces of text, as the number of newlines between them.
 NO_BREAK = 0
 LINE_BREAK = 1
@@ -43,15 +41,6 @@ DROPPED = names_in(
 )
 PAGE_PARTS = names_in("aside footer header")
 PAGE_ROLES = names_in("banner complementary contentinfo navigation search")
-# Classes and ids of what the author did not write: lists that plugins inject, share buttons, footnote marks, anchors of
-# headings, line numbers of code, words for screen readers.
-DROPPED_NAME = re.compile(
-    r"yarpp[\w-]*|crp_related|jp-relatedposts|sharedaddy|sd-sharing|jp-post-flair|rp4wp-related-posts|related-?posts"
-    r"|wp_rp_wrap|zem_rp_wrap|addtoany[\w-]*|a2a_kit|post-navigation|toc_container|ez-toc-container|lwptoc"
-    r"|screen-reader-text|sr-only|visually-hidden|headerlink|header-anchor|heading-anchor|anchorjs-link"
-    r"|footnote-ref|footnote-backref|reversefootnote|footnote-return|fnref[\w:.-]*"
-    r"|gutter|lineno|linenos|linenodiv|rouge-gutter|line-numbers-rows|hljs-ln-numbers"
-)
 
 _ELEMENTS = DROPPED.union(
     BREAKS,

@@ -1,6 +1,7 @@
 """Rewrites HTML for which a parser would need more than linear time, so that hostile markup costs no more than other.
 
-Two shapes are dangerous: formatting elements that are never closed, and elements that are nested without end.
+Three shapes are dangerous: formatting elements that are never closed, elements that are nested without end, and tags
+with thousands of attributes, since a parser compares each with all others.
 """
 
 import re
@@ -30,6 +31,11 @@ _NOT_NESTING = names_in(
     """area base body br col colgroup embed head hr html img input link meta optgroup option p param source tbody td
     tfoot th thead tr track wbr"""
 )
+_ATTRIBUTE = r"(?:[\s/]++[^\s/>=\"'][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+))?)"
+_MOST_ATTRIBUTES = 500
+_MANY_ATTRIBUTES = re.compile(
+    rf"(?P<kept><[a-z][^\s/>]*+{_ATTRIBUTE}{{{_MOST_ATTRIBUTES}}})(?:{_ATTRIBUTE})++", re.IGNORECASE
+)
 _DRAWING = re.compile(r"<svg\b(?:(?!<svg\b).)*?</svg\s*>", re.IGNORECASE | re.DOTALL)
 # No page that a person wrote is nested so deep. At each tag a parser may look at all the elements that are open.
 _DEEPEST = 256
@@ -39,7 +45,7 @@ def tame(source: str) -> str:
     """Return HTML with the same text that a parser reads in linear time.
 
     Formatting elements get other names. If elements are nested more than 256 deep, tags become breaks: `<br>` for a
-    block, `<wbr>` for any other.
+    block, `<wbr>` for any other. A tag keeps its first 500 attributes.
 
     Examples
     --------
@@ -47,6 +53,7 @@ def tame(source: str) -> str:
     '<p><x-b>bold</x-b> move'
     """
     source = _CLOSED.sub("</x-", _OPENED.sub("<x-", source.replace("\0", "")))
+    source = _MANY_ATTRIBUTES.sub(r"\g<kept>", source)
     if source.count("<") - source.count("</") <= _DEEPEST:
         return source
     source = _DRAWING.sub("", source)  # its elements close themselves, and it holds no text

@@ -12,7 +12,6 @@ from recs.text.html_elements import (
     BREAKS,
     CELLS,
     DROPPED,
-    DROPPED_NAME,
     HEADINGS,
     KINDS,
     LINE_BREAK,
@@ -22,6 +21,8 @@ from recs.text.html_elements import (
     PAGE_ROLES,
 )
 from recs.text.html_taming import tame
+from recs.text.injected import is_injected
+from recs.text.main_content import main_content
 from recs.text.shortcodes import shortcode_pattern
 
 _FILE_NAME = re.compile(r"\S+\.(?:avif|bmp|gif|jpe?g|png|svg|webp)", re.IGNORECASE)
@@ -29,6 +30,8 @@ _WHOLE_PAGE = re.compile(r"<(?:html|body|main)\b", re.IGNORECASE)
 _PARAGRAPH_TAG = re.compile(r"<(?:p|div|br|li)\b", re.IGNORECASE)
 _EMPTY_LINE = re.compile(r"\n[ \t\r]*\n\s*")
 _EMPTY_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
+MARK = "data-recs-mark"
+"""The attribute of a `wbr` element that marks a place in a source."""
 
 
 def html_text(source: str, *, shortcodes: bool = True) -> str:
@@ -43,21 +46,33 @@ def html_text(source: str, *, shortcodes: bool = True) -> str:
     >>> html_text("<h1>Garlic</h1><p>Plant it in <b>October</b>.</p><script>track()</script>")
     'Garlic\\n\\nPlant it in October.'
     """
+    return "".join(_walked(source, shortcodes=shortcodes).writer.parts)
+
+
+def shown_marks(source: str, *, shortcodes: bool = True) -> set[str]:
+    """Return the values of the marks, `<wbr data-recs-mark=VALUE>`, at places that are in `html_text`.
+
+    Examples
+    --------
+    >>> shown_marks("<p><wbr data-recs-mark=1>Garlic</p><nav><wbr data-recs-mark=2>Home</nav>")
+    {'1'}
+    """
+    return _walked(source, shortcodes=shortcodes).marks
+
+
+def _walked(source: str, *, shortcodes: bool) -> "_Walker":
+    """Return a walker that has visited the article of a page, or a whole fragment."""
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(tame(source))
-    root = tree.body
-    if root is None:
-        return ""
     is_page = bool(_WHOLE_PAGE.search(source))
-    if is_page:
-        contents = tree.css("main") or tree.css("article")
-        root = contents[0] if len(contents) == 1 else root
     shortcode = shortcode_pattern(source) if shortcodes else None
     # WordPress stores paragraphs as text between blank lines, and makes their tags when it shows them.
     walker = _Walker(is_page=is_page, blank_lines=not _PARAGRAPH_TAG.search(source), shortcode=shortcode)
-    walker.walk(root)
-    return "".join(walker.writer.parts)
+    root = main_content(tree) if is_page else tree.body
+    if root is not None:
+        walker.walk(root)
+    return walker
 
 
 class Heading(NamedTuple):
@@ -155,6 +170,7 @@ class _Walker:
         self.code_lines: list[str] = []
         # Tag, first and last part of the text (half open), and the list mark before the heading.
         self.headings: list[tuple[str, int, int, str]] = []
+        self.marks: set[str] = set()
 
     def walk(self, root: Any) -> None:
         """Visit the nodes of the tree in document order, without recursion."""
@@ -187,11 +203,10 @@ class _Walker:
             return True
         if not attributes:
             return False
-        names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}".split()
         return (
             is_hidden(attributes)
             or (self.is_page and attributes.get("role") in PAGE_ROLES)
-            or any(map(DROPPED_NAME.fullmatch, names))
+            or is_injected(tag, attributes)
             or (attributes.get("href") or "").startswith("#fnref")
         )
 
@@ -222,6 +237,8 @@ class _Walker:
             self.writer.mark = "- " if number is None else f"{number}. "
             if number is not None:
                 self.next_number[-1] = number + 1
+        elif tag == "wbr":
+            self.marks.add(node.attributes.get(MARK) or "")
         elif tag in HEADINGS:
             self.heading_start = len(self.writer.parts)
             self.heading_mark = self.writer.mark

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from recs.items import Item, Link, Markup
+from recs.items import Item, Link, Markup, Span
 from recs.text.boilerplate import without_lines
 from recs.text.hidden.comments import comment_cuts, comment_spans
-from recs.text.hidden.cuts import cut
+from recs.text.hidden.cuts import cut, masked
 from recs.text.link_targets import LinkTargets
 from recs.text.markdown import wikilink_words
 from recs.text.plain import CODE, plain_text
+from recs.text.shown_places import shown_places
 
 # Every repetition is bounded and stops at the next opening mark, so that hostile bodies cost linear time.
 _TEMPLATE = r"\{\{.{0,300}?\}\}|\{%.{0,300}?%\}"
@@ -64,7 +65,7 @@ def resolve_links(items: Sequence[Item]) -> list[Item]:
     >>> linked.links
     (Link(start=4, stop=20, anchor='leeks', target='leeks'),)
     """
-    links_by_item = [list(_written_links(item.body, item.markup)) for item in items]
+    links_by_item = [list(written_links(item.body, item.markup)) for item in items]
     if not any(links_by_item) and not any(item.links for item in items):
         return list(items)
     targets = LinkTargets(items, [link.target for links in links_by_item for link in links])
@@ -89,7 +90,7 @@ def broken_links(items: Sequence[Item]) -> list[tuple[str, str]]:
     >>> broken_links([garlic, Item(id="leeks", text="Leeks")])
     [('garlic', '/kale/')]
     """
-    links_by_item = [list(_written_links(item.body, item.markup)) for item in items]
+    links_by_item = [list(written_links(item.body, item.markup)) for item in items]
     targets = LinkTargets(items, [link.target for links in links_by_item for link in links])
     return [
         (item.id, link.target)
@@ -134,11 +135,21 @@ def _without_links(item: Item, lines: set[str]) -> Item:
     return replace(item, text=text)
 
 
-def _written_links(body: str, markup: Markup) -> Iterator[Link]:
-    """Yield every link in a body, in order, its target as it is written. Links in code and comments do not count."""
+def written_links(body: str, markup: Markup) -> Iterator[Link]:
+    """Yield every link of the author in a body, in order, its target as it is written.
+
+    Links in code, in comments and in parts that are not in the plain text do not count.
+    """
     if "[" not in body and "<a" not in body.lower() and "http" not in body:
         return
-    body = _without_comments(body, markup)
+    spans = comment_spans(body, markup)
+    links = list(_all_links(body, spans, markup))
+    are_shown = shown_places(masked(body, spans), markup, [link.start for link in links])
+    yield from (link for link, is_shown in zip(links, are_shown, strict=True) if is_shown)
+
+
+def _all_links(body: str, comments: Sequence[Span], markup: Markup) -> Iterator[Link]:
+    body = cut(body, [(start, stop, " " * (stop - start)) for start, stop in comments])
     closed: list[tuple[int, int]] = []
     if markup == "markdown":
         closed = [match.span() for pattern in (CODE, _DEFINITION) for match in pattern.finditer(body)]
@@ -152,11 +163,6 @@ def _written_links(body: str, markup: Markup) -> Iterator[Link]:
         anchor, url = _parts(match.groupdict(), definitions)
         if url:
             yield Link(match.start(), match.end(), " ".join(_TAG.sub(" ", anchor).split()), url)
-
-
-def _without_comments(body: str, markup: Markup) -> str:
-    """Return a body with blanks in place of comments, so that everything else keeps its position."""
-    return cut(body, [(start, stop, " " * (stop - start)) for start, stop in comment_spans(body, markup)])
 
 
 def _parts(groups: dict[str, str | None], definitions: dict[str, str]) -> tuple[str, str]:

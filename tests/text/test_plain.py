@@ -222,6 +222,9 @@ HOSTILE = {
     "null bytes": "\0" * 1_000_000,
     "huge attribute": '<p title="' + "x" * 5_000_000 + '">hi',
     "entities": "&amp;" * 200_000,
+    "many attributes": "<p " + " ".join(f"a{n}=1" for n in range(100_000)) + ">hi",
+    "articles in a page": "<html><main>" + "<article>x" * 50_000,
+    "articles beside each other": "<html><main>" + "<article>x</article>" * 30_000,
 }
 
 

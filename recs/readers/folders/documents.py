@@ -9,6 +9,7 @@ from recs.items import Markup
 from recs.readers.folders.front_matter import split_front_matter, split_properties
 from recs.readers.values import fold, pairs
 from recs.readers.visibility.closings import rule_of
+from recs.text.html_taming import tame
 
 _SUFFIXES: Mapping[str, Markup] = {
     **dict.fromkeys((".md", ".markdown", ".mdx", ".mdown", ".mkd", ".mkdn", ".mdwn", ".qmd", ".rmd"), "markdown"),
@@ -101,7 +102,7 @@ def _page(text: str, where: str) -> dict[str, Any]:
         return {}
     from selectolax.lexbor import LexborHTMLParser
 
-    tree = LexborHTMLParser(text)
+    tree = LexborHTMLParser(tame(text))
     metadata: list[tuple[str, Any]] = []
     for node in tree.css("meta"):
         attributes = {name: value or "" for name, value in node.attributes.items()}
