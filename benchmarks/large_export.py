@@ -51,7 +51,7 @@ def bare(path: Path) -> None:
 
 def records(path: Path) -> None:
     """Read the records, before plain text is made."""
-    from recs.readers.wordpress import wxr_records
+    from recs.readers.wordpress.export import wxr_records
 
     with path.open("rb") as file:
         for _ in wxr_records([file], path.name):

@@ -18,7 +18,7 @@ from recs.items import Collection, Item
 from recs.readers.folders.documents import markup_of
 from recs.readers.foreign import check_beginning, check_kind
 from recs.readers.json_files import json_document, json_line_records, json_records, looks_like_lines, read_text
-from recs.readers.substack import find_table, substack_records
+from recs.readers.platforms.substack import find_table, substack_records
 from recs.readers.tables import csv_records, frame_records, is_frame, parquet_records
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _wordpress_parts(folder: Path) -> list[Path]:
 
 
 def _is_wxr(path: Path) -> bool:
-    from recs.readers.wordpress import is_wxr
+    from recs.readers.wordpress.export import is_wxr
 
     return is_wxr(_head(path))
 
@@ -163,7 +163,7 @@ def _head(path: Path) -> bytes:
 
 
 def _wxr_records(paths: Iterable[Path], source: str) -> Records:
-    from recs.readers.wordpress import wxr_records
+    from recs.readers.wordpress.export import wxr_records
 
     with ExitStack() as stack:
         yield from wxr_records([stack.enter_context(path.open("rb")) for path in paths], source)
@@ -175,7 +175,7 @@ def _by_content(path: Path, source: str) -> Opened | None:
     if head.startswith(_ZIP):
         return _open_archive(path, source)
     if _is_xml(head):
-        from recs.readers.wordpress import is_wxr
+        from recs.readers.wordpress.export import is_wxr
 
         if is_wxr(head):
             return Opened(source, _wxr_records([path], source), "a WordPress export, by its content")
@@ -212,7 +212,7 @@ def _open_archive(archive: Path | bytes, source: str) -> Opened:
 
 def _only_file(root: Path, names: Sequence[str]) -> str | None:
     """Return the file that is the source if an archive is not a folder of documents: the only one, or that of Ghost."""
-    from recs.readers.ghost import is_ghost
+    from recs.readers.platforms.ghost import is_ghost
 
     whole = [name for name in names if Path(name).suffix.lower() in _WHOLE]
     if not whole or any(markup_of(Path(name).suffix) for name in names):
@@ -265,7 +265,7 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
 def _open_xml(data: bytes, source: str) -> Opened | None:
     """Return the records of a WordPress export or of a feed; None for any other content."""
     from recs.readers.feeds.feed import feed_records, is_feed
-    from recs.readers.wordpress import is_wxr, wxr_records
+    from recs.readers.wordpress.export import is_wxr, wxr_records
 
     head = data[:_HEAD]
     if not _is_xml(head):
@@ -277,8 +277,8 @@ def _open_xml(data: bytes, source: str) -> Opened | None:
 
 
 def _open_json(text: str, source: str) -> Opened:
-    from recs.readers.ghost import ghost_records, is_ghost
-    from recs.readers.wordpress_rest import is_rest, rest_records
+    from recs.readers.platforms.ghost import ghost_records, is_ghost
+    from recs.readers.wordpress.rest import is_rest, rest_records
 
     document = json_document(text, source)
     if is_ghost(document):

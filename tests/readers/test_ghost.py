@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recs
-from recs.readers.ghost import ghost_records, is_ghost
 from recs.readers.json_files import loads
+from recs.readers.platforms.ghost import ghost_records, is_ghost
 
 NOW = "2026-11-01"
 SECRET = "Zwiebelgeheimnis"

@@ -15,7 +15,7 @@ from recs import read_items
 from recs.errors import MissingDependencyError, SourceError
 from recs.items import Skipped
 from recs.readers import xml_stream
-from recs.readers.wordpress import is_wxr, wxr_records
+from recs.readers.wordpress.export import is_wxr, wxr_records
 
 pytest.importorskip("lxml")
 NOW = "2026-01-01"
@@ -487,7 +487,7 @@ def test_many_small_entries_do_not_reach_the_limit_of_one(monkeypatch):
 _GROWTH = """
 import re, sys
 from itertools import chain
-from recs.readers.wordpress import wxr_records
+from recs.readers.wordpress.export import wxr_records
 
 class Posts:
     def __init__(self, count):
@@ -515,7 +515,8 @@ def test_memory_does_not_grow_with_the_file():
 
 
 def test_lxml_is_loaded_only_to_read_and_a_missing_one_is_named(monkeypatch):
-    code = "import sys, recs, recs.readers.wordpress, recs.readers.wordpress_rest; assert 'lxml' not in sys.modules"
+    modules = "sys, recs, recs.readers.wordpress.export, recs.readers.wordpress.rest"
+    code = f"import {modules}; assert 'lxml' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
     monkeypatch.setitem(sys.modules, "lxml", None)
     with pytest.raises(MissingDependencyError, match=r"reading XML needs lxml: pip install '.*\[readers\]'"):

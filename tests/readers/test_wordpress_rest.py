@@ -6,7 +6,7 @@ import pytest
 
 from recs import read_items
 from recs.items import Skipped
-from recs.readers.wordpress_rest import is_rest, rest_records
+from recs.readers.wordpress.rest import is_rest, rest_records
 
 NOW = "2026-01-01T12:00:00Z"
 HIDDEN = {"content": {"rendered": "", "protected": True}}

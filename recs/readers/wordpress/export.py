@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 from recs.errors import SourceError
 from recs.items import Skipped
 from recs.readers.values import is_missing, one_or_repeated
-from recs.readers.wordpress_posts import UNCATEGORIZED, has_page, hiding_fields, may_hide, real_date, types_left_out
+from recs.readers.wordpress.posts import UNCATEGORIZED, has_page, hiding_fields, may_hide, real_date, types_left_out
 from recs.readers.xml_stream import XmlFile, text_of
 
 _MARKS = (b"wordpress.org/export/", b"<wp:wxr_version", b"WordPress eXtended RSS")

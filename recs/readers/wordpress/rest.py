@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from recs.items import Skipped
 from recs.readers.values import is_missing, scalar
-from recs.readers.wordpress_posts import UNCATEGORIZED, has_page, hiding_fields, real_date, types_left_out
+from recs.readers.wordpress.posts import UNCATEGORIZED, has_page, hiding_fields, real_date, types_left_out
 
 # Fields that are numbers, or addresses of the API, or that say again what other fields say. "date" and "modified" are
 # in the time of the site without a zone: a post of today would be in the future.

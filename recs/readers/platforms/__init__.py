@@ -1,0 +1,1 @@
+"""Reads the exports of platforms for writers, one module for each platform."""
