@@ -14,7 +14,8 @@ from recs.readers.dates import format_date
 from recs.readers.each import Reading, ReadItem, check_unique, read_each, with_id
 from recs.readers.field_names import ALIASES
 from recs.readers.fields import MarkupOption, RecordReader
-from recs.readers.sources import Format, Opened, Source, open_path
+from recs.readers.opened import Format, Opened
+from recs.readers.sources import Source, open_path
 from recs.readers.values import fold
 from recs.readers.visibility.report import closed_afterwards, reading_notes
 from recs.text.boilerplate import remove_boilerplate
