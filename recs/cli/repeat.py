@@ -126,7 +126,9 @@ def _key(verb: str, options: Mapping[str, Any]) -> bytes | None:
 
 def _source(source: str) -> list[str]:
     """Return the digests of all files that reading a source may read; `ValueError` for stdin and for exports."""
-    path = Path(source).expanduser()
+    from recs.readers.sqlite import log_of, split_table
+
+    path, _ = split_table(Path(source).expanduser())
     if source == "-":
         raise ValueError("stdin can be read once")
     if path.is_dir():
@@ -135,7 +137,7 @@ def _source(source: str) -> list[str]:
         return [folder_digest(path)]
     if (path.parent / "posts.csv").exists():  # an export of Substack has its texts in other files
         raise ValueError("a table with files beside it")
-    return [_file(path)]
+    return [_file(path), _file(log_of(path))]
 
 
 def _file(path: Path) -> str:

@@ -4,14 +4,13 @@
 one; it must fit then.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from recs.errors import SourceError
-from recs.readers.folders.folder import folder_records
-from recs.readers.folders.sites import Site, find_site
+from recs.readers.folders.sites import find_site
 from recs.readers.opened import Format, Opened, Records
 from recs.readers.platforms import blogger, buttondown, ghost, medium, notion, substack, tumblr
 from recs.readers.wordpress import rest
@@ -129,8 +128,7 @@ def _buttondown(path: Path, source: str) -> Opened | None:
     folder = buttondown.find_buttondown(path)
     if folder is None:
         return None
-    records: Iterator[tuple[str, object]] = folder_records(folder, source, Site())
-    return Opened(source, records, "a folder of Buttondown, by its emails")
+    return Opened(source, buttondown.buttondown_files(folder, source), "a folder of Buttondown, by its emails")
 
 
 def _notion(path: Path, source: str) -> Opened | None:

@@ -180,19 +180,21 @@ def _is_xml(head: bytes) -> bool:
 
 def _open_archive(archive: Path | bytes, source: str, format: Format | None) -> Opened:
     """Return the records of what an archive holds. It is unpacked, and removed when the records were read."""
-    from recs.readers.archives import opened_archive
+    from recs.readers.archives import PART, opened_archive
+    from recs.readers.platforms.notion import merge_parts
 
     with ExitStack() as stack:
         unpacked = stack.enter_context(opened_archive(archive, source))
         root = unpacked.unpack()
-        name = _only_file(root, unpacked.names)
+        parts = [name for name in unpacked.names if PART.fullmatch(Path(name).name)]
+        skipped = [*unpacked.skipped, *merge_parts(root, parts, source)]
+        name = None if parts else _only_file(root, unpacked.names)
         opened = open_path(root / name, format) if name else _open_folder(root, source, format)
         closing = stack.pop_all()
-    skipped = [(one.where, one) for one in unpacked.skipped]
     return replace(
         opened,
         name=source,
-        records=_then_closed([*skipped], opened.records, closing),
+        records=_then_closed([(one.where, one) for one in skipped], opened.records, closing),
         format=f"a zip archive of {opened.format}",
     )
 

@@ -17,7 +17,9 @@ from recs.readers.visibility.closings import rule_of
 
 _MAGIC = b"SQLite format 3\0"
 _SEPARATOR = "?table="
-_WAL_VERSION = 2  # byte 18 of the header; https://www.sqlite.org/fileformat2.html#file_format_version_numbers
+# The header: https://www.sqlite.org/fileformat2.html#the_database_header
+_HEADER = 100
+_WAL_VERSION = 2
 _BUSY_SECONDS = 2.0
 # A view can compute without end. A step is an instruction of SQLite; a plain row takes a few dozen.
 _STEPS = 1_000_000
@@ -112,8 +114,10 @@ def _connected(path: Path, source: str, stack: ExitStack) -> sqlite3.Connection:
     """
     options = "mode=ro"
     with path.open("rb") as file:
-        version = file.read(20)[18:19]
-    if version == bytes([_WAL_VERSION]):
+        header = file.read(_HEADER)
+    if _size(header) > path.stat().st_size:  # SQLite would read what is missing as empty
+        raise SourceError(f"{source}: a broken SQLite database, its end is missing; copy it again.")
+    if header[18:19] == bytes([_WAL_VERSION]):
         options = "mode=ro&immutable=1"
         log = log_of(path)
         if log.exists() and log.stat().st_size:
@@ -131,6 +135,13 @@ def _connected(path: Path, source: str, stack: ExitStack) -> sqlite3.Connection:
     calls = iter(range(_MOST_CALLS))
     connection.set_progress_handler(lambda: next(calls, None) is None, _STEPS)
     return connection
+
+
+def _size(header: bytes) -> int:
+    """Return how many bytes a database has, as its header says; 0 if it does not, since an old SQLite wrote it."""
+    page = int.from_bytes(header[16:18], "big")
+    is_told = len(header) == _HEADER and header[24:28] == header[92:96]
+    return int.from_bytes(header[28:32], "big") * (1 << 16 if page == 1 else page) if is_told else 0
 
 
 def _text(data: bytes) -> str | _Unreadable:

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from recs.items import Skipped
+from recs.readers.bodies import Document
+from recs.readers.folders.folder import folder_records
+from recs.readers.folders.sites import Site
 from recs.readers.values import is_missing, scalar
 
 _OWN = frozenset(("email_type", "archival_mode", "secondary_id", "absolute_url", "commenting_mode", "publish_date"))
@@ -23,6 +26,7 @@ _MODE = re.compile(r"\s*<!--\s{0,9}buttondown-editor-mode:\s{0,9}(\w+)\s{0,9}-->
 _WALL = re.compile(
     r"\{\{[^{}]{0,99}(?:pay|subscription[ _-]?)wall[^{}]{0,99}\}\}|<[^<>]{0,400}(?:pay|subscription[ _-]?)wall", re.I
 )
+_NO_END = "its conditions {% if … %} do not end, and text in them is not for all"
 _CONDITION = re.compile(r"\{%-?\s{0,9}(?P<end>end)?if\b[^%]{0,500}%\}")
 
 
@@ -70,9 +74,7 @@ def _record(email: Mapping[str, Any], where: str) -> Mapping[str, object] | Skip
     is_html = bool(mode and mode[1] == "fancy")
     text = _shown_to_all(body[mode.end() :] if mode else body)
     if text is None:
-        return Skipped(
-            where, "its conditions {% if … %} do not end; text in them is not for all", scalar(email.get("id"))
-        )
+        return Skipped(where, _NO_END, scalar(email.get("id")))
     status = scalar(email.get("status"))
     record = {
         **{
@@ -116,3 +118,20 @@ def find_buttondown(folder: Path) -> Path | None:
     emails = folder / _FOLDER
     is_export = emails.is_dir() and any((folder / name).is_file() for name in _BESIDE)
     return emails if is_export and any(emails.glob("*.md")) else None
+
+
+def buttondown_files(folder: Path, source: str) -> Iterator[tuple[str, object]]:
+    """Yield (position, document) of each email in the folder that `find_buttondown` returns.
+
+    The id is the name of the file, which is the slug of the email.
+    """
+    for where, document in folder_records(folder, source, Site()):
+        yield where, _with_subject(document, where) if isinstance(document, Document) else document
+
+
+def _with_subject(document: Document, where: str) -> Document | Skipped:
+    text = _shown_to_all(document.body)
+    if text is None:
+        return Skipped(where, _NO_END)
+    subject = document.fields.get("subject") or document.fields.get("title")
+    return Document({**document.fields, "title": subject}, text, document.markup)

@@ -6,10 +6,13 @@ is renamed or moved, and links from page to page become links to ids.
 
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from recs.errors import SourceError
 from recs.items import Skipped
+from recs.readers.archives import PART, opened_archive
 from recs.readers.bodies import Document
 from recs.readers.folders.documents import markup_of
 from recs.readers.folders.folder import folder_records
@@ -17,18 +20,20 @@ from recs.readers.folders.sites import Site
 
 _NAMED = re.compile(r".+ ([0-9a-f]{32})")
 _MOST_LOOKED_AT = 2000
+_MOST_PARTS = 50
+_MOST_BYTES = 4 << 30  # of all parts together
 # Fields that every page has, whether it has properties or not.
 _OF_PATH = frozenset(("id", "aliases", "title", "lang", "url"))
 _HEADING = re.compile(r"\s*#[ \t][^\n]*(?:\n+|\Z)")
 _PROPERTY = re.compile(r"[^\n:]{1,60}: ?[^\n]*")
 _LONGEST_NAME = 60
 _SENTENCE = re.compile(r"[.!?。！？]")
-# A path to a page, as the target of a link in Markdown or HTML.
+# The target of a link in Markdown or HTML: a path to a page, or its address.
 _LINK = re.compile(
-    r"(?P<before>\]\(<?|href=\")[^\s<>\"]{0,2000}?(?P<id>[0-9a-f]{32})\.(?:md|html)(?:#[^\s<>\")]{0,200})?"
-)
-_ADDRESS = re.compile(
-    r"https://(?:www\.)?notion\.(?:so|com)/[^\s<>\"'()]{0,500}?(?P<id>[0-9a-f]{32})(?![0-9a-f])[^\s<>\"'()]{0,200}"
+    r"(?P<before>\]\(<?|href=\")"
+    r"(?:(?!https?:)[^\s<>\"]{0,2000}?(?P<in_path>[0-9a-f]{32})\.(?:md|html)"
+    r"|https://(?:www\.)?notion\.(?:so|com)/[^\s<>\"()]{0,500}?(?P<in_address>[0-9a-f]{32})(?![0-9a-f]))"
+    r"(?:[?#][^\s<>\")]{0,200})?"
 )
 
 
@@ -68,8 +73,7 @@ def _with_id(document: Document, where: str) -> Document | Skipped:
             return Skipped(where, "the file may end in the middle of its properties, which may close it")
     elif document.markup == "html" and "</html>" not in body:
         return Skipped(where, "the file ends before its page does; what closes it may be missing")
-    body = _LINK.sub(lambda link: f"{link['before']}{link['id']}", body)
-    body = _ADDRESS.sub(lambda link: link["id"], body)
+    body = _LINK.sub(lambda link: f"{link['before']}{link['in_path'] or link['in_address']}", body)
     path = str(document.fields.get("id", ""))
     named = _NAMED.fullmatch(path.rpartition("/")[2])
     fields = {**document.fields, "id": named[1]} if named else document.fields
@@ -81,3 +85,36 @@ def _may_be_cut(body: str) -> bool:
     block, blank_line, _ = body.rstrip(" ").partition("\n\n")
     is_short = len(block) <= _LONGEST_NAME and "\n" not in block and not _SENTENCE.search(block)
     return not blank_line and (is_short or bool(_PROPERTY.match(block)))
+
+
+def merge_parts(root: Path, names: Iterable[str], source: str) -> list[Skipped]:
+    """Unpack the archives in an export that are its parts, into the folder `root` where they lie.
+
+    Returns what is not read in them. Raises `SourceError` if a part is damaged or too large, or if two parts hold
+    different files of one name.
+    """
+    skipped: list[Skipped] = []
+    unpacked = 0
+    parts = [name for name in names if PART.fullmatch(name.rpartition("/")[2])]
+    if len(parts) > _MOST_PARTS:
+        raise SourceError(f"{source}: {len(parts):,} parts; at most {_MOST_PARTS} are read. Unpack it if you trust it.")
+    for name in parts:
+        with opened_archive(root / name, f"{source}/{name}") as part:
+            folder = part.unpack()
+            unpacked += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            if unpacked > _MOST_BYTES:
+                raise SourceError(f"{source}: unpacks to more than {_MOST_BYTES:,} bytes. Unpack it if you trust it.")
+            shutil.copytree(folder, (root / name).parent, dirs_exist_ok=True, copy_function=_copy_new)
+            skipped += part.skipped
+            inner = (one for one in part.names if PART.fullmatch(one.rpartition("/")[2]))
+            skipped += [
+                Skipped(f"{source}/{name}/{one}", "an archive inside a part, which is not opened") for one in inner
+            ]
+        (root / name).unlink()
+    return skipped
+
+
+def _copy_new(start: str, target: str) -> None:
+    if Path(target).exists() and Path(target).read_bytes() != Path(start).read_bytes():
+        raise SourceError(f"{Path(target).name}: two parts of the export hold different files of this name.")
+    shutil.copyfile(start, target)
