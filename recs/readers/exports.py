@@ -9,9 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from recs.errors import SourceError
 from recs.readers.folders.sites import find_site
-from recs.readers.opened import Format, Opened, Records
+from recs.readers.opened import Format, Opened, Records, does_not_fit
 from recs.readers.platforms import blogger, buttondown, ghost, medium, notion, substack, tumblr
 from recs.readers.wordpress import rest
 
@@ -37,7 +36,6 @@ _DOCUMENTS = (
         "buttondown", "emails of Buttondown, by their fields", buttondown.is_buttondown, buttondown.buttondown_records
     ),
 )
-OF_DOCUMENTS = frozenset(one.format for one in _DOCUMENTS)
 
 
 def open_document(document: object, source: str, format: Format | None) -> Opened | None:
@@ -68,11 +66,6 @@ def _at_least_one(records: Records, source: str, format: Format) -> Records:
     if first is None:
         raise does_not_fit(source, format)
     return chain([first], records)
-
-
-def does_not_fit(source: str, format: Format) -> SourceError:
-    """Return the error for a source that is not of the format that the user named."""
-    return SourceError(f"{source}: does not look like {format}; leave out --input-format, or name another one.")
 
 
 def open_folder(path: Path, source: str, format: Format | None) -> Opened | None:

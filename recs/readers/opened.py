@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from recs.errors import SourceError
+
 Format = Literal[
     "json",
     "jsonl",
@@ -23,6 +25,8 @@ Format = Literal[
     "buttondown",
 ]
 FORMATS: tuple[Format, ...] = get_args(Format)
+OF_DOCUMENTS: frozenset[Format] = frozenset(("ghost", "wordpress-rest", "tumblr", "buttondown"))
+"""Formats of platforms that are JSON."""
 Records: TypeAlias = Iterator[tuple[str, object]]
 """Pairs of a position, as a person would look it up ("posts.json: item 3"), and the record there."""
 
@@ -52,3 +56,8 @@ class Opened:
     kind: Literal["", "table", "frame", "feed"] = ""
     opt_in: tuple[str, ...] = ()
     public: tuple[tuple[str, str], ...] = ()
+
+
+def does_not_fit(source: str, format: Format) -> SourceError:
+    """Return the error for a source that is not of the format that the user named."""
+    return SourceError(f"{source}: does not look like {format}; leave out --input-format, or name another one.")

@@ -16,19 +16,10 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union
 
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item
-from recs.readers.exports import (
-    OF_DOCUMENTS,
-    does_not_fit,
-    open_backups_of_blogger,
-    open_document,
-    open_folder,
-    open_table_of_substack,
-)
 from recs.readers.folders.documents import markup_of
 from recs.readers.foreign import check_beginning, check_kind
 from recs.readers.json_files import json_document, json_line_records, json_records, looks_like_lines, read_text
-from recs.readers.opened import FORMATS, Format, Opened, Records
-from recs.readers.platforms.blogger import is_blogger
+from recs.readers.opened import FORMATS, OF_DOCUMENTS, Format, Opened, Records, does_not_fit
 from recs.readers.platforms.substack import find_table
 from recs.readers.sqlite import is_sqlite, split_table, sqlite_records
 from recs.readers.tables import csv_records, frame_records, is_frame, parquet_records
@@ -107,6 +98,7 @@ def open_path(path: Path, format: Format | None) -> Opened:
 
 def _open_folder(path: Path, source: str, format: Format | None) -> Opened:
     """Return the records of a folder: an export of a platform or of WordPress, or the documents of a site."""
+    from recs.readers.exports import open_folder
     from recs.readers.folders.folder import folder_records
     from recs.readers.folders.sites import find_site
 
@@ -160,8 +152,13 @@ def _by_content(path: Path, source: str, format: Format | None, table: str | Non
     if format in (None, "substack"):
         posts = find_table(path.parent)
         if posts is not None and path.samefile(posts):
+            from recs.readers.exports import open_table_of_substack
+
             return open_table_of_substack(posts, source)
     if _is_xml(head):
+        from recs.readers.exports import open_backups_of_blogger
+        from recs.readers.platforms.blogger import is_blogger
+
         if _is_wxr(path) and format in (None, "wordpress"):
             return Opened(source, _wxr_records([path], source), "a WordPress export, by its content")
         if is_blogger(head) and format in (None, "blogger"):
@@ -250,10 +247,18 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
         raise SourceError(f"{source}: line {line} holds a NUL byte; not a text file.")
     if format is None:
         check_kind(text, source)
+    if format == "csv" and looks_like_lines(text):
+        raise does_not_fit(source, format)
     if format == "csv":
         return Opened(source, csv_records(text, source, delimiter="\t" if tabs else None), "a table", "table")
     if format == "jsonl" or (format is None and looks_like_lines(text)):
         return Opened(source, json_line_records(text, source), "JSON Lines: a record in each line")
+    return _open_json(text, source, format)
+
+
+def _open_json(text: str, source: str, format: Format | None) -> Opened:
+    from recs.readers.exports import open_document
+
     document = json_document(text, source)
     opened = open_document(document, source, format) if format != "json" else None
     return opened or Opened(source, json_records(document, source), "JSON")
@@ -262,7 +267,7 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
 def _open_xml(data: bytes, source: str, format: Format | None) -> Opened | None:
     """Return the records of a WordPress export, a backup of Blogger or a feed; None for any other content."""
     from recs.readers.feeds.feed import feed_records, is_feed
-    from recs.readers.platforms.blogger import blogger_records
+    from recs.readers.platforms.blogger import blogger_records, is_blogger
     from recs.readers.wordpress.export import is_wxr, wxr_records
 
     head = data[:_HEAD]

@@ -1,12 +1,13 @@
 """Reads a table or a view of an SQLite database, without writing anything to it or beside it."""
 
+from __future__ import annotations
+
 import shutil
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from recs.errors import SourceError
 from recs.items import Skipped
@@ -14,6 +15,9 @@ from recs.readers.field_names import ALIASES, says_body
 from recs.readers.tables import check_columns
 from recs.readers.values import fold
 from recs.readers.visibility.closings import rule_of
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _MAGIC = b"SQLite format 3\0"
 _SEPARATOR = "?table="
@@ -78,6 +82,8 @@ def sqlite_records(path: Path, table: str | None, source: str) -> Iterator[tuple
     SourceError
         If the database is locked, broken or changed meanwhile, or has no such table.
     """
+    import sqlite3
+
     with ExitStack() as stack:
         stamps = _stamps(path)
         connection = stack.enter_context(closing(_connected(path, source, stack)))
@@ -112,6 +118,8 @@ def _connected(path: Path, source: str, stack: ExitStack) -> sqlite3.Connection:
     A database with a write-ahead log gets two files beside it when it is opened, even read-only. If its log is empty,
     "immutable" avoids them; else a copy is opened. https://www.sqlite.org/wal.html#read_only_databases
     """
+    import sqlite3
+
     options = "mode=ro"
     with path.open("rb") as file:
         header = file.read(_HEADER)
@@ -183,6 +191,8 @@ def _chosen(connection: sqlite3.Connection, table: str | None, source: str) -> _
 
 def _relations(connection: sqlite3.Connection) -> Iterator[_Relation]:
     """Yield the tables and views by name; those of SQLite itself and those behind a virtual table are left out."""
+    import sqlite3
+
     listed = connection.execute("SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
     named = [(str(name), str(kind), str(sql).upper().startswith("CREATE VIRTUAL")) for name, kind, sql in listed]
     hidden = ("sqlite_", *(f"{name}_" for name, _, is_virtual in named if is_virtual))

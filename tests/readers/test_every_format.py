@@ -15,10 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from itertools import count
+from typing import get_args
 
 import pytest
 
 import recs
+from recs.readers.opened import Format
 
 NOW = "2026-11-01"
 _EXPORTS = 60 * int(os.environ.get("RECS_FUZZ", "1"))
@@ -266,6 +268,9 @@ _OF_TEXT = (_wxr, _rest, _ghost, _json, _json_lines, _table, _rss, _folder, _sql
 _OF_PLATFORMS = (_medium, _blogger, _blogger_takeout, _notion, _tumblr, _buttondown)
 FORMATS = {make.__name__[1:]: make for make in _OF_TEXT + _OF_PLATFORMS}
 WITHOUT_TAGS = {"medium"}
+NAMES = {"wxr": "wordpress", "rest": "wordpress-rest", "json_lines": "jsonl", "table": "csv", "rss": "feed"}
+NAMES |= {"blogger_takeout": "blogger"}
+"""What --input-format calls the formats that have another name here."""
 
 
 def _posts(chance):
@@ -319,6 +324,27 @@ def test_public_posts_are_read_and_closed_ones_are_not_shown(name, place, tmp_pa
             assert item.text.split()[1].startswith(post.text.split()[1]), posts
             assert post.tag in item.tags or name in WITHOUT_TAGS, posts
         assert "closedword" not in _shown(collection), posts
+
+
+@pytest.mark.parametrize("place", [_written, _zipped], ids=["plain", "zip"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_format_may_be_named_and_another_one_is_one_line_or_shows_nothing_closed(name, place, tmp_path):
+    posts = [*_posts(random.Random(name)), Post("2" * 32, "Title openword9x", "Text openword9x.", "", "tagopenword9x")]
+    source = place(FORMATS[name](posts), tmp_path / "source")
+    recognised = recs.read_items(source, now=NOW)
+    for format in get_args(Format):
+        try:
+            collection = recs.read_items(source, now=NOW, format=format)
+        except recs.RecsError as error:
+            message = str(error)
+            assert message.startswith((source.name, *FORMATS[name](posts))), format  # or a file in an archive
+            assert "\n" not in message, format
+            assert format != NAMES.get(name, name), message
+            continue
+        if format == NAMES.get(name, name):
+            assert collection.items == recognised.items
+        if (name, format) != ("tumblr", "json"):  # a state of Tumblr may be anything else in another system
+            assert "closedword" not in _shown(collection), format
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from recs.errors import SourceError
 from recs.items import Skipped
-from recs.readers.archives import PART, opened_archive
 from recs.readers.bodies import Document
 from recs.readers.folders.documents import markup_of
 from recs.readers.folders.folder import folder_records
@@ -93,6 +92,8 @@ def merge_parts(root: Path, names: Iterable[str], source: str) -> list[Skipped]:
     Returns what is not read in them. Raises `SourceError` if a part is damaged or too large, or if two parts hold
     different files of one name.
     """
+    from recs.readers.archives import PART, opened_archive
+
     skipped: list[Skipped] = []
     unpacked = 0
     parts = [name for name in names if PART.fullmatch(name.rpartition("/")[2])]
