@@ -145,7 +145,9 @@ def _wxr_records(paths: Iterable[Path], source: str) -> Records:
 def _by_content(path: Path, source: str, format: Format | None, table: str | None) -> Opened | None:
     """Return a file that is not read as a whole, or whose content alone tells what it is; None for any other file."""
     head = _head(path)
-    if is_sqlite(head) and format in (None, "sqlite"):
+    if is_sqlite(head):
+        if format not in (None, "sqlite"):
+            raise does_not_fit(source, format)
         return Opened(source, sqlite_records(path, table, source), "a table of an SQLite database", "table")
     if head.startswith(_ZIP):
         return _open_archive(path, source, format)
