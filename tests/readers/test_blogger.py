@@ -61,7 +61,7 @@ def test_only_posts_and_pages_are_items_and_the_rest_is_counted(kind, form):
 
 
 def test_an_entry_of_two_kinds_is_no_post():
-    both = _entry(KIND.format("post") + KIND.format("comment"), "2")
+    both = _entry(KIND.format("post") + KIND.format("settings"), "2")
     assert [item.id for item in _read(_feed(_entry(KIND.format("post")), both))] == ["1"]
 
 
