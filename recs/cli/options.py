@@ -18,6 +18,7 @@ from recs.cli.option_values import (
     ReadingOptions,
     RuleOptions,
 )
+from recs.readers.opened import FORMATS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
@@ -77,8 +78,8 @@ reading_options = grouped(
     ReadingOptions,
     choice(
         "--input-format",
-        "json jsonl csv parquet folder",
-        "The format of SOURCE, if its name does not tell it.",
+        " ".join(FORMATS),
+        "The format of SOURCE, if recs does not recognise it by its content and its name.",
         default=False,
     ),
     click.option(

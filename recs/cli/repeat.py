@@ -128,7 +128,9 @@ def _key(verb: str, options: Mapping[str, Any]) -> bytes | None:
 
 def _source(source: str) -> list[str]:
     """Return the digests of all files that reading a source may read; `ValueError` for stdin and for exports."""
-    path = Path(source).expanduser()
+    from recs.readers.sqlite import log_of, split_table
+
+    path, _ = split_table(Path(source).expanduser())
     if source == "-":
         raise ValueError("stdin can be read once")
     if path.is_dir():
@@ -139,7 +141,7 @@ def _source(source: str) -> list[str]:
         raise ValueError("a table with files beside it")
     from recs.readers.transcripts.beside import named_files
 
-    return [_file(path), *(f"{file} {_file(file)}" for file in named_files(path))]
+    return [_file(path), _file(log_of(path)), *(f"{file} {_file(file)}" for file in named_files(path))]
 
 
 def _file(path: Path) -> str:

@@ -77,19 +77,11 @@ def item_terms(titles: Sequence[str], texts: Sequence[str], written: Sequence[in
     [[1.0, 0.08], [0.08, 1.0]]
     """
     numbers = _TermNumbers()
-    places = [len(text) for text in texts] if written is None else written
-    parts = [text[:place] for text, place in zip(texts, places, strict=True)]
-    transcripts = [text[place:] for text, place in zip(texts, places, strict=True)]
-    parts, transcripts = _without_repeated_lines(parts, transcripts)
-    whole_texts = [f"{title}\n{part}" for title, part in zip(titles, parts, strict=True)]
-    rows, distinct = _distinct(zip(whole_texts, transcripts, strict=True))
-    own = numbers.of([text for text, _ in distinct])
-    said = numbers.of([transcript for _, transcript in distinct], least_pairs=2)
+    rows, own, said = _term_lists(titles, texts, written or [len(text) for text in texts], numbers)
     counts = TermCounts(rows, [np.concatenate(both) for both in zip(own, said, strict=True)])
     weights, chosen = counts.select(counts.connecting())
-    terms_of_columns = counts.terms[chosen]
     for row in (row for row, terms in enumerate(said) if len(terms)):
-        _limit_said(weights, row, np.isin(terms_of_columns, own[row]), counts.idf[chosen])
+        _limit_said(weights, row, np.isin(counts.terms[chosen], own[row]), counts.idf[chosen])
     weights.eliminate_zeros()
     weigh_terms(weights, counts.idf[chosen])
     shares = _shares_of_titles(numbers.of(titles), counts)
@@ -97,6 +89,19 @@ def item_terms(titles: Sequence[str], texts: Sequence[str], written: Sequence[in
     present, columns = counts.select(in_titles & counts.shared)
     present.data[:] = 1
     return ItemTerms(weights[counts.rows], present[counts.rows], shares[:, columns])
+
+
+def _term_lists(
+    titles: Sequence[str], texts: Sequence[str], places: Sequence[int], numbers: _TermNumbers
+) -> tuple[IntArray, list[TermArray], list[TermArray]]:
+    """Return the row of each item among distinct ones, and the terms of each row: those written, and those said."""
+    parts = [text[:place] for text, place in zip(texts, places, strict=True)]
+    transcripts = [text[place:] for text, place in zip(texts, places, strict=True)]
+    parts, transcripts = _without_repeated_lines(parts, transcripts)
+    whole_texts = [f"{title}\n{part}" for title, part in zip(titles, parts, strict=True)]
+    rows, distinct = _distinct(zip(whole_texts, transcripts, strict=True))
+    own = numbers.of([text for text, _ in distinct])
+    return rows, own, numbers.of([transcript for _, transcript in distinct], least_pairs=2)
 
 
 def _limit_said(counts: Any, row: int, is_own: BoolArray, idf: Float64Array) -> None:
@@ -168,11 +173,16 @@ class _TermNumbers:
         for places in texts_as_places:
             words_of_text = number_of_word[places]
             pairs = words_of_text[:-1] * _FIRST + words_of_text[1:] * _SECOND
-            if least_pairs > 1 and len(pairs):
-                _, distinct, counts = np.unique(pairs, return_inverse=True, return_counts=True)
-                pairs = pairs[counts[distinct] >= least_pairs]
-            terms.append(np.concatenate([number_of_stem[places], pairs]))
+            terms.append(np.concatenate([number_of_stem[places], _frequent(pairs, least_pairs)]))
         return terms
+
+
+def _frequent(terms: TermArray, least: int) -> TermArray:
+    """Return the terms that are there at least so often."""
+    if least == 1 or not len(terms):
+        return terms
+    _, places, counts = np.unique(terms, return_inverse=True, return_counts=True)
+    return np.asarray(terms[counts[places] >= least])
 
 
 def _digests(words: Iterable[str]) -> TermArray:

@@ -40,6 +40,8 @@ _UNSAFE_PART = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"))
+# Notion cuts a large export into archives, and puts these into one archive.
+PART = re.compile(r"Export(?:Block)?-[0-9A-Za-z-]{1,60}-Part-\d{1,3}\.zip")
 _OF_SYSTEMS = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 # What zipfile raises for a damaged archive.
 _DAMAGE = (BadZipFile, zlib.error, struct.error, ValueError, NotImplementedError, EOFError, OverflowError, IndexError)
@@ -241,7 +243,7 @@ def _reason_to_skip(path: str, info: ZipInfo, *, is_folder: bool) -> str:
         return "a name that is too long"
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "a link, which is not followed" if kind == stat.S_IFLNK else "a device, not a file"
-    if not is_folder and PurePosixPath(path).suffix.lower() in _ARCHIVES:
+    if not is_folder and PurePosixPath(path).suffix.lower() in _ARCHIVES and not PART.fullmatch(parts[-1]):
         return "an archive inside the archive, which is not opened; unpack it and give it alone"
     return ""
 

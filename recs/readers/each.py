@@ -10,7 +10,8 @@ from recs.items import Item, Skipped
 from recs.readers.bodies import Body, Document
 from recs.readers.dates import parse_now
 from recs.readers.fields import MarkupOption, RecordReader
-from recs.readers.sources import Format, Opened, Source, open_source
+from recs.readers.opened import Format, Opened
+from recs.readers.sources import Source, open_source
 from recs.readers.tables import INDEX
 from recs.readers.transcripts.episode import Episode
 from recs.readers.values import text_of

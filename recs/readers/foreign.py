@@ -8,7 +8,7 @@ from recs.readers.folders.documents import markup_of
 _NOT_READ = frozenset((".yaml", ".yml", ".toml", ".org", ".adoc", ".srt", ".vtt", ".tex", ".ini"))
 # How files of other kinds begin, and what to tell the user about them.
 _FOREIGN = {
-    b"SQLite format 3\0": "an SQLite database; export its table to CSV",
+    b"SQLite format 3\0": "an SQLite database; give its path",
     b"%PDF": "a PDF; convert it to text or HTML",
     b"\xd0\xcf\x11\xe0": "an office document; save a text as HTML, a sheet as CSV",
     b"\x1f\x8b": "a gzip archive; unpack it",
@@ -33,8 +33,8 @@ def check_kind(text: str, source: str) -> None:
         raise SourceError(f"{source}: a single {kind} file; give its folder.")
     if text.lstrip().startswith("<"):
         raise SourceError(
-            f"{source}: XML or HTML that is neither a feed nor a WordPress export; expected one of these, JSON, CSV, "
-            "Parquet or a folder."
+            f"{source}: XML or HTML that is neither a feed nor an export of WordPress or Blogger; expected one of "
+            "these, JSON, CSV, Parquet or a folder."
         )
     if suffix in _NOT_READ:
         raise SourceError(f"{source}: a {suffix} file, which is not read; expected JSON, CSV, Parquet or a folder.")

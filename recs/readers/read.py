@@ -13,7 +13,8 @@ from recs.readers.dates import format_date
 from recs.readers.each import Reading, ReadItem, check_unique, read_each, with_id
 from recs.readers.field_names import ALIASES
 from recs.readers.fields import MarkupOption, RecordReader
-from recs.readers.sources import Format, Opened, Source, open_path
+from recs.readers.opened import Format, Opened
+from recs.readers.sources import Source, open_path
 from recs.readers.transcripts.episode import with_written
 from recs.readers.values import fold
 from recs.readers.visibility.report import closed_afterwards, reading_notes
@@ -41,11 +42,14 @@ def read_items(
     Parameters
     ----------
     source
-        The path of a file (JSON, JSON Feed, JSON Lines, CSV, Parquet), or of a folder with Markdown, HTML and text
-        files; "-" for stdin; an open file; a data frame of pandas, polars or pyarrow; or a list of dicts, of strings or
-        of `Item`. A `Collection` is returned as it is.
+        The path of a file (JSON, JSON Lines, CSV, Parquet, a feed, an export, an archive of these), of a table in an
+        SQLite database ("posts.db?table=posts"), or of a folder with Markdown, HTML and text files; "-" for stdin; an
+        open file; a data frame of pandas, polars or pyarrow; or a list of dicts, of strings or of `Item`. A
+        `Collection` is returned as it is.
     format
-        The format of the source, if its name does not tell: "json", "jsonl", "csv", "parquet" or "folder".
+        The format of the source, if its content and its name do not tell: "json", "jsonl", "csv", "parquet", "sqlite",
+        "folder", "feed", "wordpress", "wordpress-rest", "ghost", "substack", "medium", "blogger", "notion", "tumblr" or
+        "buttondown".
     fields
         The names of fields in the source, by their meaning: {"text": "body_md"} reads the text from the field
         "body_md". A name that you give here is preferred to all usual names. The meanings are id, text, title, url,

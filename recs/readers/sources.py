@@ -1,24 +1,27 @@
 """Opens a source, whatever it is: a path, an open file, stdin, a data frame or a list. Its records are read later.
 
-A file is recognised by its content, then by its suffix: each format has a module of its own.
+A file is recognised by its content, then by its suffix: each format has a module of its own. A format that the user
+names is the only one that is tried.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, Union
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union
 
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item
 from recs.readers.folders.documents import markup_of
 from recs.readers.foreign import check_beginning, check_kind
 from recs.readers.json_files import json_document, json_line_records, json_records, looks_like_lines, read_text
-from recs.readers.platforms.substack import find_table, substack_records
+from recs.readers.opened import FORMATS, OF_DOCUMENTS, Format, Opened, Records, does_not_fit
+from recs.readers.platforms.substack import find_table
+from recs.readers.sqlite import is_sqlite, split_table, sqlite_records
 from recs.readers.tables import csv_records, frame_records, is_frame, parquet_records
 
 if TYPE_CHECKING:
@@ -27,11 +30,7 @@ if TYPE_CHECKING:
 Source: TypeAlias = Union[
     str, Path, IO[bytes], IO[str], Collection, Iterable[Item | Mapping[str, object] | str], "pd.DataFrame"
 ]
-Format = Literal["json", "jsonl", "csv", "parquet", "folder"]
-Records: TypeAlias = Iterator[tuple[str, object]]
-"""Pairs of a position, as a person would look it up ("posts.json: item 3"), and the record there."""
 
-FORMATS: tuple[Format, ...] = ("json", "jsonl", "csv", "parquet", "folder")
 # A file with the suffix .json is not here, since it may hold JSON Lines.
 _SUFFIXES: Mapping[str, Format] = {
     **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
@@ -41,33 +40,10 @@ _SUFFIXES: Mapping[str, Format] = {
 _ZIP = b"PK\x03\x04"
 _HEAD = 1 << 16  # bytes of a file by which its format is recognised
 # Files that are a whole source by themselves, also as the only one in an archive or a folder.
-_WHOLE = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xml", ".rss", ".atom", ".rdf")
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A source that is open.
-
-    Attributes
-    ----------
-    name
-        The name of the source, for messages.
-    records
-        Its records with their positions. They are read while the caller goes through them.
-    format
-        What the source is and how that was recognised, for people.
-    kind
-        "table" for CSV, Parquet and Substack, "frame" for a data frame, "feed" for a feed, "" for any other source.
-    opt_in, public
-        What the configuration of its site says of visibility: see `Site.opt_in` and `Site.public_values`.
-    """
-
-    name: str
-    records: Records
-    format: str
-    kind: Literal["", "table", "frame", "feed"] = ""
-    opt_in: tuple[str, ...] = ()
-    public: tuple[tuple[str, str], ...] = ()
+_WHOLE = frozenset((".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xml", ".rss", ".atom", ".rdf")).union(
+    (".db", ".sqlite", ".sqlite3")
+)
+_OF_XML = ("feed", "wordpress", "blogger")
 
 
 def open_source(source: Source, format: Format | None, *, fetch: bool = False) -> Opened:
@@ -86,7 +62,8 @@ def open_source(source: Source, format: Format | None, *, fetch: bool = False) -
     if isinstance(source, str) and source == "-":
         if sys.stdin is None:
             raise SourceError("stdin: closed; expected items.")
-        return _spoken(_parse(sys.stdin.buffer.read(), "stdin", format), None, fetch=fetch)
+        opened = _parse(sys.stdin.buffer.read(), "stdin", format, is_named=format is not None)
+        return _spoken(opened, None, fetch=fetch)
     if isinstance(source, str | Path):
         return open_path(Path(source).expanduser(), format, fetch=fetch)
     if is_frame(source):
@@ -100,25 +77,24 @@ def open_source(source: Source, format: Format | None, *, fetch: bool = False) -
 
 def open_path(path: Path, format: Format | None, *, fetch: bool = False) -> Opened:
     """Return the records of a file or a folder, and what it is; `SourceError` if it cannot be read."""
+    path, table = split_table(path)
     source = path.name or str(path)
     try:
         if path.is_dir():
-            return _open_folder(path, source)
+            return _open_folder(path, source, format)
         chosen = format or _SUFFIXES.get(path.suffix.lower())
-        if chosen == "parquet":
-            path.stat()
-            return Opened(source, parquet_records(path, source), "a Parquet file", "table")
-        table = find_table(path.parent)
-        if table is not None and path.samefile(table):
-            return _substack(table, source)
-        if (opened := _by_content(path, source, fetch=fetch)) is not None:
+        if (opened := _by_content(path, source, format, table, fetch=fetch)) is not None:
             return opened
+        if table is not None:
+            raise SourceError(f"{source}: ?table= names a table of an SQLite database, and this is none.")
+        if chosen == "parquet":
+            return Opened(source, parquet_records(path, source), "a Parquet file", "table")
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise SourceError(f"{path}: no such file or folder.") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
-    opened = _parse(data, source, chosen, tabs=path.suffix.lower() == ".tsv")
+    opened = _parse(data, source, chosen, tabs=path.suffix.lower() == ".tsv", is_named=format is not None)
     return _spoken(opened, path.parent, fetch=fetch)
 
 
@@ -131,26 +107,24 @@ def _spoken(opened: Opened, folder: Path | None, *, fetch: bool) -> Opened:
     return replace(opened, records=transcribed(opened.records, folder, opened.name, fetch=fetch))
 
 
-def _open_folder(path: Path, source: str) -> Opened:
-    """Return the records of a folder: an export of Substack or WordPress, or the documents of a site."""
+def _open_folder(path: Path, source: str, format: Format | None) -> Opened:
+    """Return the records of a folder: an export of a platform or of WordPress, or the documents of a site."""
+    from recs.readers.exports import open_folder
     from recs.readers.folders.folder import folder_records
     from recs.readers.folders.sites import find_site
 
-    table = find_table(path.resolve())
-    if table is not None:
-        return _substack(table, source)
-    if parts := _wordpress_parts(path):
-        return Opened(
-            source, _wxr_records(parts, source), f"a WordPress export in {len(parts)} files, by their content"
-        )
+    if (opened := open_folder(path, source, format)) is not None:
+        return opened
+    parts = _wordpress_parts(path) if format in (None, "wordpress") else []
+    if parts:
+        kind = f"a WordPress export in {len(parts)} files, by their content"
+        return Opened(source, _wxr_records(parts, source), kind)
+    if format not in (None, "folder"):
+        raise does_not_fit(source, format)
     site, problem = find_site(path.resolve())
     generator = site.generator.partition(" ")[0].capitalize()
     kind = f"a folder of {generator}, by its configuration" if generator else "a folder of documents"
     return Opened(source, folder_records(path, source, site, problem), kind, "", site.opt_in, site.public_values)
-
-
-def _substack(table: Path, source: str) -> Opened:
-    return Opened(source, substack_records(table, table.name), "an export of Substack, by its posts.csv", "table")
 
 
 def _wordpress_parts(folder: Path) -> list[Path]:
@@ -179,16 +153,29 @@ def _wxr_records(paths: Iterable[Path], source: str) -> Records:
         yield from wxr_records([stack.enter_context(path.open("rb")) for path in paths], source)
 
 
-def _by_content(path: Path, source: str, *, fetch: bool) -> Opened | None:
+def _by_content(path: Path, source: str, format: Format | None, table: str | None, *, fetch: bool) -> Opened | None:
     """Return a file that is not read as a whole, or whose content alone tells what it is; None for any other file."""
     head = _head(path)
+    if is_sqlite(head):
+        if format not in (None, "sqlite"):
+            raise does_not_fit(source, format)
+        return Opened(source, sqlite_records(path, table, source), "a table of an SQLite database", "table")
     if head.startswith(_ZIP):
-        return _open_archive(path, source, fetch=fetch)
-    if _is_xml(head):
-        from recs.readers.wordpress.export import is_wxr
+        return _open_archive(path, source, format, fetch=fetch)
+    if format in (None, "substack"):
+        posts = find_table(path.parent)
+        if posts is not None and path.samefile(posts):
+            from recs.readers.exports import open_table_of_substack
 
-        if is_wxr(head):
+            return open_table_of_substack(posts, source)
+    if _is_xml(head):
+        from recs.readers.exports import open_backups_of_blogger
+        from recs.readers.platforms.blogger import is_blogger
+
+        if _is_wxr(path) and format in (None, "wordpress"):
             return Opened(source, _wxr_records([path], source), "a WordPress export, by its content")
+        if is_blogger(head) and format in (None, "blogger"):
+            return open_backups_of_blogger([path], source)
     return None
 
 
@@ -201,21 +188,23 @@ def _is_xml(head: bytes) -> bool:
     )
 
 
-def _open_archive(archive: Path | bytes, source: str, *, fetch: bool = False) -> Opened:
+def _open_archive(archive: Path | bytes, source: str, format: Format | None, *, fetch: bool = False) -> Opened:
     """Return the records of what an archive holds. It is unpacked, and removed when the records were read."""
-    from recs.readers.archives import opened_archive
+    from recs.readers.archives import PART, opened_archive
+    from recs.readers.platforms.notion import merge_parts
 
     with ExitStack() as stack:
         unpacked = stack.enter_context(opened_archive(archive, source))
         root = unpacked.unpack()
-        name = _only_file(root, unpacked.names)
-        opened = open_path(root / name, None, fetch=fetch) if name else _open_folder(root, source)
+        parts = [name for name in unpacked.names if PART.fullmatch(Path(name).name)]
+        skipped = [*unpacked.skipped, *merge_parts(root, parts, source)]
+        name = None if parts else _only_file(root, unpacked.names)
+        opened = open_path(root / name, format, fetch=fetch) if name else _open_folder(root, source, format)
         closing = stack.pop_all()
-    skipped = [(one.where, one) for one in unpacked.skipped]
     return replace(
         opened,
         name=source,
-        records=_then_closed([*skipped], opened.records, closing),
+        records=_then_closed([(one.where, one) for one in skipped], opened.records, closing),
         format=f"a zip archive of {opened.format}",
     )
 
@@ -247,52 +236,59 @@ def _open_file(file: Any, format: Format | None) -> Opened:
         data = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else bytes(data)
     except (OSError, ValueError, TypeError) as error:
         raise SourceError(f"{path}: cannot be read ({error}); give its path.") from error
-    return _parse(data, path.name, format or _SUFFIXES.get(path.suffix.lower()))
+    chosen = format or _SUFFIXES.get(path.suffix.lower())
+    return _parse(data, path.name, chosen, is_named=format is not None)
 
 
-def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = False) -> Opened:
-    """Return the records of a whole file: of XML, JSON, JSON Lines, CSV, or an archive."""
+def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = False, is_named: bool = False) -> Opened:
+    """Return the records of a whole file: of XML, JSON, JSON Lines, CSV, or an archive.
+
+    `format` is that of the suffix, or the one that the user named.
+    """
     if format in ("parquet", "folder"):
         raise SourceError(f"{source}: cannot be read as {format}; give the path of a {format}.")
     if data.startswith(_ZIP):
-        return _open_archive(data, source)
+        return _open_archive(data, source, format if is_named else None)
     check_beginning(data, source)
-    if format is None and (opened := _open_xml(data, source)) is not None:
+    if (format is None or format in _OF_XML) and (opened := _open_xml(data, source, format)) is not None:
         return opened
+    if is_named and format not in ("json", "jsonl", "csv", *OF_DOCUMENTS):
+        raise does_not_fit(source, format or "json")
     text = read_text(data, source)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise SourceError(f"{source}: line {line} holds a NUL byte; not a text file.")
     if format is None:
         check_kind(text, source)
+    if format == "csv" and looks_like_lines(text):
+        raise does_not_fit(source, format)
     if format == "csv":
         return Opened(source, csv_records(text, source, delimiter="\t" if tabs else None), "a table", "table")
     if format == "jsonl" or (format is None and looks_like_lines(text)):
         return Opened(source, json_line_records(text, source), "JSON Lines: a record in each line")
-    return _open_json(text, source)
+    return _open_json(text, source, format)
 
 
-def _open_xml(data: bytes, source: str) -> Opened | None:
-    """Return the records of a WordPress export or of a feed; None for any other content."""
+def _open_json(text: str, source: str, format: Format | None) -> Opened:
+    from recs.readers.exports import open_document
+
+    document = json_document(text, source)
+    opened = open_document(document, source, format) if format != "json" else None
+    return opened or Opened(source, json_records(document, source), "JSON")
+
+
+def _open_xml(data: bytes, source: str, format: Format | None) -> Opened | None:
+    """Return the records of a WordPress export, a backup of Blogger or a feed; None for any other content."""
     from recs.readers.feeds.feed import feed_records, is_feed
+    from recs.readers.platforms.blogger import blogger_records, is_blogger
     from recs.readers.wordpress.export import is_wxr, wxr_records
 
     head = data[:_HEAD]
     if not _is_xml(head):
         return None
-    if is_wxr(head):
+    if format == "wordpress" or (format is None and is_wxr(head)):
         files: list[BinaryIO] = [BytesIO(data)]
         return Opened(source, wxr_records(files, source), "a WordPress export, by its content")
+    if format == "blogger" or (format is None and is_blogger(head)):
+        return Opened(source, blogger_records(BytesIO(data), source), "a backup of Blogger, by its content")
     return Opened(source, feed_records(data, source), "a feed, by its content", "feed") if is_feed(head) else None
-
-
-def _open_json(text: str, source: str) -> Opened:
-    from recs.readers.platforms.ghost import ghost_records, is_ghost
-    from recs.readers.wordpress.rest import is_rest, rest_records
-
-    document = json_document(text, source)
-    if is_ghost(document):
-        return Opened(source, ghost_records(document, source), "posts of Ghost, by their tables")
-    if is_rest(document):
-        return Opened(source, rest_records(document, source), "posts of WordPress's REST API, by their fields")
-    return Opened(source, json_records(document, source), "JSON")

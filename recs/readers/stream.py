@@ -7,7 +7,8 @@ from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item, Skipped
 from recs.readers.each import Reading, ReadItem, check_unique, read_each, with_id
 from recs.readers.fields import MarkupOption
-from recs.readers.sources import Format, Source
+from recs.readers.opened import Format
+from recs.readers.sources import Source
 from recs.readers.visibility.report import closed_afterwards
 
 

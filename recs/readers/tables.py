@@ -39,7 +39,7 @@ def csv_records(text: str, source: str, *, delimiter: str | None = None) -> Iter
     limit = csv.field_size_limit(_LARGEST_CELL)  # the limit of the whole process
     try:
         names = _without_empty_end([name.strip() for name in next(reader, [])], 0)
-        _check_columns(names, source)
+        check_columns(names, source)
         for cells in reader:
             if any(cells):
                 where = f"{source}: line {reader.line_num + table.lines_before}"
@@ -96,7 +96,7 @@ def _without_empty_end(cells: list[str], least: int) -> list[str]:
     return cells
 
 
-def _check_columns(names: Sequence[str], source: str) -> None:
+def check_columns(names: Sequence[str], source: str) -> None:
     """Raise `SourceError` if two columns have the same name."""
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
@@ -112,7 +112,7 @@ def parquet_records(path: Path, source: str) -> Iterator[tuple[str, object]]:
         raise MissingDependencyError("reading Parquet", "pyarrow", "tables") from error
     try:
         table = pyarrow.parquet.read_table(path)
-        _check_columns(table.column_names, source)
+        check_columns(table.column_names, source)
         rows = table.to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise SourceError(f"{source}: not readable as Parquet ({str(error).splitlines()[0]}).") from error
@@ -143,7 +143,7 @@ def frame_records(frame: Any) -> Iterator[tuple[str, object]]:
     elif library == "polars" and hasattr(frame, "iter_rows"):
         records = frame.iter_rows(named=True)
     elif library == "pyarrow" and hasattr(frame, "to_pylist") and hasattr(frame, "column_names"):
-        _check_columns(frame.column_names, "table")
+        check_columns(frame.column_names, "table")
         records = frame.to_pylist()
     else:
         kind = f"{type(frame).__name__} of {library}"
@@ -156,7 +156,7 @@ def _column_names(frame: Any) -> list[str]:
     if getattr(frame.columns, "nlevels", 1) > 1:
         raise SourceError("data frame: its columns have several levels; give them one name each.")
     names = [str(name) for name in frame.columns]
-    _check_columns([*names, INDEX], "data frame")
+    check_columns([*names, INDEX], "data frame")
     return names
 
 

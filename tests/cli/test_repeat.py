@@ -1,8 +1,10 @@
 """A run whose inputs have not changed repeats what the earlier run said and wrote; any change computes it anew."""
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,6 +76,18 @@ def test_a_change_of_any_file_that_an_option_names_is_computed(run, site):
     (site / "posts.json").write_text(json.dumps(make_records(13)), encoding="utf-8")
     assert run(*options)[2] == 1
     assert run(*options)[2] == 0
+
+
+def test_a_table_of_a_database_is_an_input_with_what_its_log_holds(run, site):
+    with closing(sqlite3.connect(site / "posts.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE posts (id, title, text)")
+        rows = [(record["id"], record["title"], record["text"]) for record in posts_of(site)]
+        connection.executemany("INSERT INTO posts VALUES (?, ?, ?)", rows)
+        assert run(source="posts.db?table=posts")[2] == 1
+        assert run(source="posts.db?table=posts")[2] == 0
+        connection.execute("UPDATE posts SET title = 'Another title' WHERE id = ?", rows[0][:1])
+        assert run(source="posts.db?table=posts")[2] == 1
 
 
 def test_rules_of_this_folder_are_an_input(run, site):

@@ -375,7 +375,7 @@ def test_backup_of_blogger_gives_posts_and_pages_only():
 
 
 @pytest.mark.parametrize(
-    ("status", "visibility"), [("LIVE", "public"), ("DRAFT", "draft"), ("SOFT_TRASHED", "unknown")]
+    ("status", "visibility"), [("LIVE", "public"), ("DRAFT", "draft"), ("SOFT_TRASHED", "private")]
 )
 def test_status_of_new_blogger_backup(status, visibility):
     inside = f"<blogger:type>POST</blogger:type><blogger:status>{status}</blogger:status>"

@@ -296,18 +296,6 @@ def test_folder_of_obsidian_publishes_what_says_yes(tmp_path):
     assert items["a"].aliases == ("other",)
 
 
-def test_folder_of_notion_reads_properties_and_shows_none(tmp_path):
-    name = "Storing leeks 0123456789abcdef0123456789abcdef"
-    properties = "Created: April 3, 2024 10:12 AM\nStatus: {}\nTags: garden, winter"
-    text = f"# Storing leeks\n\n{properties}\n\nLeeks stay in the ground."
-    files = {f"{name}.md": text.format("Published"), f"Old {name}.md": text.format("Draft")}
-    items = _by_id(_read(tmp_path, files))
-    assert not items[f"Old {name}"].is_public
-    item = items[name]
-    assert (item.title, item.tags, item.published) == ("Storing leeks", ("garden", "winter"), "2024-04-03T10:12:00Z")
-    assert item.text == "Storing leeks\n\nLeeks stay in the ground."
-
-
 def test_folder_of_jekyll_splits_tags_at_blanks_and_keeps_categories(tmp_path):
     text = "---\ntags: winter garden tools\ncategories: how to\n---\nText."
     files = {"_posts/2024-01-01-a.md": text, "_posts/2024-01-02-b.md": "---\ntags: x, y z\n---\nText."}

@@ -1,39 +1,17 @@
 """The table of all fields and values that close or unlist an item, and the tools that use each of them."""
 
 import re
-from dataclasses import dataclass
 from functools import cache
 
 from recs.readers.values import fold
 from recs.readers.visibility import members, readings
+from recs.readers.visibility.rules import Rule
 
 _EXCLUDED_FROM = (
     r"(?:no|not|donot|exclude[ds]?|hide|hidden|ignored?)(?:in|from|on)?(?:the)?"
     r"(?:search|searchindex|searchengines?|nav|navigation|sitemap|lists?|listings?|home|homepage|homelist|index|collections?)"
     r"|(?:search|nav|navigation|sitemap|lists?|listings?|home|homepage|index)(?:exclude[ds]?|hide|hidden|ignored?|disabled?)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One row of the table.
-
-    Attributes
-    ----------
-    names
-        Names of fields, folded by `fold` and without a leading "is".
-    says
-        What the values mean, for the documentation.
-    whose
-        The tools that use these fields.
-    read
-        Returns the visibility for a value.
-    """
-
-    names: str
-    says: str
-    whose: str
-    read: readings.Reading
 
 
 TABLE: tuple[Rule, ...] = (
@@ -110,6 +88,12 @@ TABLE: tuple[Rule, ...] = (
         "true: unlisted; any other value is ignored",
         "plugins of WordPress for search engines",
         readings.closed_by("unlisted", strict=False),
+    ),
+    Rule(
+        "emailtype archivalmode",
+        "public, archival, enabled or archive_only: public; any other value: private",
+        "Buttondown",
+        members.newsletter,
     ),
     Rule("scheduled", "true, or a date in the future: scheduled", "generic", readings.closed_by("scheduled")),
     Rule(

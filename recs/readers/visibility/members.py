@@ -1,4 +1,4 @@
-"""Reads the fields of plugins that show a post to members alone, or to some of them."""
+"""Reads the fields of plugins and newsletters that show a post to members alone, or to some of them."""
 
 import re
 from datetime import datetime
@@ -14,6 +14,8 @@ FIELDS = re.compile(
 )
 """The folded names: Members, WP-Members, Restrict Content, Ultimate Member, Groups, Jetpack and others."""
 
+# What Buttondown writes for an email that everybody sees in its archive.
+_IN_ARCHIVE = frozenset(("public", "archival", "enabled", "archive_only"))
 _FOR_ALL = frozenset(("none", "all", "anyone", "anybody", "everyone", "everybody", "public", "free"))
 
 
@@ -27,3 +29,14 @@ def restriction(value: object, _: datetime) -> Visibility:
     """
     is_for_all = switch(value) is False or text_of(value).casefold() in _FOR_ALL
     return "public" if is_for_all else "private"
+
+
+def newsletter(value: object, _: datetime) -> Visibility:
+    """Read who may see an email in the archive of a newsletter: only words that mean everybody open it.
+
+    Examples
+    --------
+    >>> [newsletter(value, datetime.now()) for value in ("public", "premium", "enabled_for_subscribers")]
+    ['public', 'private', 'private']
+    """
+    return "public" if text_of(value).casefold() in _IN_ARCHIVE else "private"

@@ -20,12 +20,12 @@ ORDER: tuple[Visibility, ...] = ("unknown", "private", "draft", "scheduled", "un
 # The words of a status field. A word that is missing here closes the item, so the list cannot open one by mistake.
 WORDS: Mapping[Visibility, str] = {
     "public": "public publish published live open visible active sent everyone listed featured",
-    "draft": "draft drafts pending auto-draft inherit unpublished review in-review needs-review wip work-in-progress "
-    "in-progress not-started to-do todo entwurf brouillon borrador rascunho bozza ontwerp utkast kladde luonnos szkic "
-    "koncept черновик чернетка 草稿 下書き 초안",
-    "private": "private privat privé privado privato trash trashed deleted removed password protected internal members "
-    "members-only paid only-paid paid-only only-free tiers founding subscribers subscribers-only registered restricted "
-    "confidential secret disabled inactive rejected withdrawn expired skip followers direct",
+    "draft": "draft drafts pending submission auto-draft inherit unpublished review in-review needs-review wip "
+    "work-in-progress in-progress not-started to-do todo entwurf brouillon borrador rascunho bozza ontwerp utkast "
+    "kladde luonnos szkic koncept черновик чернетка 草稿 下書き 초안",
+    "private": "private privat privé privado privato trash trashed soft-trashed deleted removed password protected "
+    "internal members members-only paid only-paid paid-only only-free tiers founding subscribers subscribers-only "
+    "registered restricted confidential secret disabled inactive rejected withdrawn expired skip followers direct",
     "scheduled": "scheduled future queue queued planned",
     "unlisted": "unlisted hidden archived noindex",
 }

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recs.readers.values import fold, is_missing, pairs
-from recs.readers.visibility.closings import Rule, rule_of
+from recs.readers.visibility.closings import rule_of
+from recs.readers.visibility.rules import Rule
 
 UNCATEGORIZED = "uncategorized"  # the category of a post that has none
 # Types of WordPress and of common plugins that have no page of their own, or that hold what visitors sent.
