@@ -77,11 +77,31 @@ def _cores_of_component(graph: Any, options: CoreOptions, *, is_all: bool) -> Co
     n = graph.shape[0]
     one_core = Cores(np.zeros(n, np.int64), np.ones(n))
     if is_all:
-        return _hdbscan(spectral_coordinates(graph, _SPECTRAL_DIMS), options)
+        return _split_cores(spectral_coordinates(graph, _SPECTRAL_DIMS), options)
     if n < 4 * options.min_cluster_size:  # too few rows for two cores
         return one_core
-    cores = _hdbscan(spectral_coordinates(graph, _SPECTRAL_DIMS), options)
+    cores = _split_cores(spectral_coordinates(graph, _SPECTRAL_DIMS), options)
     return cores if cores.labels.max() >= 0 else one_core
+
+
+def _split_cores(X: Float64Array, options: CoreOptions) -> Cores:
+    """Return the cores of HDBSCAN; the parts of a core of more than half of the rows are cores in its place.
+
+    A small group far from all others, such as the posts in another language, makes HDBSCAN choose the whole rest as
+    one core: the distance to the group outweighs every difference within the rest.
+    """
+    cores = _hdbscan(X, options)
+    sizes = np.bincount(cores.labels[cores.labels >= 0], minlength=1)
+    rows = np.flatnonzero(cores.labels == sizes.argmax())
+    if not len(X) / 2 < len(rows) < len(X):
+        return cores
+    parts = _split_cores(X[rows], options)
+    if parts.labels.max() < 1:
+        return cores
+    labels, strengths = cores.labels.copy(), cores.strengths.copy()
+    labels[rows] = np.where(parts.labels >= 0, parts.labels + labels.max() + 1, -1)
+    strengths[rows] = parts.strengths
+    return Cores(np.unique(labels, return_inverse=True)[1] - int((labels < 0).any()), strengths)
 
 
 def _umap_coordinates(vectors: FloatArray, seed: int) -> Float64Array:

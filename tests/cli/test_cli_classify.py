@@ -196,7 +196,7 @@ def test_sample_posts_are_trained_on_and_tagged_by_the_real_model(tmp_path):
     done = recs("classify", str(POSTS), "--classifier", "model", "--explain")
     assert done.returncode == 0, done.stderr
     lines = {line["id"]: line for line in map(json.loads, done.stdout.splitlines())}
-    assert len(lines) == 76
+    assert len(lines) == 127
     truth = {item["id"]: item.get("category") for item in json.loads(POSTS.read_text(encoding="utf-8"))["items"]}
     best = [line["labels"][0]["label"] == truth[name] for name, line in lines.items() if line["labels"]]
     assert sum(best) > 0.8 * len(best) > 30

@@ -38,7 +38,7 @@ def test_cluster_sample_posts_gives_every_public_post_a_place(run, tmp_path):
     assert all(topic["name"] in page.read_text(encoding="utf-8") for topic in report["topics"])
     names = [topic["name"] for topic in report["topics"]]
     assert 3 <= len(names) == len(set(names)) <= 12
-    assert len(report["items"]) == report["metrics"]["items"] == 76
+    assert len(report["items"]) == report["metrics"]["items"] == 127
     assert {entry["topic"] for entry in report["items"].values()} <= {-1, *(topic["id"] for topic in report["topics"])}
     kept = Clustering.load(tmp_path / "topics.npz")
     assert list(kept.ids) == list(report["items"])

@@ -187,6 +187,18 @@ def test_cluster_items_outlier_stays_out_unless_all_are_wanted():
     assert (everything.assigned >= 0).all()
 
 
+def test_cluster_items_small_far_group_does_not_hide_the_topics_of_the_rest():
+    _, embeddings, truth = blobs([20] * 6, spread=1.8)
+    far = 4 + 0.3 * np.random.default_rng(0).standard_normal((9, 24))
+    items = [Item(id=f"{row:04}", text=f"text no{row}") for row in range(129)]
+    both = Embeddings.from_array([item.id for item in items], np.vstack([embeddings.vectors, far]), model="blobs")
+    assigned = cluster_items(items, both).assigned
+    assert len(set(assigned[120:])) == 1
+    assert assigned[120] not in assigned[:120]
+    assert len(set(assigned[:120]) - {-1}) >= 4
+    assert alike(truth, assigned[:120]) > 0.3
+
+
 @pytest.mark.parametrize("method", ["eom", "leaf"])
 def test_cluster_items_both_selection_methods_find_the_blobs(method):
     items, embeddings, truth = blobs([40, 60, 80])

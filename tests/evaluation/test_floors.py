@@ -22,7 +22,7 @@ def test_lists_of_our_own_posts_stay_in_their_subject(tmp_path):
     with recs.Cache(tmp_path) as cache:
         lists = recs.related_items(items, cache=cache)
     same = [category[name] == category[match.id] for name, matches in lists.lists.items() for match in matches]
-    assert np.mean(same) >= 0.55
+    assert np.mean(same) >= 0.62  # measured .658 of 127 posts
 
 
 @pytest.mark.data
@@ -62,7 +62,7 @@ def test_categories_of_our_own_posts_are_predicted_from_older_posts(tmp_path):
     embeddings = recs.embed_items(items.public, cache=tmp_path, role="classification")
     by_time = recs.evaluate_classifier(items, embeddings, label="category").splits[0]
     assert by_time.split == "by time"
-    assert by_time.metrics["accuracy"] >= 0.8  # measured .93 of 30, with names
+    assert by_time.metrics["accuracy"] >= 0.8  # measured .86 of 51 posts
     assert by_time.metrics["log_loss"] < 0.7 * min(other["log_loss"] for other in by_time.baselines.values())
 
 
