@@ -39,6 +39,14 @@ if TYPE_CHECKING:
     from recs.readers.stream import iter_items as iter_items
     from recs.related import RelatedLists as RelatedLists
     from recs.related import related_items as related_items
+    from recs.retrieval.index import Hit as Hit
+    from recs.retrieval.index import Index as Index
+    from recs.search import build_index as build_index
+    from recs.search import open_index as open_index
+    from recs.search import related_to as related_to
+    from recs.search import save_index as save_index
+    from recs.search import search_items as search_items
+    from recs.search import search_passages as search_passages
     from recs.writers.related import write_related as write_related
 
 __version__ = "0.1.0"
@@ -50,6 +58,8 @@ _HOME = {
     "Collection": "recs.items",
     "Embedder": "recs.embedding.embedder",
     "Embeddings": "recs.embedding.vectors",
+    "Hit": "recs.retrieval.index",
+    "Index": "recs.retrieval.index",
     "Item": "recs.items",
     "LabelRules": "recs.classification.labels",
     "Link": "recs.items",
@@ -59,6 +69,7 @@ _HOME = {
     "Rules": "recs.ranking.rules",
     "Skipped": "recs.items",
     "audit_related": "recs.evaluation.audit",
+    "build_index": "recs.search",
     "cluster_items": "recs.cluster",
     "corpus_digest": "recs.contract",
     "embed_items": "recs.embedding.pipeline",
@@ -68,8 +79,13 @@ _HOME = {
     "label_issues": "recs.evaluation.label_review",
     "load_embedder": "recs.embedding.load",
     "load_related": "recs.contract",
+    "open_index": "recs.search",
     "read_items": "recs.readers.read",
     "related_items": "recs.related",
+    "related_to": "recs.search",
+    "save_index": "recs.search",
+    "search_items": "recs.search",
+    "search_passages": "recs.search",
     "select_to_label": "recs.evaluation.label_review",
     "topics_over_time": "recs.clustering.result",
     "train_classifier": "recs.classify",

@@ -76,3 +76,16 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment_url(address: str | None, seconds: float) -> str | None:
+    """Return the address of a moment of an episode; None without an address.
+
+    The fragment is that of W3C Media Fragments: "#t=" and whole seconds.
+
+    Examples
+    --------
+    >>> moment_url("https://a.org/1.mp3", 754.9)
+    'https://a.org/1.mp3#t=754'
+    """
+    return f"{address.partition('#')[0]}#t={int(seconds)}" if address else None

@@ -17,6 +17,14 @@ import recs
 from recs.cli import _VERBS
 
 PUBLIC = {
+    "Index": "recs.retrieval.index",
+    "Hit": "recs.retrieval.index",
+    "build_index": "recs.search",
+    "open_index": "recs.search",
+    "save_index": "recs.search",
+    "search_items": "recs.search",
+    "search_passages": "recs.search",
+    "related_to": "recs.search",
     "Cache": "recs.embedding.cache",
     "Classifier": "recs.classification.classifier",
     "Clustering": "recs.clustering.result",

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from recs.embedding.cache import Cache
@@ -64,21 +65,23 @@ def cut_documents(
     prompt: str,
     overflow: Overflow,
     store: Cache | None,
+    window: int | None = None,
 ) -> list[Document]:
     """Cut each text into windows; `TextTooLongError` if `overflow` is "error" and a text is too long.
 
-    `tokenizer` returns the model's tokenizer. It is called only if the boundaries of a text are not in the store.
-    Without one, the document of such a text is `MISSING`.
+    `window` is the most tokens of a window, if the model allows more. `tokenizer` returns the model's tokenizer. It is
+    called only if the boundaries of a text are not in the store. Without one, the document of such a text is `MISSING`.
     """
     # If only the name of a model is known, its fingerprint does not say where texts are cut.
-    window = [spec.max_tokens] if spec.loader == "bytes" else []
-    policy = json.dumps([CHUNKING, spec.fingerprint, prompt, overflow == "chunk", *window])
+    max_tokens = spec.max_tokens if window is None else min(window, spec.max_tokens)
+    length = [max_tokens] if spec.loader == "bytes" or max_tokens < spec.max_tokens else []
+    policy = json.dumps([CHUNKING, spec.fingerprint, prompt, overflow == "chunk", *length])
     keys = [digest_key(policy, *source.key) for source in sources]
     records = dict(store.get_chunks(keys)) if store is not None else {}
     missing = {key: source for key, source in zip(keys, sources, strict=True) if key not in records}
     new_records: dict[bytes, bytes] = {}
     if missing and tokenizer is not None:
-        cutter = Cutter(spec, tokenizer(), prompt=prompt, split=overflow == "chunk")
+        cutter = Cutter(replace(spec, max_tokens=max_tokens), tokenizer(), prompt=prompt, split=overflow == "chunk")
         new_records = _cut(missing, tokenizer(), cutter)
     records |= new_records
     documents = [

@@ -169,6 +169,7 @@ class Embedder:
         role: str = "document",
         instruction: str | None = None,
         overflow: Overflow = "chunk",
+        window: int | None = None,
         store: Cache | None = None,
         cached_only: bool = False,
         progress: OnProgress = None,
@@ -186,32 +187,31 @@ class Embedder:
         role
             "document", "query", "clustering" or "classification": it chooses one of the model's prompts, if it has any.
         instruction
-            What the vectors are for, in words. It replaces the prompt of the role. A model that was trained with
-            instructions needs one if it has no prompt for the role; "" means no instruction.
+            What the vectors are for, in words: it replaces the prompt of the role. "" means none. A model that was
+            trained with instructions needs one if it has no prompt for the role.
         overflow
-            What to do with a text longer than the context window: "chunk" embeds all of it in chunks and takes their
-            mean, weighted by tokens; "truncate" embeds the beginning and counts the rest in `tokens_lost`; "error"
-            raises an error.
+            What to do with a text past the context window: "chunk" takes the mean of chunks, weighted by tokens;
+            "truncate" embeds the beginning and counts the rest in `tokens_lost`; "error" raises an error.
+        window
+            The most tokens of a chunk, if the model allows more.
         store
-            A cache from which chunk boundaries and vectors are read, and to which new ones are written.
+            A cache: chunk boundaries and vectors are read from it, and new ones are written.
         cached_only
-            Whether nothing is computed and no model is loaded: see `recs.embed_items`.
+            Whether no model is loaded: see `recs.embed_items`.
         progress
             Called after every batch.
 
         Returns
         -------
         Embeddings
-            In the order of `texts`. `tokens_lost` also counts the tokens that the model does not know.
+            In the order of `texts`. `tokens_lost` also counts tokens that the model does not know.
 
         Raises
         ------
-        EmbeddingError
-            If a text is empty, or the model emits NaN or a zero vector.
+        EmbeddingError, OptionError
+            If a text is empty, the model emits NaN or a zero vector, the role is unknown, or an instruction is missing.
         TextTooLongError
             If `overflow` is "error" and a text is too long.
-        OptionError
-            If the role is unknown, or the model needs an instruction and none is given.
         """
         texts = checked_strings(texts)
         prompt = self.prompt(role, instruction)
@@ -219,7 +219,8 @@ class Embedder:
             raise OptionError(f"overflow is {overflow!r}, expected one of {', '.join(OVERFLOWS)}.")
         sources = join_sources(texts, ids, titles, written)
         tokenizer = None if cached_only else lambda: self.tokenizer
-        documents = cut_documents(sources, self.spec, tokenizer, prompt=prompt, overflow=overflow, store=store)
+        how: dict[str, Any] = {"prompt": prompt, "overflow": overflow, "window": window, "store": store}
+        documents = cut_documents(sources, self.spec, tokenizer, **how)
         if cached_only:
             documents, vectors = only_stored(documents, self.space(prompt), self.spec.dim, store)
         else:
@@ -247,8 +248,6 @@ class Embedder:
                 f"for the role {role!r}: give one (instruction= or --instruction), or '' for a model that needs none."
             )
         return self.spec.prompts.get(role, "")
-
-    # Windows to vectors.
 
     def _vectors(
         self, documents: Sequence[Document], prompt: str, store: Cache | None, progress: OnProgress

@@ -23,6 +23,7 @@ def embed_items(
     role: str = "document",
     instruction: str | None = None,
     overflow: Overflow = "chunk",
+    window: int | None = None,
     cached_only: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Embeddings:
@@ -40,6 +41,8 @@ def embed_items(
         What the vectors are for: as in `Embedder.embed`.
     overflow
         What to do with text past the context window: "chunk", "truncate" or "error", as in `Embedder.embed`.
+    window
+        The most tokens of a chunk, if that is less than the model's context window.
     cached_only
         Whether nothing is computed and no model is loaded. An item that has no vector in the cache gets a placeholder,
         and `Embeddings.missing` tells which items these are.
@@ -78,6 +81,7 @@ def embed_items(
             role=role,
             instruction=instruction,
             overflow=overflow,
+            window=window,
             store=store,
             cached_only=cached_only,
             progress=progress,

@@ -18,13 +18,15 @@ _DRIFT = 0.05  # a list is made again if a score differs by more from that of th
 
 
 def item_content(item: Item) -> str:
-    """Return the title and the body of an item: the digest changes when these do.
+    """Return the title, the body and the transcript of an item: the digest changes when these do.
 
     Examples
     --------
     >>> item_content(Item(id="a", title="Garlic", text="Plant it in autumn."))
     'Garlic\\nPlant it in autumn.'
     """
+    if item.times is not None:
+        return f"{item.title}\n{item.body}\n{item.text}"
     return f"{item.title}\n{item.body or item.text}"
 
 

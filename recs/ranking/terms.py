@@ -7,21 +7,18 @@ letters, so that the forms of one word are equal; this works in every language a
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from recs.arrays import BoolArray, Float64Array, IntArray
 from recs.text.boilerplate import repeated_lines, without_lines
-from recs.text.words import STEM, tokenize
+from recs.text.term_numbers import TermArray, TermNumbers
+from recs.text.words import tokenize
 
 _T = TypeVar("_T")
-TermArray = npt.NDArray[np.uint64]
-"""The terms of a text as numbers: digests of 64 bits, or places in a sorted vocabulary."""
 
 MIN_DOCUMENTS = 2  # a term in fewer documents connects nothing
 # A term in a larger share of the documents, or in more of them, says nothing about one of them.
@@ -32,7 +29,6 @@ SMALL_COLLECTION = 20  # with fewer documents every term is kept: the limits abo
 _LINE_WORDS = 5
 _LINE_TEXTS = 3
 _LEAST_SAID = 200  # terms of a transcript, however little was written
-_FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)  # odd: factors of a pair's two words
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +72,7 @@ def item_terms(titles: Sequence[str], texts: Sequence[str], written: Sequence[in
     >>> (terms.weights @ terms.weights.T).toarray().round(2).tolist()
     [[1.0, 0.08], [0.08, 1.0]]
     """
-    numbers = _TermNumbers()
+    numbers = TermNumbers()
     rows, own, said = _term_lists(titles, texts, written or [len(text) for text in texts], numbers)
     counts = TermCounts(rows, [np.concatenate(both) for both in zip(own, said, strict=True)])
     weights, chosen = counts.select(counts.connecting())
@@ -92,7 +88,7 @@ def item_terms(titles: Sequence[str], texts: Sequence[str], written: Sequence[in
 
 
 def _term_lists(
-    titles: Sequence[str], texts: Sequence[str], places: Sequence[int], numbers: _TermNumbers
+    titles: Sequence[str], texts: Sequence[str], places: Sequence[int], numbers: TermNumbers
 ) -> tuple[IntArray, list[TermArray], list[TermArray]]:
     """Return the row of each item among distinct ones, and the terms of each row: those written, and those said."""
     parts = [text[:place] for text, place in zip(texts, places, strict=True)]
@@ -149,45 +145,6 @@ def _distinct(texts: Iterable[_T]) -> tuple[IntArray, list[_T]]:
     row_of: dict[_T, int] = {}
     rows = [row_of.setdefault(text, len(row_of)) for text in texts]
     return np.array(rows, dtype=np.int64), list(row_of)
-
-
-class _TermNumbers:
-    """Turns texts into the numbers of their terms: words cut to six letters, and pairs of neighbouring whole words."""
-
-    def __init__(self) -> None:
-        self._place_of: dict[str, int] = {}
-
-    def of(self, texts: Sequence[str], *, least_pairs: int = 1) -> list[TermArray]:
-        """Return the terms of each text, as often as they are in it; pairs that it has less often are left out."""
-        place_of = self._place_of
-        texts_as_places = []
-        for text in texts:
-            words = tokenize(text)
-            for word in words:
-                if word not in place_of:
-                    place_of[word] = len(place_of)
-            texts_as_places.append(np.fromiter(map(place_of.__getitem__, words), np.int64, len(words)))
-        number_of_word = _digests(place_of)
-        number_of_stem = _digests(word[:STEM] for word in place_of)
-        terms = []
-        for places in texts_as_places:
-            words_of_text = number_of_word[places]
-            pairs = words_of_text[:-1] * _FIRST + words_of_text[1:] * _SECOND
-            terms.append(np.concatenate([number_of_stem[places], _frequent(pairs, least_pairs)]))
-        return terms
-
-
-def _frequent(terms: TermArray, least: int) -> TermArray:
-    """Return the terms that are there at least so often."""
-    if least == 1 or not len(terms):
-        return terms
-    _, places, counts = np.unique(terms, return_inverse=True, return_counts=True)
-    return np.asarray(terms[counts[places] >= least])
-
-
-def _digests(words: Iterable[str]) -> TermArray:
-    digests = [hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest() for word in words]
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
 def count_words(texts: Iterable[str]) -> tuple[TermCounts, list[str]]:

@@ -18,6 +18,7 @@ from recs.errors import OptionError
 from recs.files import write_atomically
 from recs.ranking.previous import item_digest
 from recs.text.link_targets import split_url
+from recs.times import moment_url
 from recs.writers.cells import csv_text, dumps, json_lines
 
 if TYPE_CHECKING:
@@ -174,22 +175,7 @@ def _moment(item: Item, span: Span) -> dict[str, Any] | None:
     start, end = item.times.span_seconds(*span)
     if start is None:
         return None
-    return {"start": start, "end": end, "url": moment_url(item, start)}
-
-
-def moment_url(item: Item, seconds: float) -> str | None:
-    """Return the address of a moment of an episode, in its sound or else on its page; None if it has neither.
-
-    The fragment is that of W3C Media Fragments: "#t=" and whole seconds.
-
-    Examples
-    --------
-    >>> from recs.items import Item
-    >>> moment_url(Item("1", "Hi.", audio="https://a.org/1.mp3"), 754.9)
-    'https://a.org/1.mp3#t=754'
-    """
-    address = item.audio or item.url
-    return f"{address.partition('#')[0]}#t={int(seconds)}" if address else None
+    return {"start": start, "end": end, "url": moment_url(item.audio or item.url, start)}
 
 
 def _score(match: Match) -> float:

@@ -1,0 +1,52 @@
+"""`recs index`: a folder that answers queries without reading the source again."""
+
+from pathlib import Path
+
+import click
+
+from recs.cli.option_values import CollectionOptions
+from recs.cli.options import collection_options, quiet_option, source_argument
+from recs.cli.session import opened_collection
+from recs.cli.terminal import say
+from recs.text.counts import counted
+
+
+@click.command("index")
+@source_argument
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the index into DIR.")
+@click.option(
+    "--signals", type=click.Choice(["auto", "terms"]), default="auto", show_default=True, help="terms: no model."
+)
+@click.option("--verify", is_flag=True, help="SOURCE is an index: compare its files with their digests.")
+@quiet_option
+@collection_options
+def command(
+    *, source: str, output: Path | None, signals: str, verify: bool, quiet: bool, setup: CollectionOptions
+) -> None:
+    """Write an index of the public items of SOURCE, for `recs search`.
+
+    It holds the texts of the items, their terms, and the vectors of items and of passages of 128 tokens. Vectors come
+    from the cache if they are there, so a second run embeds only what changed. Readers of an earlier index in DIR go on
+    with it.
+    """
+    from recs.retrieval.storage import verify as verify_files
+    from recs.search import build_index, save_index
+
+    if verify:
+        count = verify_files(Path(source))
+        if not quiet:
+            say(f"{source}: {counted(count, 'file is', 'files are')} as written")
+        return
+    if output is None:
+        raise click.UsageError("name the folder of the index: -o DIR.")
+    terms = "terms,mentions" if signals == "terms" else "auto"
+    with opened_collection(source, setup, quiet=quiet, signals=terms) as (collection, options):
+        chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
+        kind = "terms" if options["embedder"] is None else "auto"
+        index = build_index(collection, signals=kind, **chosen)  # type: ignore[arg-type]
+    save_index(index, output)
+    if not quiet:
+        passages = 0 if index.vectors is None else len(index.vectors.passages)
+        size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
+        by = f"{counted(passages, 'passage')} by {index.vectors.model}" if index.vectors else "terms only, no model"
+        say(f"indexed: {counted(len(index), 'item')}, {by}; {output} has {size / 1e6:.1f} MB")

@@ -1,0 +1,336 @@
+"""An index: the public items of a collection, their terms and their vectors, ready for queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from recs.arrays import BoolArray, Float64Array
+from recs.errors import OptionError, RecsError
+from recs.items import Item, Span
+from recs.retrieval.context import Context, fill
+from recs.retrieval.filters import Where, allowed
+from recs.retrieval.passages import Passage, QueryWords, trimmed
+from recs.retrieval.postings import Postings
+from recs.retrieval.query import Query, read_query
+from recs.retrieval.table import Table, folded, text_digests
+from recs.retrieval.vectors import Vectors
+from recs.text.chunks import split_text
+from recs.text.words import word_pattern
+from recs.times import moment_url
+
+if TYPE_CHECKING:
+    from recs.embedding.embedder import Embedder
+
+Signals = Literal["auto", "terms", "dense"]
+# The share of a query that the terms of an item explain, and its cosine; chosen on judged sets (docs/benchmarks.md).
+_TERMS, _DENSE = 0.4, 0.6
+_ROUNDING = 6
+_PASSAGE_WORDS = 90  # of a passage if there are no vectors: about 128 tokens
+_CANDIDATE_ITEMS = 50
+_CANDIDATE_PASSAGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An item that answers a query.
+
+    Attributes
+    ----------
+    id, title, url
+        Of the item.
+    score
+        Higher is better; `Index.search` says what it measures.
+    passage
+        The passage of the item that fits best; None if it has no text.
+    via
+        "id", "title" or "phrase" if the query is the id or the title of the item, or a quoted phrase is in it: such
+        hits come first. Else "auto".
+    parts
+        What terms and vectors add to the score.
+    """
+
+    id: str
+    title: str
+    url: str | None
+    score: float
+    passage: Passage | None
+    via: Literal["id", "title", "phrase", "auto"] = "auto"
+    parts: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+
+class _Scores(NamedTuple):
+    query: Query
+    total: Float64Array
+    parts: Mapping[str, Float64Array]
+    passages: Float64Array | None  # the cosine of each passage
+    is_match: BoolArray | None  # None: every item is a match
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """The public items of a collection, ready for queries.
+
+    Attributes
+    ----------
+    table
+        The items, sorted by id.
+    postings
+        Their terms.
+    vectors
+        Their vectors and those of their passages; None if the index has no model.
+    find_embedder
+        Returns the embedder for queries; it is called for the first query that needs one.
+    notes
+        What a person should know: a model that is missing.
+
+    Examples
+    --------
+    >>> import recs
+    >>> items = [recs.Item("garlic", "Plant the cloves in autumn.", title="Garlic"), recs.Item("tea", "Boil water.")]
+    >>> index = recs.build_index(items, embedder=None, signals="terms")
+    >>> [(hit.id, hit.passage.text) for hit in index.search("planting cloves")]
+    [('garlic', 'Plant the cloves in autumn.')]
+    """
+
+    table: Table
+    postings: Postings
+    vectors: Vectors | None = None
+    find_embedder: Callable[[], Embedder] | None = None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def embedder(self) -> Embedder | None:
+        """What embeds queries; None if the index has no vectors. Raises `ModelError` if its model is not there."""
+        return None if self.vectors is None or self.find_embedder is None else self.find_embedder()
+
+    def search(
+        self,
+        query: str,
+        *,
+        k: int = 10,
+        signals: Signals = "auto",
+        where: Where | None = None,
+        min_score: float | None = None,
+    ) -> list[Hit]:
+        """Return the k best items for a query, best first, ties by id.
+
+        Parameters
+        ----------
+        query
+            Words or a question. What is in quotation marks comes first if an item holds it; so does the item whose id
+            or title the query is. A word of five letters and more that no item has is looked for with one letter
+            changed.
+        k
+            The most hits.
+        signals
+            "terms": the share of the query that the words of an item explain (BM25), from 0 to 1; items without any of
+            the words are no hits. "dense": the mean cosine of the query with the item and with its best passage.
+            "auto": .4 of the one and .6 of the other, or the terms alone if the index has no vectors.
+        where
+            Which items may be hits; see `recs.retrieval.filters.allowed`. It acts before the best are chosen.
+        min_score
+            Hits with a lower score are left out.
+
+        Raises
+        ------
+        OptionError
+            If an option has a value that is not allowed, or "dense" is asked of an index without vectors.
+        ModelError
+            If the model of the index is not there, and signals are not "terms".
+
+        Notes
+        -----
+        Time O(n d + m d) for n items with m passages.
+        """
+        if not isinstance(k, int) or k < 0:
+            raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
+        scores = self._scores(query, signals)
+        rows = self._best(scores, query, k, allowed(where, self.table), min_score)
+        words = QueryWords(scores.query.text, self.postings)
+        return [self._hit(row, via, scores, words) for row, via in rows]
+
+    def passages(
+        self,
+        query: str,
+        *,
+        k: int = 10,
+        signals: Signals = "auto",
+        where: Where | None = None,
+    ) -> list[Passage]:
+        """Return the k best passages for a query, best first. The options are those of `search`.
+
+        The passages come from the fifty best items and the two hundred passages that are nearest.
+        """
+        scores = self._scores(query, signals)
+        mask = allowed(where, self.table)
+        rows = {row for row, _ in self._best(scores, query, _CANDIDATE_ITEMS, mask, None)}
+        near: set[int] = set()
+        if scores.passages is not None and self.vectors is not None:
+            owners = np.repeat(np.arange(len(self)), np.diff(self.vectors.starts))
+            cosines = scores.passages if mask is None else np.where(mask[owners], scores.passages, -np.inf)
+            near = set(np.argsort(-cosines, kind="stable")[:_CANDIDATE_PASSAGES].tolist())
+            near = {place for place in near if np.isfinite(cosines[place])}
+            rows |= set(owners[list(near)].tolist())
+        words = QueryWords(scores.query.text, self.postings)
+        ranked = [passage for row in sorted(rows) for passage in self._passages_of(row, scores, words)]
+        ranked.sort(key=lambda passage: (-passage.score, passage.id, passage.start))
+        return ranked[:k]
+
+    def context(
+        self,
+        query: str,
+        *,
+        max_tokens: int = 2000,
+        count_tokens: Callable[[str], int] | None = None,
+        signals: Signals = "auto",
+        where: Where | None = None,
+    ) -> Context:
+        """Return passages for a language model: the best ones that fit a budget of tokens.
+
+        Parameters
+        ----------
+        max_tokens
+            The most tokens of the prompt block, `Context.prompt`.
+        count_tokens
+            Counts the tokens of a text; by default with the tokenizer of the index's model, or, without one, four
+            tokens for three words.
+        query, signals, where
+            As in `search`.
+        """
+        count = count_tokens or self._counter()
+        passages = self.passages(query, k=_CANDIDATE_PASSAGES, signals=signals, where=where)
+        return fill(passages, self._texts, max_tokens, count)
+
+    def similar(self, text: str, *, k: int = 5, where: Where | None = None) -> list[Hit]:
+        """Return the k items that are most similar to a text, which is embedded as an item is, in whole."""
+        scores = self._scores(text, "auto", role="document")
+        mask = allowed(where, self.table)
+        rows = self._best(scores, "", k, mask, None)
+        words = QueryWords(text, self.postings)
+        return [self._hit(row, via, scores, words) for row, via in rows]
+
+    # Scores.
+
+    def _scores(self, query: str, signals: Signals, *, role: str = "query") -> _Scores:
+        if signals not in get_args(Signals):
+            raise OptionError(f"signals are {signals!r}, expected one of {', '.join(get_args(Signals))}.")
+        if signals == "dense" and self.vectors is None:
+            raise OptionError("the index has no vectors; signals can only be terms.")
+        read = read_query(query, self.postings) if role == "query" else Query(query)
+        explained = self.postings.explained(read.text) if signals != "dense" else np.zeros(len(self))
+        if self.vectors is None or signals == "terms" or not query.strip():
+            return _Scores(read, explained, {"terms": explained}, None, explained > 0)
+        embedder = self.embedder
+        if embedder is None:
+            raise RecsError("the index has vectors and nothing that embeds queries.")
+        embedded = embedder.embed([read.text], role=role)
+        cosines, of_passages = self.vectors.similarities(self.vectors.query(embedded))
+        passages = of_passages.astype(np.float64)
+        if signals == "dense":
+            dense = cosines.astype(np.float64)
+            return _Scores(read, dense, {"dense": dense}, passages, None)
+        parts = {"terms": _TERMS * explained, "dense": _DENSE * cosines.astype(np.float64)}
+        return _Scores(read, parts["terms"] + parts["dense"], parts, passages, None)
+
+    def _best(
+        self, scores: _Scores, query: str, k: int, mask: BoolArray | None, min_score: float | None
+    ) -> list[tuple[int, Any]]:
+        """Return the rows of the best items with how they came first."""
+        total = np.round(scores.total, _ROUNDING)
+        may = np.ones(len(self), bool) if mask is None else mask.copy()
+        if min_score is not None:
+            may &= total >= min_score
+        first = {row: via for row, via in self._exact(query, scores.query) if may[row]}
+        if scores.is_match is not None:
+            may &= scores.is_match
+        may[list(first)] = False
+        rows = np.flatnonzero(may)
+        order = rows[np.lexsort((rows, -total[rows]))[:k]]
+        ranked = sorted(first.items(), key=lambda pair: (_FIRST.index(pair[1]), -total[pair[0]], pair[0]))
+        return [*ranked, *((row, "auto") for row in order.tolist())][:k]
+
+    def _exact(self, query: str, read: Query) -> Iterator[tuple[int, Any]]:
+        """Yield the rows that a query names: by a phrase in the text, by the title, by the id; the last one counts."""
+        if read.phrases:
+            candidates = np.flatnonzero(self.postings.explained(" ".join(read.phrases)) > 0)
+            for row in candidates.tolist():
+                words = f" {folded(self.table[row].title)}  {folded(self.table[row].text)} "
+                if all(f" {phrase} " in words for phrase in read.phrases):
+                    yield row, "phrase"
+        title = folded(query)
+        named = [(self.table.titles, title, "title"), (self.table.ids, query.strip(), "id")]
+        for digests, text, via in named:
+            if text:
+                for row in np.flatnonzero(digests == text_digests([text])[0]).tolist():
+                    item = self.table[row]
+                    if text in (item.id, folded(item.title)):
+                        yield row, via
+
+    # Passages.
+
+    def _hit(self, row: int, via: Any, scores: _Scores, words: QueryWords) -> Hit:
+        item = self.table[row]
+        passages = self._passages_of(row, scores, words)
+        best = max(passages, key=lambda passage: (passage.score, -passage.start), default=None)
+        parts = {name: round(float(part[row]), _ROUNDING) for name, part in scores.parts.items()}
+        return Hit(item.id, item.title, item.url, round(float(scores.total[row]), _ROUNDING), best, via, parts)
+
+    def _passages_of(self, row: int, scores: _Scores, words: QueryWords) -> list[Passage]:
+        item = self.table[row]
+        spans, cosines = self._spans(row, item, scores)
+        texts = [item.text[start:stop] for start, stop in spans]
+        shares = words.shares(texts)
+        if cosines is not None:
+            shares = cosines if set(scores.parts) == {"dense"} else _TERMS * shares + _DENSE * cosines
+        return [
+            _passage(item, span, text, float(score), words)
+            for span, text, score in zip(spans, texts, shares.tolist(), strict=True)
+            if text
+        ]
+
+    def _spans(self, row: int, item: Item, scores: _Scores) -> tuple[list[Span], Float64Array | None]:
+        """Return the spans of an item's passages, and their cosines with the query if there are any."""
+        if self.vectors is not None:
+            places = self.vectors.passages_of(row)
+            spans = [trimmed(item.text, span) for span in self.vectors.spans[places].tolist()]
+            return spans, None if scores.passages is None else scores.passages[places]
+        pieces = split_text(item.text, token_spans=_word_spans, budget=_PASSAGE_WORDS, additive=True)
+        return [trimmed(item.text, piece[:2]) for piece in pieces], None
+
+    def _texts(self, ids: Sequence[str]) -> Mapping[str, Item]:
+        digests = text_digests(list(ids))
+        rows = [self._row_of(name, digest) for name, digest in zip(ids, digests, strict=True)]
+        return {name: self.table[row] for name, row in zip(ids, rows, strict=True)}
+
+    def _row_of(self, name: str, digest: np.uint64) -> int:
+        return next(row for row in np.flatnonzero(self.table.ids == digest).tolist() if self.table[row].id == name)
+
+    def _counter(self) -> Callable[[str], int]:
+        embedder = self.embedder
+        if embedder is None:
+            return lambda text: -(-len(word_pattern().findall(text)) * 4 // 3)
+        tokenizer = embedder.tokenizer
+        return lambda text: len(tokenizer.spans([text])[0])
+
+
+_FIRST = ("id", "title", "phrase")
+
+
+def _passage(item: Item, span: Span, text: str, score: float, words: QueryWords) -> Passage:
+    seconds = None if item.times is None else item.times.span_seconds(*span)
+    start = seconds[0] if seconds else None
+    url = item.url if start is None else moment_url(item.audio or item.url, start)
+    known = seconds if start is not None else None
+    return Passage(item.id, *span, text, round(score, _ROUNDING), words.highlights(text), known, url)
+
+
+def _word_spans(text: str) -> Sequence[Span]:
+    return [match.span() for match in word_pattern().finditer(text)]

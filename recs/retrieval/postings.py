@@ -1,0 +1,158 @@
+"""Terms of n texts as postings, and how much of a query each text explains: a share of the best score of BM25.
+
+Terms are words, cut to six letters, and pairs of neighbouring whole words. There is no stop list: a frequent word has a
+small weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recs.arrays import Float64Array, IntArray
+from recs.text.term_numbers import TermArray, TermNumbers
+
+# The usual constants of BM25, and those of a title: a word in it counts like four in a text of usual length.
+_K1 = 1.2
+_B = 0.75
+_TITLE_WEIGHT = 4.0
+_TITLE_B = 0.3
+_PAIR_WEIGHT = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Postings:
+    """Which of v terms are in which of n texts, and how often.
+
+    Attributes
+    ----------
+    terms : uint64 array of shape (v,)
+        Sorted, each once.
+    starts : int64 array of shape (v + 1,)
+        The postings of term i are those from starts[i] to starts[i + 1].
+    rows : int32 array of shape (p,)
+        The text of each posting, ascending for each term.
+    in_title, in_text : uint16 arrays of shape (p,)
+        How often the term is in the title and in the text of that item.
+    lengths : int32 array of shape (n,)
+        How many words each text has, without its title.
+
+    Examples
+    --------
+    >>> postings = Postings.of(["Garlic", "Leeks"], ["Plant it in autumn.", "Plant them in spring."])
+    >>> postings.explained("plant in autumn").round(2).tolist()
+    [0.45, 0.13]
+    """
+
+    terms: TermArray
+    starts: IntArray
+    rows: npt.NDArray[np.int32]
+    in_title: npt.NDArray[np.uint16]
+    in_text: npt.NDArray[np.uint16]
+    lengths: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, titles: Sequence[str], texts: Sequence[str], transcripts: Sequence[str] | None = None) -> Postings:
+        """Count the terms of n items. `transcripts` are those parts of texts in which a pair counts if said twice."""
+        numbers = TermNumbers()
+        own = numbers.of(texts)
+        said = numbers.of(transcripts or [""] * len(texts), least_pairs=2)
+        bodies = [np.concatenate(both) for both in zip(own, said, strict=True)]
+        lengths = [(len(terms) + 1) // 2 for terms in own]
+        if transcripts:
+            lengths = [length + len(text.split()) for length, text in zip(lengths, transcripts, strict=True)]
+        return cls._merged(_counted(numbers.of(titles)), _counted(bodies), np.array(lengths, np.int32))
+
+    @classmethod
+    def _merged(cls, titles: _Counts, bodies: _Counts, lengths: npt.NDArray[np.int32]) -> Postings:
+        terms = np.concatenate([titles.terms, bodies.terms])
+        rows = np.concatenate([titles.rows, bodies.rows])
+        order = np.lexsort((rows, terms))
+        terms, rows = terms[order], rows[order]
+        is_first = np.ones(len(terms), bool)
+        is_first[1:] = (terms[1:] != terms[:-1]) | (rows[1:] != rows[:-1])
+        places = np.cumsum(is_first) - 1
+        counts = np.zeros((2, int(is_first.sum())), np.uint16)
+        of_title = order < len(titles.terms)
+        both = np.concatenate([titles.counts, bodies.counts])[order]
+        counts[0, places[of_title]] = both[of_title]
+        counts[1, places[~of_title]] = both[~of_title]
+        terms, rows = terms[is_first], rows[is_first]
+        distinct, starts = np.unique(terms, return_index=True)
+        return cls(distinct, np.append(starts, len(terms)), rows, counts[0], counts[1], lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def explained(self, query: str) -> Float64Array:
+        """Return the share of a query that each text explains, from 0 to 1, shape (n,).
+
+        Terms that no text has count nothing. All shares are 0 if there is no other term.
+        """
+        (terms,) = TermNumbers().of([query])
+        stems, pairs = np.split(terms, [(len(terms) + 1) // 2])
+        scores = np.zeros(len(self))
+        best = 0.0
+        for some, weight in ((stems, 1.0), (pairs, _PAIR_WEIGHT)):
+            for term in np.unique(some).tolist():
+                best += self._add(term, weight, scores)
+        return scores / best if best else scores
+
+    def documents(self, terms: TermArray) -> IntArray:
+        """Return how many texts or titles have each of these terms."""
+        if not len(self.terms):
+            return np.zeros(len(terms), np.int64)
+        places = np.minimum(np.searchsorted(self.terms, terms), len(self.terms) - 1)
+        counts = self.starts[places + 1] - self.starts[places]
+        return np.where(self.terms[places] == terms, counts, 0).astype(np.int64)
+
+    def _add(self, term: int, weight: float, scores: Float64Array) -> float:
+        """Add what a term explains, and return the most that it could."""
+        place = int(np.searchsorted(self.terms, np.uint64(term)))
+        if place == len(self.terms) or int(self.terms[place]) != term:
+            return 0.0
+        some = slice(int(self.starts[place]), int(self.starts[place + 1]))
+        rows = self.rows[some]
+        frequency = _TITLE_WEIGHT * self.in_title[some] / (1 - _TITLE_B + _TITLE_B * self._relative[rows])
+        frequency += self.in_text[some] / (1 - _B + _B * self._relative[rows])
+        idf = float(np.log1p((len(self) - len(rows) + 0.5) / (len(rows) + 0.5)))
+        scores[rows] += weight * idf * (_K1 + 1) * frequency / (_K1 + frequency)
+        return weight * idf * (_K1 + 1)
+
+    @property
+    def _relative(self) -> Float64Array:
+        """The length of each text in relation to the mean."""
+        return np.asarray(self.lengths / max(float(self.lengths.mean()), 1.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Counts:
+    """How often the terms of n texts are in them: terms, rows and counts of one length."""
+
+    terms: TermArray
+    rows: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.uint16]
+
+
+def _counted(texts: Sequence[TermArray]) -> _Counts:
+    counted = [np.unique(terms, return_counts=True) for terms in texts]
+    none = [np.zeros(0, np.uint64)]
+    lengths = [len(terms) for terms, _ in counted]
+    counts = np.concatenate([*none, *(counts for _, counts in counted)])
+    return _Counts(
+        np.concatenate([*none, *(terms for terms, _ in counted)]),
+        np.repeat(np.arange(len(texts), dtype=np.int32), lengths),
+        np.minimum(counts, np.iinfo(np.uint16).max).astype(np.uint16),
+    )
+
+
+ARRAYS: tuple[str, ...] = tuple(field.name for field in fields(Postings))
+
+
+def postings_from(arrays: dict[str, Any]) -> Postings:
+    """Return postings from arrays by name, such as memory maps."""
+    return Postings(**{name: arrays[name] for name in ARRAYS})

@@ -1,0 +1,80 @@
+"""Reads a query: quoted phrases, and words with a wrong letter."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from recs.retrieval.postings import Postings
+from recs.text.term_numbers import digests
+from recs.text.words import STEM, tokenize
+
+_QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{1,500})[\"”“»]")
+_SHORTEST = 5  # letters of a word that may hold a wrong one
+_LONGEST = 40
+_LETTERS = (
+    "abcdefghijklmnopqrstuvwxyzàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœабвгдежзийклмнопрстуфхцчшщъыьэюяαβγδεζηθικλμνξοπρστυφχψως"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query as it is understood.
+
+    Attributes
+    ----------
+    text
+        The words that are looked for, corrected, without quotation marks.
+    phrases
+        The quoted phrases, as words with single spaces.
+    corrected
+        Pairs of a word of the user and the word that is looked for instead.
+    """
+
+    text: str
+    phrases: tuple[str, ...] = ()
+    corrected: tuple[tuple[str, str], ...] = ()
+
+
+def read_query(query: str, postings: Postings) -> Query:
+    """Return a query as it is understood, for a collection with these terms.
+
+    Examples
+    --------
+    >>> postings = Postings.of(["Garlic"], ["Plant it in autumn."])
+    >>> read_query('"Plant it" gralic', postings)
+    Query(text='Plant it garlic', phrases=('plant it',), corrected=(('gralic', 'garlic'),))
+    """
+    phrases = tuple(filter(None, (" ".join(tokenize(phrase)) for phrase in _QUOTED.findall(query))))
+    text = _QUOTED.sub(r"\1", query)
+    corrected = []
+    for word in dict.fromkeys(tokenize(text)):
+        if _SHORTEST <= len(word) <= _LONGEST and (better := _correction(word, postings)):
+            corrected.append((word, better))
+            text = re.sub(rf"\b{re.escape(word)}\b", better, text, flags=re.IGNORECASE)
+    return Query(" ".join(text.split()), phrases, tuple(corrected))
+
+
+def _correction(word: str, postings: Postings) -> str | None:
+    """Return the most frequent word of the collection with one letter changed; None if the word itself is in it."""
+    if postings.documents(digests([word[:STEM]]))[0] or not word.isalpha():
+        return None
+    variants = sorted(set(_variants(word)))
+    documents = postings.documents(digests(variant[:STEM] for variant in variants))
+    best = int(np.argmax(documents))
+    return variants[best] if documents[best] else None
+
+
+def _variants(word: str) -> Iterator[str]:
+    """Yield a word with one letter removed, replaced, added, or exchanged with the next one."""
+    for place in range(len(word) + 1):
+        before, after = word[:place], word[place:]
+        if after:
+            yield before + after[1:]
+        if len(after) > 1:
+            yield before + after[1] + after[0] + after[2:]
+        for letter in _LETTERS:
+            yield before + letter + after
+            if after:
+                yield before + letter + after[1:]

@@ -1,0 +1,175 @@
+"""The folder of an index: a manifest, and a folder with the files of one generation.
+
+    index/manifest.json         schema, generation, model, digests and sizes of the files
+    index/1f0c…/items.jsonl     the items, one in each line; beside it arrays of numpy, which are mapped into memory
+
+A new generation is written beside the old one, and then the manifest is replaced. Readers of the old one are not
+disturbed: it is removed when the generation after the next one is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recs.errors import OutputError, SourceError
+from recs.files import write_atomically
+from recs.retrieval.index import Index
+from recs.retrieval.postings import ARRAYS, postings_from
+from recs.retrieval.table import COLUMNS, ItemsInFile, item_lines
+from recs.retrieval.vectors import Vectors
+
+if TYPE_CHECKING:
+    from recs.embedding.embedder import Embedder
+
+SCHEMA = "recs.index/1"
+_MANIFEST = "manifest.json"
+_LARGEST_MANIFEST = 1_000_000  # bytes
+_VECTORS = ("items", "passages", "starts", "spans")
+_TABLE = ("offsets", "ids", "titles")
+
+
+def is_index(path: Path) -> bool:
+    """Whether a folder is an index, of any version."""
+    return path.is_dir() and str(_manifest_or_none(path).get("schema")).startswith("recs.index/")
+
+
+def write_index(index: Index, path: Path, *, corpus: str) -> str:
+    """Write an index into a folder and return the name of its generation. `corpus` is the digest of its items.
+
+    Raises `OutputError` if the folder cannot be written, or is neither empty nor an index.
+    """
+    if path.exists() and not is_index(path) and (not path.is_dir() or any(path.iterdir())):
+        raise OutputError(f"{path}: is there and is no index; name another folder.")
+    generation = secrets.token_hex(8)
+    folder = path / generation
+    try:
+        folder.mkdir(parents=True)
+        _write_files(index, folder)
+        files = {file.name: _described(file) for file in sorted(folder.iterdir())}
+        vectors = index.vectors
+        space = None if vectors is None else [vectors.model, vectors.fingerprint, vectors.similarity]
+        manifest = {"schema": SCHEMA, "generation": generation, "items": len(index), "corpus": corpus, "space": space}
+        before = _manifest_or_none(path).get("generation")
+        text = json.dumps({**manifest, "files": files}, indent=1, sort_keys=True)
+        write_atomically(path / _MANIFEST, f"{text}\n".encode())
+        for old in path.iterdir():
+            if old.is_dir() and old.name not in (generation, before):
+                shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
+    return generation
+
+
+def _write_files(index: Index, folder: Path) -> None:
+    table = index.table
+    items = [table[row] for row in range(len(table))]
+    with (folder / "items.jsonl").open("wb") as file:
+        sizes = [file.write(line) for line in item_lines(items)]
+    columns = {name: table.column(name) for name in COLUMNS}
+    (folder / "columns.json").write_text(json.dumps(columns, ensure_ascii=False), encoding="utf-8")
+    arrays = {"offsets": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), "ids": table.ids}
+    arrays |= {"titles": table.titles, **{f"terms-{name}": getattr(index.postings, name) for name in ARRAYS}}
+    if index.vectors is not None:
+        arrays |= {f"vectors-{name}": getattr(index.vectors, name) for name in _VECTORS}
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+
+
+def _described(file: Path) -> dict[str, Any]:
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    return {"bytes": file.stat().st_size, "sha256": digest}
+
+
+def open_folder(path: Path, find_embedder: Callable[[str, str], Embedder]) -> Index:
+    """Return the index in a folder. Sizes and headers are checked; `verify` checks the digests.
+
+    `find_embedder` returns the embedder of a model by its name and fingerprint. It is called for the first query that
+    needs it.
+
+    Raises `SourceError` if the folder is no index, is torn, or was written by a newer recs.
+    """
+    manifest = _manifest(path)
+    folder = path / str(manifest["generation"])
+    try:
+        arrays = _arrays(folder, manifest)
+        table = ItemsInFile(
+            folder / "items.jsonl", arrays["offsets"], folder / "columns.json", arrays["ids"], arrays["titles"]
+        )
+        postings = postings_from({name: arrays[f"terms-{name}"] for name in ARRAYS})
+        space = manifest["space"]
+        vectors = None if space is None else Vectors(*(arrays[f"vectors-{name}"] for name in _VECTORS), *space)
+        _check(table, postings, vectors)
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise SourceError(f"{path}: a broken index ({' '.join(str(error).split())[:200]}); make it again.") from error
+    find = None if vectors is None else partial(find_embedder, vectors.model, vectors.fingerprint)
+    return Index(table, postings, vectors, find)
+
+
+def _arrays(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    arrays = {}
+    for name, described in manifest["files"].items():
+        file = folder / Path(name).name
+        if file.stat().st_size != described["bytes"]:
+            raise ValueError(f"{name} has another size than the manifest says")
+        if file.suffix == ".npy":
+            arrays[file.stem] = np.load(file, mmap_mode="r", allow_pickle=False)
+    return arrays
+
+
+def _check(table: ItemsInFile, postings: Any, vectors: Vectors | None) -> None:
+    """Raise `ValueError` if arrays do not fit each other."""
+    n = len(table)
+    fits = [len(table.ids) == len(table.titles) == len(postings) == n, len(postings.starts) == len(postings.terms) + 1]
+    fits.append(len(postings.rows) == len(postings.in_title) == len(postings.in_text) == int(postings.starts[-1]))
+    if vectors is not None:
+        m = len(vectors.passages)
+        fits += [vectors.items.ndim == vectors.passages.ndim == 2, vectors.spans.shape == (m, 2)]
+        fits += [vectors.items.shape[1:] == vectors.passages.shape[1:], len(vectors.items) == n]
+        fits.append(len(vectors.starts) == n + 1 and int(vectors.starts[-1]) == m)
+    if not all(fits):
+        raise ValueError("its arrays do not fit each other")
+
+
+def verify(path: Path) -> int:
+    """Compare the files of an index with their digests and return how many there are; `SourceError` if one differs."""
+    manifest = _manifest(path)
+    folder = path / str(manifest["generation"])
+    for name, described in manifest["files"].items():
+        file = folder / Path(name).name
+        if not file.is_file() or _described(file) != described:
+            raise SourceError(f"{path}: {name} is not the file that was written; make the index again.")
+    return len(manifest["files"])
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    manifest = _manifest_or_none(path)
+    schema = manifest.get("schema")
+    if not str(schema).startswith("recs.index/"):
+        raise SourceError(f"{path}: no index; make one: recs index SOURCE -o {path.name}")
+    if schema != SCHEMA:
+        raise SourceError(f"{path}: an index of the version {str(schema)[:40]!r}, expected {SCHEMA!r}; make it again.")
+    generation, files = manifest.get("generation"), manifest.get("files")
+    is_name = isinstance(generation, str) and Path(generation).name == generation and generation not in ("", "..")
+    if not is_name or not isinstance(files, dict) or not all(isinstance(one, dict) for one in files.values()):
+        raise SourceError(f"{path}: a broken index (its manifest names no files); make it again.")
+    return manifest
+
+
+def _manifest_or_none(path: Path) -> dict[str, Any]:
+    try:
+        with (path / _MANIFEST).open("rb") as file:
+            manifest = json.loads(file.read(_LARGEST_MANIFEST))
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}

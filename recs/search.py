@@ -1,0 +1,222 @@
+"""Search: the items and the passages of a collection that answer a query.
+
+items → terms, vectors of items and passages      embedding, recs.retrieval.postings
+  → index                                         recs.retrieval.index, .storage
+query → corrected words, its vector               recs.retrieval.query
+  → scores, filters, best items                   recs.retrieval.index, .filters
+  → passages, context for a language model        recs.retrieval.passages, .context
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from recs.contract import corpus_digest
+from recs.embedding.cache import Cache
+from recs.embedding.embedder import Embedder
+from recs.embedding.load import find_embedder, load_embedder
+from recs.embedding.pipeline import embed_items, open_cache
+from recs.embedding.progress import Progress
+from recs.embedding.vectors import Embeddings
+from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError
+from recs.items import Collection, Item
+from recs.models.registry import DEFAULT_MODEL
+from recs.readers.read import read_items
+from recs.readers.sources import Source
+from recs.retrieval.filters import Where
+from recs.retrieval.index import Hit, Index, Signals
+from recs.retrieval.passages import Passage
+from recs.retrieval.postings import Postings
+from recs.retrieval.storage import is_index, open_folder, write_index
+from recs.retrieval.table import ItemsInMemory, item_lines
+from recs.retrieval.vectors import Vectors
+
+PASSAGE_TOKENS = 128
+"""The most tokens of a passage. It holds an answer more often than a chunk of 256 (docs/benchmarks.md)."""
+
+
+def build_index(
+    source: Source | Iterable[Item],
+    embeddings: Embeddings | None = None,
+    *,
+    embedder: Embedder | str | None = None,
+    signals: Signals = "auto",
+    cache: Cache | bool = True,
+    now: str | date | datetime | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Index:
+    """Return an index of the public items of a source.
+
+    Parameters
+    ----------
+    source
+        Items, or anything that `recs.read_items` reads.
+    embeddings
+        Vectors of the public items with their passages; made with `embedder` if left out.
+    embedder, cache, progress
+        As in `recs.embed_items`. The passages have at most 128 tokens: the default model embeds a collection for an
+        index in about the time of `recs related`, and once more, since its chunks have 256.
+    signals
+        "terms" makes an index without vectors. "auto" does so, with a note, if the model is not installed.
+    now
+        The moment that decides which items are still scheduled, if `source` must be read.
+
+    Raises
+    ------
+    SourceError, ModelError, EmbeddingError, OptionError
+
+    Examples
+    --------
+    >>> import recs
+    >>> index = recs.build_index([recs.Item("garlic", "Plant the cloves in autumn.")], signals="terms")
+    >>> len(index), [hit.id for hit in index.search("cloves")]
+    (1, ['garlic'])
+    """
+    collection = source if isinstance(source, Collection) else read_items(source, now=now)
+    items = collection.public
+    written = [item.text[: item.written] for item in items]
+    said = [item.text[item.written :] for item in items]
+    postings = Postings.of([item.title for item in items], written, said)
+    table = ItemsInMemory(items)
+    if signals == "terms":
+        return Index(table, postings)
+    with open_cache(cache) as store:
+        note, found = _embedder(embedder, store, signals) if embeddings is None else (None, embedder)
+        if note is not None:
+            return Index(table, postings, notes=(note,))
+        if embeddings is None:
+            options: dict[str, Any] = {"cache": store or False, "progress": progress, "window": PASSAGE_TOKENS}
+            embeddings = embed_items(items, found, **options)
+    vectors = Vectors.of(embeddings.take([item.id for item in items]))
+    if isinstance(found, Embedder):
+        return Index(table, postings, vectors, lambda: found)
+    return Index(table, postings, vectors, lambda: _embedder_of(vectors.model, vectors.fingerprint))
+
+
+def _embedder(
+    embedder: Embedder | str | None, store: Cache | None, signals: Signals
+) -> tuple[str | None, Embedder | str | None]:
+    """Return an embedder; or a note on why there is none, if terms are enough."""
+    if isinstance(embedder, Embedder):
+        return None, embedder
+    try:
+        return None, find_embedder(embedder or DEFAULT_MODEL, store)
+    except (ModelNotFoundError, MissingDependencyError) as error:
+        if embedder is not None or signals == "dense":
+            raise
+        return f"the index has terms only: {error}", None
+
+
+def _embedder_of(model: str, fingerprint: str) -> Embedder:
+    """Return the embedder of an index; `ModelError` if the model of that name is another one now."""
+    embedder = load_embedder(model)
+    if embedder.spec.fingerprint != fingerprint:
+        raise ModelError(f"{model}: not the model that the index was made with; make the index again.")
+    return embedder
+
+
+def open_index(path: str | Path, *, embedder: Embedder | None = None) -> Index:
+    """Return the index in a folder that `recs index` or `save_index` wrote. Its source is not read.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    embedder
+        What embeds queries. If left out, the model of the index is loaded for the first query that needs it.
+
+    Raises
+    ------
+    SourceError
+        If the folder is no index, is torn, or was written by a newer recs.
+    """
+    return open_folder(Path(path), _embedder_of if embedder is None else lambda *_: embedder)
+
+
+def save_index(index: Index, path: str | Path) -> None:
+    """Write an index into a folder; readers of the one that is there go on with it.
+
+    Raises `OutputError` if the folder cannot be written, or is neither empty nor an index.
+    """
+    items = [index.table[row] for row in range(len(index))]
+    digest = corpus_digest((item.id, line.decode()) for item, line in zip(items, item_lines(items), strict=True))
+    write_index(index, Path(path), corpus=digest)
+
+
+def _opened(source: Any, embedder: Embedder | None, options: dict[str, Any]) -> Index:
+    if isinstance(source, Index):
+        return source
+    if isinstance(source, str | Path) and is_index(Path(source)):
+        return open_index(source, embedder=embedder)
+    return build_index(source, embedder=embedder, **options)
+
+
+def search_items(
+    query: str,
+    source: Index | Source | Iterable[Item],
+    embeddings: Embeddings | None = None,
+    embedder: Embedder | None = None,
+    *,
+    k: int = 10,
+    signals: Signals = "auto",
+    where: Where | None = None,
+    min_score: float | None = None,
+) -> list[Hit]:
+    """Return the k items that answer a query best.
+
+    Parameters
+    ----------
+    query, k, signals, where, min_score
+        As in `Index.search`.
+    source
+        An index, the folder of one, or items or their source, which are then indexed in memory for this query.
+    embeddings, embedder
+        As in `build_index`.
+
+    Examples
+    --------
+    >>> import recs
+    >>> items = [recs.Item("garlic", "Plant the cloves in autumn."), recs.Item("tea", "Boil the water.")]
+    >>> [hit.id for hit in recs.search_items("boiling water", items, signals="terms")]
+    ['tea']
+    """
+    building = {"embeddings": embeddings, "signals": "terms" if signals == "terms" else "auto"}
+    index = _opened(source, embedder, building)
+    return index.search(query, k=k, signals=signals, where=where, min_score=min_score)
+
+
+def search_passages(
+    query: str,
+    source: Index | Source | Iterable[Item],
+    embeddings: Embeddings | None = None,
+    embedder: Embedder | None = None,
+    *,
+    k: int = 10,
+    signals: Signals = "auto",
+    where: Where | None = None,
+) -> list[Passage]:
+    """Return the k passages that answer a query best. The arguments are those of `search_items`."""
+    building = {"embeddings": embeddings, "signals": "terms" if signals == "terms" else "auto"}
+    index = _opened(source, embedder, building)
+    return index.passages(query, k=k, signals=signals, where=where)
+
+
+def related_to(text: str, index: Index, k: int = 5, *, where: Where | None = None) -> list[Hit]:
+    """Return the k items that are most similar to a new text, such as a draft, without ranking the collection again.
+
+    Parameters
+    ----------
+    text
+        Plain text. All of it counts, as in an item; its score is that of a search.
+
+    Raises
+    ------
+    OptionError
+        If the text is empty.
+    """
+    if not text.strip():
+        raise OptionError("the text is empty; there is nothing to compare.")
+    return index.similar(text, k=k, where=where)
