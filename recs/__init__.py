@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from recs.readers.stream import iter_items as iter_items
     from recs.related import RelatedLists as RelatedLists
     from recs.related import related_items as related_items
-    from recs.retrieval.index import Hit as Hit
+    from recs.retrieval.hits import Hit as Hit
     from recs.retrieval.index import Index as Index
     from recs.search import build_index as build_index
     from recs.search import open_index as open_index
@@ -58,7 +58,7 @@ _HOME = {
     "Collection": "recs.items",
     "Embedder": "recs.embedding.embedder",
     "Embeddings": "recs.embedding.vectors",
-    "Hit": "recs.retrieval.index",
+    "Hit": "recs.retrieval.hits",
     "Index": "recs.retrieval.index",
     "Item": "recs.items",
     "LabelRules": "recs.classification.labels",

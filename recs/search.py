@@ -27,7 +27,8 @@ from recs.models.registry import DEFAULT_MODEL
 from recs.readers.read import read_items
 from recs.readers.sources import Source
 from recs.retrieval.filters import Where
-from recs.retrieval.index import Hit, Index, Signals
+from recs.retrieval.hits import Hit
+from recs.retrieval.index import Index, Signals
 from recs.retrieval.passages import Passage
 from recs.retrieval.postings import Postings
 from recs.retrieval.storage import is_index, open_folder, write_index
@@ -84,15 +85,15 @@ def build_index(
     if signals == "terms":
         return Index(table, postings)
     with open_cache(cache) as store:
-        note, found = _embedder(embedder, store, signals) if embeddings is None else (None, embedder)
+        note, chosen = _embedder(embedder, store, signals) if embeddings is None else (None, embedder)
         if note is not None:
             return Index(table, postings, notes=(note,))
         if embeddings is None:
             options: dict[str, Any] = {"cache": store or False, "progress": progress, "window": PASSAGE_TOKENS}
-            embeddings = embed_items(items, found, **options)
+            embeddings = embed_items(items, chosen, **options)
     vectors = Vectors.of(embeddings.take([item.id for item in items]))
-    if isinstance(found, Embedder):
-        return Index(table, postings, vectors, lambda: found)
+    if isinstance(chosen, Embedder):
+        return Index(table, postings, vectors, lambda: chosen)
     return Index(table, postings, vectors, lambda: _embedder_of(vectors.model, vectors.fingerprint))
 
 

@@ -18,7 +18,7 @@ from recs.cli import _VERBS
 
 PUBLIC = {
     "Index": "recs.retrieval.index",
-    "Hit": "recs.retrieval.index",
+    "Hit": "recs.retrieval.hits",
     "build_index": "recs.search",
     "open_index": "recs.search",
     "save_index": "recs.search",

@@ -17,7 +17,8 @@ from recs.cli.terminal import emit, printable, say
 
 if TYPE_CHECKING:
     from recs.retrieval.context import Context
-    from recs.retrieval.index import Hit, Index
+    from recs.retrieval.hits import Hit
+    from recs.retrieval.index import Index
     from recs.retrieval.passages import Passage
 
 _F = TypeVar("_F", bound=Callable[..., Any])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -14,14 +14,14 @@ from recs.errors import OptionError, RecsError
 from recs.items import Item, Span
 from recs.retrieval.context import Context, fill
 from recs.retrieval.filters import Where, allowed
+from recs.retrieval.hits import FIRST, ROUNDING, Hit, named, passage_of
 from recs.retrieval.passages import Passage, QueryWords, trimmed
 from recs.retrieval.postings import Postings
 from recs.retrieval.query import Query, read_query
-from recs.retrieval.table import Table, folded, text_digests
+from recs.retrieval.table import Table, text_digests
 from recs.retrieval.vectors import Vectors
 from recs.text.chunks import split_text
 from recs.text.words import word_pattern
-from recs.times import moment_url
 
 if TYPE_CHECKING:
     from recs.embedding.embedder import Embedder
@@ -29,38 +29,9 @@ if TYPE_CHECKING:
 Signals = Literal["auto", "terms", "dense"]
 # The share of a query that the terms of an item explain, and its cosine; chosen on judged sets (docs/benchmarks.md).
 _TERMS, _DENSE = 0.4, 0.6
-_ROUNDING = 6
 _PASSAGE_WORDS = 90  # of a passage if there are no vectors: about 128 tokens
 _CANDIDATE_ITEMS = 50
 _CANDIDATE_PASSAGES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """An item that answers a query.
-
-    Attributes
-    ----------
-    id, title, url
-        Of the item.
-    score
-        Higher is better; `Index.search` says what it measures.
-    passage
-        The passage of the item that fits best; None if it has no text.
-    via
-        "id", "title" or "phrase" if the query is the id or the title of the item, or a quoted phrase is in it: such
-        hits come first. Else "auto".
-    parts
-        What terms and vectors add to the score.
-    """
-
-    id: str
-    title: str
-    url: str | None
-    score: float
-    passage: Passage | None
-    via: Literal["id", "title", "phrase", "auto"] = "auto"
-    parts: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 class _Scores(NamedTuple):
@@ -244,35 +215,18 @@ class Index:
         self, scores: _Scores, query: str, k: int, mask: BoolArray | None, min_score: float | None
     ) -> list[tuple[int, Any]]:
         """Return the rows of the best items with how they came first."""
-        total = np.round(scores.total, _ROUNDING)
+        total = np.round(scores.total, ROUNDING)
         may = np.ones(len(self), bool) if mask is None else mask.copy()
         if min_score is not None:
             may &= total >= min_score
-        first = {row: via for row, via in self._exact(query, scores.query) if may[row]}
+        first = {row: via for row, via in named(query, scores.query, self.table, self.postings) if may[row]}
         if scores.is_match is not None:
             may &= scores.is_match
         may[list(first)] = False
         rows = np.flatnonzero(may)
         order = rows[np.lexsort((rows, -total[rows]))[:k]]
-        ranked = sorted(first.items(), key=lambda pair: (_FIRST.index(pair[1]), -total[pair[0]], pair[0]))
+        ranked = sorted(first.items(), key=lambda pair: (FIRST.index(pair[1]), -total[pair[0]], pair[0]))
         return [*ranked, *((row, "auto") for row in order.tolist())][:k]
-
-    def _exact(self, query: str, read: Query) -> Iterator[tuple[int, Any]]:
-        """Yield the rows that a query names: by a phrase in the text, by the title, by the id; the last one counts."""
-        if read.phrases:
-            candidates = np.flatnonzero(self.postings.explained(" ".join(read.phrases)) > 0)
-            for row in candidates.tolist():
-                words = f" {folded(self.table[row].title)}  {folded(self.table[row].text)} "
-                if all(f" {phrase} " in words for phrase in read.phrases):
-                    yield row, "phrase"
-        title = folded(query)
-        named = [(self.table.titles, title, "title"), (self.table.ids, query.strip(), "id")]
-        for digests, text, via in named:
-            if text:
-                for row in np.flatnonzero(digests == text_digests([text])[0]).tolist():
-                    item = self.table[row]
-                    if text in (item.id, folded(item.title)):
-                        yield row, via
 
     # Passages.
 
@@ -280,8 +234,8 @@ class Index:
         item = self.table[row]
         passages = self._passages_of(row, scores, words)
         best = max(passages, key=lambda passage: (passage.score, -passage.start), default=None)
-        parts = {name: round(float(part[row]), _ROUNDING) for name, part in scores.parts.items()}
-        return Hit(item.id, item.title, item.url, round(float(scores.total[row]), _ROUNDING), best, via, parts)
+        parts = {name: round(float(part[row]), ROUNDING) for name, part in scores.parts.items()}
+        return Hit(item.id, item.title, item.url, round(float(scores.total[row]), ROUNDING), best, via, parts)
 
     def _passages_of(self, row: int, scores: _Scores, words: QueryWords) -> list[Passage]:
         item = self.table[row]
@@ -291,7 +245,7 @@ class Index:
         if cosines is not None:
             shares = cosines if set(scores.parts) == {"dense"} else _TERMS * shares + _DENSE * cosines
         return [
-            _passage(item, span, text, float(score), words)
+            passage_of(item, span, text, float(score), words)
             for span, text, score in zip(spans, texts, shares.tolist(), strict=True)
             if text
         ]
@@ -319,17 +273,6 @@ class Index:
             return lambda text: -(-len(word_pattern().findall(text)) * 4 // 3)
         tokenizer = embedder.tokenizer
         return lambda text: len(tokenizer.spans([text])[0])
-
-
-_FIRST = ("id", "title", "phrase")
-
-
-def _passage(item: Item, span: Span, text: str, score: float, words: QueryWords) -> Passage:
-    seconds = None if item.times is None else item.times.span_seconds(*span)
-    start = seconds[0] if seconds else None
-    url = item.url if start is None else moment_url(item.audio or item.url, start)
-    known = seconds if start is not None else None
-    return Passage(item.id, *span, text, round(score, _ROUNDING), words.highlights(text), known, url)
 
 
 def _word_spans(text: str) -> Sequence[Span]:

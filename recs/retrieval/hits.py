@@ -1,0 +1,75 @@
+"""Hits: items that answer a query, and those that come first because the query names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from recs.items import Item, Span
+from recs.retrieval.passages import Passage, QueryWords
+from recs.retrieval.postings import Postings
+from recs.retrieval.query import Query
+from recs.retrieval.table import Table, folded, text_digests
+from recs.times import moment_url
+
+ROUNDING = 6
+HitVia: TypeAlias = Literal["id", "title", "phrase", "auto"]
+FIRST: tuple[HitVia, ...] = ("id", "title", "phrase")
+"""How a query names an item; in this order such items come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An item that answers a query.
+
+    Attributes
+    ----------
+    id, title, url
+        Of the item.
+    score
+        Higher is better; `Index.search` says what it measures.
+    passage
+        The passage of the item that fits best; None if it has no text.
+    via
+        "id", "title" or "phrase" if the query is the id or the title of the item, or a quoted phrase is in it: such
+        hits come first. Else "auto".
+    parts
+        What terms and vectors add to the score.
+    """
+
+    id: str
+    title: str
+    url: str | None
+    score: float
+    passage: Passage | None
+    via: HitVia = "auto"
+    parts: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+
+def named(query: str, read: Query, table: Table, postings: Postings) -> Iterator[tuple[int, HitVia]]:
+    """Yield the rows that a query names: by a phrase in the text, by the title, by the id; the last one counts."""
+    if read.phrases:
+        candidates = np.flatnonzero(postings.explained(" ".join(read.phrases)) > 0)
+        for row in candidates.tolist():
+            item = table[row]
+            words = f" {folded(item.title)}  {folded(item.text)} "
+            if all(f" {phrase} " in words for phrase in read.phrases):
+                yield row, "phrase"
+    ways: tuple[tuple[HitVia, str], ...] = (("title", folded(query)), ("id", query.strip()))
+    for via, text in ways:
+        digests = table.titles if via == "title" else table.ids
+        for row in np.flatnonzero(digests == text_digests([text])[0]).tolist() if text else ():
+            item = table[row]
+            if text == (folded(item.title) if via == "title" else item.id):
+                yield row, via
+
+
+def passage_of(item: Item, span: Span, text: str, score: float, words: QueryWords) -> Passage:
+    """Return a passage of an item, with the moment at which it is said if that is known."""
+    start, end = (None, None) if item.times is None else item.times.span_seconds(*span)
+    url = item.url if start is None else moment_url(item.audio or item.url, start)
+    seconds = None if start is None else (start, end)
+    return Passage(item.id, *span, text, round(score, ROUNDING), words.highlights(text), seconds, url)
