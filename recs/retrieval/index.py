@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from recs.arrays import BoolArray, Float64Array
+from recs.arrays import BoolArray, Float64Array, FloatArray
 from recs.errors import OptionError, RecsError
 from recs.items import Item, Span
 from recs.retrieval.context import Context, fill
@@ -18,7 +18,7 @@ from recs.retrieval.hits import FIRST, ROUNDING, Hit, named, passage_of
 from recs.retrieval.passages import Passage, QueryWords, trimmed
 from recs.retrieval.postings import Postings
 from recs.retrieval.query import Query, read_query
-from recs.retrieval.table import Table, text_digests
+from recs.retrieval.table import Table, row_of
 from recs.retrieval.vectors import Vectors
 from recs.text.chunks import split_text
 from recs.text.words import word_pattern
@@ -182,15 +182,32 @@ class Index:
 
     def similar(self, text: str, *, k: int = 5, where: Where | None = None) -> list[Hit]:
         """Return the k items that are most similar to a text, which is embedded as an item is, in whole."""
-        scores = self._scores(text, "auto", role="document")
+        return self._similar(text, k, allowed(where, self.table))
+
+    def similar_to_id(self, name: str, *, k: int = 5, where: Where | None = None) -> list[Hit]:
+        """Return the k items that are most similar to an item of the index, itself left out; no model is loaded.
+
+        Raises `OptionError` if the index has no item with this id.
+        """
+        row = row_of(name, self.table)
+        if row is None:
+            raise OptionError(f"the index has no item with the id {name!r:.200}.")
+        item = self.table[row]
         mask = allowed(where, self.table)
+        others = np.ones(len(self), bool) if mask is None else mask
+        others[row] = False
+        return self._similar(f"{item.title}\n\n{item.text}", k, others, row)
+
+    def _similar(self, text: str, k: int, mask: BoolArray | None, row: int | None = None) -> list[Hit]:
+        scores = self._scores(text, "auto", role="document", row=row)
         rows = self._best(scores, "", k, mask, None)
         words = QueryWords(text, self.postings)
-        return [self._hit(row, via, scores, words) for row, via in rows]
+        return [self._hit(each, via, scores, words) for each, via in rows]
 
     # Scores.
 
-    def _scores(self, query: str, signals: Signals, *, role: str = "query") -> _Scores:
+    def _scores(self, query: str, signals: Signals, *, role: str = "query", row: int | None = None) -> _Scores:
+        """Return the scores of all items. The vector of a query that is the text of an item is that of its row."""
         if signals not in get_args(Signals):
             raise OptionError(f"signals are {signals!r}, expected one of {', '.join(get_args(Signals))}.")
         if signals == "dense" and self.vectors is None:
@@ -199,17 +216,19 @@ class Index:
         explained = self.postings.explained(read.text) if signals != "dense" else np.zeros(len(self))
         if self.vectors is None or signals == "terms" or not query.strip():
             return _Scores(read, explained, {"terms": explained}, None, explained > 0)
-        embedder = self.embedder
-        if embedder is None:
-            raise RecsError("the index has vectors and nothing that embeds queries.")
-        embedded = embedder.embed([read.text], role=role)
-        cosines, of_passages = self.vectors.similarities(self.vectors.query(embedded))
+        vector = self._embedded(read.text, role, self.vectors) if row is None else self.vectors.items[row]
+        cosines, of_passages = self.vectors.similarities(vector)
         passages = of_passages.astype(np.float64)
         if signals == "dense":
             dense = cosines.astype(np.float64)
             return _Scores(read, dense, {"dense": dense}, passages, None)
         parts = {"terms": _TERMS * explained, "dense": _DENSE * cosines.astype(np.float64)}
         return _Scores(read, parts["terms"] + parts["dense"], parts, passages, None)
+
+    def _embedded(self, text: str, role: str, vectors: Vectors) -> FloatArray:
+        if self.embedder is None:
+            raise RecsError("the index has vectors and nothing that embeds queries.")
+        return vectors.query(self.embedder.embed([text], role=role))
 
     def _best(
         self, scores: _Scores, query: str, k: int, mask: BoolArray | None, min_score: float | None
@@ -260,12 +279,8 @@ class Index:
         return [trimmed(item.text, piece[:2]) for piece in pieces], None
 
     def _texts(self, ids: Sequence[str]) -> Mapping[str, Item]:
-        digests = text_digests(list(ids))
-        rows = [self._row_of(name, digest) for name, digest in zip(ids, digests, strict=True)]
-        return {name: self.table[row] for name, row in zip(ids, rows, strict=True)}
-
-    def _row_of(self, name: str, digest: np.uint64) -> int:
-        return next(row for row in np.flatnonzero(self.table.ids == digest).tolist() if self.table[row].id == name)
+        rows = [(name, row_of(name, self.table)) for name in ids]
+        return {name: self.table[row] for name, row in rows if row is not None}
 
     def _counter(self) -> Callable[[str], int]:
         embedder = self.embedder
