@@ -330,8 +330,7 @@ def test_queries_share_batches_and_leave_the_event_loop_free(folders):
         first = pool.submit(call, port, "/search?q=first")
         assert encoder.started.wait(10)
         others = [pool.submit(call, port, f"/search?q=word{i}") for i in range(7)]
-        while waiting_tokens(port) < 7 * 3:
-            time.sleep(0.01)
+        until_tokens_wait(port, 7 * 3)
         assert call(port, "/health").status == 200
         assert call(port, "/search?q=soil&signals=terms").json["hits"]
         encoder.go.set()
@@ -339,19 +338,23 @@ def test_queries_share_batches_and_leave_the_event_loop_free(folders):
     assert encoder.batches == [1, 7]
 
 
-def waiting_tokens(port: int) -> int:
-    lines = call(port, "/metrics").body.decode().splitlines()
-    return int(float(next(line.split()[1] for line in lines if line.startswith("recs_waiting_tokens "))))
+def until_tokens_wait(port: int, count: int) -> None:
+    for _ in range(1000):
+        lines = call(port, "/metrics").body.decode().splitlines()
+        if f"recs_waiting_tokens {count:.1f}" in lines:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{count} tokens did not wait within ten seconds")
 
 
 def test_searches_beyond_the_queue_are_told_to_come_back(folders):
     encoder = Held()
     limits = Limits(queue=2)
     with serving(make_embedder(encoder), index=folders["auto"], limits=limits) as port, ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(call, port, f"/search?q=word{i}") for i in range(2)]
+        waiting = [pool.submit(call, port, "/search?q=first")]
         assert encoder.started.wait(10)
-        while waiting_tokens(port) < 3:
-            time.sleep(0.01)
+        waiting.append(pool.submit(call, port, "/search?q=second"))
+        until_tokens_wait(port, 3)
         refused = call(port, "/search?q=soil")
         encoder.go.set()
         assert [reply.result().status for reply in waiting] == [200, 200]
