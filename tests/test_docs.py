@@ -95,10 +95,10 @@ def run_lines(block, folder):
                     check_extras(words)
                 elif words[:2] == ["recs", "serve"]:
                     servers.append(start(words, folder))
-                elif words[0] == "recs":
+                elif words[0] == "recs" or (words[0] == "curl" and shutil.which("curl")):
                     run(words, folder, block)
                 else:
-                    assert words[0] in ("make", "python", "git", "cd"), f"{block.page}:{block.line}: {line}"
+                    assert words[0] in ("make", "python", "git", "cd", "curl"), f"{block.page}:{block.line}: {line}"
     finally:
         for server in servers:
             server.send_signal(signal.SIGTERM)
