@@ -17,11 +17,11 @@ from typing import Any
 from recs.contract import corpus_digest
 from recs.embedding.cache import Cache
 from recs.embedding.embedder import Embedder
-from recs.embedding.load import find_embedder, load_embedder
+from recs.embedding.load import find_embedder, matching_embedder
 from recs.embedding.pipeline import embed_items, open_cache
 from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
-from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError
+from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
 from recs.items import Collection, Item
 from recs.models.registry import DEFAULT_MODEL
 from recs.readers.read import read_items
@@ -94,7 +94,7 @@ def build_index(
     vectors = Vectors.of(embeddings.take([item.id for item in items]))
     if isinstance(chosen, Embedder):
         return Index(table, postings, vectors, lambda: chosen)
-    return Index(table, postings, vectors, lambda: _embedder_of(vectors.model, vectors.fingerprint))
+    return Index(table, postings, vectors, lambda: matching_embedder(vectors.model, vectors.fingerprint))
 
 
 def _embedder(
@@ -109,14 +109,6 @@ def _embedder(
         if embedder is not None or signals == "dense":
             raise
         return f"the index has terms only: {error}", None
-
-
-def _embedder_of(model: str, fingerprint: str) -> Embedder:
-    """Return the embedder of an index; `ModelError` if the model of that name is another one now."""
-    embedder = load_embedder(model)
-    if embedder.spec.fingerprint != fingerprint:
-        raise ModelError(f"{model}: not the model that the index was made with; make the index again.")
-    return embedder
 
 
 def open_index(path: str | Path, *, embedder: Embedder | None = None) -> Index:
@@ -134,7 +126,7 @@ def open_index(path: str | Path, *, embedder: Embedder | None = None) -> Index:
     SourceError
         If the folder is no index, is torn, or was written by a newer recs.
     """
-    return open_folder(Path(path), _embedder_of if embedder is None else lambda *_: embedder)
+    return open_folder(Path(path), matching_embedder if embedder is None else lambda *_: embedder)
 
 
 def save_index(index: Index, path: str | Path) -> None:

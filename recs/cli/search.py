@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,7 @@ from recs.cli.session import opened_collection
 from recs.cli.terminal import emit, printable, say
 
 if TYPE_CHECKING:
+    from recs.embedding.embedder import Embedder
     from recs.retrieval.context import Context
     from recs.retrieval.hits import Hit
     from recs.retrieval.index import Index
@@ -108,17 +110,25 @@ def _where(filters: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _opened(source: str, setup: CollectionOptions, *, signals: str, quiet: bool) -> Iterator[Index]:
-    from recs.retrieval.storage import is_index
-    from recs.search import build_index, open_index
+    from recs.retrieval.storage import is_index, open_folder
 
     if is_index(Path(source).expanduser()):
-        yield open_index(Path(source).expanduser())
+        yield open_folder(Path(source).expanduser(), partial(_embedder, setup))
         return
+    from recs.search import build_index
+
     terms = "terms,mentions" if signals == "terms" else "auto"
     with opened_collection(source, setup, quiet=quiet, signals=terms) as (collection, options):
         chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
         kind = "terms" if options["embedder"] is None else "auto"
         yield build_index(collection, signals=kind, **chosen)  # type: ignore[arg-type]
+
+
+def _embedder(setup: CollectionOptions, model: str, fingerprint: str) -> Embedder:
+    """Return what embeds queries for an index: its model, with the options of the command line."""
+    from recs.embedding.load import matching_embedder
+
+    return matching_embedder(model, fingerprint, **setup.model.loading)
 
 
 def _write(

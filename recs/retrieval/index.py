@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from recs.arrays import BoolArray, Float64Array
+from recs.arrays import BoolArray, Float64Array, IntArray
 from recs.errors import OptionError, RecsError
 from recs.items import Item, Span
 from recs.retrieval.context import Context, fill
@@ -143,13 +143,10 @@ class Index:
         scores = self._scores(query, signals)
         mask = allowed(where, self.table)
         rows = {row for row, _ in self._best(scores, query, _CANDIDATE_ITEMS, mask, None)}
-        near: set[int] = set()
         if scores.passages is not None and self.vectors is not None:
             owners = np.repeat(np.arange(len(self)), np.diff(self.vectors.starts))
             cosines = scores.passages if mask is None else np.where(mask[owners], scores.passages, -np.inf)
-            near = set(np.argsort(-cosines, kind="stable")[:_CANDIDATE_PASSAGES].tolist())
-            near = {place for place in near if np.isfinite(cosines[place])}
-            rows |= set(owners[list(near)].tolist())
+            rows |= set(owners[_highest(cosines, _CANDIDATE_PASSAGES)].tolist())
         words = QueryWords(scores.query.text, self.postings)
         ranked = [passage for row in sorted(rows) for passage in self._passages_of(row, scores, words)]
         ranked.sort(key=lambda passage: (-passage.score, passage.id, passage.start))
@@ -223,8 +220,7 @@ class Index:
         if scores.is_match is not None:
             may &= scores.is_match
         may[list(first)] = False
-        rows = np.flatnonzero(may)
-        order = rows[np.lexsort((rows, -total[rows]))[:k]]
+        order = _highest(np.where(may, total, -np.inf), k)
         ranked = sorted(first.items(), key=lambda pair: (FIRST.index(pair[1]), -total[pair[0]], pair[0]))
         return [*ranked, *((row, "auto") for row in order.tolist())][:k]
 
@@ -273,6 +269,15 @@ class Index:
             return lambda text: -(-len(word_pattern().findall(text)) * 4 // 3)
         tokenizer = embedder.tokenizer
         return lambda text: len(tokenizer.spans([text])[0])
+
+
+def _highest(values: Float64Array, k: int) -> IntArray:
+    """Return the places of the k highest values, highest first, ties by place; those of -inf are left out."""
+    places = np.flatnonzero(values > -np.inf)
+    if k < len(places):
+        least = np.partition(values[places], len(places) - k)[len(places) - k]
+        places = places[values[places] >= least]
+    return np.asarray(places[np.lexsort((places, -values[places]))[:k]])
 
 
 def _word_spans(text: str) -> Sequence[Span]:
