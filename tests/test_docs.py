@@ -26,7 +26,7 @@ LANGUAGES = {"", "text", "sh", "console", "python", "toml", "json", "go-html-tem
 NOW = "2026-11-01"
 """The day on which the pages are read: the sample blog has posts that are scheduled for later."""
 NUMBER = r"\d+\.\d+"
-READS_ITEMS = {"related", "evaluate", "tune", "audit", "cluster", "train", "classify"}
+READS_ITEMS = {"related", "evaluate", "tune", "audit", "cluster", "train", "classify", "index"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 

@@ -73,15 +73,29 @@ def command(
     """
     asked = _queries(query, queries)
     where = _where(filters)
-    with _opened(source, setup, signals=signals, quiet=output.quiet) as index:
+    with opened_index(source, setup, signals=signals, quiet=output.quiet) as index:
         chosen: dict[str, Any] = {"signals": signals, "where": where}
         if passages:
             contexts = [index.context(one, max_tokens=max_tokens, **chosen) for one in asked]
             _write([_context_record(*pair) for pair in zip(asked, contexts, strict=True)], contexts, output, asked)
             return
-        results = [index.search(one, k=k, min_score=min_score, **chosen) for one in asked]
-        records = [_record(*pair) for pair in zip(asked, results, strict=True)]
-        _write(records, [_table(one, why=why) for one in results], output, asked)
+        write_hits(asked, [index.search(one, k=k, min_score=min_score, **chosen) for one in asked], output, why=why)
+
+
+def write_hits(
+    asked: Sequence[str],
+    results: Sequence[Sequence[Hit]],
+    output: OutputOptions,
+    *,
+    key: str = "hits",
+    why: bool = False,
+) -> None:
+    """Write the hits of each query, or, without a query, those of a new text."""
+    records: list[dict[str, Any]] = [
+        {**({"query": query} if query else {}), key: [asdict(hit) for hit in hits]}
+        for query, hits in zip(asked, results, strict=True)
+    ]
+    _write(records, [_table(hits, why=why) for hits in results], output, asked)
 
 
 def _queries(words: Sequence[str], file: Path | None) -> list[str]:
@@ -109,7 +123,7 @@ def _where(filters: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _opened(source: str, setup: CollectionOptions, *, signals: str, quiet: bool) -> Iterator[Index]:
+def opened_index(source: str, setup: CollectionOptions, *, signals: str, quiet: bool) -> Iterator[Index]:
     from recs.retrieval.storage import is_index, open_folder
 
     if is_index(Path(source).expanduser()):
@@ -139,7 +153,8 @@ def _write(
 
     from recs.files import write_atomically
 
-    form = output.form or ("table" if sys.stdout.isatty() and not output.output else "json")
+    form = output.form if output.form in ("table", "json", "jsonl") else None
+    form = form or ("table" if sys.stdout.isatty() and not output.output else "json")
     if form == "table":
         blocks = [text if isinstance(text, str) else text.prompt + "\n" for text in texts]
         if len(asked) > 1:
@@ -156,10 +171,6 @@ def _write(
             say(f"wrote {output.output}")
     else:
         emit(text)
-
-
-def _record(query: str, hits: Sequence[Hit]) -> dict[str, Any]:
-    return {"query": query, "hits": [asdict(hit) for hit in hits]}
 
 
 def _context_record(query: str, context: Context) -> dict[str, Any]:
