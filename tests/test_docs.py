@@ -48,7 +48,7 @@ def blocks_of(page):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder as the pages assume it: the sample blog as posts.json, in datasets/, as Markdown of Hugo; the podcast."""
+    """A folder as the pages assume it: the sample blog as posts.json, in datasets/, as Markdown of Hugo; a podcast."""
     home = tmp_path_factory.mktemp("docs")
     (home / "datasets").mkdir()
     for copy in ("posts.json", "datasets/posts.json"):
