@@ -132,11 +132,11 @@ def drown(site: Path, folder: Path) -> None:
     items = recs.read_items(site / "data.jsonl", now="2030-01-01", boilerplate="keep").public
     judged = recs.Collection(tuple(items))
     links = site / "links.jsonl"
-    spoken = [timed_text(Transcript(tuple(cues(said, draw, HOUR / 4)), "vtt")) for _ in items]
+    spoken = [timed_text(Transcript(tuple(cues(said, draw, HOUR / 12)), "vtt")) for _ in items]
     both = [with_spoken(item, one) for item, one in zip(items, spoken, strict=True)]
     kinds = {
         "notes alone": judged,
-        "with an unrelated quarter of an hour": recs.Collection(tuple(both)),
+        "with five unrelated minutes": recs.Collection(tuple(both)),
         "the same without the rule": recs.Collection(tuple(replace(item, times=None) for item in both)),
     }
     for name, collection in kinds.items():
