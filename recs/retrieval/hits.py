@@ -67,9 +67,10 @@ def named(query: str, read: Query, table: Table, postings: Postings) -> Iterator
                 yield row, via
 
 
-def passage_of(item: Item, span: Span, text: str, score: float, words: QueryWords) -> Passage:
+def passage_of(item: Item, span: Span, score: float, words: QueryWords) -> Passage:
     """Return a passage of an item, with the moment at which it is said if that is known."""
     start, end = (None, None) if item.times is None else item.times.span_seconds(*span)
+    text = item.text[slice(*span)]
     url = item.url if start is None else moment_url(item.audio or item.url, start)
     seconds = None if start is None else (start, end)
     return Passage(item.id, *span, text, round(score, ROUNDING), words.highlights(text), seconds, url)

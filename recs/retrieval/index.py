@@ -42,6 +42,14 @@ class _Scores(NamedTuple):
     is_match: BoolArray | None  # None: every item is a match
 
 
+class _Candidate(NamedTuple):
+    """A passage that may be shown: its score, the id of its item, and its span."""
+
+    score: float
+    id: str
+    span: Span
+
+
 @dataclass(frozen=True, eq=False)
 class Index:
     """The public items of a collection, ready for queries.
@@ -148,9 +156,10 @@ class Index:
             cosines = scores.passages if mask is None else np.where(mask[owners], scores.passages, -np.inf)
             rows |= set(owners[_highest(cosines, _CANDIDATE_PASSAGES)].tolist())
         words = QueryWords(scores.query.text, self.postings)
-        ranked = [passage for row in sorted(rows) for passage in self._passages_of(row, scores, words)]
-        ranked.sort(key=lambda passage: (-passage.score, passage.id, passage.start))
-        return ranked[:k]
+        items = {row: self.table[row] for row in sorted(rows)}
+        candidates = [(row, one) for row, item in items.items() for one in self._candidates(row, item, scores, words)]
+        candidates.sort(key=lambda pair: (-pair[1].score, pair[1].id, pair[1].span))
+        return [passage_of(items[row], one.span, one.score, words) for row, one in candidates[:k]]
 
     def context(
         self,
@@ -228,23 +237,20 @@ class Index:
 
     def _hit(self, row: int, via: Any, scores: _Scores, words: QueryWords) -> Hit:
         item = self.table[row]
-        passages = self._passages_of(row, scores, words)
-        best = max(passages, key=lambda passage: (passage.score, -passage.start), default=None)
+        candidates = self._candidates(row, item, scores, words)
+        best = min(candidates, key=lambda one: (-one.score, one.span), default=None)
+        passage = None if best is None else passage_of(item, best.span, best.score, words)
         parts = {name: round(float(part[row]), ROUNDING) for name, part in scores.parts.items()}
-        return Hit(item.id, item.title, item.url, round(float(scores.total[row]), ROUNDING), best, via, parts)
+        return Hit(item.id, item.title, item.url, round(float(scores.total[row]), ROUNDING), passage, via, parts)
 
-    def _passages_of(self, row: int, scores: _Scores, words: QueryWords) -> list[Passage]:
-        item = self.table[row]
+    def _candidates(self, row: int, item: Item, scores: _Scores, words: QueryWords) -> list[_Candidate]:
+        """Return the passages of an item that have text."""
         spans, cosines = self._spans(row, item, scores)
-        texts = [item.text[start:stop] for start, stop in spans]
-        shares = words.shares(texts)
+        values = words.shares([item.text[slice(*span)] for span in spans])
         if cosines is not None:
-            shares = cosines if set(scores.parts) == {"dense"} else _TERMS * shares + _DENSE * cosines
-        return [
-            passage_of(item, span, text, float(score), words)
-            for span, text, score in zip(spans, texts, shares.tolist(), strict=True)
-            if text
-        ]
+            values = cosines if set(scores.parts) == {"dense"} else _TERMS * values + _DENSE * cosines
+        pairs = zip(spans, np.round(values, ROUNDING).tolist(), strict=True)
+        return [_Candidate(score, item.id, span) for span, score in pairs if span[0] < span[1]]
 
     def _spans(self, row: int, item: Item, scores: _Scores) -> tuple[list[Span], Float64Array | None]:
         """Return the spans of an item's passages, and their cosines with the query if there are any."""

@@ -85,6 +85,8 @@ class QueryWords:
         return tuple(match.span() for match in matches if self._is_in(match[0]))
 
     def _is_in(self, word: str) -> bool:
+        if word.isascii():
+            return word.lower()[:STEM] in self._telling
         return any(part[:STEM] in self._telling for part in tokenize(unicodedata.normalize("NFC", word)))
 
 
