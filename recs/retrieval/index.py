@@ -18,7 +18,7 @@ from recs.retrieval.hits import FIRST, ROUNDING, Hit, named, passage_of
 from recs.retrieval.passages import Passage, QueryWords, trimmed
 from recs.retrieval.postings import Postings
 from recs.retrieval.query import Query, read_query
-from recs.retrieval.table import Table, text_digests
+from recs.retrieval.table import Table, folded, text_digests
 from recs.retrieval.vectors import Vectors
 from recs.text.chunks import split_text
 from recs.text.words import word_pattern
@@ -121,8 +121,7 @@ class Index:
         -----
         Time O(n d + m d) for n items with m passages.
         """
-        if not isinstance(k, int) or k < 0:
-            raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
+        _check_k(k)
         scores = self._scores(query, signals)
         rows = self._best(scores, query, k, allowed(where, self.table), min_score)
         words = QueryWords(scores.query.text, self.postings)
@@ -140,6 +139,7 @@ class Index:
 
         The passages come from the fifty best items and the two hundred passages that are nearest.
         """
+        _check_k(k)
         scores = self._scores(query, signals)
         mask = allowed(where, self.table)
         rows = {row for row, _ in self._best(scores, query, _CANDIDATE_ITEMS, mask, None)}
@@ -182,6 +182,7 @@ class Index:
 
     def similar(self, text: str, *, k: int = 5, where: Where | None = None) -> list[Hit]:
         """Return the k items that are most similar to a text, which is embedded as an item is, in whole."""
+        _check_k(k)
         scores = self._scores(text, "auto", role="document")
         mask = allowed(where, self.table)
         rows = self._best(scores, "", k, mask, None)
@@ -197,7 +198,7 @@ class Index:
             raise OptionError("the index has no vectors; signals can only be terms.")
         read = read_query(query, self.postings) if role == "query" else Query(query)
         explained = self.postings.explained(read.text) if signals != "dense" else np.zeros(len(self))
-        if self.vectors is None or signals == "terms" or not query.strip():
+        if self.vectors is None or signals == "terms" or not folded(query):
             return _Scores(read, explained, {"terms": explained}, None, explained > 0)
         embedder = self.embedder
         if embedder is None:
@@ -273,6 +274,11 @@ class Index:
             return lambda text: -(-len(word_pattern().findall(text)) * 4 // 3)
         tokenizer = embedder.tokenizer
         return lambda text: len(tokenizer.spans([text])[0])
+
+
+def _check_k(k: object) -> None:
+    if not isinstance(k, int) or k < 0:
+        raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
 
 
 def _word_spans(text: str) -> Sequence[Span]:
