@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array
-from recs.errors import OptionError, RecsError
+from recs.errors import OptionError, RecsError, SourceError
 from recs.items import Item, Span
 from recs.retrieval.context import Context, fill
 from recs.retrieval.filters import Where, allowed
@@ -266,7 +266,10 @@ class Index:
         return {name: self.table[row] for name, row in zip(ids, rows, strict=True)}
 
     def _row_of(self, name: str, digest: np.uint64) -> int:
-        return next(row for row in np.flatnonzero(self.table.ids == digest).tolist() if self.table[row].id == name)
+        for row in np.flatnonzero(self.table.ids == digest).tolist():
+            if self.table[row].id == name:
+                return int(row)
+        raise SourceError(f"a broken index (its digests do not have the id {name[:80]!r}); make it again.")
 
     def _counter(self) -> Callable[[str], int]:
         embedder = self.embedder

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import secrets
 import shutil
@@ -35,6 +36,11 @@ SCHEMA = "recs.index/1"
 _MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 1_000_000  # bytes
 _GENERATION = re.compile("[0-9a-f]{16}")
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(?P<kind><[iuf][248])', 'fortran_order': False, "
+    rb"'shape': \((?P<shape>[0-9]{1,15},|[0-9]{1,15}, [0-9]{1,15})\), \} *\n",
+    re.DOTALL,
+)
 _VECTORS = ("items", "passages", "starts", "spans")
 _TYPES = {
     "offsets": "int64",
@@ -141,8 +147,24 @@ def _arrays(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         if file.stat().st_size != described["bytes"]:
             raise ValueError(f"{name} has another size than the manifest says")
         if file.suffix == ".npy":
-            arrays[file.stem] = np.load(file, mmap_mode="r", allow_pickle=False)
+            arrays[file.stem] = _mapped(file)
     return arrays
+
+
+def _mapped(file: Path) -> Any:
+    """Return an array that `numpy.save` wrote, mapped into memory.
+
+    `numpy.load` evaluates a header as Python, and a damaged one is then an error of many kinds.
+    """
+    with file.open("rb") as opened:
+        header = _HEADER.match(opened.read(256))
+    if header is None:
+        raise ValueError(f"{file.name} is no array")
+    shape = tuple(int(length) for length in header["shape"].split(b",") if length)
+    kind = np.dtype(header["kind"].decode())
+    if file.stat().st_size != header.end() + math.prod(shape) * kind.itemsize:
+        raise ValueError(f"{file.name} has another size than its header says")
+    return np.memmap(file, kind, "r", header.end(), shape)
 
 
 def _texts(space: object) -> list[str]:
