@@ -135,7 +135,8 @@ def save_index(index: Index, path: str | Path) -> None:
     Raises `OutputError` if the folder cannot be written, or is neither empty nor an index.
     """
     items = [index.table[row] for row in range(len(index))]
-    digest = corpus_digest((item.id, line.decode()) for item, line in zip(items, item_lines(items), strict=True))
+    lines = (line.decode("utf-8", "surrogatepass") for line in item_lines(items))
+    digest = corpus_digest((item.id, line) for item, line in zip(items, lines, strict=True))
     write_index(index, Path(path), corpus=digest)
 
 

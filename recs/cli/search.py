@@ -118,7 +118,8 @@ def _where(filters: dict[str, Any]) -> dict[str, Any]:
         name, mark, value = pair.partition("=")
         if not mark or not name:
             raise click.UsageError(f"--where {pair!r}: expected FIELD=VALUE.")
-        where.setdefault(name, []).append(value)
+        earlier = where.get(name, [])
+        where[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
     return where
 
 
@@ -156,7 +157,7 @@ def _write(
     form = output.form if output.form in ("table", "json", "jsonl") else None
     form = form or ("table" if sys.stdout.isatty() and not output.output else "json")
     if form == "table":
-        blocks = [text if isinstance(text, str) else text.prompt + "\n" for text in texts]
+        blocks = [text if isinstance(text, str) else _shown(text.prompt) for text in texts]
         if len(asked) > 1:
             blocks = [f"{printable(query)}\n{block}" for query, block in zip(asked, blocks, strict=True)]
         text = "\n".join(blocks)
@@ -189,8 +190,12 @@ def _table(hits: Sequence[Hit], *, why: bool) -> str:
         if hit.passage is not None:
             lines.append(f"          {printable(_snippet(hit.passage))}")
             if hit.passage.seconds:
-                lines.append(f"          {hit.passage.url}")
+                lines.append(f"          {printable(hit.passage.url or '')}")
     return "\n".join(lines) + "\n"
+
+
+def _shown(prompt: str) -> str:
+    return "\n".join(map(printable, prompt.split("\n"))) + "\n"
 
 
 def _snippet(passage: Passage) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, IntArray
-from recs.errors import OptionError, RecsError
+from recs.errors import OptionError, RecsError, SourceError
 from recs.items import Item, Span
 from recs.retrieval.context import Context, fill
 from recs.retrieval.filters import Where, allowed
@@ -18,7 +18,7 @@ from recs.retrieval.hits import FIRST, ROUNDING, Hit, named, passage_of
 from recs.retrieval.passages import Passage, QueryWords, trimmed
 from recs.retrieval.postings import Postings
 from recs.retrieval.query import Query, read_query
-from recs.retrieval.table import Table, text_digests
+from recs.retrieval.table import Table, folded, text_digests
 from recs.retrieval.vectors import Vectors
 from recs.text.chunks import split_text
 from recs.text.words import word_pattern
@@ -129,8 +129,7 @@ class Index:
         -----
         Time O(n d + m d) for n items with m passages.
         """
-        if not isinstance(k, int) or k < 0:
-            raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
+        _check_k(k)
         scores = self._scores(query, signals)
         rows = self._best(scores, query, k, allowed(where, self.table), min_score)
         words = QueryWords(scores.query.text, self.postings)
@@ -148,6 +147,7 @@ class Index:
 
         The passages come from the fifty best items and the two hundred passages that are nearest.
         """
+        _check_k(k)
         scores = self._scores(query, signals)
         mask = allowed(where, self.table)
         rows = {row for row, _ in self._best(scores, query, _CANDIDATE_ITEMS, mask, None)}
@@ -188,6 +188,7 @@ class Index:
 
     def similar(self, text: str, *, k: int = 5, where: Where | None = None) -> list[Hit]:
         """Return the k items that are most similar to a text, which is embedded as an item is, in whole."""
+        _check_k(k)
         scores = self._scores(text, "auto", role="document")
         mask = allowed(where, self.table)
         rows = self._best(scores, "", k, mask, None)
@@ -203,7 +204,7 @@ class Index:
             raise OptionError("the index has no vectors; signals can only be terms.")
         read = read_query(query, self.postings) if role == "query" else Query(query)
         explained = self.postings.explained(read.text) if signals != "dense" else np.zeros(len(self))
-        if self.vectors is None or signals == "terms" or not query.strip():
+        if self.vectors is None or signals == "terms" or not folded(query):
             return _Scores(read, explained, {"terms": explained}, None, explained > 0)
         embedder = self.embedder
         if embedder is None:
@@ -267,7 +268,10 @@ class Index:
         return {name: self.table[row] for name, row in zip(ids, rows, strict=True)}
 
     def _row_of(self, name: str, digest: np.uint64) -> int:
-        return next(row for row in np.flatnonzero(self.table.ids == digest).tolist() if self.table[row].id == name)
+        for row in np.flatnonzero(self.table.ids == digest).tolist():
+            if self.table[row].id == name:
+                return int(row)
+        raise SourceError(f"a broken index (its digests do not have the id {name[:80]!r}); make it again.")
 
     def _counter(self) -> Callable[[str], int]:
         embedder = self.embedder
@@ -284,6 +288,11 @@ def _highest(values: Float64Array, k: int) -> IntArray:
         least = np.partition(values[places], len(places) - k)[len(places) - k]
         places = places[values[places] >= least]
     return np.asarray(places[np.lexsort((places, -values[places]))[:k]])
+
+
+def _check_k(k: object) -> None:
+    if not isinstance(k, int) or k < 0:
+        raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
 
 
 def _word_spans(text: str) -> Sequence[Span]:
