@@ -1,4 +1,4 @@
-"""`recs serve`: vectors and related lists over HTTP."""
+"""`recs serve`: vectors, related lists and search over HTTP."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,13 @@ class _AccessOptions:
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Serve the lists in FILE, a result of `recs related`.",
+)
+@click.option(
+    "--index",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Search the index in DIR, which `recs index` wrote; the page is at /. If it has terms only and no --model is "
+    "given, no model is loaded.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -100,6 +107,7 @@ class _AccessOptions:
 def command(
     *,
     related: Path | None,
+    index: Path | None,
     host: str,
     port: int,
     accepted: _LimitOptions,
@@ -107,17 +115,22 @@ def command(
     quiet: bool,
     model: ModelOptions,
 ) -> None:
-    """Serve vectors by OpenAI's API, and related lists. SIGTERM or Ctrl-C stops it after the running requests.
+    """Serve vectors by OpenAI's API, related lists, and search. SIGTERM or Ctrl-C stops it after the running requests.
 
-    POST /v1/embeddings, POST /v1/models/model:predict (as a Truss), GET /v1/models, /related/ID, /health, /metrics.
-    A text past the context window is refused unless the request or --overflow says what to do with it.
+    POST /v1/embeddings, POST /v1/models/model:predict (as a Truss), GET /v1/models, /related/ID, /health, /metrics;
+    with --index also GET /search, POST /passages, POST /related, and a page at /. A text past the context window is
+    refused unless the request or --overflow says what to do with it.
     """
     bound = click.get_current_context().with_resource(_bind(host, port))
-    embedder, app = _prepare(related, accepted, callers, model)
-    embedder.embed(["the first text loads the weights"], instruction="")
+    embedder, app = _prepare(related, index, accepted, callers, model)
+    if embedder is not None:
+        embedder.embed(["the first text loads the weights"], instruction="")
     bound.listen(2048)
     address, actual = bound.getsockname()[:2]
-    say(f"serving {embedder.spec.name} at http://{f'[{address}]' if ':' in address else address}:{actual}/v1")
+    home = f"http://{f'[{address}]' if ':' in address else address}:{actual}/"
+    if index is not None:
+        say(f"search {index} at {home}")
+    say(f"serving {embedder.spec.name} at {home}v1" if embedder is not None else "serving without a model")
     if callers.api_key:
         say("requests need the API key")
     if not (address.startswith("127.") or address == "::1"):
@@ -133,11 +146,11 @@ next(option for option in command.params if option.name == "overflow").default =
 
 
 def _prepare(
-    related: Path | None, accepted: _LimitOptions, callers: _AccessOptions, model: ModelOptions
+    related: Path | None, index: Path | None, accepted: _LimitOptions, callers: _AccessOptions, model: ModelOptions
 ) -> tuple[Any, Any]:
-    """Return the embedder and the application. All options are checked before the weights are loaded."""
+    """Return the embedder, or None, and the application. All options are checked before the weights are loaded."""
     from recs.contract import load_related
-    from recs.errors import SourceError
+    from recs.errors import OptionError, SourceError
     from recs.serving.access import Access
     from recs.serving.app import create_app
     from recs.serving.requests import Limits
@@ -148,12 +161,24 @@ def _prepare(
         len(lists or ())
     if caught:  # a site shows an empty list; but a person who starts a server can repair the file
         raise SourceError(str(caught[0].message))
-    embedder = model.find(None)
+    embedder = _embedder(index, model)
+    if embedder is None and callers.alias:
+        raise OptionError("--alias names a model, and the index has terms only; give --model too.")
     limits = Limits(
         items=accepted.max_items, tokens=accepted.max_tokens, bytes=accepted.max_bytes, queue=accepted.queue
     )
     options: Any = {"limits": limits, "overflow": model.overflow, "access": access, "aliases": callers.alias}
-    return embedder, create_app(embedder, related=lists, **options)
+    return embedder, create_app(embedder, related=lists, index=index, **options)
+
+
+def _embedder(index: Path | None, model: ModelOptions) -> Any:
+    """Return the embedder that the user chose, or that of the index; None if the index has terms only."""
+    if index is None or model.model is not None:
+        return model.find(None)
+    from recs.search import open_index
+
+    vectors = open_index(index).vectors
+    return None if vectors is None else replace(model, model=vectors.model).find(None)
 
 
 def run(app: Any, bound: socket.socket, *, log_requests: bool) -> None:

@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from recs.arrays import Float64Array, IntArray
+from recs.errors import OptionError
 from recs.items import Item, Span
 from recs.retrieval.passages import Passage, QueryWords
 from recs.retrieval.postings import Postings
@@ -74,3 +76,18 @@ def passage_of(item: Item, span: Span, score: float, words: QueryWords) -> Passa
     url = item.url if start is None else moment_url(item.audio or item.url, start)
     seconds = None if start is None else (start, end)
     return Passage(item.id, *span, text, round(score, ROUNDING), words.highlights(text), seconds, url)
+
+
+def highest(values: Float64Array, k: int) -> IntArray:
+    """Return the places of the k highest values, highest first, ties by place; those of -inf are left out."""
+    places = np.flatnonzero(values > -np.inf)
+    if 0 < k < len(places):
+        least = np.partition(values[places], len(places) - k)[len(places) - k]
+        places = places[values[places] >= least]
+    return np.asarray(places[np.lexsort((places, -values[places]))[:k]])
+
+
+def check_k(k: object) -> None:
+    """Raise `OptionError` unless k is a whole number, 0 or more."""
+    if not isinstance(k, int) or k < 0:
+        raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")

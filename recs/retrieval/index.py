@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from recs.arrays import BoolArray, Float64Array, IntArray
+from recs.arrays import BoolArray, Float64Array, FloatArray
 from recs.errors import OptionError, RecsError, SourceError
 from recs.items import Item, Span
 from recs.retrieval.context import Context, fill
 from recs.retrieval.filters import Where, allowed
-from recs.retrieval.hits import FIRST, ROUNDING, Hit, named, passage_of
-from recs.retrieval.passages import Passage, QueryWords, trimmed
+from recs.retrieval.hits import FIRST, ROUNDING, Hit, check_k, highest, named, passage_of
+from recs.retrieval.passages import Passage, QueryWords, trimmed, word_passages
 from recs.retrieval.postings import Postings
 from recs.retrieval.query import Query, read_query
-from recs.retrieval.table import Table, folded, text_digests
+from recs.retrieval.table import Table, folded, row_of
 from recs.retrieval.vectors import Vectors
-from recs.text.chunks import split_text
 from recs.text.words import word_pattern
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 Signals = Literal["auto", "terms", "dense"]
 # The share of a query that the terms of an item explain, and its cosine; chosen on judged sets (docs/benchmarks.md).
 _TERMS, _DENSE = 0.4, 0.6
-_PASSAGE_WORDS = 90  # of a passage if there are no vectors: about 128 tokens
 _CANDIDATE_ITEMS = 50
 _CANDIDATE_PASSAGES = 200
 
@@ -129,7 +127,7 @@ class Index:
         -----
         Time O(n d + m d) for n items with m passages.
         """
-        _check_k(k)
+        check_k(k)
         scores = self._scores(query, signals)
         rows = self._best(scores, query, k, allowed(where, self.table), min_score)
         words = QueryWords(scores.query.text, self.postings)
@@ -147,14 +145,14 @@ class Index:
 
         The passages come from the fifty best items and the two hundred passages that are nearest.
         """
-        _check_k(k)
+        check_k(k)
         scores = self._scores(query, signals)
         mask = allowed(where, self.table)
         rows = {row for row, _ in self._best(scores, query, _CANDIDATE_ITEMS, mask, None)}
         if scores.passages is not None and self.vectors is not None:
             owners = np.repeat(np.arange(len(self)), np.diff(self.vectors.starts))
             cosines = scores.passages if mask is None else np.where(mask[owners], scores.passages, -np.inf)
-            rows |= set(owners[_highest(cosines, _CANDIDATE_PASSAGES)].tolist())
+            rows |= set(owners[highest(cosines, _CANDIDATE_PASSAGES)].tolist())
         words = QueryWords(scores.query.text, self.postings)
         items = {row: self.table[row] for row in sorted(rows)}
         candidates = [(row, one) for row, item in items.items() for one in self._candidates(row, item, scores, words)]
@@ -188,16 +186,34 @@ class Index:
 
     def similar(self, text: str, *, k: int = 5, where: Where | None = None) -> list[Hit]:
         """Return the k items that are most similar to a text, which is embedded as an item is, in whole."""
-        _check_k(k)
-        scores = self._scores(text, "auto", role="document")
+        check_k(k)
+        return self._similar(text, k, allowed(where, self.table))
+
+    def similar_to_id(self, name: str, *, k: int = 5, where: Where | None = None) -> list[Hit]:
+        """Return the k items that are most similar to an item of the index, itself left out; no model is loaded.
+
+        Raises `OptionError` if the index has no item with this id.
+        """
+        check_k(k)
+        row = row_of(name, self.table)
+        if row is None:
+            raise OptionError(f"the index has no item with the id {name!r:.200}.")
+        item = self.table[row]
         mask = allowed(where, self.table)
+        others = np.ones(len(self), bool) if mask is None else mask
+        others[row] = False
+        return self._similar(f"{item.title}\n\n{item.text}", k, others, row)
+
+    def _similar(self, text: str, k: int, mask: BoolArray | None, row: int | None = None) -> list[Hit]:
+        scores = self._scores(text, "auto", role="document", row=row)
         rows = self._best(scores, "", k, mask, None)
         words = QueryWords(text, self.postings)
-        return [self._hit(row, via, scores, words) for row, via in rows]
+        return [self._hit(each, via, scores, words) for each, via in rows]
 
     # Scores.
 
-    def _scores(self, query: str, signals: Signals, *, role: str = "query") -> _Scores:
+    def _scores(self, query: str, signals: Signals, *, role: str = "query", row: int | None = None) -> _Scores:
+        """Return the scores of all items. The vector of a query that is the text of an item is that of its row."""
         if signals not in get_args(Signals):
             raise OptionError(f"signals are {signals!r}, expected one of {', '.join(get_args(Signals))}.")
         if signals == "dense" and self.vectors is None:
@@ -206,17 +222,19 @@ class Index:
         explained = self.postings.explained(read.text) if signals != "dense" else np.zeros(len(self))
         if self.vectors is None or signals == "terms" or not folded(query):
             return _Scores(read, explained, {"terms": explained}, None, explained > 0)
-        embedder = self.embedder
-        if embedder is None:
-            raise RecsError("the index has vectors and nothing that embeds queries.")
-        embedded = embedder.embed([read.text], role=role)
-        cosines, of_passages = self.vectors.similarities(self.vectors.query(embedded))
+        vector = self._embedded(read.text, role, self.vectors) if row is None else self.vectors.items[row]
+        cosines, of_passages = self.vectors.similarities(vector)
         passages = of_passages.astype(np.float64)
         if signals == "dense":
             dense = cosines.astype(np.float64)
             return _Scores(read, dense, {"dense": dense}, passages, None)
         parts = {"terms": _TERMS * explained, "dense": _DENSE * cosines.astype(np.float64)}
         return _Scores(read, parts["terms"] + parts["dense"], parts, passages, None)
+
+    def _embedded(self, text: str, role: str, vectors: Vectors) -> FloatArray:
+        if self.embedder is None:
+            raise RecsError("the index has vectors and nothing that embeds queries.")
+        return vectors.query(self.embedder.embed([text], role=role))
 
     def _best(
         self, scores: _Scores, query: str, k: int, mask: BoolArray | None, min_score: float | None
@@ -230,7 +248,7 @@ class Index:
         if scores.is_match is not None:
             may &= scores.is_match
         may[list(first)] = False
-        order = _highest(np.where(may, total, -np.inf), k)
+        order = highest(np.where(may, total, -np.inf), k)
         ranked = sorted(first.items(), key=lambda pair: (FIRST.index(pair[1]), -total[pair[0]], pair[0]))
         return [*ranked, *((row, "auto") for row in order.tolist())][:k]
 
@@ -259,19 +277,13 @@ class Index:
             places = self.vectors.passages_of(row)
             spans = [trimmed(item.text, span) for span in self.vectors.spans[places].tolist()]
             return spans, None if scores.passages is None else scores.passages[places]
-        pieces = split_text(item.text, token_spans=_word_spans, budget=_PASSAGE_WORDS, additive=True)
-        return [trimmed(item.text, piece[:2]) for piece in pieces], None
+        return word_passages(item.text), None
 
     def _texts(self, ids: Sequence[str]) -> Mapping[str, Item]:
-        digests = text_digests(list(ids))
-        rows = [self._row_of(name, digest) for name, digest in zip(ids, digests, strict=True)]
-        return {name: self.table[row] for name, row in zip(ids, rows, strict=True)}
-
-    def _row_of(self, name: str, digest: np.uint64) -> int:
-        for row in np.flatnonzero(self.table.ids == digest).tolist():
-            if self.table[row].id == name:
-                return int(row)
-        raise SourceError(f"a broken index (its digests do not have the id {name[:80]!r}); make it again.")
+        rows = {name: row_of(name, self.table) for name in ids}
+        if absent := [name for name, row in rows.items() if row is None]:
+            raise SourceError(f"a broken index (its digests do not have the id {absent[0][:80]!r}); make it again.")
+        return {name: self.table[row] for name, row in rows.items() if row is not None}
 
     def _counter(self) -> Callable[[str], int]:
         embedder = self.embedder
@@ -279,21 +291,3 @@ class Index:
             return lambda text: -(-len(word_pattern().findall(text)) * 4 // 3)
         tokenizer = embedder.tokenizer
         return lambda text: len(tokenizer.spans([text])[0])
-
-
-def _highest(values: Float64Array, k: int) -> IntArray:
-    """Return the places of the k highest values, highest first, ties by place; those of -inf are left out."""
-    places = np.flatnonzero(values > -np.inf)
-    if k < len(places):
-        least = np.partition(values[places], len(places) - k)[len(places) - k]
-        places = places[values[places] >= least]
-    return np.asarray(places[np.lexsort((places, -values[places]))[:k]])
-
-
-def _check_k(k: object) -> None:
-    if not isinstance(k, int) or k < 0:
-        raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
-
-
-def _word_spans(text: str) -> Sequence[Span]:
-    return [match.span() for match in word_pattern().finditer(text)]

@@ -64,6 +64,15 @@ def is_index(path: Path) -> bool:
     return str(_manifest_or_none(path).get("schema")).startswith("recs.index/")
 
 
+def manifest_stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when an index is replaced: time, number and size of its manifest; None if there is none."""
+    try:
+        status = (path / _MANIFEST).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
 def write_index(index: Index, path: Path, *, corpus: str) -> str:
     """Write an index into a folder and return the name of its generation. `corpus` is the digest of its items.
 

@@ -186,6 +186,18 @@ def text_digests(texts: Sequence[str]) -> Digests:
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
+def row_of(name: str, table: Table) -> int | None:
+    """Return the row of the item with an id; None if there is none.
+
+    Examples
+    --------
+    >>> row_of("tea", ItemsInMemory([Item("garlic", "Plant it."), Item("tea", "Boil water.")]))
+    1
+    """
+    rows = np.flatnonzero(table.ids == text_digests([name])[0]).tolist()
+    return next((row for row in rows if table[row].id == name), None)
+
+
 def folded(text: str) -> str:
     """Return the words of a text in lower case, with single spaces.
 

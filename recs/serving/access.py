@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,12 +47,12 @@ class Access:
         return hmac.compare_digest(key.strip(), self.api_key.encode()) and scheme.lower() == b"bearer"
 
 
-def restrict(app: Any, access: Access) -> None:
-    """Make an application of FastAPI answer only those that `access` lets in."""
+def restrict(app: Any, access: Access, *, free: Sequence[str] = ()) -> None:
+    """Make an application of FastAPI answer only those that `access` lets in; `free` are paths that need no key."""
     from starlette.middleware.cors import CORSMiddleware
 
     if access.api_key is not None:
-        app.add_middleware(_KeyMiddleware, access=access)
+        app.add_middleware(_KeyMiddleware, access=access, free={_HEALTH, *free})
     if access.origins:  # around the other: a browser first asks without the key, and must be able to read a 401
         options = {"allow_methods": ["GET", "POST"], "allow_headers": ["*"]}
         options["expose_headers"] = ["recs-report", "retry-after"]
@@ -61,12 +62,13 @@ def restrict(app: Any, access: Access) -> None:
 class _KeyMiddleware:
     """An ASGI application that answers 401 to requests without the key, before it reads their bodies."""
 
-    def __init__(self, app: Any, access: Access) -> None:
+    def __init__(self, app: Any, access: Access, free: Collection[str]) -> None:
         self._app = app
+        self._free = free
         self._access = access
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        is_free = scope["type"] != "http" or scope["path"] == _HEALTH
+        is_free = scope["type"] != "http" or scope["path"] in self._free
         if is_free or self._access.allows(scope["headers"]):
             await self._app(scope, receive, send)
             return

@@ -1,18 +1,19 @@
-"""Vectors and related lists over HTTP, with the API of OpenAI for embeddings and that of a Truss for predictions."""
+"""Vectors, related lists and search over HTTP, with OpenAI's API for embeddings and that of a Truss for predictions."""
 
 import asyncio
 import base64
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import recs
 from recs.contract import RelatedFile
 from recs.embedding.documents import Overflow
 from recs.embedding.embedder import Embedder
@@ -20,17 +21,8 @@ from recs.errors import MissingDependencyError, RecsError
 from recs.models.tokenizer_file import read_tokenizer
 from recs.serving.access import Access, restrict
 from recs.serving.batcher import Batcher, Embedded, QueueFullError
-from recs.serving.requests import (
-    EmbedRequest,
-    Limits,
-    RequestError,
-    RequestReader,
-    ServedModel,
-    decimal,
-    dump,
-    limit,
-    need,
-)
+from recs.serving.live_index import LiveIndex, QueryEmbedder
+from recs.serving.requests import EmbedRequest, Limits, RequestError, RequestReader, ServedModel, decimal, dump, need
 
 try:
     import prometheus_client as prometheus
@@ -39,6 +31,9 @@ try:
     from fastapi.responses import FileResponse
     from starlette.exceptions import HTTPException
     from starlette.requests import ClientDisconnect
+
+    from recs.serving.search_routes import search_router
+    from recs.serving.traffic import Traffic, failed, in_thread, reply
 except ImportError as error:
     raise MissingDependencyError("the server", "fastapi, uvicorn and prometheus-client", "serve") from error
 
@@ -48,22 +43,25 @@ _INLINE_NUMBERS = 16_384
 
 
 def create_app(
-    embedder: Embedder,
+    embedder: Embedder | None,
     *,
     related: RelatedFile | None = None,
+    index: Path | None = None,
     limits: Limits | None = None,
     overflow: Overflow = "error",
     access: Access | None = None,
     aliases: Sequence[str] = (),
 ) -> FastAPI:
-    """Return an application that serves one model, and the lists of a file that `load_related` opened.
+    """Return an application that serves one model, the lists of a file that `load_related` opened, and an index.
 
     Parameters
     ----------
     embedder
-        The model. One thread runs it.
+        The model. One thread runs it. None: there are no vectors to ask for, and an index must have terms only.
     related
-        The related lists, or None.
+        The related lists; if left out, those of the index.
+    index
+        The folder of an index. If it is replaced, the new one is used.
     limits
         How much the server accepts; `Limits()` if left out.
     overflow
@@ -73,60 +71,53 @@ def create_app(
     aliases
         Further names of the model, as ALIAS=MODEL. `OptionError` if it has another name, or the alias already.
 
+    Raises
+    ------
+    SourceError, ModelError
+        If the folder is no index, or the index has vectors of another model.
+
     Notes
     -----
     When the application stops, it first embeds the texts in the queue.
     """
-    model = ServedModel.of(embedder.spec.name).with_aliases(aliases)
-    service = _Service(embedder, model, related, limits or Limits(), overflow)
+    access = access or Access()
+    traffic = Traffic(limits or Limits())
+    vectors = None if embedder is None else _Vectors(embedder, traffic, overflow, aliases)
+    live = None if index is None else LiveIndex(index, None if vectors is None else vectors.queries)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await asyncio.to_thread(service.batcher.close, 10.0)
+        if vectors is not None:
+            await asyncio.to_thread(vectors.batcher.close, 10.0)
+        traffic.searches.shutdown(wait=False)
 
-    app = FastAPI(title="recs", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for path, endpoint, method in (
-        ("/v1/embeddings", partial(service.answer, ask=service.reader.openai, write=service.openai), "POST"),
-        ("/v1/models/model:predict", partial(service.answer, ask=service.reader.truss, write=service.truss), "POST"),
-        ("/v1/models", service.models, "GET"),
-        ("/v1/models/{model:path}", service.models, "GET"),
-        ("/v1/tokenizer", service.tokenizer, "GET"),
-        ("/related", service.related_to, "GET"),
-        ("/related/{id:path}", service.related_to, "GET"),
-        ("/health", service.health, "GET"),
-        ("/metrics", service.metrics, "GET"),
-    ):
-        app.add_route(path, service.measured(path, endpoint), methods=[method])
-    app.add_exception_handler(HTTPException, _failed)
-    app.add_exception_handler(Exception, _failed)
-    restrict(app, access or Access())
+    options: Any = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
+    app = FastAPI(title="recs", version=recs.__version__, lifespan=lifespan, **options)
+    routes = _routes_of_vectors(vectors) + _other_routes(vectors, traffic, related)
+    if live is not None:
+        needs_key = access.api_key is not None
+        app.include_router(search_router(live, traffic, with_related=related is None, needs_key=needs_key))
+    for path, endpoint, method in routes:
+        app.add_route(path, traffic.measured(path, endpoint), methods=[method])
+    app.add_exception_handler(HTTPException, failed)
+    app.add_exception_handler(Exception, failed)
+    restrict(app, access, free=() if live is None else ("/",))
     return app
 
 
-class _Service:
-    """The routes and what they share."""
+class _Vectors:
+    """The model of a server, and the routes that need it."""
 
-    def __init__(
-        self,
-        embedder: Embedder,
-        model: ServedModel,
-        related: RelatedFile | None,
-        limits: Limits,
-        overflow: Overflow,
-    ) -> None:
+    def __init__(self, embedder: Embedder, traffic: Traffic, overflow: Overflow, aliases: Sequence[str]) -> None:
         self.embedder = embedder
-        self.related = related
-        self.limits = limits
+        self.traffic = traffic
         self.overflow = overflow
-        self.at_work = 0
-        self.model = model
-        self.reader = RequestReader(embedder, self.model, limits, overflow)
-        self.batcher = Batcher(embedder, queue_tokens=4 * limits.tokens, observe=self._observe)
-        self.registry = prometheus.CollectorRegistry()
-        shared: Any = {"registry": self.registry}
-        prometheus.ProcessCollector(**shared)
-        self.seconds = prometheus.Histogram("recs_request_seconds", "Until the reply.", ["route", "status"], **shared)
+        self.model = ServedModel.of(embedder.spec.name).with_aliases(aliases)
+        self.reader = RequestReader(embedder, self.model, traffic.limits, overflow)
+        self.batcher = Batcher(embedder, queue_tokens=4 * traffic.limits.tokens, observe=self._observe)
+        self.queries = QueryEmbedder(embedder, self.batcher, most_tokens=traffic.limits.tokens)
+        shared: Any = {"registry": traffic.registry}
         self.tokens = prometheus.Counter("recs_tokens", "Tokens embedded.", **shared)
         buckets = [2**i for i in range(9)]
         self.jobs = prometheus.Histogram("recs_round_jobs", "Jobs embedded together.", buckets=buckets, **shared)
@@ -137,63 +128,18 @@ class _Service:
         self.jobs.observe(jobs)
         self.tokens.inc(tokens)
 
-    def measured(self, route: str, handler: Callable[[Request], Awaitable[Response]]) -> Any:
-        """Return an endpoint that counts its replies and measures their time, errors included."""
-
-        async def endpoint(request: Request) -> Response:
-            started = time.perf_counter()
-            status = 500
-            try:
-                response = await handler(request)
-                status = response.status_code
-            except RequestError as error:
-                status = error.status
-                response = _error_reply(error)
-            finally:
-                self.seconds.labels(route, status).observe(time.perf_counter() - started)
-            return response
-
-        return endpoint
-
-    # Vectors.
-
     async def answer(
         self,
         request: Request,
         ask: Callable[[bytes], EmbedRequest],
         write: Callable[[EmbedRequest, Embedded], Response],
     ) -> Response:
-        self.at_work += 1
-        try:
-            body = await self._body(request)
-            asked = await _in_thread(len(body) > _INLINE_BYTES, lambda: ask(body))
+        async with self.traffic.admitted():
+            body = await self.traffic.body(request)
+            asked = await in_thread(len(body) > _INLINE_BYTES, lambda: ask(body))
             result = await self._embed(request, asked)
-            response: Response = await _in_thread(result.vectors.size > _INLINE_NUMBERS, lambda: write(asked, result))
+            response: Response = await in_thread(result.vectors.size > _INLINE_NUMBERS, lambda: write(asked, result))
             return response
-        except ClientDisconnect as error:
-            raise RequestError(499, "the client closed the connection.") from error
-        finally:
-            self.at_work -= 1
-
-    async def _body(self, request: Request) -> bytes:
-        """Return the body. If it is too large, it is refused before it is read, and uvicorn drops the rest."""
-        need(
-            self.at_work <= self.limits.queue,
-            f"the server already works on {self.limits.queue} requests; try again.",
-            status=429,
-        )
-        limit(int(request.headers.get("content-length") or 0), self.limits.bytes, "bytes")
-        chunks = []
-        size = 0
-        try:
-            async with asyncio.timeout(self.limits.body_seconds):
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    limit(size, self.limits.bytes, "bytes")
-                    chunks.append(chunk)
-        except TimeoutError as error:
-            raise RequestError(408, "the body did not arrive in time.") from error
-        return b"".join(chunks)
 
     async def _embed(self, request: Request, asked: EmbedRequest) -> Embedded:
         try:
@@ -227,51 +173,75 @@ class _Service:
         usage = {"prompt_tokens": sum(asked.counts), "total_tokens": sum(asked.counts)}
         report = asked.report | {"chunks": result.chunks, "tokens_lost": result.lost}
         rest = dump({"model": self.model.id, "usage": usage, "recs": report})
-        return _reply(f'{{"object":"list","data":[{",".join(data)}],{rest[1:]}')
+        return reply(f'{{"object":"list","data":[{",".join(data)}],{rest[1:]}')
 
     def truss(self, asked: EmbedRequest, result: Embedded) -> Response:
         report = asked.report | {"chunks": sum(result.chunks), "tokens_lost": sum(result.lost)}
-        return _reply(f"[{','.join(decimal(result.vectors))}]", headers={"recs-report": dump(report)})
-
-    # Other routes.
+        return reply(f"[{','.join(decimal(result.vectors))}]", headers={"recs-report": dump(report)})
 
     async def models(self, request: Request) -> Response:
         one: str | None = request.path_params.get("model")
         if one is not None:
             self.model.check(one)
-        entries = self.model.entries(self.embedder, {"overflow": self.overflow, "limits": asdict(self.limits)})
+        entries = self.model.entries(self.embedder, {"overflow": self.overflow, "limits": asdict(self.traffic.limits)})
         if one is None:
-            return _reply({"object": "list", "data": entries})
-        return _reply(next((entry for entry in entries if entry["id"].lower() == one.lower()), entries[0]))
+            return reply({"object": "list", "data": entries})
+        return reply(next((entry for entry in entries if entry["id"].lower() == one.lower()), entries[0]))
 
     async def tokenizer(self, _: Request) -> Response:
         spec = self.embedder.spec
         if spec.folder is None:
             raise RequestError(404, "the files of this model are not on the server.")
         path = spec.home / "tokenizer.json"
-        return FileResponse(path) if path.exists() else _reply(read_tokenizer(spec.home))
+        return FileResponse(path) if path.exists() else reply(read_tokenizer(spec.home))
 
-    async def related_to(self, request: Request) -> Response:
+
+def _routes_of_vectors(vectors: _Vectors | None) -> list[tuple[str, Any, str]]:
+    """Return path, endpoint and method of the routes that need a model."""
+    if vectors is None:
+        return [("/v1/{rest:path}", _no_model, method) for method in ("GET", "POST")]
+    openai = partial(vectors.answer, ask=vectors.reader.openai, write=vectors.openai)
+    truss = partial(vectors.answer, ask=vectors.reader.truss, write=vectors.truss)
+    return [
+        ("/v1/embeddings", openai, "POST"),
+        ("/v1/models/model:predict", truss, "POST"),
+        ("/v1/models", vectors.models, "GET"),
+        ("/v1/models/{model:path}", vectors.models, "GET"),
+        ("/v1/tokenizer", vectors.tokenizer, "GET"),
+    ]
+
+
+async def _no_model(_: Request) -> Response:
+    raise RequestError(404, "this server has an index of terms and no model, so it has no vectors.")
+
+
+def _other_routes(
+    vectors: _Vectors | None, traffic: Traffic, related: RelatedFile | None
+) -> list[tuple[str, Any, str]]:
+    """Return path, endpoint and method of the routes that need no model."""
+
+    async def related_to(request: Request) -> Response:
         item = str(request.path_params.get("id") or request.query_params.get("id") or "")
-        lists = self.related
-        if lists is None:
-            raise RequestError(404, "no related lists are loaded; start the server with --related FILE.")
+        if related is None:
+            raise RequestError(404, "no related lists are loaded; start the server with --related FILE or --index DIR.")
         need(item, "name the item: /related?id=ID or /related/ID.", "id")
-        need(item in lists, f"no list for the id {item!r:.200}.", "id", status=404)
-        return _reply({"id": item, "related": lists[item], "score": lists.score, "model": lists.model})
+        need(item in related, f"no list for the id {item!r:.200}.", "id", status=404)
+        return reply({"id": item, "related": related[item], "score": related.score, "model": related.model})
 
-    async def health(self, _: Request) -> Response:
-        return _reply({"status": "ok", "model": self.model.id, "fingerprint": self.embedder.spec.fingerprint})
+    async def health(_: Request) -> Response:
+        model = None if vectors is None else vectors.model.id
+        fingerprint = None if vectors is None else vectors.embedder.spec.fingerprint
+        return reply({"status": "ok", "model": model, "fingerprint": fingerprint})
 
-    async def metrics(self, _: Request) -> Response:
-        return Response(prometheus.generate_latest(self.registry), media_type=prometheus.CONTENT_TYPE_LATEST)
+    async def metrics(_: Request) -> Response:
+        return Response(prometheus.generate_latest(traffic.registry), media_type=prometheus.CONTENT_TYPE_LATEST)
 
-
-async def _in_thread(large: bool, function: Callable[[], Any]) -> Any:
-    try:
-        return await asyncio.to_thread(function) if large else function()
-    except RecsError as error:
-        raise RequestError(400, str(error)) from error
+    return [
+        ("/related", related_to, "GET"),
+        ("/related/{id:path}", related_to, "GET"),
+        ("/health", health, "GET"),
+        ("/metrics", metrics, "GET"),
+    ]
 
 
 async def _all(futures: list[Future[Embedded]]) -> list[Embedded]:
@@ -281,20 +251,3 @@ async def _all(futures: list[Future[Embedded]]) -> list[Embedded]:
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 500)
-    message = getattr(error, "detail", f"the server failed ({type(error).__name__}); its log says more.")
-    if status == 404 and not request.url.path.startswith("/v1"):
-        message = f"{message}; clients of OpenAI's API need the URL {request.base_url}v1"
-    return _error_reply(RequestError(status, message))
-
-
-def _reply(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    text = content if isinstance(content, str) else dump(content)
-    return Response(text, status, headers, "application/json")
-
-
-def _error_reply(error: RequestError) -> Response:
-    return _reply(error.content, error.status, error.headers)
