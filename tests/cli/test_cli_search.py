@@ -168,3 +168,40 @@ def test_bad_input_is_an_error_in_one_line(run, index, tmp_path, arguments, mess
 )
 def test_wrong_usage_is_told(run, index, arguments):
     assert "Usage: recs" in run(*arguments, code=2).stderr
+
+
+def test_evaluate_search_prints_a_table_and_writes_json(run, site):
+    shown = run("evaluate", site, "--task", "search", "-q").stdout
+    assert "30 queries are judged, each by the items with that title, in 30 items; passages of 128 tokens" in shown
+    report = json.loads(run("evaluate", site, "--task", "search", "--format", "json", "-q").stdout)
+    assert [ranking["name"] for ranking in report["rankings"]] == ["auto", "dense", "terms"]
+    for ranking in report["rankings"]:
+        (line,) = (line for line in shown.splitlines() if line.startswith(f"{ranking['name']:18}"))
+        assert f"{ranking['metrics']['ndcg@10']['mean']:.3f}" in line
+    assert f"auto against {report['better_single']}, the better of the two: ndcg@10 " in shown
+
+
+def test_evaluate_search_takes_queries_and_judgments_of_files(run, site, tmp_path):
+    (tmp_path / "queries.jsonl").write_text('{"id": "q", "text": "Garden 4", "answer": "Note 4"}\n', encoding="utf-8")
+    (tmp_path / "gold.jsonl").write_text('{"query": "q", "doc": "p004", "gain": 1}\n', encoding="utf-8")
+    arguments = ("evaluate", site, "--task", "search", "--queries", "queries.jsonl", "--judgments", "gold.jsonl", "-q")
+    report = json.loads(run(*arguments, "--format", "json").stdout)
+    assert report["rankings"][0]["metrics"]["ndcg@10"]["mean"] == 1
+    assert report["answers"]["auto"]["2000"]["mean"] == 1
+    assert "answer in" in run(*arguments).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--queries", "gold.jsonl"], 2),
+        (["--task", "search", "--judgments", "gold.jsonl"], 2),
+        (["--task", "search", "--figure", "a.png"], 2),
+        (["--task", "search", "--queries", "absent.jsonl"], 1),
+        (["--task", "search", "--queries", "site.json"], 1),
+    ],
+)
+def test_evaluate_search_refuses_what_it_cannot_use(run, site, arguments, code):
+    done = run("evaluate", site, *arguments, "-q", code=code)
+    assert done.stdout == ""
+    assert code == 2 or done.stderr.count("\n") == 1
