@@ -29,6 +29,7 @@ def _headers() -> dict[str, str]:
         "script-src": script,
         "style-src": style,
         "connect-src": "'self'",
+        "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",

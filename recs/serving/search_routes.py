@@ -53,7 +53,7 @@ def search_router(live: LiveIndex, traffic: Traffic, *, with_related: bool, need
     router = APIRouter(tags=["search"], dependencies=key)
     for (method, path), endpoint in endpoints.items():
         described: dict[str, Any] = DESCRIPTIONS[method, path]
-        name = " ".join([method.lower(), *path.replace("{id}", "id").split("/")]).replace(" ", "_")
+        name = method.lower() + path.replace("{id}", "of_id").replace("/", "_")
         route = path.replace("{id}", "{id:path}")
         measured = traffic.measured(route, endpoint)
         router.add_api_route(route, measured, methods=[method], operation_id=name, **described)
