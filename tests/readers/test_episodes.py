@@ -148,6 +148,13 @@ def test_chapters_head_the_sections_of_a_transcript_and_else_belong_to_the_notes
     assert second.times is None
 
 
+def test_hosts_and_guests_of_an_episode_are_kept():
+    items = recs.read_items(SAMPLE, now="2026-11-01")
+    (item,) = [item for item in items if item.title.startswith("Brockhollow")]
+    assert item.meta["hosts"] == ["Tamsin Orrell", "Jude Abara"]
+    assert item.meta["guests"] == ["Prisca Vane"]
+
+
 def test_chapters_in_the_feed_itself_are_read(tmp_path):
     psc = (
         '<psc:chapters xmlns:psc="http://podlove.org/simple-chapters"><psc:chapter start="00:01:00.000" title="Slugs"/>'
