@@ -103,6 +103,18 @@ def test_no_file_outside_the_folder_is_read(tmp_path, url):
     assert [item.text for item in collection] == ["Notes on garlic."]
 
 
+def test_a_zip_archive_holds_a_feed_with_its_transcripts(tmp_path):
+    from zipfile import ZipFile
+
+    folder = SAMPLE.parent
+    with ZipFile(tmp_path / "show.zip", "w") as archive:
+        for path in (SAMPLE, *(folder / "podcast").iterdir()):
+            archive.write(path, path.relative_to(folder))
+    zipped, plain = (recs.read_items(source, now="2026-11-01") for source in (tmp_path / "show.zip", SAMPLE))
+    assert [item.text for item in zipped] == [item.text for item in plain]
+    assert sum(item.times is not None for item in zipped) == 4
+
+
 def test_one_name_for_two_episodes_stands_for_neither(tmp_path):
     write(tmp_path / "transcript.vtt", VTT.format("wrong"))
     entries = (entry(number, named(f"https://a.org/{number}/transcript.vtt")) for number in (1, 2))
