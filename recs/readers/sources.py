@@ -210,7 +210,7 @@ def _open_archive(archive: Path | bytes, source: str, format: Format | None, *, 
 
 
 def _only_file(root: Path, names: Sequence[str]) -> str | None:
-    """Return the file that is the source if an archive is no folder of documents: the only one, the feed, or Ghost's."""
+    """Return the file that is the source if an archive is no folder of documents: the only one, the feed or Ghost's."""
     from recs.readers.feeds.feed import is_feed
     from recs.readers.platforms.ghost import is_ghost
 
