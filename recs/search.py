@@ -125,6 +125,15 @@ def open_index(path: str | Path, *, embedder: Embedder | None = None) -> Index:
     ------
     SourceError
         If the folder is no index, is torn, or was written by a newer recs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> index = build_index([Item("garlic", "Plant the cloves in autumn.")], signals="terms")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_index(index, folder)
+    ...     [hit.id for hit in open_index(folder).search("cloves")]
+    ['garlic']
     """
     return open_folder(Path(path), matching_embedder if embedder is None else lambda *_: embedder)
 
@@ -133,6 +142,14 @@ def save_index(index: Index, path: str | Path) -> None:
     """Write an index into a folder; readers of the one that is there go on with it.
 
     Raises `OutputError` if the folder cannot be written, or is neither empty nor an index.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_index(build_index([Item("garlic", "Plant the cloves.")], signals="terms"), folder)
+    ...     len(open_index(folder))
+    1
     """
     items = [index.table[row] for row in range(len(index))]
     lines = (line.decode("utf-8", "surrogatepass") for line in item_lines(items))
@@ -192,7 +209,14 @@ def search_passages(
     signals: Signals = "auto",
     where: Where | None = None,
 ) -> list[Passage]:
-    """Return the k passages that answer a query best. The arguments are those of `search_items`."""
+    """Return the k passages that answer a query best. The arguments are those of `search_items`.
+
+    Examples
+    --------
+    >>> items = [Item("garlic", "Plant the cloves in autumn."), Item("tea", "Boil the water.")]
+    >>> [(passage.id, passage.text) for passage in search_passages("cloves", items, signals="terms", k=1)]
+    [('garlic', 'Plant the cloves in autumn.')]
+    """
     building = {"embeddings": embeddings, "signals": "terms" if signals == "terms" else "auto"}
     index = _opened(source, embedder, building)
     return index.passages(query, k=k, signals=signals, where=where)
@@ -210,6 +234,12 @@ def related_to(text: str, index: Index, k: int = 5, *, where: Where | None = Non
     ------
     OptionError
         If the text is empty.
+
+    Examples
+    --------
+    >>> items = [Item("garlic", "Plant the cloves in autumn."), Item("tea", "Boil the water.")]
+    >>> [hit.id for hit in related_to("Cloves need a cold autumn.", build_index(items, signals="terms"))]
+    ['garlic']
     """
     if not text.strip():
         raise OptionError("the text is empty; there is nothing to compare.")

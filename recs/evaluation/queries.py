@@ -65,7 +65,7 @@ def queries_from_titles(collection: Collection) -> QuerySet:
         raise SourceError(
             "no item has both a title and a text, so nothing can be asked; bring queries: --queries FILE."
         )
-    chosen = sorted(sorted(sharing, key=_digest)[:MOST_TITLES], key=lambda key: sharing[key])
+    chosen = sorted(sample(sharing, MOST_TITLES), key=lambda key: sharing[key])
     notes = [f"{len(chosen):,} of {len(sharing):,} titles are asked"] if len(chosen) < len(sharing) else []
     queries = {sharing[key][0]: JudgedQuery(named[sharing[key][0]][0], frozenset(sharing[key])) for key in chosen}
     items = tuple(replace(item, id=name) for name, (_, item) in named.items())
@@ -80,8 +80,15 @@ def _body(item: Item) -> Item:
     return replace(item, title="", text=text)
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+def sample(texts: Iterable[str], most: int) -> list[str]:
+    """Return at most so many of some texts: those with the smallest digests, in any order the same.
+
+    Examples
+    --------
+    >>> sample(["a", "b", "c"], 2) == sample(["c", "b", "a"], 2)
+    True
+    """
+    return sorted(texts, key=lambda text: (hashlib.sha256(text.encode("utf-8", "replace")).digest(), text))[:most]
 
 
 def read_queries(collection: Collection, queries: Iterable[Any], judgments: Iterable[Any] | None) -> QuerySet:

@@ -10,7 +10,7 @@ from recs.errors import OptionError
 from recs.evaluation.baselines import DEPTH, Ranked
 from recs.evaluation.judgments import FEW_SOURCES
 from recs.evaluation.metrics import Estimate, bootstrap
-from recs.evaluation.queries import JudgedQuery, QuerySet, queries_from_titles, read_queries
+from recs.evaluation.queries import JudgedQuery, QuerySet, queries_from_titles, read_queries, sample
 from recs.evaluation.rankings import RankingScore, ranking_scores
 from recs.items import Collection
 from recs.retrieval.context import Context
@@ -20,6 +20,7 @@ from recs.text.counts import counted
 
 BUDGETS = (500, 1000, 2000)
 """Tokens of the contexts in which answers are looked for."""
+MOST_ANSWERS = 300  # queries: nine contexts are made for each
 _CHOSEN_BY = f"ndcg@{DEPTH}"
 
 
@@ -41,7 +42,8 @@ class SearchEvaluation:
     better_single
         Which of "dense" and "terms" has the higher nDCG; None without vectors.
     answers
-        By ranking and by tokens: the share of the contexts that hold the answer. Empty if queries have no answers.
+        By ranking and by tokens: the share of the contexts that hold the answer, for at most 300 queries. Empty if
+        queries have no answers.
     notes
         Messages for the user.
     """
@@ -98,7 +100,8 @@ def evaluate_search(
 
     Notes
     -----
-    The same items and options give the same numbers. Of more than 1,000 titles, 1,000 are chosen by their digests.
+    The same items and options give the same numbers. Of more than 1,000 titles, 1,000 are chosen by their digests, and
+    of more than 300 queries with answers, contexts are made for 300.
 
     Examples
     --------
@@ -144,7 +147,8 @@ def _better(singles: Sequence[RankingScore]) -> str | None:
 
 def _answers(index: Index, asked: QuerySet, names: Sequence[Signals]) -> dict[str, dict[str, Estimate]]:
     """Return how often the context of a query holds its answer, by ranking and by tokens."""
-    queries = [query for query in asked.queries.values() if query.answers]
+    with_answer = [name for name, query in asked.queries.items() if query.answers]
+    queries = [asked.queries[name] for name in sample(with_answer, MOST_ANSWERS)]
     if not queries:
         return {}
     return {

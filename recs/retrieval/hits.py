@@ -40,6 +40,12 @@ class Hit:
         hits come first. Else "auto".
     parts
         What terms and vectors add to the score.
+
+    Examples
+    --------
+    >>> hit = Hit("garlic", "Growing garlic", None, 0.84, passage=None)
+    >>> hit.id, hit.score, hit.via
+    ('garlic', 0.84, 'auto')
     """
 
     id: str

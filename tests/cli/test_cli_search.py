@@ -8,7 +8,6 @@ import pytest
 from standins import make_embedder, make_records
 
 import recs.embedding.load
-import recs.search
 from recs.cli import main
 
 
@@ -16,8 +15,7 @@ from recs.cli import main
 def run(tmp_path, monkeypatch, capsys):
     """Return what runs a command in a folder of its own, with the stand-in as every model."""
     monkeypatch.chdir(tmp_path)
-    for module in (recs.embedding.load, recs.search):
-        monkeypatch.setattr(module, "load_embedder", lambda name, **options: make_embedder())
+    monkeypatch.setattr(recs.embedding.load, "load_embedder", lambda name, **options: make_embedder())
 
     def command(*arguments, code=0):
         monkeypatch.setattr(sys, "argv", ["recs", *map(str, arguments)])

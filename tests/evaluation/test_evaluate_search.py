@@ -184,3 +184,22 @@ def test_result_is_plain_and_the_same_again(collection: recs.Collection) -> None
     first, second = (evaluate(collection).to_dict() for _ in range(2))
     assert json.loads(json.dumps(first)) == json.loads(json.dumps(second))
     assert first["rankings"][1]["behind"]["mrr@10"].keys() == {"mean", "low", "high"}
+
+
+def test_contexts_are_made_for_a_sample_of_many_queries(
+    collection: recs.Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recs.evaluation import search
+    from recs.retrieval.index import Index
+
+    monkeypatch.setattr(search, "MOST_ANSWERS", 2)
+    asked: list[str] = []
+    context = Index.context
+    monkeypatch.setattr(
+        Index, "context", lambda self, query, **options: (asked.append(query), context(self, query, **options))[1]
+    )
+    queries = [{"id": n, "text": f"soil {n}", "relevant": "p001", "answer": "Note 1"} for n in range(5)]
+    evaluation = evaluate(collection, queries=queries)
+    assert len(set(asked)) == 2
+    assert len(asked) == 2 * 3 * 3
+    assert evaluation.queries == 5
