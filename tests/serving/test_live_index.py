@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ from running_server import call, serving
 from standins import BagEncoder, make_embedder
 
 import recs
+from recs.errors import SourceError
 from recs.serving import live_index
 from recs.serving.batcher import Batcher
 from recs.serving.live_index import LiveIndex, QueryEmbedder
@@ -102,6 +104,35 @@ def test_folder_is_looked_at_once_a_second(tmp_path, monkeypatch):
         clock.now = tenths / 10
         live.current()
     assert len(looks) == 3
+
+
+def test_index_that_is_replaced_while_it_is_opened_is_opened_again(tmp_path, monkeypatch):
+    write(tmp_path, 0)
+    live = LiveIndex(tmp_path, every=0.0)
+    write(tmp_path, 1)
+    monkeypatch.setattr(live_index, "open_index", open_late(live_index.open_index))
+    assert turns_of(live.current()) == {"turn3"}
+
+
+def open_late(open_index: Any) -> Any:
+    """Return a function that opens an index, but the first time only after two others have replaced it."""
+    turns = iter([2])
+
+    def opened(path: Path, **options: Any) -> recs.Index:
+        for turn in turns:
+            (stale,) = (folder for folder in path.iterdir() if folder.name == generation(path))
+            write(path, turn)
+            write(path, turn + 1)
+            assert not stale.exists()
+            raise SourceError("the files of the manifest that was read are gone")
+        index: recs.Index = open_index(path, **options)
+        return index
+
+    return opened
+
+
+def generation(path: Path) -> str:
+    return str(json.loads((path / "manifest.json").read_text("utf-8"))["generation"])
 
 
 def test_old_index_is_usable_after_its_files_are_removed(tmp_path):

@@ -92,8 +92,9 @@ def folders(tmp_path_factory: Any) -> dict[str, Path]:
 @pytest.fixture(scope="module", params=["terms", "auto"])
 def served(request: Any, folders: dict[str, Path]) -> Iterator[tuple[int, recs.Index]]:
     """The port of a server, and the index that it should answer from."""
-    embedder = None if request.param == "terms" else make_embedder()
-    index = recs.open_index(folders[request.param], embedder=make_embedder())
+    prompts = {"query": "query: "}
+    embedder = None if request.param == "terms" else make_embedder(prompts=prompts)
+    index = recs.open_index(folders[request.param], embedder=make_embedder(prompts=prompts))
     with serving(embedder, index=folders[request.param], limits=Limits(bytes=300_000)) as port:
         yield port, index
 
