@@ -157,9 +157,9 @@ def _service_embedder(name: str, instruction: str | None) -> Embedder:
 def matching_embedder(name: str, fingerprint: str, **options: Any) -> Embedder:
     """Return the embedder of vectors that were made earlier; `ModelError` if the model of that name is another one now.
 
-    `options` are those of `load_embedder`.
+    `options` are those of `load_embedder`. The network is never used: a foreign file may name any model.
     """
-    embedder = load_embedder(name, **options)
+    embedder = load_embedder(name, **{**options, "offline": True})
     if embedder.spec.fingerprint != fingerprint:
         raise ModelError(f"{name}: not the model that the vectors were made with; make them again.")
     return embedder

@@ -175,12 +175,12 @@ class Index:
         max_tokens
             The most tokens of the prompt block, `Context.prompt`.
         count_tokens
-            Counts the tokens of a text; by default with the tokenizer of the index's model, or, without one, four
-            tokens for three words.
+            Counts the tokens of a text; by default with the tokenizer of the index's model, or, without one or for
+            "terms", four tokens for three words.
         query, signals, where
             As in `search`.
         """
-        count = count_tokens or self._counter()
+        count = count_tokens or self._counter(signals)
         passages = self.passages(query, k=_CANDIDATE_PASSAGES, signals=signals, where=where)
         return fill(passages, self._texts, max_tokens, count)
 
@@ -269,7 +269,8 @@ class Index:
         if cosines is not None:
             values = cosines if set(scores.parts) == {"dense"} else _TERMS * values + _DENSE * cosines
         pairs = zip(spans, np.round(values, ROUNDING).tolist(), strict=True)
-        return [_Candidate(score, item.id, span) for span, score in pairs if span[0] < span[1]]
+        least = 0.0 if scores.is_match is not None else -np.inf  # by terms, a passage without any is no answer
+        return [_Candidate(score, item.id, span) for span, score in pairs if span[0] < span[1] and score > least]
 
     def _spans(self, row: int, item: Item, scores: _Scores) -> tuple[list[Span], Float64Array | None]:
         """Return the spans of an item's passages, and their cosines with the query if there are any."""
@@ -285,8 +286,8 @@ class Index:
             raise SourceError(f"a broken index (its digests do not have the id {absent[0][:80]!r}); make it again.")
         return {name: self.table[row] for name, row in rows.items() if row is not None}
 
-    def _counter(self) -> Callable[[str], int]:
-        embedder = self.embedder
+    def _counter(self, signals: Signals) -> Callable[[str], int]:
+        embedder = None if signals == "terms" else self.embedder
         if embedder is None:
             return lambda text: -(-len(word_pattern().findall(text)) * 4 // 3)
         tokenizer = embedder.tokenizer

@@ -283,7 +283,7 @@ def test_failed_write_leaves_the_earlier_index(tmp_path: Path, monkeypatch: pyte
 
 
 def test_model_that_is_another_one_now_is_refused(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recs.embedding.load.load_embedder", lambda name: make_embedder(fingerprint="e" * 64))
+    monkeypatch.setattr("recs.embedding.load.load_embedder", lambda name, **_: make_embedder(fingerprint="e" * 64))
     index = recs.open_index(whole)
     assert index.search("soil", signals="terms")
     with pytest.raises(recs.RecsError, match="not the model that the vectors were made with"):
