@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +42,20 @@ def items_of(records: list[dict[str, Any]]) -> recs.Collection:
     )
 
 
-def evaluations(data: Path, embedder: recs.Embedder) -> dict[str, Any]:
-    found = {}
+def evaluations(data: Path, embedder: recs.Embedder) -> Iterator[tuple[str, Any]]:
     for name in JUDGED:
         collection = items_of(rows(data / name / "data.jsonl"))
         present = {item.id for item in collection}
         judgments = [row for row in rows(data / name / "qrels.jsonl") if row["doc"] in present]
         asked = {row["query"] for row in judgments if row.get("gain", 1) > 0}
         queries = [row for row in rows(data / name / "queries.jsonl") if row["id"] in asked]
-        found[name] = recs.evaluate_search(collection, queries=queries, judgments=judgments, embedder=embedder)
+        yield name, recs.evaluate_search(collection, queries=queries, judgments=judgments, embedder=embedder)
     place = data / "xquad_r" / "en"
     collection = items_of(rows(place / "data.jsonl"))
-    found["xquad en"] = recs.evaluate_search(collection, queries=rows(place / "queries.jsonl"), embedder=embedder)
+    yield "xquad en", recs.evaluate_search(collection, queries=rows(place / "queries.jsonl"), embedder=embedder)
     for name in BLOGS:
         collection = recs.read_items(str(data / name / "data.jsonl"), now="2030-01-01")
-        found[name] = recs.evaluate_search(collection, embedder=embedder)
-    return found
+        yield name, recs.evaluate_search(collection, embedder=embedder)
 
 
 def joined(data: Path) -> tuple[recs.Collection, list[dict[str, Any]]]:
@@ -83,14 +82,17 @@ def main() -> None:
     data, embedder = Path(os.environ["RECS_DATA"]), recs.load_embedder()
     means: dict[str, list[float]] = {"terms": [], "dense": [], "auto": []}
     print(f"{'':16}{'queries':>8}{'terms':>8}{'dense':>8}{'auto':>8}   auto minus the better single one")
-    for name, evaluation in evaluations(data, embedder).items():
+    for name, evaluation in evaluations(data, embedder):
         scores = {ranking.name: ranking for ranking in evaluation.rankings}
         values = {kind: scores[kind].metrics["ndcg@10"].mean for kind in means}
         behind = scores[evaluation.better_single].behind["ndcg@10"]
         for kind, value in values.items():
             means[kind].append(value)
         cells = "".join(f"{value:8.3f}" for value in values.values())
-        print(f"{name:16}{evaluation.queries:8}{cells}   {behind.mean:+.3f} [{behind.low:+.3f}, {behind.high:+.3f}]")
+        print(
+            f"{name:16}{evaluation.queries:8}{cells}   {behind.mean:+.3f} [{behind.low:+.3f}, {behind.high:+.3f}]",
+            flush=True,
+        )
     print(f"{'mean':24}" + "".join(f"{np.mean(values):8.3f}" for values in means.values()))
     collection, queries = joined(data)
     answers = recs.evaluate_search(collection, queries=queries, embedder=embedder).answers
