@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from recs.evaluation.label_review import label_issues as label_issues
     from recs.evaluation.label_review import select_to_label as select_to_label
     from recs.evaluation.rankings import evaluate_related as evaluate_related
+    from recs.evaluation.search import evaluate_search as evaluate_search
     from recs.evaluation.tuning import tune_related as tune_related
     from recs.items import Collection as Collection
     from recs.items import Item as Item
@@ -75,6 +76,7 @@ _HOME = {
     "embed_items": "recs.embedding.pipeline",
     "evaluate_classifier": "recs.evaluation.classifiers",
     "evaluate_related": "recs.evaluation.rankings",
+    "evaluate_search": "recs.evaluation.search",
     "iter_items": "recs.readers.stream",
     "label_issues": "recs.evaluation.label_review",
     "load_embedder": "recs.embedding.load",

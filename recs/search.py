@@ -17,11 +17,11 @@ from typing import Any
 from recs.contract import corpus_digest
 from recs.embedding.cache import Cache
 from recs.embedding.embedder import Embedder
-from recs.embedding.load import find_embedder, load_embedder
+from recs.embedding.load import find_embedder, matching_embedder
 from recs.embedding.pipeline import embed_items, open_cache
 from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
-from recs.errors import MissingDependencyError, ModelError, ModelNotFoundError, OptionError
+from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
 from recs.items import Collection, Item
 from recs.models.registry import DEFAULT_MODEL
 from recs.readers.read import read_items
@@ -94,7 +94,7 @@ def build_index(
     vectors = Vectors.of(embeddings.take([item.id for item in items]))
     if isinstance(chosen, Embedder):
         return Index(table, postings, vectors, lambda: chosen)
-    return Index(table, postings, vectors, lambda: _embedder_of(vectors.model, vectors.fingerprint))
+    return Index(table, postings, vectors, lambda: matching_embedder(vectors.model, vectors.fingerprint))
 
 
 def _embedder(
@@ -111,14 +111,6 @@ def _embedder(
         return f"the index has terms only: {error}", None
 
 
-def _embedder_of(model: str, fingerprint: str) -> Embedder:
-    """Return the embedder of an index; `ModelError` if the model of that name is another one now."""
-    embedder = load_embedder(model)
-    if embedder.spec.fingerprint != fingerprint:
-        raise ModelError(f"{model}: not the model that the index was made with; make the index again.")
-    return embedder
-
-
 def open_index(path: str | Path, *, embedder: Embedder | None = None) -> Index:
     """Return the index in a folder that `recs index` or `save_index` wrote. Its source is not read.
 
@@ -133,17 +125,35 @@ def open_index(path: str | Path, *, embedder: Embedder | None = None) -> Index:
     ------
     SourceError
         If the folder is no index, is torn, or was written by a newer recs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> index = build_index([Item("garlic", "Plant the cloves in autumn.")], signals="terms")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_index(index, folder)
+    ...     [hit.id for hit in open_index(folder).search("cloves")]
+    ['garlic']
     """
-    return open_folder(Path(path), _embedder_of if embedder is None else lambda *_: embedder)
+    return open_folder(Path(path), matching_embedder if embedder is None else lambda *_: embedder)
 
 
 def save_index(index: Index, path: str | Path) -> None:
     """Write an index into a folder; readers of the one that is there go on with it.
 
     Raises `OutputError` if the folder cannot be written, or is neither empty nor an index.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_index(build_index([Item("garlic", "Plant the cloves.")], signals="terms"), folder)
+    ...     len(open_index(folder))
+    1
     """
     items = [index.table[row] for row in range(len(index))]
-    digest = corpus_digest((item.id, line.decode()) for item, line in zip(items, item_lines(items), strict=True))
+    lines = (line.decode("utf-8", "surrogatepass") for line in item_lines(items))
+    digest = corpus_digest((item.id, line) for item, line in zip(items, lines, strict=True))
     write_index(index, Path(path), corpus=digest)
 
 
@@ -199,7 +209,14 @@ def search_passages(
     signals: Signals = "auto",
     where: Where | None = None,
 ) -> list[Passage]:
-    """Return the k passages that answer a query best. The arguments are those of `search_items`."""
+    """Return the k passages that answer a query best. The arguments are those of `search_items`.
+
+    Examples
+    --------
+    >>> items = [Item("garlic", "Plant the cloves in autumn."), Item("tea", "Boil the water.")]
+    >>> [(passage.id, passage.text) for passage in search_passages("cloves", items, signals="terms", k=1)]
+    [('garlic', 'Plant the cloves in autumn.')]
+    """
     building = {"embeddings": embeddings, "signals": "terms" if signals == "terms" else "auto"}
     index = _opened(source, embedder, building)
     return index.passages(query, k=k, signals=signals, where=where)
@@ -217,6 +234,12 @@ def related_to(text: str, index: Index, k: int = 5, *, where: Where | None = Non
     ------
     OptionError
         If the text is empty.
+
+    Examples
+    --------
+    >>> items = [Item("garlic", "Plant the cloves in autumn."), Item("tea", "Boil the water.")]
+    >>> [hit.id for hit in related_to("Cloves need a cold autumn.", build_index(items, signals="terms"))]
+    ['garlic']
     """
     if not text.strip():
         raise OptionError("the text is empty; there is nothing to compare.")

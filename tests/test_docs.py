@@ -22,11 +22,12 @@ from recs.ranking.rules import load_rules
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PODCAST = ROOT / "datasets" / "podcast.xml"
 LANGUAGES = {"", "text", "sh", "console", "python", "toml", "json", "go-html-template"}
 NOW = "2026-11-01"
 """The day on which the pages are read: the sample blog has posts that are scheduled for later."""
 NUMBER = r"\d+\.\d+"
-READS_ITEMS = {"related", "evaluate", "tune", "audit", "cluster", "train", "classify"}
+READS_ITEMS = {"related", "evaluate", "tune", "audit", "cluster", "train", "classify", "index"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.model]
 
@@ -47,11 +48,13 @@ def blocks_of(page):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder as the pages assume it: the sample blog as posts.json, in datasets/, and as Markdown of Hugo."""
+    """A folder as the pages assume it: the sample blog as posts.json, in datasets/, as Markdown of Hugo; a podcast."""
     home = tmp_path_factory.mktemp("docs")
     (home / "datasets").mkdir()
     for copy in ("posts.json", "datasets/posts.json"):
         shutil.copy(POSTS, home / copy)
+    shutil.copy(PODCAST, home)
+    shutil.copytree(PODCAST.with_suffix(""), home / "podcast")
     content = home / "content" / "posts"
     content.mkdir(parents=True)
     for record in json.loads(POSTS.read_text(encoding="utf-8"))["items"][:12]:

@@ -50,6 +50,7 @@ PUBLIC = {
     "write_related": "recs.writers.related",
     "audit_related": "recs.evaluation.audit",
     "evaluate_related": "recs.evaluation.rankings",
+    "evaluate_search": "recs.evaluation.search",
     "evaluate_classifier": "recs.evaluation.classifiers",
     "iter_items": "recs.readers.stream",
     "label_issues": "recs.evaluation.label_review",

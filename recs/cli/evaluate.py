@@ -1,7 +1,8 @@
-"""`recs evaluate`: how good related lists are, judged by the author's own links."""
+"""`recs evaluate`: how good related lists, a classifier or search are."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,23 +24,30 @@ from recs.cli.terminal import estimate
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
-    from recs.evaluation.rankings import RelatedEvaluation
+    from recs.evaluation.rankings import RankingScore, RelatedEvaluation
+    from recs.evaluation.search import SearchEvaluation
 
 
 @click.command("evaluate")
 @source_argument
 @click.option(
     "--task",
-    type=click.Choice(["related", "classify"]),
+    type=click.Choice(["related", "classify", "search"]),
     default="related",
     show_default=True,
-    help="What to judge: related lists by links, or a classifier of --label by labels that are held out.",
+    help="What to judge: related lists by links, a classifier of --label by labels that are held out, or search by "
+    "titles that must find their texts.",
 )
 @label_options
 @click.option(
     "-k", type=click.IntRange(min=1), default=5, show_default=True, help="Entries in each list that is shown."
 )
 @judgments_option
+@file_option(
+    "--queries",
+    "With --task search: read queries from FILE: id, text, perhaps relevant, answer and start. --judgments then has "
+    "query, doc and perhaps gain.",
+)
 @click.option("--since", metavar="DATE", help="Judge only items published on this date or later.")
 @file_option("--figure", "Draw the result: .png or .svg.", suffixes=".png .svg .pdf")
 @rule_options
@@ -52,6 +60,7 @@ def command(
     labels: LabelOptions,
     k: int,
     judgments: Path | None,
+    queries: Path | None,
     since: str | None,
     figure: Path | None,
     rules: RuleOptions,
@@ -60,11 +69,18 @@ def command(
 ) -> None:
     """Judge rankings of SOURCE by the links that its author wrote. The rankings do not see these links.
 
-    With --task classify: judge a classifier of the field --label, by time and at random. Without -o: a table. With -o
-    or --format json: everything, as JSON.
+    With --task classify: judge a classifier of the field --label, by time and at random. With --task search: judge
+    search by words, by vectors and by both. Without -o: a table. With -o or --format json: everything, as JSON.
     """
+    if queries and task != "search":
+        raise click.UsageError("--queries needs --task search.")
     if task == "classify":
         _classify(source, labels, figure, output, setup)
+        return
+    if task == "search":
+        if figure:
+            raise click.UsageError("--task search has no figure.")
+        _search(source, queries, judgments, output, setup)
         return
     from recs.evaluation.rankings import evaluate_related
     from recs.readers.read import read_records
@@ -92,22 +108,55 @@ def _classify(
     write_report(evaluation.to_dict(), classifier_table(evaluation), output)
 
 
+def _search(
+    source: str, queries: Path | None, judgments: Path | None, output: OutputOptions, setup: CollectionOptions
+) -> None:
+    from recs.evaluation.search import evaluate_search
+    from recs.readers.read import read_records
+
+    if judgments and not queries:
+        raise click.UsageError("--judgments needs --queries with --task search.")
+    records = {
+        name: read_records(file) for name, file in (("queries", queries), ("judgments", judgments)) if file is not None
+    }
+    with opened_collection(source, setup, quiet=output.quiet) as (collection, options):
+        chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
+        chosen["signals"] = "terms" if options["embedder"] is None else "auto"
+        evaluation = evaluate_search(collection, **records, **chosen)
+    write_report(evaluation.to_dict(), search_table(evaluation), output)
+
+
+def search_table(evaluation: SearchEvaluation) -> str:
+    """Return the evaluation of a search as text for a terminal."""
+    by = "each by the items with that title" if evaluation.judged_by == "titles" else "by judgments"
+    are = "query is" if evaluation.queries == 1 else "queries are"
+    model = (
+        f"passages of {evaluation.passage_tokens} tokens by {evaluation.model}" if evaluation.model else "terms only"
+    )
+    head = f"{evaluation.queries:,} {are} judged, {by}, in {counted(evaluation.items, 'item')}; {model}"
+    lines = [head, "", *_ranking_lines(evaluation.rankings)]
+    if evaluation.better_single:
+        (single,) = (ranking for ranking in evaluation.rankings if ranking.name == evaluation.better_single)
+        cells = (f"{name} {estimate(gain, sign=True)}" for name, gain in (single.behind or {}).items())
+        lines += ["", f"auto against {single.name}, the better of the two: {', '.join(cells)}"]
+    if evaluation.answers:
+        budgets = next(iter(evaluation.answers.values()))
+        lines += ["", f"{'answer in':18}" + "".join(f"{int(budget):>17,} tokens" for budget in budgets)]
+        for name, shares in evaluation.answers.items():
+            lines.append(f"{name:18}" + "".join(f"{estimate(share):>24}" for share in shares.values()))
+    return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)]) + "\n"
+
+
 def table(evaluation: RelatedEvaluation) -> str:
     """Return the evaluation as text for a terminal."""
-    first = evaluation.rankings[0]
-    names = list(first.metrics)
     are = "is" if evaluation.sources == 1 else "are"
     lines = [
         f"{evaluation.sources:,} of {counted(evaluation.items, 'item')} {are} judged, by "
         f"{counted(evaluation.judged_links, 'link')} to others; "
         f"{counted(evaluation.round_ups, 'round-up is', 'round-ups are')} left out",
         "",
-        f"{'ranking':18}" + "".join(f"{name:>24}" for name in names) + f"{'behind in ' + names[0]:>28}",
+        *_ranking_lines(evaluation.rankings),
     ]
-    for ranking in evaluation.rankings:
-        cells = [f"{estimate(ranking.metrics[name]):>24}" for name in names]
-        cells.append(f"{estimate(ranking.behind[names[0]], sign=True) if ranking.behind else '':>28}")
-        lines.append((f"{ranking.name:18}" + "".join(cells)).rstrip())
     heads = ("coverage", "gini", "orphans", "hub skew", "largest hub", "empty", "ndcg")
     lines += [
         "",
@@ -119,3 +168,13 @@ def table(evaluation: RelatedEvaluation) -> str:
             f"{shown.largest_hub:12}{shown.empty:12.3f}{shown.ndcg:12.3f}"
         )
     return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)]) + "\n"
+
+
+def _ranking_lines(rankings: Sequence[RankingScore]) -> Iterator[str]:
+    """Yield a line for each ranking: its metrics, and how far it is behind the first one."""
+    names = list(rankings[0].metrics)
+    yield f"{'ranking':18}" + "".join(f"{name:>24}" for name in names) + f"{'behind in ' + names[0]:>28}"
+    for ranking in rankings:
+        cells = [f"{estimate(ranking.metrics[name]):>24}" for name in names]
+        cells.append(f"{estimate(ranking.behind[names[0]], sign=True) if ranking.behind else '':>28}")
+        yield (f"{ranking.name:18}" + "".join(cells)).rstrip()

@@ -1,9 +1,12 @@
 """`recs related`: the related list of every item."""
 
+from __future__ import annotations
+
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +24,9 @@ from recs.cli.session import opened_collection
 from recs.cli.terminal import emit, report_related, sample_table, say
 from recs.text.counts import counted
 
+if TYPE_CHECKING:
+    from recs.related import RelatedLists
+
 _SAMPLES = 5
 
 
@@ -37,6 +43,8 @@ _SAMPLES = 5
 @file_option("--tuned", "A file that `recs tune` wrote: it re-orders the lists.")
 @click.option("--why", is_flag=True, help="Explain each match: what makes the two items related.")
 @file_option("--previous", "An earlier result: change its lists only where something better was found.")
+@click.option("--text", metavar="TEXT", help="List the items that are like this new text; SOURCE may be an index.")
+@file_option("--file draft", "The same for the text in FILE: Markdown, HTML or plain text.")
 @click.option("--strict", is_flag=True, help="Write nothing if fewer than half of the items of --previous are left.")
 @cached_only_option
 @rule_options
@@ -51,6 +59,8 @@ def command(
     tuned: Path | None,
     why: bool,
     previous: Path | None,
+    text: str | None,
+    draft: Path | None,
     strict: bool,
     cached_only: bool,
     rules: RuleOptions,
@@ -62,12 +72,14 @@ def command(
     Without -o: a few sample lists on a terminal, or the whole result as JSON into a pipe.
     """
     from recs.related import related_items
-    from recs.writers.related import render_related, write_related
 
     if output.form == "table" and output.output:
         raise click.UsageError("a table is for the terminal; choose another --format with -o.")
     if strict and not previous:
         raise click.UsageError("--strict compares with an earlier result; name it: --previous FILE.")
+    if text is not None or draft is not None:
+        _relate_text(source, _new_text(text, draft), k, output, setup)
+        return
     previous = _existing(previous)
     shown = rules.read()
     with opened_collection(source, setup, quiet=output.quiet, signals=signals, cached_only=cached_only) as opened:
@@ -77,6 +89,13 @@ def command(
         report_related(lists)
     if previous:
         _check_shrinking(len(lists), previous, strict=strict)
+    _write(lists, output)
+
+
+def _write(lists: RelatedLists, output: OutputOptions) -> None:
+    """Write the lists to the file that -o names, or to stdout: a sample of them on a terminal."""
+    from recs.writers.related import render_related, write_related
+
     if output.output:
         write_related(lists, output.output, format=output.form)
         if not output.quiet:
@@ -87,6 +106,36 @@ def command(
             say(f"\nall {len(lists):,} lists: recs {shlex.join(_without_format(sys.argv))} -o related.json")
     else:
         emit(render_related(lists, format=output.form or "json"))
+
+
+def _new_text(text: str | None, draft: Path | None) -> str:
+    """Return the plain text that --text or --file names; `SourceError` if the file cannot be read or is empty."""
+    from recs.errors import SourceError
+    from recs.readers.read import read_texts
+
+    if text is not None and draft is not None:
+        raise click.UsageError("--text and --file: choose one.")
+    if draft is None:
+        return text or ""
+    from recs.readers.folders.documents import markup_of
+    from recs.readers.json_files import read_text
+
+    try:
+        body = read_text(draft.read_bytes(), str(draft))
+    except OSError as error:
+        raise SourceError(f"{draft}: cannot be read ({error.strerror}).") from error
+    markup = markup_of(draft.suffix)
+    (plain,), (title,) = read_texts([{"text": body} if markup != "html" else {"html": body}])
+    return f"{title}\n\n{plain}" if title else plain
+
+
+def _relate_text(source: str, text: str, k: int, output: OutputOptions, setup: CollectionOptions) -> None:
+    """Write the items that are most like a new text."""
+    from recs.cli.search import opened_index, write_hits
+    from recs.search import related_to
+
+    with opened_index(source, setup, signals="auto", quiet=output.quiet) as index:
+        write_hits([""], [related_to(text, index, k)], output, key="related")
 
 
 def _without_format(argv: Sequence[str]) -> list[str]:

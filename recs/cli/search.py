@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,7 @@ from recs.cli.session import opened_collection
 from recs.cli.terminal import emit, printable, say
 
 if TYPE_CHECKING:
+    from recs.embedding.embedder import Embedder
     from recs.retrieval.context import Context
     from recs.retrieval.hits import Hit
     from recs.retrieval.index import Index
@@ -71,15 +73,29 @@ def command(
     """
     asked = _queries(query, queries)
     where = _where(filters)
-    with _opened(source, setup, signals=signals, quiet=output.quiet) as index:
+    with opened_index(source, setup, signals=signals, quiet=output.quiet) as index:
         chosen: dict[str, Any] = {"signals": signals, "where": where}
         if passages:
             contexts = [index.context(one, max_tokens=max_tokens, **chosen) for one in asked]
             _write([_context_record(*pair) for pair in zip(asked, contexts, strict=True)], contexts, output, asked)
             return
-        results = [index.search(one, k=k, min_score=min_score, **chosen) for one in asked]
-        records = [_record(*pair) for pair in zip(asked, results, strict=True)]
-        _write(records, [_table(one, why=why) for one in results], output, asked)
+        write_hits(asked, [index.search(one, k=k, min_score=min_score, **chosen) for one in asked], output, why=why)
+
+
+def write_hits(
+    asked: Sequence[str],
+    results: Sequence[Sequence[Hit]],
+    output: OutputOptions,
+    *,
+    key: str = "hits",
+    why: bool = False,
+) -> None:
+    """Write the hits of each query, or, without a query, those of a new text."""
+    records: list[dict[str, Any]] = [
+        {**({"query": query} if query else {}), key: [asdict(hit) for hit in hits]}
+        for query, hits in zip(asked, results, strict=True)
+    ]
+    _write(records, [_table(hits, why=why) for hits in results], output, asked)
 
 
 def _queries(words: Sequence[str], file: Path | None) -> list[str]:
@@ -102,23 +118,32 @@ def _where(filters: dict[str, Any]) -> dict[str, Any]:
         name, mark, value = pair.partition("=")
         if not mark or not name:
             raise click.UsageError(f"--where {pair!r}: expected FIELD=VALUE.")
-        where.setdefault(name, []).append(value)
+        earlier = where.get(name, [])
+        where[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
     return where
 
 
 @contextmanager
-def _opened(source: str, setup: CollectionOptions, *, signals: str, quiet: bool) -> Iterator[Index]:
-    from recs.retrieval.storage import is_index
-    from recs.search import build_index, open_index
+def opened_index(source: str, setup: CollectionOptions, *, signals: str, quiet: bool) -> Iterator[Index]:
+    from recs.retrieval.storage import is_index, open_folder
 
     if is_index(Path(source).expanduser()):
-        yield open_index(Path(source).expanduser())
+        yield open_folder(Path(source).expanduser(), partial(_embedder, setup))
         return
+    from recs.search import build_index
+
     terms = "terms,mentions" if signals == "terms" else "auto"
     with opened_collection(source, setup, quiet=quiet, signals=terms) as (collection, options):
         chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
         kind = "terms" if options["embedder"] is None else "auto"
         yield build_index(collection, signals=kind, **chosen)  # type: ignore[arg-type]
+
+
+def _embedder(setup: CollectionOptions, model: str, fingerprint: str) -> Embedder:
+    """Return what embeds queries for an index: its model, with the options of the command line."""
+    from recs.embedding.load import matching_embedder
+
+    return matching_embedder(model, fingerprint, **setup.model.loading)
 
 
 def _write(
@@ -129,9 +154,10 @@ def _write(
 
     from recs.files import write_atomically
 
-    form = output.form or ("table" if sys.stdout.isatty() and not output.output else "json")
+    form = output.form if output.form in ("table", "json", "jsonl") else None
+    form = form or ("table" if sys.stdout.isatty() and not output.output else "json")
     if form == "table":
-        blocks = [text if isinstance(text, str) else text.prompt + "\n" for text in texts]
+        blocks = [text if isinstance(text, str) else _shown(text.prompt) for text in texts]
         if len(asked) > 1:
             blocks = [f"{printable(query)}\n{block}" for query, block in zip(asked, blocks, strict=True)]
         text = "\n".join(blocks)
@@ -146,10 +172,6 @@ def _write(
             say(f"wrote {output.output}")
     else:
         emit(text)
-
-
-def _record(query: str, hits: Sequence[Hit]) -> dict[str, Any]:
-    return {"query": query, "hits": [asdict(hit) for hit in hits]}
 
 
 def _context_record(query: str, context: Context) -> dict[str, Any]:
@@ -168,8 +190,12 @@ def _table(hits: Sequence[Hit], *, why: bool) -> str:
         if hit.passage is not None:
             lines.append(f"          {printable(_snippet(hit.passage))}")
             if hit.passage.seconds:
-                lines.append(f"          {hit.passage.url}")
+                lines.append(f"          {printable(hit.passage.url or '')}")
     return "\n".join(lines) + "\n"
+
+
+def _shown(prompt: str) -> str:
+    return "\n".join(map(printable, prompt.split("\n"))) + "\n"
 
 
 def _snippet(passage: Passage) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from recs.embedding.cache import Cache
 from recs.embedding.embedder import Embedder
-from recs.errors import ModelNotFoundError, OptionError
+from recs.errors import ModelError, ModelNotFoundError, OptionError
 from recs.models.folder import read_model
 from recs.models.hardware import resolve_engine
 from recs.models.hub import can_download, download_model, has_engine
@@ -152,3 +152,14 @@ def _service_embedder(name: str, instruction: str | None) -> Embedder:
         encoder=service,
         precision=service.precision,
     )
+
+
+def matching_embedder(name: str, fingerprint: str, **options: Any) -> Embedder:
+    """Return the embedder of vectors that were made earlier; `ModelError` if the model of that name is another one now.
+
+    `options` are those of `load_embedder`. The network is never used: a foreign file may name any model.
+    """
+    embedder = load_embedder(name, **{**options, "offline": True})
+    if embedder.spec.fingerprint != fingerprint:
+        raise ModelError(f"{name}: not the model that the vectors were made with; make them again.")
+    return embedder

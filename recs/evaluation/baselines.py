@@ -32,7 +32,7 @@ _QUERY_TERMS = 40
 
 def naive_ranking(items: Sequence[Item], **options: Any) -> Ranked:
     """Rank as a first script does: by cosines of texts that were cut at the context window."""
-    plain = [replace(item, title="", text=f"{item.title}\n\n{item.text}".strip()) for item in items]
+    plain = [replace(item, title="", text=f"{item.title}\n\n{item.text}".strip(), times=None) for item in items]
     embeddings = embed_items(plain, overflow="truncate", **options)
     neighbours = top_k(embeddings.vectors, DEPTH, similarity=embeddings.similarity).indices.tolist()
     return {

@@ -45,7 +45,8 @@ class RankingScore:
     Attributes
     ----------
     name
-        "fused" is the ranking of `recs related`; the others are there for comparison.
+        The first one, "fused" or "auto", is the ranking of `recs related` or `recs search`; the others are there for
+        comparison.
     metrics
         Means over the judged sources, with their intervals.
     behind
@@ -179,7 +180,7 @@ def evaluate_related(
         sources=len(judged),
         judged_links=sum(map(len, judged.values())),
         round_ups=round_ups,
-        rankings=_ranking_scores(rankings, judged),
+        rankings=ranking_scores(rankings, judged),
         shown={"with rules": _shown_lists(shown, judged, k), "without rules": _shown_lists(fused, judged, k)},
         notes=(*_few_sources(judged), *fused.notes),
     )
@@ -218,7 +219,7 @@ def _few_sources(judged: Judgments) -> list[str]:
     return [f"only {counted(len(judged), 'item is', 'items are')} judged: too few to tell rankings apart"]
 
 
-def _ranking_scores(rankings: Mapping[str, Ranked], judged: Judgments) -> tuple[RankingScore, ...]:
+def ranking_scores(rankings: Mapping[str, Ranked], judged: Judgments) -> tuple[RankingScore, ...]:
     """Return the score of each ranking; the first one is compared with the others."""
     sources = sorted(judged)
     values = {

@@ -15,11 +15,11 @@ from recs.readers.field_names import ALIASES
 from recs.readers.fields import MarkupOption, RecordReader
 from recs.readers.opened import Format, Opened
 from recs.readers.sources import Source, open_path
-from recs.readers.transcripts.episode import with_written
 from recs.readers.values import fold
 from recs.readers.visibility.report import closed_afterwards, reading_notes
 from recs.text.boilerplate import remove_boilerplate
 from recs.text.links import resolve_links
+from recs.text.written import with_written, written_text
 
 
 def read_items(
@@ -185,7 +185,7 @@ def _read_all(reader: RecordReader, opened: Opened) -> tuple[list[Item], list[Sk
 def _without_boilerplate(items: Sequence[Item]) -> tuple[list[Item], Mapping[str, int]]:
     """Return the items, public ones without the lines that most of them repeat, and these lines with their counts."""
     shown = [item for item in items if item.is_public]  # a line that only drafts hold must not be reported
-    written = [item.text[: item.written].rstrip("\n") for item in shown]
+    written = [written_text(item) for item in shown]
     texts, removed = remove_boilerplate(written, [item.series for item in shown])
     new = {item.id: text for item, old, text in zip(shown, written, texts, strict=True) if old != text}
     return [with_written(item, new[item.id]) if item.id in new else item for item in items], removed

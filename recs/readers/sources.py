@@ -210,7 +210,8 @@ def _open_archive(archive: Path | bytes, source: str, format: Format | None, *, 
 
 
 def _only_file(root: Path, names: Sequence[str]) -> str | None:
-    """Return the file that is the source if an archive is not a folder of documents: the only one, or that of Ghost."""
+    """Return the file that is the source if an archive is no folder of documents: the only one, the feed or Ghost's."""
+    from recs.readers.feeds.feed import is_feed
     from recs.readers.platforms.ghost import is_ghost
 
     whole = [name for name in names if Path(name).suffix.lower() in _WHOLE]
@@ -218,6 +219,9 @@ def _only_file(root: Path, names: Sequence[str]) -> str | None:
         return None
     if len(whole) == 1:
         return whole[0]
+    feeds = [name for name in whole if not name.endswith(".json")]
+    if len(feeds) == 1 and is_feed(_head(root / feeds[0])):
+        return feeds[0]
     texts = {name: (root / name).read_bytes() for name in whole if name.endswith(".json")}
     of_ghost = [name for name, data in texts.items() if is_ghost(json_document(read_text(data, name), name))]
     return of_ghost[0] if len(of_ghost) == 1 else None

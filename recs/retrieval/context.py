@@ -74,9 +74,10 @@ def fill(
     items = read(sorted({passage.id for passage in passages}))
     taken: list[Passage] = []
     texts: set[str] = set()
-    prompt = ""
+    repeated = 0
     for passage in passages:
         if passage.text in texts:
+            repeated += 1
             continue
         longer = _prompt(_sources([*taken, passage], items))
         if count(longer) > max_tokens:
@@ -87,7 +88,8 @@ def fill(
         taken.append(passage)
     sources = _sources(taken, items)
     prompt = _prompt(sources)
-    return Context(sources, prompt, count(prompt) if prompt else 0, max_tokens, len(passages) - len(taken))
+    left_out = len(passages) - len(taken) - repeated
+    return Context(sources, prompt, count(prompt) if prompt else 0, max_tokens, left_out)
 
 
 def _cut(

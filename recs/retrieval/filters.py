@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from recs.errors import OptionError
 from recs.retrieval.table import Table
 from recs.text.languages import primary_language
 
+_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")  # at the beginning of a date in ISO 8601
 Where = Mapping[str, Any]
 """Values by field: "tag", "category", "series", "lang", "since", "until", or a field of `Item.meta`. Several values of
 one field are a list, and one of them is enough; all fields must fit."""
@@ -21,9 +24,10 @@ def allowed(where: Where | None, table: Table) -> BoolArray | None:
     """Return which items fit all filters, bool of shape (n,); None if there is no filter.
 
     Words are compared without case. "lang" compares the language alone: "en" fits "en-GB". "since" and "until" are
-    ISO 8601 dates, both included; an item without a date fits neither.
+    ISO 8601 dates, both included; they are compared with the date that the author wrote, in the author's time zone. An
+    item without a date fits neither. A list without values fits no item.
 
-    Raises `OptionError` for a date that is none.
+    Raises `OptionError` for a date that is none, and for None or a mapping as a value.
 
     Examples
     --------
@@ -37,9 +41,14 @@ def allowed(where: Where | None, table: Table) -> BoolArray | None:
         return None
     fits = np.ones(len(table), bool)
     for name, wanted in where.items():
-        values = [wanted] if isinstance(wanted, str | int | float) else list(wanted)
-        fits &= _FILTERS.get(name, _of_meta(name))(values, table)
+        fits &= _FILTERS.get(name, _words(name))(_values(name, wanted), table)
     return fits
+
+
+def _values(name: str, wanted: object) -> list[Any]:
+    if wanted is None or isinstance(wanted, Mapping):
+        raise OptionError(f"the filter {name!r} is {wanted!r}, expected a value or a list of values.")
+    return list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
 
 
 def _words(column: str) -> Callable[[list[Any], Table], BoolArray]:
@@ -50,23 +59,27 @@ def _words(column: str) -> Callable[[list[Any], Table], BoolArray]:
     return fits
 
 
-def _of_meta(name: str) -> Callable[[list[Any], Table], BoolArray]:
-    return _words(name)
-
-
 def _languages(values: list[Any], table: Table) -> BoolArray:
-    wanted = {primary_language(str(value)) for value in values}
-    return _each(bool(cell) and primary_language(cell) in wanted for cell in table.column("lang"))
+    wanted = {_language(value) for value in values}
+    return _each(bool(cell) and _language(cell) in wanted for cell in table.column("lang"))
+
+
+def _language(value: object) -> str:
+    return primary_language(str(value)) or _fold(value)
 
 
 def _since(values: list[Any], table: Table) -> BoolArray:
-    first = max(_day(value) for value in values)
-    return _each(bool(cell) and cell[:10] >= first for cell in table.column("published"))
+    days = [_day(value) for value in values]
+    return _each(any(_is_date(cell) and cell[:10] >= day for day in days) for cell in table.column("published"))
 
 
 def _until(values: list[Any], table: Table) -> BoolArray:
-    last = min(_day(value) for value in values)
-    return _each(bool(cell) and cell[: len(last)] <= last for cell in table.column("published"))
+    days = [_day(value) for value in values]
+    return _each(any(_is_date(cell) and cell[: len(day)] <= day for day in days) for cell in table.column("published"))
+
+
+def _is_date(cell: object) -> bool:
+    return isinstance(cell, str) and _DATE.match(cell) is not None
 
 
 _FILTERS: Mapping[str, Callable[[list[Any], Table], BoolArray]] = {
@@ -82,14 +95,13 @@ NAMES = tuple(_FILTERS)
 
 def _day(value: object) -> str:
     """Return a year, a month or a day as ISO 8601 has it."""
-    from datetime import date
-
-    text = str(value)
-    padded = f"{text}-01-01"[:10] if len(text) == len("2026") else f"{text}-01"[:10]
+    text = str(value.date() if isinstance(value, datetime) else value)
     try:
-        date.fromisoformat(padded)
+        if not _DATE.fullmatch(text):
+            raise ValueError(text)
+        date.fromisoformat(f"{text}-01-01"[: len("2026-03-01")])
     except ValueError as error:
-        raise OptionError(f"{text!r} is no date, expected 2026, 2026-03 or 2026-03-01.") from error
+        raise OptionError(f"{text[:40]!r} is no date, expected 2026, 2026-03 or 2026-03-01.") from error
     return text
 
 

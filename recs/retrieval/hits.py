@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from recs.arrays import Float64Array, IntArray
+from recs.errors import OptionError
 from recs.items import Item, Span
 from recs.retrieval.passages import Passage, QueryWords
 from recs.retrieval.postings import Postings
@@ -38,6 +40,12 @@ class Hit:
         hits come first. Else "auto".
     parts
         What terms and vectors add to the score.
+
+    Examples
+    --------
+    >>> hit = Hit("garlic", "Growing garlic", None, 0.84, passage=None)
+    >>> hit.id, hit.score, hit.via
+    ('garlic', 0.84, 'auto')
     """
 
     id: str
@@ -67,9 +75,25 @@ def named(query: str, read: Query, table: Table, postings: Postings) -> Iterator
                 yield row, via
 
 
-def passage_of(item: Item, span: Span, text: str, score: float, words: QueryWords) -> Passage:
+def passage_of(item: Item, span: Span, score: float, words: QueryWords) -> Passage:
     """Return a passage of an item, with the moment at which it is said if that is known."""
     start, end = (None, None) if item.times is None else item.times.span_seconds(*span)
+    text = item.text[slice(*span)]
     url = item.url if start is None else moment_url(item.audio or item.url, start)
     seconds = None if start is None else (start, end)
     return Passage(item.id, *span, text, round(score, ROUNDING), words.highlights(text), seconds, url)
+
+
+def highest(values: Float64Array, k: int) -> IntArray:
+    """Return the places of the k highest values, highest first, ties by place; those of -inf are left out."""
+    places = np.flatnonzero(values > -np.inf)
+    if 0 < k < len(places):
+        least = np.partition(values[places], len(places) - k)[len(places) - k]
+        places = places[values[places] >= least]
+    return np.asarray(places[np.lexsort((places, -values[places]))[:k]])
+
+
+def check_k(k: object) -> None:
+    """Raise `OptionError` unless k is a whole number, 0 or more."""
+    if not isinstance(k, int) or k < 0:
+        raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")

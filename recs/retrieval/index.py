@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, FloatArray
-from recs.errors import OptionError, RecsError
+from recs.errors import OptionError, RecsError, SourceError
 from recs.items import Item, Span
 from recs.retrieval.context import Context, fill
 from recs.retrieval.filters import Where, allowed
-from recs.retrieval.hits import FIRST, ROUNDING, Hit, named, passage_of
-from recs.retrieval.passages import Passage, QueryWords, trimmed
+from recs.retrieval.hits import FIRST, ROUNDING, Hit, check_k, highest, named, passage_of
+from recs.retrieval.passages import Passage, QueryWords, trimmed, word_passages
 from recs.retrieval.postings import Postings
 from recs.retrieval.query import Query, read_query
-from recs.retrieval.table import Table, row_of
+from recs.retrieval.table import Table, folded, row_of
 from recs.retrieval.vectors import Vectors
-from recs.text.chunks import split_text
 from recs.text.words import word_pattern
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 Signals = Literal["auto", "terms", "dense"]
 # The share of a query that the terms of an item explain, and its cosine; chosen on judged sets (docs/benchmarks.md).
 _TERMS, _DENSE = 0.4, 0.6
-_PASSAGE_WORDS = 90  # of a passage if there are no vectors: about 128 tokens
 _CANDIDATE_ITEMS = 50
 _CANDIDATE_PASSAGES = 200
 
@@ -40,6 +38,14 @@ class _Scores(NamedTuple):
     parts: Mapping[str, Float64Array]
     passages: Float64Array | None  # the cosine of each passage
     is_match: BoolArray | None  # None: every item is a match
+
+
+class _Candidate(NamedTuple):
+    """A passage that may be shown: its score, the id of its item, and its span."""
+
+    score: float
+    id: str
+    span: Span
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +127,7 @@ class Index:
         -----
         Time O(n d + m d) for n items with m passages.
         """
-        if not isinstance(k, int) or k < 0:
-            raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
+        check_k(k)
         scores = self._scores(query, signals)
         rows = self._best(scores, query, k, allowed(where, self.table), min_score)
         words = QueryWords(scores.query.text, self.postings)
@@ -140,20 +145,19 @@ class Index:
 
         The passages come from the fifty best items and the two hundred passages that are nearest.
         """
+        check_k(k)
         scores = self._scores(query, signals)
         mask = allowed(where, self.table)
         rows = {row for row, _ in self._best(scores, query, _CANDIDATE_ITEMS, mask, None)}
-        near: set[int] = set()
         if scores.passages is not None and self.vectors is not None:
             owners = np.repeat(np.arange(len(self)), np.diff(self.vectors.starts))
             cosines = scores.passages if mask is None else np.where(mask[owners], scores.passages, -np.inf)
-            near = set(np.argsort(-cosines, kind="stable")[:_CANDIDATE_PASSAGES].tolist())
-            near = {place for place in near if np.isfinite(cosines[place])}
-            rows |= set(owners[list(near)].tolist())
+            rows |= set(owners[highest(cosines, _CANDIDATE_PASSAGES)].tolist())
         words = QueryWords(scores.query.text, self.postings)
-        ranked = [passage for row in sorted(rows) for passage in self._passages_of(row, scores, words)]
-        ranked.sort(key=lambda passage: (-passage.score, passage.id, passage.start))
-        return ranked[:k]
+        items = {row: self.table[row] for row in sorted(rows)}
+        candidates = [(row, one) for row, item in items.items() for one in self._candidates(row, item, scores, words)]
+        candidates.sort(key=lambda pair: (-pair[1].score, pair[1].id, pair[1].span))
+        return [passage_of(items[row], one.span, one.score, words) for row, one in candidates[:k]]
 
     def context(
         self,
@@ -171,17 +175,18 @@ class Index:
         max_tokens
             The most tokens of the prompt block, `Context.prompt`.
         count_tokens
-            Counts the tokens of a text; by default with the tokenizer of the index's model, or, without one, four
-            tokens for three words.
+            Counts the tokens of a text; by default with the tokenizer of the index's model, or, without one or for
+            "terms", four tokens for three words.
         query, signals, where
             As in `search`.
         """
-        count = count_tokens or self._counter()
+        count = count_tokens or self._counter(signals)
         passages = self.passages(query, k=_CANDIDATE_PASSAGES, signals=signals, where=where)
         return fill(passages, self._texts, max_tokens, count)
 
     def similar(self, text: str, *, k: int = 5, where: Where | None = None) -> list[Hit]:
         """Return the k items that are most similar to a text, which is embedded as an item is, in whole."""
+        check_k(k)
         return self._similar(text, k, allowed(where, self.table))
 
     def similar_to_id(self, name: str, *, k: int = 5, where: Where | None = None) -> list[Hit]:
@@ -189,6 +194,7 @@ class Index:
 
         Raises `OptionError` if the index has no item with this id.
         """
+        check_k(k)
         row = row_of(name, self.table)
         if row is None:
             raise OptionError(f"the index has no item with the id {name!r:.200}.")
@@ -214,7 +220,7 @@ class Index:
             raise OptionError("the index has no vectors; signals can only be terms.")
         read = read_query(query, self.postings) if role == "query" else Query(query)
         explained = self.postings.explained(read.text) if signals != "dense" else np.zeros(len(self))
-        if self.vectors is None or signals == "terms" or not query.strip():
+        if self.vectors is None or signals == "terms" or not folded(query):
             return _Scores(read, explained, {"terms": explained}, None, explained > 0)
         vector = self._embedded(read.text, role, self.vectors) if row is None else self.vectors.items[row]
         cosines, of_passages = self.vectors.similarities(vector)
@@ -242,8 +248,7 @@ class Index:
         if scores.is_match is not None:
             may &= scores.is_match
         may[list(first)] = False
-        rows = np.flatnonzero(may)
-        order = rows[np.lexsort((rows, -total[rows]))[:k]]
+        order = highest(np.where(may, total, -np.inf), k)
         ranked = sorted(first.items(), key=lambda pair: (FIRST.index(pair[1]), -total[pair[0]], pair[0]))
         return [*ranked, *((row, "auto") for row in order.tolist())][:k]
 
@@ -251,23 +256,21 @@ class Index:
 
     def _hit(self, row: int, via: Any, scores: _Scores, words: QueryWords) -> Hit:
         item = self.table[row]
-        passages = self._passages_of(row, scores, words)
-        best = max(passages, key=lambda passage: (passage.score, -passage.start), default=None)
+        candidates = self._candidates(row, item, scores, words)
+        best = min(candidates, key=lambda one: (-one.score, one.span), default=None)
+        passage = None if best is None else passage_of(item, best.span, best.score, words)
         parts = {name: round(float(part[row]), ROUNDING) for name, part in scores.parts.items()}
-        return Hit(item.id, item.title, item.url, round(float(scores.total[row]), ROUNDING), best, via, parts)
+        return Hit(item.id, item.title, item.url, round(float(scores.total[row]), ROUNDING), passage, via, parts)
 
-    def _passages_of(self, row: int, scores: _Scores, words: QueryWords) -> list[Passage]:
-        item = self.table[row]
+    def _candidates(self, row: int, item: Item, scores: _Scores, words: QueryWords) -> list[_Candidate]:
+        """Return the passages of an item that have text."""
         spans, cosines = self._spans(row, item, scores)
-        texts = [item.text[start:stop] for start, stop in spans]
-        shares = words.shares(texts)
+        values = words.shares([item.text[slice(*span)] for span in spans])
         if cosines is not None:
-            shares = cosines if set(scores.parts) == {"dense"} else _TERMS * shares + _DENSE * cosines
-        return [
-            passage_of(item, span, text, float(score), words)
-            for span, text, score in zip(spans, texts, shares.tolist(), strict=True)
-            if text
-        ]
+            values = cosines if set(scores.parts) == {"dense"} else _TERMS * values + _DENSE * cosines
+        pairs = zip(spans, np.round(values, ROUNDING).tolist(), strict=True)
+        least = 0.0 if scores.is_match is not None else -np.inf  # by terms, a passage without any is no answer
+        return [_Candidate(score, item.id, span) for span, score in pairs if span[0] < span[1] and score > least]
 
     def _spans(self, row: int, item: Item, scores: _Scores) -> tuple[list[Span], Float64Array | None]:
         """Return the spans of an item's passages, and their cosines with the query if there are any."""
@@ -275,20 +278,17 @@ class Index:
             places = self.vectors.passages_of(row)
             spans = [trimmed(item.text, span) for span in self.vectors.spans[places].tolist()]
             return spans, None if scores.passages is None else scores.passages[places]
-        pieces = split_text(item.text, token_spans=_word_spans, budget=_PASSAGE_WORDS, additive=True)
-        return [trimmed(item.text, piece[:2]) for piece in pieces], None
+        return word_passages(item.text), None
 
     def _texts(self, ids: Sequence[str]) -> Mapping[str, Item]:
-        rows = [(name, row_of(name, self.table)) for name in ids]
-        return {name: self.table[row] for name, row in rows if row is not None}
+        rows = {name: row_of(name, self.table) for name in ids}
+        if absent := [name for name, row in rows.items() if row is None]:
+            raise SourceError(f"a broken index (its digests do not have the id {absent[0][:80]!r}); make it again.")
+        return {name: self.table[row] for name, row in rows.items() if row is not None}
 
-    def _counter(self) -> Callable[[str], int]:
-        embedder = self.embedder
+    def _counter(self, signals: Signals) -> Callable[[str], int]:
+        embedder = None if signals == "terms" else self.embedder
         if embedder is None:
             return lambda text: -(-len(word_pattern().findall(text)) * 4 // 3)
         tokenizer = embedder.tokenizer
         return lambda text: len(tokenizer.spans([text])[0])
-
-
-def _word_spans(text: str) -> Sequence[Span]:
-    return [match.span() for match in word_pattern().finditer(text)]

@@ -11,9 +11,11 @@ import numpy as np
 from recs.arrays import Float64Array
 from recs.items import Span
 from recs.retrieval.postings import Postings
+from recs.text.chunks import split_text
 from recs.text.term_numbers import digests
 from recs.text.words import STEM, tokenize, word_pattern
 
+_WORDS = 90  # of a passage without a model: about 128 tokens
 _SHARE = 0.3  # of the items: a word in more of them is not highlighted
 
 
@@ -85,6 +87,8 @@ class QueryWords:
         return tuple(match.span() for match in matches if self._is_in(match[0]))
 
     def _is_in(self, word: str) -> bool:
+        if word.isascii():
+            return word.lower()[:STEM] in self._telling
         return any(part[:STEM] in self._telling for part in tokenize(unicodedata.normalize("NFC", word)))
 
 
@@ -99,3 +103,19 @@ def trimmed(text: str, span: Sequence[int]) -> Span:
     start, stop = int(span[0]), int(span[1])
     part = text[start:stop]
     return start + len(part) - len(part.lstrip()), start + len(part.rstrip())
+
+
+def word_passages(text: str) -> list[Span]:
+    """Return the spans of passages of about 90 words, for an index without a model.
+
+    Examples
+    --------
+    >>> word_passages("Plant it. " * 60)
+    [(0, 299), (300, 599)]
+    """
+    pieces = split_text(text, token_spans=_word_spans, budget=_WORDS, additive=True)
+    return [trimmed(text, piece[:2]) for piece in pieces]
+
+
+def _word_spans(text: str) -> Sequence[Span]:
+    return [match.span() for match in word_pattern().finditer(text)]

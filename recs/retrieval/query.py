@@ -13,6 +13,7 @@ from recs.text.words import STEM, tokenize
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{1,500})[\"”“»]")
 _SHORTEST = 5  # letters of a word that may hold a wrong one
 _LONGEST = 40
+_MOST = 32  # words that no item has and that are corrected: each takes some milliseconds
 _LETTERS = (
     "abcdefghijklmnopqrstuvwxyzàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœабвгдежзийклмнопрстуфхцчшщъыьэюяαβγδεζηθικλμνξοπρστυφχψως"
 )
@@ -47,19 +48,20 @@ def read_query(query: str, postings: Postings) -> Query:
     Query(text='Plant it garlic', phrases=('plant it',), corrected=(('gralic', 'garlic'),))
     """
     phrases = tuple(filter(None, (" ".join(tokenize(phrase)) for phrase in _QUOTED.findall(query))))
-    text = _QUOTED.sub(r"\1", query)
+    text = _QUOTED.sub(r" \1 ", query)
+    words = list(dict.fromkeys(tokenize(text)))
+    is_missing = postings.documents(digests(word[:STEM] for word in words)) == 0
+    missing = [word for word, misses in zip(words, is_missing.tolist(), strict=True) if misses and word.isalpha()]
     corrected = []
-    for word in dict.fromkeys(tokenize(text)):
-        if _SHORTEST <= len(word) <= _LONGEST and (better := _correction(word, postings)):
+    for word in [word for word in missing if _SHORTEST <= len(word) <= _LONGEST][:_MOST]:
+        if better := _correction(word, postings):
             corrected.append((word, better))
             text = re.sub(rf"\b{re.escape(word)}\b", better, text, flags=re.IGNORECASE)
     return Query(" ".join(text.split()), phrases, tuple(corrected))
 
 
 def _correction(word: str, postings: Postings) -> str | None:
-    """Return the most frequent word of the collection with one letter changed; None if the word itself is in it."""
-    if postings.documents(digests([word[:STEM]]))[0] or not word.isalpha():
-        return None
+    """Return the most frequent word of the collection with one letter changed; None if there is none."""
     variants = sorted(set(_variants(word)))
     documents = postings.documents(digests(variant[:STEM] for variant in variants))
     best = int(np.argmax(documents))

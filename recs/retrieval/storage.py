@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
@@ -33,13 +35,33 @@ if TYPE_CHECKING:
 SCHEMA = "recs.index/1"
 _MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 1_000_000  # bytes
+_GENERATION = re.compile("[0-9a-f]{16}")
+_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(?P<kind><[iuf][248])', 'fortran_order': False, "
+    rb"'shape': \((?P<shape>[0-9]{1,15},|[0-9]{1,15}, [0-9]{1,15})\), \} *\n",
+    re.DOTALL,
+)
 _VECTORS = ("items", "passages", "starts", "spans")
-_TABLE = ("offsets", "ids", "titles")
+_TYPES = {
+    "offsets": "int64",
+    "ids": "uint64",
+    "titles": "uint64",
+    "terms-terms": "uint64",
+    "terms-starts": "int64",
+    "terms-rows": "int32",
+    "terms-lengths": "int32",
+    "terms-in_title": "uint16",
+    "terms-in_text": "uint16",
+    "vectors-items": "float32",
+    "vectors-passages": "float32",
+    "vectors-starts": "int64",
+    "vectors-spans": "int64",
+}
 
 
 def is_index(path: Path) -> bool:
     """Whether a folder is an index, of any version."""
-    return path.is_dir() and str(_manifest_or_none(path).get("schema")).startswith("recs.index/")
+    return str(_manifest_or_none(path).get("schema")).startswith("recs.index/")
 
 
 def manifest_stamp(path: Path) -> tuple[int, int, int] | None:
@@ -56,11 +78,11 @@ def write_index(index: Index, path: Path, *, corpus: str) -> str:
 
     Raises `OutputError` if the folder cannot be written, or is neither empty nor an index.
     """
-    if path.exists() and not is_index(path) and (not path.is_dir() or any(path.iterdir())):
-        raise OutputError(f"{path}: is there and is no index; name another folder.")
     generation = secrets.token_hex(8)
     folder = path / generation
     try:
+        if path.exists() and not is_index(path) and (not path.is_dir() or any(path.iterdir())):
+            raise OutputError(f"{path}: is there and is no index; name another folder.")
         folder.mkdir(parents=True)
         _write_files(index, folder)
         files = {file.name: _described(file) for file in sorted(folder.iterdir())}
@@ -71,11 +93,13 @@ def write_index(index: Index, path: Path, *, corpus: str) -> str:
         text = json.dumps({**manifest, "files": files}, indent=1, sort_keys=True)
         write_atomically(path / _MANIFEST, f"{text}\n".encode())
         for old in path.iterdir():
-            if old.is_dir() and old.name not in (generation, before):
+            if _GENERATION.fullmatch(old.name) and old.name not in (generation, before):
                 shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror}).") from error
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{str(path)[:200]}: cannot be written ({getattr(error, 'strerror', error)}).") from error
+    finally:
+        if _manifest_or_none(path).get("generation") != generation:
+            shutil.rmtree(folder, ignore_errors=True)
     return generation
 
 
@@ -85,7 +109,7 @@ def _write_files(index: Index, folder: Path) -> None:
     with (folder / "items.jsonl").open("wb") as file:
         sizes = [file.write(line) for line in item_lines(items)]
     columns = {name: table.column(name) for name in COLUMNS}
-    (folder / "columns.json").write_text(json.dumps(columns, ensure_ascii=False), encoding="utf-8")
+    (folder / "columns.json").write_bytes(json.dumps(columns).encode())
     arrays = {"offsets": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), "ids": table.ids}
     arrays |= {"titles": table.titles, **{f"terms-{name}": getattr(index.postings, name) for name in ARRAYS}}
     if index.vectors is not None:
@@ -117,9 +141,9 @@ def open_folder(path: Path, find_embedder: Callable[[str, str], Embedder]) -> In
         )
         postings = postings_from({name: arrays[f"terms-{name}"] for name in ARRAYS})
         space = manifest["space"]
-        vectors = None if space is None else Vectors(*(arrays[f"vectors-{name}"] for name in _VECTORS), *space)
-        _check(table, postings, vectors)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        vectors = None if space is None else Vectors(*(arrays[f"vectors-{name}"] for name in _VECTORS), *_texts(space))
+        _check(arrays, len(table), vectors)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, IndexError) as error:
         raise SourceError(f"{path}: a broken index ({' '.join(str(error).split())[:200]}); make it again.") from error
     find = None if vectors is None else partial(find_embedder, vectors.model, vectors.fingerprint)
     return Index(table, postings, vectors, find)
@@ -132,22 +156,61 @@ def _arrays(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
         if file.stat().st_size != described["bytes"]:
             raise ValueError(f"{name} has another size than the manifest says")
         if file.suffix == ".npy":
-            arrays[file.stem] = np.load(file, mmap_mode="r", allow_pickle=False)
+            arrays[file.stem] = _mapped(file)
     return arrays
 
 
-def _check(table: ItemsInFile, postings: Any, vectors: Vectors | None) -> None:
-    """Raise `ValueError` if arrays do not fit each other."""
-    n = len(table)
-    fits = [len(table.ids) == len(table.titles) == len(postings) == n, len(postings.starts) == len(postings.terms) + 1]
-    fits.append(len(postings.rows) == len(postings.in_title) == len(postings.in_text) == int(postings.starts[-1]))
+def _mapped(file: Path) -> Any:
+    """Return an array that `numpy.save` wrote, mapped into memory.
+
+    `numpy.load` evaluates a header as Python, and a damaged one is then an error of many kinds.
+    """
+    with file.open("rb") as opened:
+        header = _HEADER.match(opened.read(256))
+    if header is None:
+        raise ValueError(f"{file.name} is no array")
+    shape = tuple(int(length) for length in header["shape"].split(b",") if length)
+    kind = np.dtype(header["kind"].decode())
+    if file.stat().st_size != header.end() + math.prod(shape) * kind.itemsize:
+        raise ValueError(f"{file.name} has another size than its header says")
+    return np.memmap(file, kind, "r", header.end(), shape)
+
+
+def _texts(space: object) -> list[str]:
+    if not isinstance(space, list) or [type(part) for part in space] != [str, str, str]:
+        raise ValueError("its manifest names no model")
+    return space
+
+
+def _check(arrays: Mapping[str, Any], n: int, vectors: Vectors | None) -> None:
+    """Raise `ValueError` if arrays have the wrong types or do not fit each other."""
+    types = {name: array.dtype.name for name, array in arrays.items()}
+    rows = arrays["terms-rows"]
+    p = len(rows)
+    fits = [
+        all(_TYPES[name] == kind for name, kind in types.items()),
+        _is_partition(arrays["offsets"], n),
+        len(arrays["ids"]) == len(arrays["titles"]) == len(arrays["terms-lengths"]) == n,
+        len(arrays["terms-in_title"]) == len(arrays["terms-in_text"]) == p == int(arrays["terms-starts"][-1]),
+        _is_partition(arrays["terms-starts"], len(arrays["terms-terms"])),
+        p == 0 or (int(rows.min()) >= 0 and int(rows.max()) < n),
+    ]
     if vectors is not None:
         m = len(vectors.passages)
         fits += [vectors.items.ndim == vectors.passages.ndim == 2, vectors.spans.shape == (m, 2)]
         fits += [vectors.items.shape[1:] == vectors.passages.shape[1:], len(vectors.items) == n]
-        fits.append(len(vectors.starts) == n + 1 and int(vectors.starts[-1]) == m)
+        fits += [
+            _is_partition(vectors.starts, n),
+            int(vectors.starts[-1]) == m,
+            bool((np.diff(vectors.starts) > 0).all()),
+        ]
     if not all(fits):
         raise ValueError("its arrays do not fit each other")
+
+
+def _is_partition(starts: Any, n: int) -> bool:
+    """Whether an array says where n parts begin, one after the other from 0, and where the last one ends."""
+    return starts.shape == (n + 1,) and int(starts[0]) == 0 and bool((np.diff(starts) >= 0).all())
 
 
 def verify(path: Path) -> int:
@@ -179,6 +242,6 @@ def _manifest_or_none(path: Path) -> dict[str, Any]:
     try:
         with (path / _MANIFEST).open("rb") as file:
             manifest = json.loads(file.read(_LARGEST_MANIFEST))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return manifest if isinstance(manifest, dict) else {}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import mmap
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recs.arrays import IntArray
+from recs.errors import SourceError
 from recs.items import Item
 from recs.times import Times
 
@@ -104,12 +106,16 @@ class ItemsInFile:
 
     def __getitem__(self, row: int) -> Item:
         start, stop = int(self._offsets[row]), int(self._offsets[row + 1])
-        return item_from(json.loads(self._bytes[start:stop]))
+        with self._readable():
+            return item_from(json.loads(self._bytes[start:stop]))
 
     def column(self, name: str) -> Sequence[Any]:
         """Return the values of a field, one for each item."""
         if name in COLUMNS:
-            values: Sequence[Any] = self._columns[name]
+            with self._readable():
+                values: Sequence[Any] = self._columns[name]
+            if not isinstance(values, list) or len(values) != len(self):
+                raise self._broken("a column has another length than the table")
             return values
         return [self[row].meta.get(name) for row in range(len(self))]
 
@@ -117,6 +123,18 @@ class ItemsInFile:
     def _columns(self) -> Mapping[str, Sequence[Any]]:
         columns: Mapping[str, Sequence[Any]] = json.loads(self._columns_path.read_bytes())
         return columns
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise self._broken("it was replaced twice; open it again") from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise self._broken(" ".join(str(error).split())[:200]) from error
+
+    def _broken(self, why: str) -> SourceError:
+        return SourceError(f"{self._columns_path.parent.parent}: a broken index ({why}); make it again.")
 
 
 def item_record(item: Item) -> dict[str, Any]:
@@ -129,9 +147,16 @@ def item_record(item: Item) -> dict[str, Any]:
     """
     record = {name: getattr(item, name) for name in _KEPT}
     record["times"] = None if item.times is None else [item.times.offsets, item.times.starts, item.times.ends]
-    record["meta"] = {name: value for name, value in item.meta.items() if isinstance(value, str | int | float)}
+    record["meta"] = {name: value for name, value in item.meta.items() if _is_plain(value)}
     empty: tuple[object, ...] = (None, "", (), {}, True)
     return {name: value for name, value in record.items() if name in ("id", "text") or value not in empty}
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is a text, a number, or a list of such values: what a filter can be compared with."""
+    if isinstance(value, list | tuple):
+        return all(isinstance(part, str | int | float) for part in value)
+    return isinstance(value, str | int | float)
 
 
 def item_from(record: Mapping[str, Any]) -> Item:

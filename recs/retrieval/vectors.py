@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recs.arrays import FloatArray, IntArray, Similarity, unit_rows
-from recs.errors import FingerprintMismatchError
+from recs.errors import EmbeddingError, FingerprintMismatchError
 
 if TYPE_CHECKING:
     from recs.embedding.vectors import Embeddings
@@ -43,8 +43,10 @@ class Vectors:
 
     @classmethod
     def of(cls, embeddings: Embeddings) -> Vectors:
-        """Return the vectors of embeddings with passages, in their order."""
+        """Return the vectors of embeddings with passages, in their order; `EmbeddingError` if an item has none."""
         counts = np.bincount(embeddings.chunk_rows, minlength=len(embeddings))
+        if not counts.all() or len(embeddings.chunk_spans) != counts.sum():
+            raise EmbeddingError("these vectors have no passages; make them with recs.embed_items.")
         return cls(
             unit_rows(embeddings.vectors).astype(np.float32),
             unit_rows(embeddings.chunk_vectors).astype(np.float32),

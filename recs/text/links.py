@@ -16,6 +16,7 @@ from recs.text.link_targets import LinkTargets
 from recs.text.markdown import wikilink_words
 from recs.text.plain import CODE, plain_text
 from recs.text.shown_places import shown_places
+from recs.text.written import with_written, written_text
 
 # Every repetition is bounded and stops at the next opening mark, so that hostile bodies cost linear time.
 _TEMPLATE = r"\{\{.{0,300}?\}\}|\{%.{0,300}?%\}"
@@ -111,6 +112,7 @@ def hide_links(items: Iterable[Item], boilerplate: Iterable[str] = ()) -> list[I
 
     Each link is cut out of the body, and the plain text is made again, without the lines in `boilerplate`. If the place
     of a link is not known, its words are removed from the text once, as whole words. Longer words are removed first.
+    The transcript of an episode stays as it is.
 
     Examples
     --------
@@ -124,7 +126,7 @@ def hide_links(items: Iterable[Item], boilerplate: Iterable[str] = ()) -> list[I
 
 
 def _without_links(item: Item, lines: set[str]) -> Item:
-    text = item.text
+    text = written_text(item)
     links = {(link.start, link.stop, " ") for link in item.links if link.stop > link.start}
     if links:
         body = cut(item.body, [*links, *comment_cuts(item.body, item.markup)])
@@ -132,7 +134,7 @@ def _without_links(item: Item, lines: set[str]) -> Item:
     words = [link.anchor for link in item.links if link.stop <= link.start and link.anchor.strip()]
     for anchor in sorted(words, key=lambda words: (-len(words), words)):
         text = re.sub(rf"(?<!\w){re.escape(anchor)}(?!\w)", " ", text, count=1)
-    return replace(item, text=text)
+    return with_written(item, text)
 
 
 def written_links(body: str, markup: Markup) -> Iterator[Link]:

@@ -13,8 +13,6 @@ _UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
 )
 _MAY_BE_UNSPACED = re.compile("[\u0e00-\U0003ffff]")  # one range: a much faster search
-_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
-_RUNS = re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 
 
 def tokenize(text: str) -> list[str]:
@@ -30,15 +28,25 @@ def tokenize(text: str) -> list[str]:
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     words: list[str] = word_pattern().findall(folded.replace("’", "'"))
-    if not _MAY_BE_UNSPACED.search(folded) or not _UNSPACED_CHARACTER.search(folded):
+    if not _MAY_BE_UNSPACED.search(folded) or not _unspaced().search(folded):
         return words
-    return [term for word in words for run in _RUNS.findall(word) for term in _bigrams(run)]
+    return [term for word in words for run in _runs().findall(word) for term in _bigrams(run)]
 
 
 def _bigrams(run: str) -> list[str]:
-    if len(run) == 1 or not _UNSPACED_CHARACTER.match(run):
+    if len(run) == 1 or not _unspaced().match(run):
         return [run]
     return [run[i : i + 2] for i in range(len(run) - 1)]
+
+
+@functools.cache  # to compile these takes longer than most texts, and most texts do not need them
+def _unspaced() -> re.Pattern[str]:
+    return re.compile(f"[{_UNSPACED}]")
+
+
+@functools.cache
+def _runs() -> re.Pattern[str]:
+    return re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import json
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -17,8 +18,10 @@ from recs.ranking.terms import item_terms
 from recs.readers.transcripts.beside import FilesBeside, named_files
 from recs.readers.transcripts.chapters import Chapter
 from recs.readers.transcripts.cues import Cue, Transcript
-from recs.readers.transcripts.episode import joined, with_written
+from recs.readers.transcripts.episode import joined
 from recs.readers.transcripts.timed import timed_text
+from recs.text.links import hide_links
+from recs.text.written import with_written
 from recs.times import Times
 
 pytest.importorskip("feedparser")
@@ -100,6 +103,18 @@ def test_no_file_outside_the_folder_is_read(tmp_path, url):
     assert [item.text for item in collection] == ["Notes on garlic."]
 
 
+def test_a_zip_archive_holds_a_feed_with_its_transcripts(tmp_path):
+    from zipfile import ZipFile
+
+    folder = SAMPLE.parent
+    with ZipFile(tmp_path / "show.zip", "w") as archive:
+        for path in (SAMPLE, *(folder / "podcast").iterdir()):
+            archive.write(path, path.relative_to(folder))
+    zipped, plain = (recs.read_items(source, now="2026-11-01") for source in (tmp_path / "show.zip", SAMPLE))
+    assert [item.text for item in zipped] == [item.text for item in plain]
+    assert sum(item.times is not None for item in zipped) == 4
+
+
 def test_one_name_for_two_episodes_stands_for_neither(tmp_path):
     write(tmp_path / "transcript.vtt", VTT.format("wrong"))
     entries = (entry(number, named(f"https://a.org/{number}/transcript.vtt")) for number in (1, 2))
@@ -143,6 +158,13 @@ def test_chapters_head_the_sections_of_a_transcript_and_else_belong_to_the_notes
     assert first.times.seconds_at(first.text.index("On &")) == 2.5
     assert second.text == "Notes on garlic.\n\n- On & rows"
     assert second.times is None
+
+
+def test_hosts_and_guests_of_an_episode_are_kept():
+    items = recs.read_items(SAMPLE, now="2026-11-01")
+    (item,) = [item for item in items if item.title.startswith("Brockhollow")]
+    assert item.meta["hosts"] == ["Tamsin Orrell", "Jude Abara"]
+    assert item.meta["guests"] == ["Prisca Vane"]
 
 
 def test_chapters_in_the_feed_itself_are_read(tmp_path):
@@ -191,6 +213,21 @@ def test_boilerplate_leaves_the_notes_and_moves_the_times(tmp_path):
     for item in (kept, removed):
         assert item.text[item.written :].startswith("Ada: Plant")
         assert item.times.span_seconds(item.text.index("Bo"), len(item.text)) == (2.5, 4.0)
+
+
+def test_an_episode_whose_links_are_hidden_keeps_its_transcript_and_the_times(tmp_path):
+    """Rankings are judged on such items: a transcript that went with the links would be in no figure."""
+    write(tmp_path / "1.vtt", VTT.format("first"))
+    notes = 'As in &lt;a href="https://a.org/2"&gt;the first garlic&lt;/a&gt;, we plant.'
+    first = entry(1, named("1.vtt"), notes)
+    second = entry(2).replace("<guid>", "<link>https://a.org/2</link><guid>")
+    items = recs.read_items(feed(tmp_path, first, second))
+    by_words = replace(items[0], links=(recs.Link(0, 0, "garlic", "2"),))
+    for item, written in ((items[0], "As in , we plant."), (by_words, "As in the first  , we plant.")):
+        hidden = hide_links([item])[0]
+        assert hidden.text == f"{written}\n\n\nAda: Plant the first garlic.\n\nBo: In rows?"
+        assert hidden.text[hidden.written :].startswith("Ada")
+        assert hidden.times.seconds_at(hidden.text.index("rows")) == 2.5
 
 
 WORDS = st.sampled_from(["garlic", "soil", "rows", "frost", "compost", "seeds", "tools", "water"])

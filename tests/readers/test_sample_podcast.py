@@ -93,3 +93,13 @@ def test_chapters_are_there_and_ascend(entries):
         times = [chapter["startTime"] for chapter in chapters]
         assert times == sorted(set(times))
         assert all(chapter["title"] for chapter in chapters)
+
+
+def test_each_chapter_of_a_transcript_begins_after_a_whole_sentence():
+    episode = next(item for item in recs.read_items(FEED) if item.meta.get("episode") == "12")
+    file = FEED.with_suffix("") / "ep-12.chapters.json"
+    chapters = json.loads(file.read_text(encoding="utf-8"))["chapters"]
+    for chapter in chapters[1:]:
+        before, title, _ = episode.text.partition(f"\n\n\n{chapter['title']}\n\n")
+        assert title, f"{chapter['title']}: nothing is said in it"
+        assert before.endswith((".", "?", "!")), chapter["title"]

@@ -10,7 +10,7 @@ from standins import make_embedder, make_records
 
 from recs import Item, Match, RelatedLists, load_related, related_items
 from recs.errors import OptionError
-from recs.items import ScoreScale
+from recs.ranking.probability import ScoreScale
 from recs.writers.related import FORMATS, render_related, write_related
 
 SCHEMA = json.loads((files("recs") / "writers" / "related.schema.json").read_text(encoding="utf-8"))

@@ -84,6 +84,7 @@ def entry_record(
         "audio": next((link.get("href") for link in _enclosures(entry) if _is_of(link, "audio")), None),
     }
     record |= {name: _first(entry, names) for name, names in (_EPISODE | _CLOSING).items()}
+    record["hosts"], record["guests"] = (_persons(entry, role) or _persons(channel, role) for role in ("host", "guest"))
     record["chapters"] = record["chapters"] or (entry.get("psc_chapters") or {}).get("chapters")
     for name, value in _closings(entry, channel):
         values = [record[name], value] if record.get(name) else [value]
@@ -194,6 +195,11 @@ def _enclosures(entry: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _is_of(file: Mapping[str, Any], kind: str) -> bool:
     """Whether a file in a feed is a picture or a sound: "image" or "audio"."""
     return str(file.get("type") or "").startswith(f"{kind}/") or file.get("medium") == kind
+
+
+def _persons(fields: Mapping[str, Any], role: str) -> list[str]:
+    """Return the names of the hosts or guests of an episode, or of a podcast."""
+    return [name for of_person, name in fields.get("persons") or () if of_person == role]
 
 
 def _closings(entry: Mapping[str, Any], channel: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

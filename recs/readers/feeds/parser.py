@@ -96,6 +96,7 @@ class _Parser(StrictFeedParser):  # type: ignore[misc]
         super().__init__("", None, "utf-8")
         self._source = source
         self._pieces: list[str] = []
+        self._roles: list[str] = []
 
     def characters(self, text: str) -> None:
         self._pieces.append(text)  # expat cuts a text at each line and each entity
@@ -179,6 +180,16 @@ class _Parser(StrictFeedParser):  # type: ignore[misc]
 
     def _end_podcast_chapters(self) -> None:
         """Its text is empty."""
+
+    def _start_podcast_person(self, attrs: Mapping[str, str]) -> None:
+        self._roles.append(attrs.get("role") or "host")  # as the podcast namespace has it
+        self.push("podcast_person", 1)
+
+    def _end_podcast_person(self) -> None:
+        name = self.pop("podcast_person")
+        role = self._roles.pop() if self._roles else "host"
+        if name:
+            self._get_context().setdefault("persons", []).append((role.strip().lower(), " ".join(name.split())))
 
     def _start_podcast_block(self, attrs: Mapping[str, str]) -> None:
         self.push("podcast_block_of_one" if attrs.get("id") else "podcast_block", 1)

@@ -12,9 +12,8 @@ from recs.readers.transcripts.documents import json_segments
 from recs.readers.transcripts.read import read_transcript
 from recs.readers.transcripts.timed import TimedText, timed_text
 from recs.text.plain import detect_markup, plain_text
+from recs.text.written import GAP
 from recs.times import Times
-
-_GAP = "\n\n\n"
 
 
 class Episode(NamedTuple):
@@ -33,17 +32,8 @@ def joined(written: str, spoken: TimedText) -> tuple[str, Times]:
     >>> text, times.offsets
     ('Notes.\\n\\n\\nHi.', (9,))
     """
-    before = f"{written}{_GAP}" if written else ""
+    before = f"{written}{GAP}" if written else ""
     return f"{before}{spoken.text}", spoken.times.moved(len(before))
-
-
-def with_written(item: Item, written: str) -> Item:
-    """Return an item with another text before its transcript, if it has one."""
-    if item.times is None:
-        return replace(item, text=written)
-    spoken = TimedText(item.text[item.written :], item.times.moved(-item.written))
-    text, times = joined(written, spoken)
-    return replace(item, text=text, times=times)
 
 
 def with_spoken(item: Item, spoken: TimedText) -> Item:
