@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +175,11 @@ def _embedder(index: Path | None, model: ModelOptions) -> Any:
     """Return the embedder that the user chose, or that of the index; None if the index has terms only."""
     if index is None or model.model is not None:
         return model.find(None)
+    from recs.embedding.load import matching_embedder
     from recs.search import open_index
 
     vectors = open_index(index).vectors
-    return None if vectors is None else replace(model, model=vectors.model).find(None)
+    return None if vectors is None else matching_embedder(vectors.model, vectors.fingerprint, **model.loading)
 
 
 def run(app: Any, bound: socket.socket, *, log_requests: bool) -> None:

@@ -467,18 +467,27 @@ def test_serve_index_of_terms_loads_no_model(folders, monkeypatch):
 
 
 def test_serve_index_takes_the_model_of_the_index(folders, monkeypatch):
-    asked: list[str] = []
+    asked: list[Any] = []
 
-    def find(name: str, *_: Any, **__: Any) -> Any:
-        asked.append(name)
+    def find(*names: Any, **_: Any) -> Any:
+        asked.append(names[:2])
         return make_embedder()
 
     monkeypatch.setattr("recs.cli.serve.run", lambda *_, **__: None)
     monkeypatch.setattr("recs.embedding.load.find_embedder", find)
-    for arguments, expected in (([], "bag-of-words"), (["--model", "mine"], "mine")):
+    monkeypatch.setattr("recs.embedding.load.matching_embedder", find)
+    for arguments, expected in (([], ("bag-of-words", "f" * 64)), (["--model", "mine"], ("mine", None))):
         done = CliRunner().invoke(cli, ["serve", "--port", "0", "--index", str(folders["auto"]), *arguments])
         assert done.exit_code == 0, done.output
         assert asked.pop() == expected
+
+
+def test_serve_index_asks_no_service_that_the_index_names(tmp_path):
+    embedder = make_embedder(name="http://127.0.0.1:9/v1#bag-of-words")
+    recs.save_index(recs.build_index(make_items(), embedder=embedder, cache=False), tmp_path / "index")
+    done = CliRunner().invoke(cli, ["serve", "--port", "0", "--index", str(tmp_path / "index")])
+    assert isinstance(done.exception, ModelError)
+    assert "forbids the use of the network" in str(done.exception)
 
 
 @pytest.mark.parametrize(
