@@ -1,6 +1,9 @@
 """`recs index`: a folder that answers queries without reading the source again."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +12,9 @@ from recs.cli.options import collection_options, quiet_option, source_argument
 from recs.cli.session import opened_collection
 from recs.cli.terminal import say
 from recs.text.counts import counted
+
+if TYPE_CHECKING:
+    from recs.retrieval.index import Signals
 
 
 @click.command("index")
@@ -42,8 +48,8 @@ def command(
     terms = "terms,mentions" if signals == "terms" else "auto"
     with opened_collection(source, setup, quiet=quiet, signals=terms) as (collection, options):
         chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
-        kind = "terms" if options["embedder"] is None else "auto"
-        index = build_index(collection, signals=kind, **chosen)  # type: ignore[arg-type]
+        kind: Signals = "terms" if options["embedder"] is None else "auto"
+        index = build_index(collection, signals=kind, **chosen)
     save_index(index, output)
     if not quiet:
         passages = 0 if index.vectors is None else len(index.vectors.passages)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from recs.embedding.embedder import Embedder
     from recs.retrieval.context import Context
     from recs.retrieval.hits import Hit
-    from recs.retrieval.index import Index
+    from recs.retrieval.index import Index, Signals
     from recs.retrieval.passages import Passage
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -135,8 +135,8 @@ def opened_index(source: str, setup: CollectionOptions, *, signals: str, quiet: 
     terms = "terms,mentions" if signals == "terms" else "auto"
     with opened_collection(source, setup, quiet=quiet, signals=terms) as (collection, options):
         chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
-        kind = "terms" if options["embedder"] is None else "auto"
-        yield build_index(collection, signals=kind, **chosen)  # type: ignore[arg-type]
+        kind: Signals = "terms" if options["embedder"] is None else "auto"
+        yield build_index(collection, signals=kind, **chosen)
 
 
 def _embedder(setup: CollectionOptions, model: str, fingerprint: str) -> Embedder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -125,10 +125,10 @@ def _sources(passages: Sequence[Passage], items: Mapping[str, Item]) -> tuple[So
     return tuple(Source(number, items[one.id].title, one) for number, one in enumerate(merged, 1))
 
 
-def _merged(passages: object, item: Item) -> list[Passage]:
+def _merged(passages: Iterable[Passage], item: Item) -> list[Passage]:
     """Return the passages of one item with those that touch or overlap as one."""
     merged: list[Passage] = []
-    for passage in passages:  # type: ignore[attr-defined]
+    for passage in passages:
         last = merged[-1] if merged else None
         if last is not None and not item.text[last.stop : passage.start].strip():
             merged[-1] = _joined(last, passage, item)
