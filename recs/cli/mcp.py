@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ def command(*, folder: Path, signals: str, quiet: bool, model: ModelOptions) -> 
 
     The assistant starts this command itself, as a server of the Model Context Protocol (MCP). Its tools only read:
     search, passages, get_item, related. The model of the index is loaded for the first query that needs it; --model is
-    needed only if that model is in another place now. An index that is replaced meanwhile is opened again.
+    needed only if it has another name or place now. An index that is replaced meanwhile is opened again.
     """
     from recs.serving.assistant import serve_standard_streams
     from recs.serving.assistant_tools import Tools
@@ -46,4 +47,13 @@ def command(*, folder: Path, signals: str, quiet: bool, model: ModelOptions) -> 
         index = live.current()
         by = "terms alone" if index.vectors is None or signals == "terms" else f"terms and {index.vectors.model}"
         say(f"serving {counted(len(index), 'item')} of {folder} by {by} on stdin and stdout")
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # a thread waits for stdin, and an exception would wait for that thread
     serve_standard_streams(Tools(live, terms_only=signals == "terms"))
+
+
+# Other verbs choose a model; here the index names it.
+next(
+    option for option in command.params if option.name == "model"
+).help = "The model of the index by another name, hub id or folder."
