@@ -47,13 +47,11 @@ def command(*, folder: Path, signals: str, quiet: bool, model: ModelOptions) -> 
         index = live.current()
         by = "terms alone" if index.vectors is None or signals == "terms" else f"terms and {index.vectors.model}"
         say(f"serving {counted(len(index), 'item')} of {folder} by {by} on stdin and stdout")
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # a thread waits for stdin, and an exception would wait for that thread
+    # A thread waits for stdin. An exception would wait for that thread; so a signal ends the process.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     serve_standard_streams(Tools(live, terms_only=signals == "terms"))
 
 
 # Other verbs choose a model; here the index names it.
-next(
-    option for option in command.params if option.name == "model"
-).help = "The model of the index by another name, hub id or folder."
+_model = next(option for option in command.params if option.name == "model")
+_model.help = "The model of the index by another name, hub id or folder."
