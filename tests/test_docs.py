@@ -109,7 +109,8 @@ def run_lines(block, folder):
 
 
 def run(words, folder, block):
-    done = subprocess.run(words, cwd=folder, env=environment(), capture_output=True, encoding="utf-8", check=False)
+    pipes = {"stdin": subprocess.DEVNULL, "capture_output": True, "encoding": "utf-8"}
+    done = subprocess.run(words, cwd=folder, env=environment(), check=False, **pipes)
     # Without a clear gain there is nothing to write, which `recs tune` reports as an error.
     may_fail = words[1] == "tune" and "not written" in done.stderr
     assert done.returncode == 0 or may_fail, f"{block.page}:{block.line}: {shlex.join(words)}\n{done.stderr}"

@@ -19,8 +19,8 @@ from recs.cli.terminal import printable, say
 from recs.errors import RecsError
 
 _VERBS = (
-    *("audit", "cache", "classify", "cluster", "doctor", "embed", "evaluate", "index", "models", "read", "related"),
-    *("search", "serve", "train", "truss", "tune"),
+    *("audit", "cache", "classify", "cluster", "doctor", "embed", "evaluate", "index", "mcp", "models", "read"),
+    *("related", "search", "serve", "train", "truss", "tune"),
 )
 
 

@@ -15,7 +15,7 @@ from recs.embedding.embedder import Embedder
 from recs.embedding.vectors import Embeddings
 from recs.errors import ModelError, RecsError, SourceError
 from recs.retrieval.index import Index
-from recs.retrieval.storage import manifest_stamp
+from recs.retrieval.storage import manifest_stamp, open_folder
 from recs.search import open_index
 from recs.serving.batcher import Batcher, Options
 from recs.serving.requests import RequestError, limit, need
@@ -65,6 +65,9 @@ class LiveIndex:
         The folder.
     queries
         What embeds queries; None if the server has no model.
+    find_embedder
+        Instead of `queries`: returns the embedder of a model by its name and fingerprint, for the first query that
+        needs it.
     every
         The folder is looked at when the index is asked for, but at most once in so many seconds.
     clock
@@ -75,7 +78,7 @@ class LiveIndex:
     SourceError
         If the folder is no index.
     ModelError
-        If the index has vectors of another model than the server.
+        If the index has vectors of another model than the server has. With `find_embedder`, the first query tells.
     """
 
     def __init__(
@@ -83,11 +86,13 @@ class LiveIndex:
         path: Path,
         queries: QueryEmbedder | None = None,
         *,
+        find_embedder: Callable[[str, str], Embedder] | None = None,
         every: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
         self._queries = queries
+        self._find_embedder = find_embedder
         self._every = every
         self._clock = clock
         self._lock = threading.Lock()
@@ -139,13 +144,17 @@ class LiveIndex:
 
     def _opened(self) -> Index:
         # An index asks its embedder for vectors and the tokenizer alone.
-        index = open_index(self._path, embedder=cast(Embedder, self._queries) if self._queries else None)
+        embedder = cast(Embedder, self._queries) if self._queries else None
+        find = self._find_embedder
+        index = open_index(self._path, embedder=embedder) if find is None else open_folder(self._path, find)
         try:  # now: the folder may be removed while this index is in use
             index.table.column("tags")
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise SourceError(f"{self._path}: a broken index (its columns cannot be read); make it again.") from error
         vectors = index.vectors
-        if vectors is not None and (self._queries is None or self._queries.spec.fingerprint != vectors.fingerprint):
+        if find is not None or vectors is None:
+            return index
+        if self._queries is None or self._queries.spec.fingerprint != vectors.fingerprint:
             here = "no model" if self._queries is None else self._queries.spec.name
             advice = f"start it with --model {vectors.model}, or make the index again with its model."
             raise ModelError(f"{self._path}: the index is of {vectors.model}, and the server has {here}; {advice}")

@@ -1,4 +1,4 @@
-"""Requests for a search: their parameters, in an address or in a body of JSON, and their limits."""
+"""Requests for a search: their parameters, in an address, a body of JSON or a call of a tool, and their limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recs.serving.requests import check, kind, limit, need, parse
 from recs.text.characters import has_surrogate
 
 QUERY_CHARACTERS = 400
-"""The longest query."""
+"""The longest query over HTTP."""
 TEXT_CHARACTERS = 200_000
 """The longest text that items are compared with."""
 MOST_HITS = 100
@@ -56,30 +56,43 @@ def from_address(pairs: Iterable[tuple[str, str]], text: str | None, names: Sequ
         need(name not in asked, f"{name} is there twice.", name[:40])
         is_number = name == "k" and value.isascii() and value.isdigit() and len(value) < 10
         asked[name] = int(value) if is_number else value
-    return _checked(asked, text, names)
+    return from_arguments(asked, text, names)
 
 
 def from_body(body: bytes, text: str, names: Sequence[str]) -> SearchRequest:
     """Read a body of JSON. `text` is the name of the field with the query, `names` are those beside it."""
     asked = parse(body)
     need(isinstance(asked, dict), f"the body is {kind(asked)}, expected an object with {text}.")
-    return _checked(asked, text, names)
+    return from_arguments(asked, text, names)
 
 
-def _checked(asked: dict[str, Any], text: str | None, names: Sequence[str]) -> SearchRequest:
-    """Check all parameters. One that nobody knows is an error: it may be a filter with a wrong letter."""
+def from_arguments(
+    asked: dict[str, Any], text: str | None, names: Sequence[str], *, longest: int | None = None
+) -> SearchRequest:
+    """Check all parameters. One that nobody knows is an error: it may be a filter with a wrong letter.
+
+    `text` is the name of the one with the query, `longest` the limit of its characters, if not that of HTTP.
+    """
     allowed = [*([text] if text else []), *names, *NAMES]
     for name in asked:
         need(name in allowed, f"{name[:40]!r} is no parameter here, expected one of {', '.join(allowed)}.", name[:40])
     signals = asked.get("signals") or "auto"
     check(asked, "signals", isinstance(signals, str) and signals in _SIGNALS, f"one of {', '.join(_SIGNALS)}")
     return SearchRequest(
-        _text(asked, text, TEXT_CHARACTERS if text == "text" else QUERY_CHARACTERS) if text else "",
-        _number(asked, "k", 10 if text == "q" else 5, MOST_HITS),
+        _text(asked, text, longest or _longest(text)) if text else "",
+        _number(asked, "k", _default_k(text), MOST_HITS),
         _number(asked, "max_tokens", 2000, MOST_TOKENS),
         signals,  # type: ignore[arg-type]  # one of them
         {name: values for name in NAMES if (values := _values(asked, name))},
     )
+
+
+def _longest(text: str | None) -> int:
+    return TEXT_CHARACTERS if text == "text" else QUERY_CHARACTERS
+
+
+def _default_k(text: str | None) -> int:
+    return 5 if text in (None, "text") else 10
 
 
 def _text(asked: dict[str, Any], name: str, longest: int) -> str:
@@ -122,23 +135,27 @@ def address_parameters(text: str | None, names: Sequence[str]) -> list[dict[str,
 
 def body_schema(text: str, names: Sequence[str], example: Mapping[str, Any]) -> dict[str, Any]:
     """Return the description of a body of JSON, as OpenAPI has it."""
-    fields = _fields(text, names)
-    for name in _FILTERS:
-        about = fields[name].pop("description")
-        fields[name] = {"anyOf": [fields[name], {"type": "array", "items": fields[name]}], "description": about}
-    schema = {"type": "object", "required": [text], "properties": fields, "additionalProperties": False}
+    schema = object_schema(text, names)
     return {"required": True, "content": {"application/json": {"schema": schema, "example": dict(example)}}}
 
 
-def _fields(text: str | None, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    longest = TEXT_CHARACTERS if text == "text" else QUERY_CHARACTERS
+def object_schema(text: str, names: Sequence[str], *, longest: int | None = None) -> dict[str, Any]:
+    """Return the JSON Schema of an object with all parameters. The arguments are those of `from_arguments`."""
+    fields = _fields(text, names, longest)
+    for name in _FILTERS:
+        about = fields[name].pop("description")
+        fields[name] = {"anyOf": [fields[name], {"type": "array", "items": fields[name]}], "description": about}
+    return {"type": "object", "required": [text], "properties": fields, "additionalProperties": False}
+
+
+def _fields(text: str | None, names: Sequence[str], longest: int | None = None) -> dict[str, dict[str, Any]]:
     what = "A text, such as a draft." if text == "text" else 'Words or a question; a "quoted phrase" comes first.'
-    of_text = {"type": "string", "minLength": 1, "maxLength": longest, "description": what}
+    of_text = {"type": "string", "minLength": 1, "maxLength": longest or _longest(text), "description": what}
     hits = {"type": "integer", "minimum": 1, "maximum": MOST_HITS, "description": "The most hits."}
     tokens = {"type": "integer", "minimum": 1, "maximum": MOST_TOKENS, "description": "The most tokens of the prompt."}
     signals = {"type": "string", "enum": list(_SIGNALS), "description": "Rank by words, by vectors, or by both."}
     others: dict[str, dict[str, Any]] = {
-        "k": {**hits, "default": 10 if text == "q" else 5},
+        "k": {**hits, "default": _default_k(text)},
         "max_tokens": {**tokens, "default": 2000},
         "signals": {**signals, "default": "auto"},
     }
