@@ -52,7 +52,8 @@ def evaluations(data: Path, embedder: recs.Embedder) -> Iterator[tuple[str, Any]
         yield name, recs.evaluate_search(collection, queries=queries, judgments=judgments, embedder=embedder)
     place = data / "xquad_r" / "en"
     collection = items_of(rows(place / "data.jsonl"))
-    yield "xquad en", recs.evaluate_search(collection, queries=rows(place / "queries.jsonl"), embedder=embedder)
+    queries = [{name: row[name] for name in ("id", "text", "relevant")} for row in rows(place / "queries.jsonl")]
+    yield "xquad en", recs.evaluate_search(collection, queries=queries, embedder=embedder)
     for name in BLOGS:
         collection = recs.read_items(str(data / name / "data.jsonl"), now="2030-01-01")
         yield name, recs.evaluate_search(collection, embedder=embedder)
