@@ -218,11 +218,11 @@ class Index:
             raise OptionError(f"signals are {signals!r}, expected one of {', '.join(get_args(Signals))}.")
         if signals == "dense" and self.vectors is None:
             raise OptionError("the index has no vectors; signals can only be terms.")
-        read = read_query(query, self.postings) if role == "query" else Query(query)
+        read = read_query(query, self.postings) if role == "query" else Query(query, query)
         explained = self.postings.explained(read.text) if signals != "dense" else np.zeros(len(self))
         if self.vectors is None or signals == "terms" or not folded(query):
             return _Scores(read, explained, {"terms": explained}, None, explained > 0)
-        vector = self._embedded(read.text, role, self.vectors) if row is None else self.vectors.items[row]
+        vector = self._embedded(read.asked, role, self.vectors) if row is None else self.vectors.items[row]
         cosines, of_passages = self.vectors.similarities(vector)
         passages = of_passages.astype(np.float64)
         if signals == "dense":

@@ -25,14 +25,17 @@ class Query:
 
     Attributes
     ----------
+    asked
+        What the user wrote, without quotation marks: the model embeds it.
     text
-        The words that are looked for, corrected, without quotation marks.
+        The same with corrected words: it is looked for by its terms.
     phrases
         The quoted phrases, as words with single spaces.
     corrected
         Pairs of a word of the user and the word that is looked for instead.
     """
 
+    asked: str
     text: str
     phrases: tuple[str, ...] = ()
     corrected: tuple[tuple[str, str], ...] = ()
@@ -45,10 +48,10 @@ def read_query(query: str, postings: Postings) -> Query:
     --------
     >>> postings = Postings.of(["Garlic"], ["Plant it in autumn."])
     >>> read_query('"Plant it" gralic', postings)
-    Query(text='Plant it garlic', phrases=('plant it',), corrected=(('gralic', 'garlic'),))
+    Query(asked='Plant it gralic', text='Plant it garlic', phrases=('plant it',), corrected=(('gralic', 'garlic'),))
     """
     phrases = tuple(filter(None, (" ".join(tokenize(phrase)) for phrase in _QUOTED.findall(query))))
-    text = _QUOTED.sub(r" \1 ", query)
+    asked = text = " ".join(_QUOTED.sub(r" \1 ", query).split())
     words = list(dict.fromkeys(tokenize(text)))
     is_missing = postings.documents(digests(word[:STEM] for word in words)) == 0
     missing = [word for word, misses in zip(words, is_missing.tolist(), strict=True) if misses and word.isalpha()]
@@ -57,7 +60,7 @@ def read_query(query: str, postings: Postings) -> Query:
         if better := _correction(word, postings):
             corrected.append((word, better))
             text = re.sub(rf"\b{re.escape(word)}\b", better, text, flags=re.IGNORECASE)
-    return Query(" ".join(text.split()), phrases, tuple(corrected))
+    return Query(asked, text, phrases, tuple(corrected))
 
 
 def _correction(word: str, postings: Postings) -> str | None:
