@@ -83,7 +83,7 @@ class Drawn:
 
     batch_tokens = 1 << 16
 
-    def encode(self, texts: Sequence[str], *, prompt: str = "") -> np.ndarray[Any, np.dtype[np.float32]]:  # noqa: ARG002
+    def encode(self, texts: Sequence[str], *, prompt: str = "") -> np.ndarray[Any, np.dtype[np.float32]]:  # noqa: ARG002 (of the protocol)
         digests = [hashlib.sha256(text.encode()).digest()[:4] for text in texts]
         rows = [np.random.default_rng(int.from_bytes(digest, "big")).standard_normal(384) for digest in digests]
         vectors = np.array(rows, np.float32)

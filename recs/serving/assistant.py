@@ -67,7 +67,7 @@ def _answered(tools: Tools, asked: types.CallToolRequestParams) -> types.CallToo
     """Return the result of a call. An error is a result too: the assistant reads it and can call again."""
     try:
         answer = tools.call(asked.name, asked.arguments or {})
-    except Exception as error:
+    except Exception as error:  # of any type: a fault in one call must not end the process that serves the others
         if not isinstance(error, RequestError | RecsError):
             _LOG.warning("%s: %s: %s", asked.name[:80], type(error).__name__, str(error)[:500])
         return types.CallToolResult(content=[types.TextContent(text=one_line(error))], is_error=True)
