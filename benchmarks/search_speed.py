@@ -15,14 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import recs
 from recs.retrieval.index import Index
-from recs.retrieval.postings import Postings
-from recs.retrieval.table import ItemsInMemory
+from recs.retrieval.segment import Segment
 from recs.retrieval.vectors import Vectors
 
 WORDS = 60  # of a passage
@@ -63,6 +63,21 @@ def seconds_of(*command: str) -> float:
     return min(times)
 
 
+def update(items: list[recs.Item], place: str, embedder: recs.Embedder) -> None:
+    """Edit one item after the other, and print what an update takes beyond embedding it."""
+    for row in (7, 77, 777):
+        items[row] = replace(items[row], text=f"{items[row].text} An edit.")
+        start = time.perf_counter()
+        recs.build_index([items[row]], embedder=embedder, cache=False)
+        one = time.perf_counter() - start
+        start = time.perf_counter()
+        index = recs.build_index(items, embedder=embedder, previous=recs.open_index(place), cache=False)
+        middle = time.perf_counter()
+        recs.save_index(index, place)
+        end = time.perf_counter()
+        print(f"one edit: {end - start - one:.2f} s beyond embedding it, {end - middle:.2f} s of them to write")
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
@@ -71,15 +86,17 @@ def main() -> None:
     items = made_items(texts, count, passages)
     embedder = recs.load_embedder()
     start = time.perf_counter()
-    postings = Postings.of([item.title for item in items], [item.text for item in items])
-    print(f"terms of {count:,} items counted in {time.perf_counter() - start:.1f} s, {len(postings.rows):,} postings")
-    index = Index(ItemsInMemory(items), postings, drawn_vectors(items, passages, embedder), lambda: embedder)
+    segment = Segment.of(items, drawn_vectors(items, passages, embedder))
+    size = len(segment.postings.rows)
+    print(f"terms of {count:,} items counted in {time.perf_counter() - start:.1f} s, {size:,} postings")
+    index = Index((segment,), lambda: embedder)
     with tempfile.TemporaryDirectory() as name:
         place = str(Path(name) / "index")
         start = time.perf_counter()
         recs.save_index(index, place)
         size = sum(file.stat().st_size for file in Path(place).rglob("*") if file.is_file())
         print(f"written in {time.perf_counter() - start:.1f} s, {size / 1e6:,.0f} MB")
+        update(items, place, embedder)
         unit = seconds_of(sys.executable, "-c", "import numpy, scipy.sparse")
         for kind in ("terms", "auto"):
             command = [sys.executable, "-m", "recs", "search", place, "open source database", "--signals", kind, "-q"]

@@ -7,7 +7,8 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from recs.errors import OutputError
@@ -61,6 +62,19 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
     except BaseException:  # an error while the pieces are made, or Ctrl-C
         partial.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in this block for the same folder. On Windows it does not wait."""
+    if os.name == "nt":
+        yield
+        return
+    import fcntl
+
+    with (folder / ".lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # given back by the system when the file is closed, or the process is killed
+        yield
 
 
 def _pieces(data: bytes | Iterable[bytes]) -> Iterable[bytes]:

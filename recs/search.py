@@ -9,12 +9,12 @@ query → corrected words, its vector               recs.retrieval.query
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recs.contract import corpus_digest
 from recs.embedding.cache import Cache
 from recs.embedding.embedder import Embedder
 from recs.embedding.load import find_embedder, matching_embedder
@@ -30,10 +30,11 @@ from recs.retrieval.filters import Where
 from recs.retrieval.hits import Hit
 from recs.retrieval.index import Index, Signals
 from recs.retrieval.passages import Passage
-from recs.retrieval.postings import Postings
-from recs.retrieval.storage import is_index, open_folder, write_index
-from recs.retrieval.table import ItemsInMemory, item_lines
+from recs.retrieval.segment import Segment, carried
+from recs.retrieval.storage import is_index, open_folder
+from recs.retrieval.table import ItemsInMemory
 from recs.retrieval.vectors import Vectors
+from recs.retrieval.writing import write_index
 
 PASSAGE_TOKENS = 128
 """The most tokens of a passage. It holds an answer more often than a chunk of 256 (docs/benchmarks.md)."""
@@ -45,6 +46,7 @@ def build_index(
     *,
     embedder: Embedder | str | None = None,
     signals: Signals = "auto",
+    previous: Index | None = None,
     cache: Cache | bool = True,
     now: str | date | datetime | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -62,6 +64,10 @@ def build_index(
         index in about the time of `recs related`, and once more, since its chunks have 256.
     signals
         "terms" makes an index without vectors. "auto" does so, with a note, if the model is not installed.
+    previous
+        An earlier index of the collection. What it has of items that did not change is used again: only the others are
+        embedded and counted. It must have been made with the same model and without `embeddings`; else it is not used.
+        The scores are those of an index that is made without it.
     now
         The moment that decides which items are still scheduled, if `source` must be read.
 
@@ -78,37 +84,39 @@ def build_index(
     """
     collection = source if isinstance(source, Collection) else read_items(source, now=now)
     items = collection.public
-    written = [item.text[: item.written] for item in items]
-    said = [item.text[item.written :] for item in items]
-    postings = Postings.of([item.title for item in items], written, said)
-    table = ItemsInMemory(items)
     if signals == "terms":
-        return Index(table, postings)
+        return Index(_segments(items, previous))
     with open_cache(cache) as store:
-        note, chosen = _embedder(embedder, store, signals) if embeddings is None else (None, embedder)
-        if note is not None:
-            return Index(table, postings, notes=(note,))
-        if embeddings is None:
-            options: dict[str, Any] = {"cache": store or False, "progress": progress, "window": PASSAGE_TOKENS}
-            embeddings = embed_items(items, chosen, **options)
-    vectors = Vectors.of(embeddings.take([item.id for item in items]))
-    if isinstance(chosen, Embedder):
-        return Index(table, postings, vectors, lambda: chosen)
-    return Index(table, postings, vectors, lambda: matching_embedder(vectors.model, vectors.fingerprint))
+        if embeddings is not None:
+            vectors = Vectors.of(embeddings.take([item.id for item in items]))
+            given = embedder if isinstance(embedder, Embedder) else None
+            return Index((Segment.of(items, vectors),), lambda: given or matching_embedder(*vectors.space[:2]))
+        try:
+            chosen = embedder if isinstance(embedder, Embedder) else find_embedder(embedder or DEFAULT_MODEL, store)
+        except (ModelNotFoundError, MissingDependencyError) as error:
+            if embedder is not None or signals == "dense":
+                raise
+            return Index(_segments(items, previous), notes=(f"the index has terms only: {error}",))
+        options: dict[str, Any] = {"cache": store or False, "progress": progress, "window": PASSAGE_TOKENS}
+        embed = partial(embed_items, embedder=chosen, **options)
+        return Index(_segments(items, previous, chosen.spec.fingerprint, embed), lambda: chosen)
 
 
-def _embedder(
-    embedder: Embedder | str | None, store: Cache | None, signals: Signals
-) -> tuple[str | None, Embedder | str | None]:
-    """Return an embedder; or a note on why there is none, if terms are enough."""
-    if isinstance(embedder, Embedder):
-        return None, embedder
-    try:
-        return None, find_embedder(embedder or DEFAULT_MODEL, store)
-    except (ModelNotFoundError, MissingDependencyError) as error:
-        if embedder is not None or signals == "dense":
-            raise
-        return f"the index has terms only: {error}", None
+def _segments(
+    items: Sequence[Item],
+    previous: Index | None,
+    fingerprint: str | None = None,
+    embed: Callable[[Sequence[Item]], Embeddings] | None = None,
+) -> tuple[Segment, ...]:
+    """Return the segments of items. Those of an earlier index are used again if its vectors are of the same space."""
+    kept: list[Segment] = []
+    rows: Sequence[int] = range(len(items))
+    if previous is not None and fingerprint == (previous.vectors.fingerprint if previous.vectors else None):
+        kept, rows = carried(previous.segments, ItemsInMemory(items))
+    if kept and not rows:
+        return tuple(kept)
+    changed = [items[row] for row in rows]
+    return (*kept, Segment.of(changed, Vectors.of(embed(changed)) if embed else None, rows))
 
 
 def open_index(path: str | Path, *, embedder: Embedder | None = None) -> Index:
@@ -151,10 +159,7 @@ def save_index(index: Index, path: str | Path) -> None:
     ...     len(open_index(folder))
     1
     """
-    items = [index.table[row] for row in range(len(index))]
-    lines = (line.decode("utf-8", "surrogatepass") for line in item_lines(items))
-    digest = corpus_digest((item.id, line) for item, line in zip(items, lines, strict=True))
-    write_index(index, Path(path), corpus=digest)
+    write_index(index, Path(path))
 
 
 def _opened(source: Any, embedder: Embedder | None, options: dict[str, Any]) -> Index:

@@ -14,7 +14,7 @@ from recs.cli.terminal import say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
-    from recs.retrieval.index import Signals
+    from recs.retrieval.index import Index, Signals
 
 
 @click.command("index")
@@ -48,11 +48,23 @@ def command(
     terms = "terms,mentions" if signals == "terms" else "auto"
     with opened_collection(source, setup, quiet=quiet, signals=terms) as (collection, options):
         chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
+        chosen["previous"] = _earlier(output)
         kind: Signals = "terms" if options["embedder"] is None else "auto"
         index = build_index(collection, signals=kind, **chosen)
     save_index(index, output)
     if not quiet:
-        passages = 0 if index.vectors is None else len(index.vectors.passages)
+        passages = 0 if index.vectors is None else index.vectors.passage_count
         size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
         by = f"{counted(passages, 'passage')} by {index.vectors.model}" if index.vectors else "terms only, no model"
         say(f"indexed: {counted(len(index), 'item')}, {by}; {output} has {size / 1e6:.1f} MB")
+
+
+def _earlier(path: Path) -> Index | None:
+    """Return the index that is there; None if there is none, or one that cannot be used."""
+    from recs.errors import SourceError
+    from recs.search import open_index
+
+    try:
+        return open_index(path)
+    except SourceError:
+        return None

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from recs.errors import OptionError
 from recs.items import Item, Span
 from recs.retrieval.passages import Passage, trimmed
+from recs.text.words import word_pattern
+
+if TYPE_CHECKING:
+    from recs.embedding.embedder import Embedder
 
 _LEAST_TOKENS = 8  # of a passage that is cut to fit
 _GAP = "\n\n"
@@ -160,3 +165,11 @@ def _prompt(sources: Sequence[Source]) -> str:
 def _block(source: Source) -> str:
     address = f" ({source.passage.url})" if source.passage.url else ""
     return f"[{source.number}] {source.title or source.passage.id}{address}\n{source.passage.text}"
+
+
+def token_counter(embedder: Embedder | None) -> Callable[[str], int]:
+    """Return what counts the tokens of a text: the tokenizer of a model, or four tokens for three words."""
+    if embedder is None:
+        return lambda text: -(-len(word_pattern().findall(text)) * 4 // 3)
+    tokenizer = embedder.tokenizer
+    return lambda text: len(tokenizer.spans([text])[0])

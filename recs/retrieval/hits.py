@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from recs.arrays import Float64Array, IntArray
+from recs.arrays import BoolArray, Float64Array, IntArray
 from recs.errors import OptionError
 from recs.items import Item, Span
 from recs.retrieval.passages import Passage, QueryWords
-from recs.retrieval.postings import Postings
+from recs.retrieval.postings import Terms
 from recs.retrieval.query import Query
 from recs.retrieval.table import Table, folded, text_digests
 from recs.times import moment_url
@@ -57,10 +57,10 @@ class Hit:
     parts: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
-def named(query: str, read: Query, table: Table, postings: Postings) -> Iterator[tuple[int, HitVia]]:
+def named(query: str, read: Query, table: Table, terms: Terms) -> Iterator[tuple[int, HitVia]]:
     """Yield the rows that a query names: by a phrase in the text, by the title, by the id; the last one counts."""
     if read.phrases:
-        candidates = np.flatnonzero(postings.explained(" ".join(read.phrases)) > 0)
+        candidates = np.flatnonzero(terms.explained(" ".join(read.phrases)) > 0)
         for row in candidates.tolist():
             item = table[row]
             words = f" {folded(item.title)}  {folded(item.text)} "
@@ -73,6 +73,16 @@ def named(query: str, read: Query, table: Table, postings: Postings) -> Iterator
             item = table[row]
             if text == (folded(item.title) if via == "title" else item.id):
                 yield row, via
+
+
+def best(total: Float64Array, may: BoolArray, first: Mapping[int, HitVia], k: int) -> list[tuple[int, HitVia]]:
+    """Return the k best rows of those that may be hits, and how each came: those that the query names come first."""
+    may = may.copy()
+    may[list(first)] = False
+    order = highest(np.where(may, total, -np.inf), k)
+    ranked = sorted(first.items(), key=lambda pair: (FIRST.index(pair[1]), -total[pair[0]], pair[0]))
+    others: Iterator[tuple[int, HitVia]] = ((row, "auto") for row in order.tolist())
+    return [*ranked, *others][:k]
 
 
 def passage_of(item: Item, span: Span, score: float, words: QueryWords) -> Passage:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, FloatArray
 from recs.errors import OptionError, RecsError, SourceError
 from recs.items import Item, Span
-from recs.retrieval.context import Context, fill
+from recs.retrieval.context import Context, fill, token_counter
 from recs.retrieval.filters import Where, allowed
-from recs.retrieval.hits import FIRST, ROUNDING, Hit, check_k, highest, named, passage_of
-from recs.retrieval.passages import Passage, QueryWords, trimmed, word_passages
-from recs.retrieval.postings import Postings
+from recs.retrieval.hits import ROUNDING, Hit, HitVia, best, check_k, highest, named, passage_of
+from recs.retrieval.passages import Candidate, Passage, QueryWords, trimmed, word_passages
+from recs.retrieval.postings import RowArray, Terms
 from recs.retrieval.query import Query, read_query
-from recs.retrieval.table import Table, folded, row_of
-from recs.retrieval.vectors import Vectors
-from recs.text.words import word_pattern
+from recs.retrieval.segment import Segment
+from recs.retrieval.table import JoinedItems, Table, folded, row_of
+from recs.retrieval.vectors import JoinedVectors
 
 if TYPE_CHECKING:
     from recs.embedding.embedder import Embedder
@@ -40,26 +40,14 @@ class _Scores(NamedTuple):
     is_match: BoolArray | None  # None: every item is a match
 
 
-class _Candidate(NamedTuple):
-    """A passage that may be shown: its score, the id of its item, and its span."""
-
-    score: float
-    id: str
-    span: Span
-
-
 @dataclass(frozen=True, eq=False)
 class Index:
     """The public items of a collection, ready for queries.
 
     Attributes
     ----------
-    table
-        The items, sorted by id.
-    postings
-        Their terms.
-    vectors
-        Their vectors and those of their passages; None if the index has no model.
+    segments
+        Its items with their terms and vectors, in one part or in several.
     find_embedder
         Returns the embedder for queries; it is called for the first query that needs one.
     notes
@@ -74,14 +62,40 @@ class Index:
     [('garlic', 'Plant the cloves in autumn.')]
     """
 
-    table: Table
-    postings: Postings
-    vectors: Vectors | None = None
+    segments: tuple[Segment, ...]
     find_embedder: Callable[[], Embedder] | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @cached_property
+    def table(self) -> Table:
+        """The items, sorted by id."""
+        (first, *others) = self.segments
+        if not others and first.count == len(first.rows):
+            return first.table
+        return JoinedItems([segment.table for segment in self.segments], self._rows)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """The terms of the items."""
+        return Terms([segment.postings for segment in self.segments], self._rows)
+
+    @cached_property
+    def vectors(self) -> JoinedVectors | None:
+        """The vectors of the items and of their passages; None if the index has no model."""
+        vectors = [segment.vectors for segment in self.segments if segment.vectors is not None]
+        return JoinedVectors(vectors, self._rows) if vectors else None
+
+    @cached_property
+    def by_terms(self) -> Index:
+        """The same index without its vectors."""
+        return Index(tuple(replace(segment, vectors=None) for segment in self.segments))
+
+    @property
+    def _rows(self) -> list[RowArray]:
+        return [segment.rows for segment in self.segments]
 
     @cached_property
     def embedder(self) -> Embedder | None:
@@ -130,7 +144,7 @@ class Index:
         check_k(k)
         scores = self._scores(query, signals)
         rows = self._best(scores, query, k, allowed(where, self.table), min_score)
-        words = QueryWords(scores.query.text, self.postings)
+        words = QueryWords(scores.query.text, self.terms)
         return [self._hit(row, via, scores, words) for row, via in rows]
 
     def passages(
@@ -150,10 +164,11 @@ class Index:
         mask = allowed(where, self.table)
         rows = {row for row, _ in self._best(scores, query, _CANDIDATE_ITEMS, mask, None)}
         if scores.passages is not None and self.vectors is not None:
-            owners = np.repeat(np.arange(len(self)), np.diff(self.vectors.starts))
-            cosines = scores.passages if mask is None else np.where(mask[owners], scores.passages, -np.inf)
+            owners = self.vectors.owners
+            may = (owners >= 0) if mask is None else (owners >= 0) & mask[owners]
+            cosines = np.where(may, scores.passages, -np.inf)
             rows |= set(owners[highest(cosines, _CANDIDATE_PASSAGES)].tolist())
-        words = QueryWords(scores.query.text, self.postings)
+        words = QueryWords(scores.query.text, self.terms)
         items = {row: self.table[row] for row in sorted(rows)}
         candidates = [(row, one) for row, item in items.items() for one in self._candidates(row, item, scores, words)]
         candidates.sort(key=lambda pair: (-pair[1].score, pair[1].id, pair[1].span))
@@ -180,7 +195,7 @@ class Index:
         query, signals, where
             As in `search`.
         """
-        count = count_tokens or self._counter(signals)
+        count = count_tokens or token_counter(None if signals == "terms" else self.embedder)
         passages = self.passages(query, k=_CANDIDATE_PASSAGES, signals=signals, where=where)
         return fill(passages, self._texts, max_tokens, count)
 
@@ -207,7 +222,7 @@ class Index:
     def _similar(self, text: str, k: int, mask: BoolArray | None, row: int | None = None) -> list[Hit]:
         scores = self._scores(text, "auto", role="document", row=row)
         rows = self._best(scores, "", k, mask, None)
-        words = QueryWords(text, self.postings)
+        words = QueryWords(text, self.terms)
         return [self._hit(each, via, scores, words) for each, via in rows]
 
     # Scores.
@@ -218,11 +233,11 @@ class Index:
             raise OptionError(f"signals are {signals!r}, expected one of {', '.join(get_args(Signals))}.")
         if signals == "dense" and self.vectors is None:
             raise OptionError("the index has no vectors; signals can only be terms.")
-        read = read_query(query, self.postings) if role == "query" else Query(query, query)
-        explained = self.postings.explained(read.text) if signals != "dense" else np.zeros(len(self))
+        read = read_query(query, self.terms) if role == "query" else Query(query, query)
+        explained = self.terms.explained(read.text) if signals != "dense" else np.zeros(len(self))
         if self.vectors is None or signals == "terms" or not folded(query):
             return _Scores(read, explained, {"terms": explained}, None, explained > 0)
-        vector = self._embedded(read.asked, role, self.vectors) if row is None else self.vectors.items[row]
+        vector = self._embedded(read.asked, role, self.vectors) if row is None else self.vectors.item(row)
         cosines, of_passages = self.vectors.similarities(vector)
         passages = of_passages.astype(np.float64)
         if signals == "dense":
@@ -231,38 +246,33 @@ class Index:
         parts = {"terms": _TERMS * explained, "dense": _DENSE * cosines.astype(np.float64)}
         return _Scores(read, parts["terms"] + parts["dense"], parts, passages, None)
 
-    def _embedded(self, text: str, role: str, vectors: Vectors) -> FloatArray:
+    def _embedded(self, text: str, role: str, vectors: JoinedVectors) -> FloatArray:
         if self.embedder is None:
             raise RecsError("the index has vectors and nothing that embeds queries.")
         return vectors.query(self.embedder.embed([text], role=role))
 
     def _best(
         self, scores: _Scores, query: str, k: int, mask: BoolArray | None, min_score: float | None
-    ) -> list[tuple[int, Any]]:
+    ) -> list[tuple[int, HitVia]]:
         """Return the rows of the best items with how they came first."""
         total = np.round(scores.total, ROUNDING)
         may = np.ones(len(self), bool) if mask is None else mask.copy()
         if min_score is not None:
             may &= total >= min_score
-        first = {row: via for row, via in named(query, scores.query, self.table, self.postings) if may[row]}
-        if scores.is_match is not None:
-            may &= scores.is_match
-        may[list(first)] = False
-        order = highest(np.where(may, total, -np.inf), k)
-        ranked = sorted(first.items(), key=lambda pair: (FIRST.index(pair[1]), -total[pair[0]], pair[0]))
-        return [*ranked, *((row, "auto") for row in order.tolist())][:k]
+        first = {row: via for row, via in named(query, scores.query, self.table, self.terms) if may[row]}
+        return best(total, may if scores.is_match is None else may & scores.is_match, first, k)
 
     # Passages.
 
-    def _hit(self, row: int, via: Any, scores: _Scores, words: QueryWords) -> Hit:
+    def _hit(self, row: int, via: HitVia, scores: _Scores, words: QueryWords) -> Hit:
         item = self.table[row]
         candidates = self._candidates(row, item, scores, words)
-        best = min(candidates, key=lambda one: (-one.score, one.span), default=None)
-        passage = None if best is None else passage_of(item, best.span, best.score, words)
+        one = min(candidates, key=lambda one: (-one.score, one.span), default=None)
+        passage = None if one is None else passage_of(item, one.span, one.score, words)
         parts = {name: round(float(part[row]), ROUNDING) for name, part in scores.parts.items()}
         return Hit(item.id, item.title, item.url, round(float(scores.total[row]), ROUNDING), passage, via, parts)
 
-    def _candidates(self, row: int, item: Item, scores: _Scores, words: QueryWords) -> list[_Candidate]:
+    def _candidates(self, row: int, item: Item, scores: _Scores, words: QueryWords) -> list[Candidate]:
         """Return the passages of an item that have text."""
         spans, cosines = self._spans(row, item, scores)
         values = words.shares([item.text[slice(*span)] for span in spans])
@@ -270,14 +280,13 @@ class Index:
             values = cosines if set(scores.parts) == {"dense"} else _TERMS * values + _DENSE * cosines
         pairs = zip(spans, np.round(values, ROUNDING).tolist(), strict=True)
         least = 0.0 if scores.is_match is not None else -np.inf  # by terms, a passage without any is no answer
-        return [_Candidate(score, item.id, span) for span, score in pairs if span[0] < span[1] and score > least]
+        return [Candidate(score, item.id, span) for span, score in pairs if span[0] < span[1] and score > least]
 
     def _spans(self, row: int, item: Item, scores: _Scores) -> tuple[list[Span], Float64Array | None]:
         """Return the spans of an item's passages, and their cosines with the query if there are any."""
         if self.vectors is not None:
-            places = self.vectors.passages_of(row)
-            spans = [trimmed(item.text, span) for span in self.vectors.spans[places].tolist()]
-            return spans, None if scores.passages is None else scores.passages[places]
+            spans = [trimmed(item.text, span) for span in self.vectors.spans(row).tolist()]
+            return spans, None if scores.passages is None else scores.passages[self.vectors.passages_of(row)]
         return word_passages(item.text), None
 
     def _texts(self, ids: Sequence[str]) -> Mapping[str, Item]:
@@ -285,10 +294,3 @@ class Index:
         if absent := [name for name, row in rows.items() if row is None]:
             raise SourceError(f"a broken index (its digests do not have the id {absent[0][:80]!r}); make it again.")
         return {name: self.table[row] for name, row in rows.items() if row is not None}
-
-    def _counter(self, signals: Signals) -> Callable[[str], int]:
-        embedder = None if signals == "terms" else self.embedder
-        if embedder is None:
-            return lambda text: -(-len(word_pattern().findall(text)) * 4 // 3)
-        tokenizer = embedder.tokenizer
-        return lambda text: len(tokenizer.spans([text])[0])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from recs.arrays import Float64Array
 from recs.items import Span
-from recs.retrieval.postings import Postings
+from recs.retrieval.postings import Terms
 from recs.text.chunks import split_text
 from recs.text.term_numbers import digests
 from recs.text.words import STEM, tokenize, word_pattern
@@ -51,18 +52,26 @@ class Passage:
     url: str | None = None
 
 
+class Candidate(NamedTuple):
+    """A passage that may be shown: its score, the id of its item, and its span."""
+
+    score: float
+    id: str
+    span: Span
+
+
 class QueryWords:
     """The words of a query with their weights: how much of it a passage explains."""
 
-    def __init__(self, query: str, postings: Postings) -> None:
+    def __init__(self, query: str, terms: Terms) -> None:
         words = sorted({word[:STEM] for word in tokenize(query)})
-        documents = postings.documents(digests(words))
-        idf = np.log1p((len(postings) - documents + 0.5) / (documents + 0.5))
+        documents = terms.documents(digests(words))
+        idf = np.log1p((len(terms) - documents + 0.5) / (documents + 0.5))
         self._weights = {
             word: float(weight) for word, weight, count in zip(words, idf, documents, strict=True) if count
         }
         self._total = sum(self._weights.values())
-        frequent = _SHARE * len(postings)
+        frequent = _SHARE * len(terms)
         counts = zip(words, documents.tolist(), strict=True)
         self._telling = {word for word, count in counts if 0 < count <= max(frequent, 1)} or set(self._weights)
 
@@ -79,7 +88,7 @@ class QueryWords:
 
         Examples
         --------
-        >>> words = QueryWords("planting garlic", Postings.of([""], ["Plant the garlic."]))
+        >>> words = QueryWords("planting garlic", Terms.of([""], ["Plant the garlic."]))
         >>> words.highlights("Planted garlic is good.")
         ((8, 14),)
         """

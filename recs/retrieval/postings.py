@@ -1,4 +1,4 @@
-"""Terms of n texts as postings, and how much of a query each text explains: a share of the best score of BM25.
+"""Terms of n items as postings, and how much of a query each item explains: a share of the best score of BM25.
 
 Terms are words, cut to six letters, and pairs of neighbouring whole words. There is no stop list: a frequent word has a
 small weight.
@@ -6,7 +6,7 @@ small weight.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from recs.arrays import Float64Array, IntArray
 from recs.text.term_numbers import TermArray, TermNumbers
 
+RowArray = npt.NDArray[np.int32]
 # The usual constants of BM25, and those of a title: a word in it counts like four in a text of usual length.
 _K1 = 1.2
 _B = 0.75
@@ -44,13 +45,13 @@ class Postings:
     Examples
     --------
     >>> postings = Postings.of(["Garlic", "Leeks"], ["Plant it in autumn.", "Plant them in spring."])
-    >>> postings.explained("plant in autumn").round(2).tolist()
-    [0.45, 0.13]
+    >>> len(postings), len(postings.terms)
+    (2, 14)
     """
 
     terms: TermArray
     starts: IntArray
-    rows: npt.NDArray[np.int32]
+    rows: RowArray
     in_title: npt.NDArray[np.uint16]
     in_text: npt.NDArray[np.uint16]
     lengths: npt.NDArray[np.int32]
@@ -88,45 +89,96 @@ class Postings:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def explained(self, query: str) -> Float64Array:
-        """Return the share of a query that each text explains, from 0 to 1, shape (n,).
+    def places(self, terms: TermArray) -> tuple[IntArray, IntArray]:
+        """Return where the postings of each term begin and end; the two are equal for a term that no text has."""
+        if not len(self.terms):
+            return np.zeros(len(terms), np.int64), np.zeros(len(terms), np.int64)
+        places = np.minimum(np.searchsorted(self.terms, terms), len(self.terms) - 1)
+        starts = self.starts[places]
+        return starts, np.where(self.terms[places] == terms, self.starts[places + 1], starts)
 
-        Terms that no text has count nothing. All shares are 0 if there is no other term.
+
+class Terms:
+    """The terms of the n items of an index, in one segment or in several.
+
+    Parameters
+    ----------
+    segments
+        The postings of each segment.
+    rows : int32 arrays, one for each segment
+        The row in the index of each text of the segment; -1 for one that is not in the index any more.
+
+    Examples
+    --------
+    >>> terms = Terms.of(["Garlic", "Leeks"], ["Plant it in autumn.", "Plant them in spring."])
+    >>> terms.explained("plant in autumn").round(2).tolist()
+    [0.45, 0.13]
+    """
+
+    def __init__(self, segments: Sequence[Postings], rows: Sequence[RowArray]) -> None:
+        self._segments = tuple(zip(segments, rows, strict=True))
+        self._n = sum(int((each >= 0).sum()) for each in rows)
+        words = sum(int(postings.lengths[each >= 0].sum()) for postings, each in self._segments)
+        mean = max(words / max(self._n, 1), 1.0)
+        self._relative = [postings.lengths / mean for postings, _ in self._segments]
+
+    @classmethod
+    def of(cls, titles: Sequence[str], texts: Sequence[str], transcripts: Sequence[str] | None = None) -> Terms:
+        """Count the terms of n items, as `Postings.of` does; they are one segment."""
+        return cls([Postings.of(titles, texts, transcripts)], [np.arange(len(titles), dtype=np.int32)])
+
+    def __len__(self) -> int:
+        return self._n
+
+    def explained(self, query: str) -> Float64Array:
+        """Return the share of a query that each item explains, from 0 to 1, shape (n,).
+
+        Terms that no item has count nothing. All shares are 0 if there is no other term.
         """
         (terms,) = TermNumbers().of([query])
         stems, pairs = np.split(terms, [(len(terms) + 1) // 2])
-        scores = np.zeros(len(self))
+        scores = np.zeros(self._n + 1)  # the last one is that of all texts that are not in the index any more
         best = 0.0
         for some, weight in ((stems, 1.0), (pairs, _PAIR_WEIGHT)):
-            for term in np.unique(some).tolist():
-                best += self._add(term, weight, scores)
-        return scores / best if best else scores
+            for held in self._held(np.unique(some)):
+                best += self._add(held, weight, scores)
+        return scores[:-1] / best if best else scores[:-1]
 
     def documents(self, terms: TermArray) -> IntArray:
-        """Return how many texts or titles have each of these terms."""
-        if not len(self.terms):
-            return np.zeros(len(terms), np.int64)
-        places = np.minimum(np.searchsorted(self.terms, terms), len(self.terms) - 1)
-        counts = self.starts[places + 1] - self.starts[places]
-        return np.where(self.terms[places] == terms, counts, 0).astype(np.int64)
+        """Return how many items have each of these terms, in their titles or texts."""
+        counts = np.zeros(len(terms), np.int64)
+        for postings, rows in self._segments:
+            starts, stops = postings.places(terms)
+            counts += stops - starts
+            for place in np.flatnonzero(stops > starts).tolist() if (rows < 0).any() else ():
+                counts[place] -= np.count_nonzero(rows[postings.rows[starts[place] : stops[place]]] < 0)
+        return counts
 
-    def _add(self, term: int, weight: float, scores: Float64Array) -> float:
+    def _held(self, terms: TermArray) -> Iterator[list[slice]]:
+        """Yield where the postings of each term are, in each segment."""
+        places = [postings.places(terms) for postings, _ in self._segments]
+        for number in range(len(terms)):
+            yield [slice(int(starts[number]), int(stops[number])) for starts, stops in places]
+
+    def _add(self, held: Sequence[slice], weight: float, scores: Float64Array) -> float:
         """Add what a term explains, and return the most that it could."""
-        place = int(np.searchsorted(self.terms, np.uint64(term)))
-        if place == len(self.terms) or int(self.terms[place]) != term:
+        parts = [self._frequencies(number, some) for number, some in enumerate(held) if some.stop > some.start]
+        count = sum(int(np.count_nonzero(rows >= 0)) for rows, _ in parts)
+        if not count:
             return 0.0
-        some = slice(int(self.starts[place]), int(self.starts[place + 1]))
-        rows = self.rows[some]
-        frequency = _TITLE_WEIGHT * self.in_title[some] / (1 - _TITLE_B + _TITLE_B * self._relative[rows])
-        frequency += self.in_text[some] / (1 - _B + _B * self._relative[rows])
-        idf = float(np.log1p((len(self) - len(rows) + 0.5) / (len(rows) + 0.5)))
-        scores[rows] += weight * idf * (_K1 + 1) * frequency / (_K1 + frequency)
+        idf = float(np.log1p((self._n - count + 0.5) / (count + 0.5)))
+        for rows, frequency in parts:
+            scores[rows] += weight * idf * (_K1 + 1) * frequency / (_K1 + frequency)
         return weight * idf * (_K1 + 1)
 
-    @property
-    def _relative(self) -> Float64Array:
-        """The length of each text in relation to the mean."""
-        return np.asarray(self.lengths / max(float(self.lengths.mean()), 1.0))
+    def _frequencies(self, number: int, some: slice) -> tuple[RowArray, Float64Array]:
+        """Return the rows of the items with a term of a segment, and how often they have it, for their lengths."""
+        postings, rows = self._segments[number]
+        texts = postings.rows[some]
+        relative = self._relative[number][texts]
+        frequency = _TITLE_WEIGHT * postings.in_title[some] / (1 - _TITLE_B + _TITLE_B * relative)
+        frequency += postings.in_text[some] / (1 - _B + _B * relative)
+        return rows[texts], frequency
 
 
 @dataclass(frozen=True, slots=True, eq=False)

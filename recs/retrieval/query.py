@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recs.retrieval.postings import Postings
+from recs.retrieval.postings import Terms
 from recs.text.term_numbers import digests
 from recs.text.words import STEM, tokenize
 
@@ -41,32 +41,32 @@ class Query:
     corrected: tuple[tuple[str, str], ...] = ()
 
 
-def read_query(query: str, postings: Postings) -> Query:
+def read_query(query: str, terms: Terms) -> Query:
     """Return a query as it is understood, for a collection with these terms.
 
     Examples
     --------
-    >>> postings = Postings.of(["Garlic"], ["Plant it in autumn."])
-    >>> read_query('"Plant it" gralic', postings)
+    >>> terms = Terms.of(["Garlic"], ["Plant it in autumn."])
+    >>> read_query('"Plant it" gralic', terms)
     Query(asked='Plant it gralic', text='Plant it garlic', phrases=('plant it',), corrected=(('gralic', 'garlic'),))
     """
     phrases = tuple(filter(None, (" ".join(tokenize(phrase)) for phrase in _QUOTED.findall(query))))
     asked = text = " ".join(_QUOTED.sub(r" \1 ", query).split())
     words = list(dict.fromkeys(tokenize(text)))
-    is_missing = postings.documents(digests(word[:STEM] for word in words)) == 0
+    is_missing = terms.documents(digests(word[:STEM] for word in words)) == 0
     missing = [word for word, misses in zip(words, is_missing.tolist(), strict=True) if misses and word.isalpha()]
     corrected = []
     for word in [word for word in missing if _SHORTEST <= len(word) <= _LONGEST][:_MOST]:
-        if better := _correction(word, postings):
+        if better := _correction(word, terms):
             corrected.append((word, better))
             text = re.sub(rf"\b{re.escape(word)}\b", better, text, flags=re.IGNORECASE)
     return Query(asked, text, phrases, tuple(corrected))
 
 
-def _correction(word: str, postings: Postings) -> str | None:
+def _correction(word: str, terms: Terms) -> str | None:
     """Return the most frequent word of the collection with one letter changed; None if there is none."""
     variants = sorted(set(_variants(word)))
-    documents = postings.documents(digests(variant[:STEM] for variant in variants))
+    documents = terms.documents(digests(variant[:STEM] for variant in variants))
     best = int(np.argmax(documents))
     return variants[best] if documents[best] else None
 

@@ -1,10 +1,11 @@
 """The folder of an index: a manifest, and a folder with the files of one generation.
 
-    index/manifest.json         schema, generation, model, digests and sizes of the files
-    index/1f0c…/items.jsonl     the items, one in each line; beside it arrays of numpy, which are mapped into memory
+    index/manifest.json           schema, generation, model, digests and sizes of the files
+    index/1f0c…/0/items.jsonl     the items of a segment, one in each line; beside it arrays of numpy, which are mapped
+                                  into memory
 
-A new generation is written beside the old one, and then the manifest is replaced. Readers of the old one are not
-disturbed: it is removed when the generation after the next one is written.
+A new generation is written beside the old one, and then the manifest is replaced. Files that did not change are linked,
+not copied. Readers of the old one are not disturbed: it is removed when the generation after the next one is written.
 """
 
 from __future__ import annotations
@@ -13,39 +14,39 @@ import hashlib
 import json
 import math
 import re
-import secrets
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recs.errors import OutputError, SourceError
-from recs.files import write_atomically
+from recs.errors import SourceError
 from recs.retrieval.index import Index
 from recs.retrieval.postings import ARRAYS, postings_from
-from recs.retrieval.table import COLUMNS, ItemsInFile, item_lines
+from recs.retrieval.segment import Segment
+from recs.retrieval.table import ItemsInFile
 from recs.retrieval.vectors import Vectors
 
 if TYPE_CHECKING:
     from recs.embedding.embedder import Embedder
 
-SCHEMA = "recs.index/1"
-_MANIFEST = "manifest.json"
+SCHEMA = "recs.index/2"
+MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 1_000_000  # bytes
-_GENERATION = re.compile("[0-9a-f]{16}")
+_FILE = re.compile("[0-9]{1,3}/[a-z_-]{1,40}[.](npy|jsonl|json)")
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '(?P<kind><[iuf][248])', 'fortran_order': False, "
     rb"'shape': \((?P<shape>[0-9]{1,15},|[0-9]{1,15}, [0-9]{1,15})\), \} *\n",
     re.DOTALL,
 )
-_VECTORS = ("items", "passages", "starts", "spans")
+VECTORS = ("items", "passages", "starts", "spans")
 _TYPES = {
+    "rows": "int32",
     "offsets": "int64",
     "ids": "uint64",
     "titles": "uint64",
+    "contents": "uint64",
     "terms-terms": "uint64",
     "terms-starts": "int64",
     "terms-rows": "int32",
@@ -61,64 +62,19 @@ _TYPES = {
 
 def is_index(path: Path) -> bool:
     """Whether a folder is an index, of any version."""
-    return str(_manifest_or_none(path).get("schema")).startswith("recs.index/")
+    return str(manifest_or_empty(path).get("schema")).startswith("recs.index/")
 
 
 def manifest_stamp(path: Path) -> tuple[int, int, int] | None:
     """Return what changes when an index is replaced: time, number and size of its manifest; None if there is none."""
     try:
-        status = (path / _MANIFEST).stat()
+        status = (path / MANIFEST).stat()
     except OSError:
         return None
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-def write_index(index: Index, path: Path, *, corpus: str) -> str:
-    """Write an index into a folder and return the name of its generation. `corpus` is the digest of its items.
-
-    Raises `OutputError` if the folder cannot be written, or is neither empty nor an index.
-    """
-    generation = secrets.token_hex(8)
-    folder = path / generation
-    try:
-        if path.exists() and not is_index(path) and (not path.is_dir() or any(path.iterdir())):
-            raise OutputError(f"{path}: is there and is no index; name another folder.")
-        folder.mkdir(parents=True)
-        _write_files(index, folder)
-        files = {file.name: _described(file) for file in sorted(folder.iterdir())}
-        vectors = index.vectors
-        space = None if vectors is None else [vectors.model, vectors.fingerprint, vectors.similarity]
-        manifest = {"schema": SCHEMA, "generation": generation, "items": len(index), "corpus": corpus, "space": space}
-        before = _manifest_or_none(path).get("generation")
-        text = json.dumps({**manifest, "files": files}, indent=1, sort_keys=True)
-        write_atomically(path / _MANIFEST, f"{text}\n".encode())
-        for old in path.iterdir():
-            if _GENERATION.fullmatch(old.name) and old.name not in (generation, before):
-                shutil.rmtree(old, ignore_errors=True)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{str(path)[:200]}: cannot be written ({getattr(error, 'strerror', error)}).") from error
-    finally:
-        if _manifest_or_none(path).get("generation") != generation:
-            shutil.rmtree(folder, ignore_errors=True)
-    return generation
-
-
-def _write_files(index: Index, folder: Path) -> None:
-    table = index.table
-    items = [table[row] for row in range(len(table))]
-    with (folder / "items.jsonl").open("wb") as file:
-        sizes = [file.write(line) for line in item_lines(items)]
-    columns = {name: table.column(name) for name in COLUMNS}
-    (folder / "columns.json").write_bytes(json.dumps(columns).encode())
-    arrays = {"offsets": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), "ids": table.ids}
-    arrays |= {"titles": table.titles, **{f"terms-{name}": getattr(index.postings, name) for name in ARRAYS}}
-    if index.vectors is not None:
-        arrays |= {f"vectors-{name}": getattr(index.vectors, name) for name in _VECTORS}
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
-
-
-def _described(file: Path) -> dict[str, Any]:
+def described_file(file: Path) -> dict[str, Any]:
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     return {"bytes": file.stat().st_size, "sha256": digest}
@@ -135,29 +91,34 @@ def open_folder(path: Path, find_embedder: Callable[[str, str], Embedder]) -> In
     manifest = _manifest(path)
     folder = path / str(manifest["generation"])
     try:
-        arrays = _arrays(folder, manifest)
-        table = ItemsInFile(
-            folder / "items.jsonl", arrays["offsets"], folder / "columns.json", arrays["ids"], arrays["titles"]
-        )
-        postings = postings_from({name: arrays[f"terms-{name}"] for name in ARRAYS})
-        space = manifest["space"]
-        vectors = None if space is None else Vectors(*(arrays[f"vectors-{name}"] for name in _VECTORS), *_texts(space))
-        _check(arrays, len(table), vectors)
+        space = None if manifest["space"] is None else _texts(manifest["space"])
+        by_segment: dict[str, dict[str, Any]] = {}
+        for name, described in manifest["files"].items():
+            segment, _, file = _checked_name(name).partition("/")
+            by_segment.setdefault(segment, {})[file] = described
+        numbers = [str(number) for number in range(len(by_segment))]
+        segments = [_segment(folder / number, by_segment[number], space) for number in numbers]
+        rows = np.concatenate([segment.rows for segment in segments])
+        if not np.array_equal(np.sort(rows[rows >= 0]), np.arange(manifest["items"])):
+            raise ValueError("its segments do not fit each other")
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, IndexError) as error:
         raise SourceError(f"{path}: a broken index ({' '.join(str(error).split())[:200]}); make it again.") from error
-    find = None if vectors is None else partial(find_embedder, vectors.model, vectors.fingerprint)
-    return Index(table, postings, vectors, find)
+    return Index(tuple(segments), None if space is None else partial(find_embedder, space[0], space[1]))
 
 
-def _arrays(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _segment(folder: Path, files: Mapping[str, Any], space: Sequence[Any] | None) -> Segment:
     arrays = {}
-    for name, described in manifest["files"].items():
-        file = folder / Path(name).name
+    for name, described in files.items():
+        file = folder / name
         if file.stat().st_size != described["bytes"]:
             raise ValueError(f"{name} has another size than the manifest says")
         if file.suffix == ".npy":
             arrays[file.stem] = _mapped(file)
-    return arrays
+    table = ItemsInFile(folder, arrays)
+    postings = postings_from({name: arrays[f"terms-{name}"] for name in ARRAYS})
+    vectors = None if space is None else Vectors(*(arrays[f"vectors-{name}"] for name in VECTORS), *space)
+    _check(arrays, len(table), vectors)
+    return Segment(table, postings, vectors, arrays["rows"], folder, files)
 
 
 def _mapped(file: Path) -> Any:
@@ -190,7 +151,8 @@ def _check(arrays: Mapping[str, Any], n: int, vectors: Vectors | None) -> None:
     fits = [
         all(_TYPES[name] == kind for name, kind in types.items()),
         _is_partition(arrays["offsets"], n),
-        len(arrays["ids"]) == len(arrays["titles"]) == len(arrays["terms-lengths"]) == n,
+        len(arrays["ids"]) == len(arrays["titles"]) == len(arrays["terms-lengths"]) == len(arrays["rows"]) == n,
+        arrays["contents"].shape == (n, 2),
         len(arrays["terms-in_title"]) == len(arrays["terms-in_text"]) == p == int(arrays["terms-starts"][-1]),
         _is_partition(arrays["terms-starts"], len(arrays["terms-terms"])),
         p == 0 or (int(rows.min()) >= 0 and int(rows.max()) < n),
@@ -218,14 +180,21 @@ def verify(path: Path) -> int:
     manifest = _manifest(path)
     folder = path / str(manifest["generation"])
     for name, described in manifest["files"].items():
-        file = folder / Path(name).name
-        if not file.is_file() or _described(file) != described:
+        file = folder / _checked_name(name)
+        if not file.is_file() or described_file(file) != described:
             raise SourceError(f"{path}: {name} is not the file that was written; make the index again.")
     return len(manifest["files"])
 
 
+def _checked_name(name: str) -> str:
+    """Return the name of a file of a segment; `ValueError` if it is none."""
+    if not _FILE.fullmatch(name):
+        raise ValueError(f"{name[:80]!r} is no file of an index")
+    return name
+
+
 def _manifest(path: Path) -> dict[str, Any]:
-    manifest = _manifest_or_none(path)
+    manifest = manifest_or_empty(path)
     schema = manifest.get("schema")
     if not str(schema).startswith("recs.index/"):
         raise SourceError(f"{path}: no index; make one: recs index SOURCE -o {path.name}")
@@ -238,9 +207,9 @@ def _manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _manifest_or_none(path: Path) -> dict[str, Any]:
+def manifest_or_empty(path: Path) -> dict[str, Any]:
     try:
-        with (path / _MANIFEST).open("rb") as file:
+        with (path / MANIFEST).open("rb") as file:
             manifest = json.loads(file.read(_LARGEST_MANIFEST))
     except (OSError, ValueError, RecursionError):
         return {}

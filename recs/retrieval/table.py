@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,13 +17,12 @@ import numpy.typing as npt
 from recs.arrays import IntArray
 from recs.errors import SourceError
 from recs.items import Item
-from recs.times import Times
+from recs.retrieval.records import item_from, item_lines
 
 Digests = npt.NDArray[np.uint64]
 COLUMNS = ("category", "lang", "published", "series", "tags")
-# Not kept: the body with its markup, which the author's links are in, and what only rules of related lists need.
-_LEFT_OUT = frozenset({"body", "markup", "links", "pins", "excludes", "closed_by", "visibility"})
-_KEPT = tuple(field.name for field in fields(Item) if field.name not in _LEFT_OUT)
+Columns = Mapping[str, Sequence[Sequence[Any]]]
+"""By name of a field: the rows of the items that have it, and its values. A field of `Item.meta` is "meta.NAME"."""
 
 
 class Table(Protocol):
@@ -46,6 +44,11 @@ class Table(Protocol):
     @property
     def titles(self) -> Digests:
         """A digest of the title of each item, without case and marks."""
+        ...
+
+    @property
+    def contents(self) -> Digests:
+        """Two digests of all that the index keeps of each item, shape (n, 2): they change when the item does."""
         ...
 
 
@@ -77,27 +80,31 @@ class ItemsInMemory:
         """A digest of the title of each item, without case and marks."""
         return text_digests([folded(item.title) for item in self._items])
 
+    @cached_property
+    def contents(self) -> Digests:
+        """Two digests of all that the index keeps of each item, shape (n, 2)."""
+        return content_digests(item_lines(self._items))
+
 
 class ItemsInFile:
     """The items in the file of an index: one JSON object in each line.
 
     Parameters
     ----------
-    path
-        The file.
-    offsets : int64 array of shape (n + 1,)
-        Where each line begins, and the size of the file.
-    columns
-        A file with the columns, as JSON.
-    ids, titles
-        Digests, as in `Table`.
+    folder
+        It has the lines, items.jsonl, and the columns, columns.json.
+    arrays
+        "offsets": int64 array of shape (n + 1,), where each line begins, and the size of the file; and the digests
+        "ids", "titles" and "contents", as in `Table`.
     """
 
-    def __init__(self, path: Path, offsets: IntArray, columns: Path, ids: Digests, titles: Digests) -> None:
-        self._offsets = offsets
-        self._columns_path = columns
-        self.ids = ids
-        self.titles = titles
+    def __init__(self, folder: Path, arrays: Mapping[str, Any]) -> None:
+        self._offsets: IntArray = arrays["offsets"]
+        self._columns_path = folder / "columns.json"
+        self.ids: Digests = arrays["ids"]
+        self.titles: Digests = arrays["titles"]
+        self.contents: Digests = arrays["contents"]
+        path = folder / "items.jsonl"
         with path.open("rb") as file:
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
 
@@ -111,17 +118,30 @@ class ItemsInFile:
 
     def column(self, name: str) -> Sequence[Any]:
         """Return the values of a field, one for each item."""
-        if name in COLUMNS:
-            with self._readable():
-                values: Sequence[Any] = self._columns[name]
-            if not isinstance(values, list) or len(values) != len(self):
-                raise self._broken("a column has another length than the table")
-            return values
-        return [self[row].meta.get(name) for row in range(len(self))]
+        with self._readable():
+            rows, values = self._columns.get(name if name in COLUMNS else f"meta.{name}", ((), ()))
+            cells: list[Any] = [None] * len(self)
+            for row, value in zip(rows, values, strict=True):
+                cells[row] = value
+            return cells
+
+    def without(self, rows: IntArray) -> tuple[list[bytes], Columns] | None:
+        """Return the lines and the columns with nothing in place of these rows; None if nothing is there already."""
+        starts, stops = self._offsets[rows].tolist(), self._offsets[rows + 1].tolist()
+        with self._readable():
+            if all(self._bytes[start : start + 1] == b" " for start in starts):
+                return None
+            pieces, end = [], 0
+            for start, stop in zip(starts, stops, strict=True):
+                pieces += [self._bytes[end:start], b" " * (stop - start - 1) + b"\n"]
+                end = stop
+            gone = set(rows.tolist())
+            kept = {name: _pairs(column, gone) for name, column in self._columns.items()}
+            return [*pieces, self._bytes[end:]], kept
 
     @cached_property
-    def _columns(self) -> Mapping[str, Sequence[Any]]:
-        columns: Mapping[str, Sequence[Any]] = json.loads(self._columns_path.read_bytes())
+    def _columns(self) -> Columns:
+        columns: Columns = json.loads(self._columns_path.read_bytes())
         return columns
 
     @contextmanager
@@ -134,44 +154,85 @@ class ItemsInFile:
             raise self._broken(" ".join(str(error).split())[:200]) from error
 
     def _broken(self, why: str) -> SourceError:
-        return SourceError(f"{self._columns_path.parent.parent}: a broken index ({why}); make it again.")
+        return SourceError(f"{self._columns_path.parents[2]}: a broken index ({why}); make it again.")
 
 
-def item_record(item: Item) -> dict[str, Any]:
-    """Return what the file of an index keeps of an item, as JSON values.
+class JoinedItems:
+    """The items of several segments, or of one whose items are not all in the index any more.
+
+    Parameters
+    ----------
+    tables
+        The items of each segment.
+    rows : int32 arrays, one for each segment
+        The row in the index of each item of the segment; -1 for one that is not in the index any more.
+    """
+
+    def __init__(self, tables: Sequence[Table], rows: Sequence[npt.NDArray[np.int32]]) -> None:
+        self._segments = tuple(zip(tables, rows, strict=True))
+        self._places: list[tuple[int, int]] = [(0, 0)] * sum(int((each >= 0).sum()) for each in rows)
+        for number, each in enumerate(rows):
+            for place, row in enumerate(each.tolist()):
+                if row >= 0:
+                    self._places[row] = (number, place)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, row: int) -> Item:
+        number, place = self._places[row]
+        return self._segments[number][0][place]
+
+    def column(self, name: str) -> Sequence[Any]:
+        """Return the values of a field, one for each item."""
+        columns = [table.column(name) for table, _ in self._segments]
+        return [columns[number][place] for number, place in self._places]
+
+    @cached_property
+    def ids(self) -> Digests:
+        """A digest of the id of each item."""
+        return self._joined([table.ids for table, _ in self._segments])
+
+    @cached_property
+    def titles(self) -> Digests:
+        """A digest of the title of each item, without case and marks."""
+        return self._joined([table.titles for table, _ in self._segments])
+
+    @cached_property
+    def contents(self) -> Digests:
+        """Two digests of all that the index keeps of each item, shape (n, 2)."""
+        return self._joined([table.contents for table, _ in self._segments])
+
+    def _joined(self, arrays: Sequence[Digests]) -> Digests:
+        joined = np.zeros((len(self), *arrays[0].shape[1:]), np.uint64)
+        for (_, rows), array in zip(self._segments, arrays, strict=True):
+            joined[rows[rows >= 0]] = array[rows >= 0]
+        return joined
+
+
+def columns_of(records: Iterable[Mapping[str, Any]]) -> Columns:
+    """Return the columns of the records of items, and those of their other fields.
 
     Examples
     --------
-    >>> item_record(Item("garlic", "Plant it.", title="Garlic", tags=["garden"]))
-    {'id': 'garlic', 'text': 'Plant it.', 'title': 'Garlic', 'tags': ('garden',)}
+    >>> columns_of([{"id": "garlic"}, {"id": "tea", "category": "drinks", "meta": {"level": 2}}])
+    {'category': ([1], ['drinks']), 'meta.level': ([1], [2])}
     """
-    record = {name: getattr(item, name) for name in _KEPT}
-    record["times"] = None if item.times is None else [item.times.offsets, item.times.starts, item.times.ends]
-    record["meta"] = {name: value for name, value in item.meta.items() if _is_plain(value)}
-    empty: tuple[object, ...] = (None, "", (), {}, True)
-    return {name: value for name, value in record.items() if name in ("id", "text") or value not in empty}
+    columns: dict[str, tuple[list[int], list[Any]]] = {}
+    for row, record in enumerate(records):
+        fields = {name: record[name] for name in COLUMNS if name in record}
+        fields |= {f"meta.{name}": value for name, value in record.get("meta", {}).items()}
+        for name, value in fields.items():
+            rows, values = columns.setdefault(name, ([], []))
+            rows.append(row)
+            values.append(value)
+    return columns
 
 
-def _is_plain(value: object) -> bool:
-    """Whether a value is a text, a number, or a list of such values: what a filter can be compared with."""
-    if isinstance(value, list | tuple):
-        return all(isinstance(part, str | int | float) for part in value)
-    return isinstance(value, str | int | float)
-
-
-def item_from(record: Mapping[str, Any]) -> Item:
-    """Return the item of a record that `item_record` made."""
-    times = record.get("times")
-    values = dict(record)
-    if times is not None:
-        values["times"] = Times(*(tuple(part) for part in times))
-    return Item(**values)
-
-
-def item_lines(items: Sequence[Item]) -> Iterator[bytes]:
-    """Yield the line of each item."""
-    for item in items:
-        yield json.dumps(item_record(item), ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+def _pairs(column: Sequence[Sequence[Any]], gone: Container[int]) -> tuple[list[int], list[Any]]:
+    """Return a column without some rows."""
+    pairs = [(row, value) for row, value in zip(*column, strict=True) if row not in gone]
+    return [row for row, _ in pairs], [value for _, value in pairs]
 
 
 def text_digests(texts: Sequence[str]) -> Digests:
@@ -184,6 +245,18 @@ def text_digests(texts: Sequence[str]) -> Digests:
     """
     digests = [hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts]
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+
+def content_digests(lines: Iterable[bytes]) -> Digests:
+    """Return two digests of 64 bits of each line, shape (n, 2).
+
+    Examples
+    --------
+    >>> content_digests([b"garlic", b"tea"]).shape
+    (2, 2)
+    """
+    digests = b"".join(hashlib.blake2b(line, digest_size=16).digest() for line in lines)
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64).reshape(-1, 2)
 
 
 def row_of(name: str, table: Table) -> int | None:

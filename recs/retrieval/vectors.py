@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +59,48 @@ class Vectors:
             embeddings.similarity,
         )
 
+    @property
+    def space(self) -> tuple[str, str, Similarity]:
+        """The name of the model, its fingerprint and its similarity."""
+        return self.model, self.fingerprint, self.similarity
+
+
+class JoinedVectors:
+    """The vectors of the n items of an index, in one segment or in several of the same space.
+
+    The passages are those of all segments, one after the other. `owners` has the row of the item of each passage; -1 if
+    the item is not in the index any more.
+
+    Parameters
+    ----------
+    segments
+        The vectors of each segment; one or more.
+    rows : int32 arrays, one for each segment
+        The row in the index of each item of the segment; -1 for one that is not in the index any more.
+    """
+
+    def __init__(self, segments: Sequence[Vectors], rows: Sequence[npt.NDArray[np.int32]]) -> None:
+        self._segments = tuple(zip(segments, rows, strict=True))
+        self._offsets = np.cumsum([0, *(len(vectors.passages) for vectors in segments)]).tolist()
+        self._n = sum(int((each >= 0).sum()) for each in rows)
+        self._segment_of = np.zeros(self._n, np.int32)
+        self._place_of = np.zeros(self._n, np.int32)
+        for number, each in enumerate(rows):
+            places = np.flatnonzero(each >= 0)
+            self._segment_of[each[places]] = number
+            self._place_of[each[places]] = places
+        self.model, self.fingerprint, self.similarity = segments[0].space
+
+    @property
+    def passage_count(self) -> int:
+        """How many passages there are."""
+        return int(self._offsets[-1])
+
+    @cached_property
+    def owners(self) -> npt.NDArray[np.int32]:
+        """The row of the item of each passage, shape (m,); -1 if it is not in the index any more."""
+        return np.concatenate([np.repeat(rows, np.diff(vectors.starts)) for vectors, rows in self._segments])
+
     def query(self, embeddings: Embeddings) -> FloatArray:
         """Return the unit vector of an embedded query; `FingerprintMismatchError` if it is of another space."""
         if embeddings.fingerprint != self.fingerprint:
@@ -67,10 +111,29 @@ class Vectors:
 
     def similarities(self, query: FloatArray) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return the mean of the cosines of an item and its best passage, for n items, and those of the m passages."""
-        of_passages = self.passages @ query
-        best = np.maximum.reduceat(of_passages, self.starts[:-1]) if len(self.items) else of_passages
-        return np.asarray(0.5 * (self.items @ query) + 0.5 * best), of_passages
+        of_items = np.zeros(self._n + 1, np.float32)  # the last one is that of items that are not in the index any more
+        of_passages = [vectors.passages @ query for vectors, _ in self._segments]
+        for (vectors, rows), cosines in zip(self._segments, of_passages, strict=True):
+            if len(rows):
+                best = np.maximum.reduceat(cosines, vectors.starts[:-1])
+                of_items[rows] = 0.5 * (vectors.items @ query) + 0.5 * best
+        return of_items[:-1], np.concatenate(of_passages)
+
+    def item(self, row: int) -> FloatArray:
+        """Return the vector of an item."""
+        vectors, place = self._place(row)
+        return np.asarray(vectors.items[place])
+
+    def spans(self, row: int) -> IntArray:
+        """Return the spans of the passages of an item, shape (count, 2)."""
+        vectors, place = self._place(row)
+        return np.asarray(vectors.spans[vectors.starts[place] : vectors.starts[place + 1]])
 
     def passages_of(self, row: int) -> slice:
-        """Return the places of the passages of an item."""
-        return slice(int(self.starts[row]), int(self.starts[row + 1]))
+        """Return the places of the passages of an item among the m passages."""
+        vectors, place = self._place(row)
+        offset = self._offsets[self._segment_of[row]]
+        return slice(offset + int(vectors.starts[place]), offset + int(vectors.starts[place + 1]))
+
+    def _place(self, row: int) -> tuple[Vectors, int]:
+        return self._segments[self._segment_of[row]][0], int(self._place_of[row])

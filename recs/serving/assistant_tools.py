@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from recs.errors import RecsError
@@ -79,7 +79,7 @@ class Tools:
         asked = {each: _whole(value) for each, value in arguments.items() if value is not None and value != ""}
         index = self._live.current()
         is_by_terms = self._terms_only or asked.get("signals") == "terms"
-        answer = TOOLS[name].answer(replace(index, vectors=None) if is_by_terms else index, asked)
+        answer = TOOLS[name].answer(index.by_terms if is_by_terms else index, asked)
         text = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
         return dict(json.loads(text))
 

@@ -128,7 +128,7 @@ def test_control_characters_do_not_reach_the_terminal(run, tmp_path):
     [
         (["search", "nowhere", "soil"], "nowhere"),
         (["search", "torn", "soil"], "broken index"),
-        (["search", "newer", "soil"], "expected 'recs.index/1'"),
+        (["search", "newer", "soil"], "expected 'recs.index/2'"),
         (["index", "torn", "--verify"], "is not the file that was written"),
         (["index", "site.json", "--verify"], "no index"),
         (["index", "site.json", "-o", "site.json"], "is no index"),
@@ -144,7 +144,7 @@ def test_bad_input_is_an_error_in_one_line(run, index, tmp_path, arguments, mess
     (file,) = (tmp_path / "torn").glob("*/items.jsonl")
     file.write_bytes(file.read_bytes()[:-1])
     manifest = tmp_path / "newer" / "manifest.json"
-    manifest.write_text(manifest.read_text("utf-8").replace("recs.index/1", "recs.index/9"), "utf-8")
+    manifest.write_text(manifest.read_text("utf-8").replace("recs.index/2", "recs.index/9"), "utf-8")
     done = run(*arguments, "-q", code=1)
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1

@@ -50,7 +50,7 @@ def change(path: Path, **changes: Any) -> None:
 
 
 def file_of(path: Path, name: str) -> Path:
-    (file,) = path.glob(f"*/{name}")
+    (file,) = path.glob(f"*/*/{name}")
     return file
 
 
@@ -116,13 +116,23 @@ def test_index_leaves_out_what_only_rules_and_links_need(tmp_path: Path) -> None
 
 
 def names_of_files() -> list[str]:
-    parts = ("ids", "offsets", "titles", "terms-terms", "terms-starts", "terms-rows", "terms-in_title")
+    parts = (
+        "ids",
+        "contents",
+        "rows",
+        "offsets",
+        "titles",
+        "terms-terms",
+        "terms-starts",
+        "terms-rows",
+        "terms-in_title",
+    )
     more = ("terms-in_text", "terms-lengths", "vectors-items", "vectors-passages", "vectors-starts", "vectors-spans")
     return [*(f"{name}.npy" for name in (*parts, *more)), "items.jsonl", "columns.json"]
 
 
 def test_names_of_files_are_all_files(whole: Path) -> None:
-    assert {file.name for file in whole.glob("*/*")} == set(names_of_files())
+    assert {file.name for file in whole.glob("*/*/*")} == set(names_of_files())
 
 
 @pytest.mark.parametrize("name", names_of_files())
@@ -164,7 +174,7 @@ def test_verify_notices_a_changed_byte_and_a_search_never_ends_in_a_traceback(co
 @pytest.mark.parametrize(
     "changes",
     [
-        {"schema": "recs.index/2"},
+        {"schema": "recs.index/1"},
         {"schema": "recs.related/1"},
         {"schema": None},
         {"generation": "../copy"},
@@ -192,7 +202,7 @@ def test_manifest_that_is_not_ours_is_refused(copy: Path, changes: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{", b"[]", b"null", b"[" * 100_000, b"\xff\xfe", b'{"schema": "recs.index/1"}']
+    "text", [b"", b"{", b"[]", b"null", b"[" * 100_000, b"\xff\xfe", b'{"schema": "recs.index/2"}']
 )
 def test_foreign_manifest_is_refused(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "manifest.json").write_bytes(text)
@@ -224,7 +234,7 @@ def test_arrays_that_do_not_fit_are_refused(copy: Path, name: str, array: Callab
     file = file_of(copy, f"{name}.npy")
     np.save(file, array(np.load(file)), allow_pickle=True)
     manifest = json.loads((copy / "manifest.json").read_text("utf-8"))
-    manifest["files"][file.name]["bytes"] = file.stat().st_size
+    manifest["files"][f"0/{file.name}"]["bytes"] = file.stat().st_size
     change(copy, files=manifest["files"])
     with pytest.raises(SourceError, match="broken index"):
         recs.open_index(copy)

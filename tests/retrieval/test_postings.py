@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recs.retrieval.postings import Postings
+from recs.retrieval.postings import Postings, Terms
 from recs.text.words import tokenize
 
 WORDS = st.sampled_from(["garden", "gardener", "gardening", "soil", "seed", "a", "of", "大蒜", "compost-heap", "don't"])
@@ -45,7 +45,7 @@ def plain_bm25(titles: list[str], texts: list[str], query: str) -> list[float]:
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=8), TEXTS)
 def test_explained_is_bm25_as_a_share_of_its_best_score(items: list[tuple[str, str]], query: str) -> None:
     titles, texts = [title for title, _ in items], [text for _, text in items]
-    got = Postings.of(titles, texts).explained(query)
+    got = Terms.of(titles, texts).explained(query)
     assert got == pytest.approx(plain_bm25(titles, texts, query), abs=1e-12)
     assert ((got >= 0) & (got <= 1)).all()
 
@@ -54,10 +54,10 @@ def test_explained_is_bm25_as_a_share_of_its_best_score(items: list[tuple[str, s
 def test_documents_counts_the_items_that_have_a_term(items: list[tuple[str, str]]) -> None:
     from recs.text.term_numbers import digests
 
-    postings = Postings.of([title for title, _ in items], [text for _, text in items])
+    terms = Terms.of([title for title, _ in items], [text for _, text in items])
     stems = ["garden", "soil", "absent"]
     held = [{word[:6] for part in item for word in tokenize(part)} for item in items]
-    assert postings.documents(digests(stems)).tolist() == [sum(stem in one for one in held) for stem in stems]
+    assert terms.documents(digests(stems)).tolist() == [sum(stem in one for one in held) for stem in stems]
 
 
 def test_pair_of_a_transcript_counts_if_it_is_said_twice() -> None:
@@ -70,5 +70,5 @@ def test_pair_of_a_transcript_counts_if_it_is_said_twice() -> None:
 
 
 def test_no_texts_have_no_scores() -> None:
-    assert Postings.of([], []).explained("garlic").tolist() == []
-    assert np.array_equal(Postings.of([""], [""]).explained("garlic"), [0.0])
+    assert Terms.of([], []).explained("garlic").tolist() == []
+    assert np.array_equal(Terms.of([""], [""]).explained("garlic"), [0.0])

@@ -169,11 +169,13 @@ def test_related_to_an_item_leaves_it_out_and_has_the_scores_of_its_vector(serve
     port, index = served
     rows = {index.table[row].id: row for row in range(len(index))}
     item = index.table[rows[name]]
-    explained = index.postings.explained(f"{item.title}\n\n{item.text}")
+    explained = index.terms.explained(f"{item.title}\n\n{item.text}")
     expected = {other: float(explained[row]) for other, row in rows.items() if other != name}
     if index.vectors is not None:
-        cosines = index.vectors.items @ index.vectors.items[rows[name]]
-        best = index.vectors.passages @ index.vectors.items[rows[name]]
+        vectors = index.segments[0].vectors
+        assert vectors is not None
+        cosines = vectors.items @ vectors.items[rows[name]]
+        best = vectors.passages @ vectors.items[rows[name]]
         for other, share in expected.items():
             both = [cosines[rows[other]], best[index.vectors.passages_of(rows[other])].max()]
             expected[other] = 0.4 * share + 0.6 * float(np.mean(both))
