@@ -70,8 +70,9 @@ def update(items: list[recs.Item], place: str, embedder: recs.Embedder) -> None:
         start = time.perf_counter()
         recs.build_index([items[row]], embedder=embedder, cache=False)
         one = time.perf_counter() - start
+        collection = recs.read_items(items, boilerplate="keep")
         start = time.perf_counter()
-        index = recs.build_index(items, embedder=embedder, previous=recs.open_index(place), cache=False)
+        index = recs.build_index(collection, embedder=embedder, previous=recs.open_index(place), cache=False)
         middle = time.perf_counter()
         recs.save_index(index, place)
         end = time.perf_counter()

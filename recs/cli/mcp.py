@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recs.cli.option_values import ModelOptions
-from recs.cli.options import model_options, quiet_option
+from recs.cli.options import model_options, quiet_option, topics_option
 from recs.cli.terminal import say
 from recs.text.counts import counted
 
@@ -23,18 +23,21 @@ if TYPE_CHECKING:
 @click.option(
     "--signals", type=click.Choice(["auto", "terms"]), default="auto", show_default=True, help="terms: no model."
 )
+@topics_option
 @quiet_option
 @model_options
-def command(*, folder: Path, signals: str, quiet: bool, model: ModelOptions) -> None:
+def command(*, folder: Path, signals: str, topics: Path | None, quiet: bool, model: ModelOptions) -> None:
     """Serve the index in DIR, which `recs index` wrote, to an assistant over stdin and stdout.
 
     The assistant starts this command itself, as a server of the Model Context Protocol (MCP). Its tools only read:
-    search, passages, get_item, related. The model of the index is loaded for the first query that needs it; --model is
-    needed only if it has another name or place now. An index that is replaced meanwhile is opened again.
+    search, passages, get_item, related, and with --topics also topics. The model of the index is loaded for the first
+    query that needs it; --model is needed only if it has another name or place now. An index that is replaced meanwhile
+    is opened again.
     """
     from recs.serving.assistant import serve_standard_streams
     from recs.serving.assistant_tools import Tools
     from recs.serving.live_index import LiveIndex
+    from recs.serving.topics import TopicsFile
 
     @lru_cache(maxsize=1)  # an index that is opened again has the same model, most often
     def embedder(name: str, fingerprint: str) -> Embedder:
@@ -42,6 +45,7 @@ def command(*, folder: Path, signals: str, quiet: bool, model: ModelOptions) -> 
 
         return matching_embedder(model.model or name, fingerprint, **model.loading)
 
+    file = None if topics is None else TopicsFile(topics.expanduser())
     live = LiveIndex(folder.expanduser(), find_embedder=embedder, every=0.0)
     if not quiet:
         index = live.current()
@@ -49,7 +53,7 @@ def command(*, folder: Path, signals: str, quiet: bool, model: ModelOptions) -> 
         say(f"serving {counted(len(index), 'item')} of {folder} by {by} on stdin and stdout")
     # A thread waits for stdin. An exception would wait for that thread; so a signal ends the process.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    serve_standard_streams(Tools(live, terms_only=signals == "terms"))
+    serve_standard_streams(Tools(live, topics=file, terms_only=signals == "terms"))
 
 
 # Other verbs choose a model; here the index names it.

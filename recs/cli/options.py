@@ -138,6 +138,12 @@ cached_only_option = click.option(
     "--cached-only", is_flag=True, help="Load no model: use only vectors that are in the cache."
 )
 
+topics_option = click.option(
+    "--topics",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Serve the topics in FILE, a result of `recs cluster`, too: of each, the items that the index has.",
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 
 

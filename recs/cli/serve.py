@@ -13,8 +13,17 @@ from typing import Any
 import click
 
 from recs.cli.option_values import ModelOptions
-from recs.cli.options import grouped, model_options
+from recs.cli.options import grouped, model_options, topics_option
 from recs.cli.terminal import say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FileOptions:
+    """What the server answers from, beside its model."""
+
+    related: Path | None
+    index: Path | None
+    topics: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +46,23 @@ class _AccessOptions:
 
 
 @click.command("serve")
-@click.option(
-    "--related",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Serve the lists in FILE, a result of `recs related`.",
-)
-@click.option(
-    "--index",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Search the index in DIR, which `recs index` wrote; the page is at /. If it has terms only and no --model is "
-    "given, no model is loaded.",
+@grouped(
+    "files",
+    _FileOptions,
+    click.option(
+        "--related",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Serve the lists in FILE, a result of `recs related`.",
+    ),
+    click.option(
+        "--index",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Search the index in DIR, which `recs index` wrote; the page is at /. If it has terms only and no --model "
+        "is given, no model is loaded.",
+    ),
+    topics_option,
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -106,8 +120,7 @@ class _AccessOptions:
 @model_options
 def command(
     *,
-    related: Path | None,
-    index: Path | None,
+    files: _FileOptions,
     host: str,
     port: int,
     accepted: _LimitOptions,
@@ -118,18 +131,18 @@ def command(
     """Serve vectors by OpenAI's API, related lists, and search. SIGTERM or Ctrl-C stops it after the running requests.
 
     POST /v1/embeddings, POST /v1/models/model:predict (as a Truss), GET /v1/models, /related/ID, /health, /metrics;
-    with --index also GET /search, POST /passages, POST /related, and a page at /. A text past the context window is
-    refused unless the request or --overflow says what to do with it.
+    with --index also GET /search, POST /passages, POST /related, and a page at /; with --topics GET /topics. A text
+    past the context window is refused unless the request or --overflow says what to do with it.
     """
     bound = click.get_current_context().with_resource(_bind(host, port))
-    embedder, app = _prepare(related, index, accepted, callers, model)
+    embedder, app = _prepare(files, accepted, callers, model)
     if embedder is not None:
         embedder.embed(["the first text loads the weights"], instruction="")
     bound.listen(2048)
     address, actual = bound.getsockname()[:2]
     home = f"http://{f'[{address}]' if ':' in address else address}:{actual}/"
-    if index is not None:
-        say(f"search {index} at {home}")
+    if files.index is not None:
+        say(f"search {files.index} at {home}")
     say(f"serving {embedder.spec.name} at {home}v1" if embedder is not None else "serving without a model")
     if callers.api_key:
         say("requests need the API key")
@@ -146,7 +159,7 @@ next(option for option in command.params if option.name == "overflow").default =
 
 
 def _prepare(
-    related: Path | None, index: Path | None, accepted: _LimitOptions, callers: _AccessOptions, model: ModelOptions
+    files: _FileOptions, accepted: _LimitOptions, callers: _AccessOptions, model: ModelOptions
 ) -> tuple[Any, Any]:
     """Return the embedder, or None, and the application. All options are checked before the weights are loaded."""
     from recs.contract import load_related
@@ -157,18 +170,20 @@ def _prepare(
 
     access = Access(api_key=callers.api_key, origins=callers.cors)
     with warnings.catch_warnings(record=True, action="always") as caught:
-        lists = load_related(related) if related else None
+        lists = load_related(files.related) if files.related else None
         len(lists or ())
     if caught:  # a site shows an empty list; but a person who starts a server can repair the file
         raise SourceError(str(caught[0].message))
-    embedder = _embedder(index, model)
+    if files.topics is not None and files.index is None:
+        raise OptionError("--topics needs --index: it is the index that says which items are public.")
+    embedder = _embedder(files.index, model)
     if embedder is None and callers.alias:
         raise OptionError("--alias names a model, and the index has terms only; give --model too.")
     limits = Limits(
         items=accepted.max_items, tokens=accepted.max_tokens, bytes=accepted.max_bytes, queue=accepted.queue
     )
     options: Any = {"limits": limits, "overflow": model.overflow, "access": access, "aliases": callers.alias}
-    return embedder, create_app(embedder, related=lists, index=index, **options)
+    return embedder, create_app(embedder, related=lists, index=files.index, topics=files.topics, **options)
 
 
 def _embedder(index: Path | None, model: ModelOptions) -> Any:

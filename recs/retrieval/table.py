@@ -17,7 +17,7 @@ import numpy.typing as npt
 from recs.arrays import IntArray
 from recs.errors import SourceError
 from recs.items import Item
-from recs.retrieval.records import item_from, item_lines
+from recs.retrieval.records import item_from, item_record
 
 Digests = npt.NDArray[np.uint64]
 COLUMNS = ("category", "lang", "published", "series", "tags")
@@ -83,7 +83,7 @@ class ItemsInMemory:
     @cached_property
     def contents(self) -> Digests:
         """Two digests of all that the index keeps of each item, shape (n, 2)."""
-        return content_digests(item_lines(self._items))
+        return content_digests(self._items)
 
 
 class ItemsInFile:
@@ -247,16 +247,23 @@ def text_digests(texts: Sequence[str]) -> Digests:
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
-def content_digests(lines: Iterable[bytes]) -> Digests:
-    """Return two digests of 64 bits of each line, shape (n, 2).
+def content_digests(items: Iterable[Item]) -> Digests:
+    """Return two digests of 64 bits of all that an index keeps of each item, shape (n, 2).
 
     Examples
     --------
-    >>> content_digests([b"garlic", b"tea"]).shape
+    >>> content_digests([Item("garlic", "Plant it."), Item("tea", "Boil water.")]).shape
     (2, 2)
     """
-    digests = b"".join(hashlib.blake2b(line, digest_size=16).digest() for line in lines)
+    digests = b"".join(map(_content, items))
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64).reshape(-1, 2)
+
+
+def _content(item: Item) -> bytes:
+    record = item_record(item)
+    text = str(record.pop("text")).encode("utf-8", "surrogatepass")  # not as JSON: that takes five times as long
+    others = json.dumps({**record, "characters": len(item.text)}).encode()
+    return hashlib.blake2b(text + others, digest_size=16).digest()
 
 
 def row_of(name: str, table: Table) -> int | None:

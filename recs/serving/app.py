@@ -33,6 +33,7 @@ try:
     from starlette.requests import ClientDisconnect
 
     from recs.serving.search_routes import search_router
+    from recs.serving.topics import TopicsFile
     from recs.serving.traffic import Traffic, failed, in_thread, reply
 except ImportError as error:
     raise MissingDependencyError("the server", "fastapi, uvicorn and prometheus-client", "serve") from error
@@ -47,6 +48,7 @@ def create_app(
     *,
     related: RelatedFile | None = None,
     index: Path | None = None,
+    topics: Path | None = None,
     limits: Limits | None = None,
     overflow: Overflow = "error",
     access: Access | None = None,
@@ -62,6 +64,8 @@ def create_app(
         The related lists; if left out, those of the index.
     index
         The folder of an index. If it is replaced, the new one is used.
+    topics
+        A file of topics that `recs cluster` wrote, for the items of the index.
     limits
         How much the server accepts; `Limits()` if left out.
     overflow
@@ -74,7 +78,7 @@ def create_app(
     Raises
     ------
     SourceError, ModelError
-        If the folder is no index, or the index has vectors of another model.
+        If the folder is no index, the file has no topics, or the index has vectors of another model.
 
     Notes
     -----
@@ -97,7 +101,8 @@ def create_app(
     routes = _routes_of_vectors(vectors) + _other_routes(vectors, traffic, related)
     if live is not None:
         needs_key = access.api_key is not None
-        app.include_router(search_router(live, traffic, with_related=related is None, needs_key=needs_key))
+        options = {"with_related": related is None, "topics": None if topics is None else TopicsFile(topics)}
+        app.include_router(search_router(live, traffic, needs_key=needs_key, **options))
     for path, endpoint, method in routes:
         app.add_route(path, traffic.measured(path, endpoint), methods=[method])
     app.add_exception_handler(HTTPException, failed)

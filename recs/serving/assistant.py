@@ -8,7 +8,7 @@ from typing import Any
 
 import recs
 from recs.errors import MissingDependencyError, RecsError
-from recs.serving.assistant_tools import TOOLS, Tool, Tools, one_line
+from recs.serving.assistant_tools import Tool, Tools, one_line
 from recs.serving.requests import RequestError
 
 try:
@@ -32,7 +32,7 @@ def make_server(tools: Tools) -> Server[Any]:
     one_at_a_time = anyio.CapacityLimiter(1)
 
     async def list_tools(_: Any, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=[_described(name, tool) for name, tool in TOOLS.items()])
+        return types.ListToolsResult(tools=[_described(name, tool) for name, tool in tools.offered.items()])
 
     async def call_tool(_: Any, asked: types.CallToolRequestParams) -> types.CallToolResult:
         return await anyio.to_thread.run_sync(_answered, tools, asked, limiter=one_at_a_time)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from recs.errors import RecsError
@@ -15,7 +16,16 @@ from recs.retrieval.table import row_of
 from recs.search import related_to
 from recs.serving.live_index import LiveIndex
 from recs.serving.requests import RequestError, kind, need
-from recs.serving.search_requests import PASSAGES, RELATED, SEARCH, SearchRequest, from_arguments, object_schema
+from recs.serving.search_requests import (
+    MOST_HITS,
+    PASSAGES,
+    RELATED,
+    SEARCH,
+    SearchRequest,
+    from_arguments,
+    object_schema,
+)
+from recs.serving.topics import TopicsFile
 from recs.text.characters import has_surrogate
 
 QUERY_CHARACTERS = 10_000
@@ -23,6 +33,7 @@ QUERY_CHARACTERS = 10_000
 PART_CHARACTERS = 20_000
 """The most characters of a text in one answer; the next call goes on from there."""
 _ID_CHARACTERS = 2000
+_MEMBERS = 20  # of a topic, if the assistant does not say how many
 _ID = {"type": "string", "minLength": 1, "maxLength": _ID_CHARACTERS, "description": "The id of an item, from a hit."}
 _OFFSET = {
     "type": "integer",
@@ -59,12 +70,15 @@ class Tools:
     ----------
     live
         The index.
+    topics
+        The topics of the items; without them there is no tool for topics.
     terms_only
         Whether words alone rank; then no model is loaded.
     """
 
-    def __init__(self, live: LiveIndex, *, terms_only: bool = False) -> None:
+    def __init__(self, live: LiveIndex, *, topics: TopicsFile | None = None, terms_only: bool = False) -> None:
         self._live = live
+        self.offered: Mapping[str, Tool] = TOOLS if topics is None else {**TOOLS, "topics": _topics_tool(topics)}
         self._terms_only = terms_only
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,11 +89,11 @@ class Tools:
         RequestError, RecsError
             With a message for the assistant, if the arguments cannot be used or the index cannot answer.
         """
-        need(name in TOOLS, f"no tool {name[:80]!r} here, expected one of {', '.join(TOOLS)}.")
+        need(name in self.offered, f"no tool {name[:80]!r} here, expected one of {', '.join(self.offered)}.")
         asked = {each: _whole(value) for each, value in arguments.items() if value is not None and value != ""}
         index = self._live.current()
         is_by_terms = self._terms_only or asked.get("signals") == "terms"
-        answer = TOOLS[name].answer(index.by_terms if is_by_terms else index, asked)
+        answer = self.offered[name].answer(index.by_terms if is_by_terms else index, asked)
         text = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
         return dict(json.loads(text))
 
@@ -145,6 +159,15 @@ def _related(index: Index, asked: dict[str, Any]) -> dict[str, Any]:
     item = _item(_id(asked), index)
     others: SearchRequest = from_arguments({name: asked[name] for name in asked if name != "id"}, None, RELATED)
     return {"related": _hits(index.similar_to_id(item.id, k=others.k, where=others.where), index)}
+
+
+def _topics(topics: TopicsFile, index: Index, asked: dict[str, Any]) -> dict[str, Any]:
+    _no_others(asked, ("id", "k"))
+    if "id" not in asked:
+        return {"topics": topics.listed(index)}
+    number = asked["id"]
+    need(type(number) is int, f"id is {kind(number)}, expected the id of a topic as a number.")
+    return topics.one(number, index, from_arguments({"k": asked.get("k", _MEMBERS)}, None, RELATED).k)
 
 
 # Parts of the answers.
@@ -244,3 +267,21 @@ TOOLS: Mapping[str, Tool] = {
         _related,
     ),
 }
+
+
+def _topics_tool(topics: TopicsFile) -> Tool:
+    number = {"type": "integer", "minimum": 0, "description": "The id of a topic, from the list of topics."}
+    count = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MOST_HITS,
+        "default": _MEMBERS,
+        "description": "How many items.",
+    }
+    return Tool(
+        "Topics",
+        "List the topics of the collection, largest first: what it is about, how many items, examples. Give the "
+        "id of a topic to read which items it has.",
+        {"type": "object", "required": [], "properties": {"id": number, "k": count}, "additionalProperties": False},
+        partial(_topics, topics),
+    )

@@ -53,6 +53,40 @@ class FiltersReply:
 
 
 @dataclass(frozen=True)
+class TopicItem:
+    """An item of a topic."""
+
+    id: str
+    title: str
+    url: str | None
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic: its name, the phrases that tell it from the others, and how many items of the index it has."""
+
+    id: int
+    name: str
+    phrases: list[str]
+    items: int
+    examples: list[TopicItem]
+
+
+@dataclass(frozen=True)
+class TopicReply(Topic):
+    """A topic with its first items."""
+
+    members: list[TopicItem]
+
+
+@dataclass(frozen=True)
+class TopicsReply:
+    """The topics, largest first."""
+
+    topics: list[Topic]
+
+
+@dataclass(frozen=True)
 class ErrorText:
     """What is wrong, in one line."""
 
@@ -89,6 +123,7 @@ def _described(
 
 _UNKNOWN_ID = {404: "The index has no item with this id."}
 _ID = {"required": True, "description": "The id of the item.", "schema": {"type": "string"}, "example": "garlic"}
+_TOPIC = {"required": True, "description": "The id of the topic.", "schema": {"type": "integer"}, "example": 0}
 _QUESTION = {"query": "When do I plant garlic?", "max_tokens": 500, "lang": "en"}
 _DRAFT = {"text": "Cloves of garlic go into the bed in autumn.", "k": 5}
 _SIMILAR = "The items of the index that are most similar to one of them, which is left out. No model is used."
@@ -102,6 +137,16 @@ DESCRIPTIONS: Mapping[tuple[str, str], dict[str, Any]] = {
         parameters=address_parameters("q", SEARCH),
     ),
     ("GET", "/search/filters"): _described("List the values of filters", "For pages that offer them.", FiltersReply),
+    ("GET", "/topics"): _described(
+        "List the topics", "The topics of the items, largest first, with the items in their middles.", TopicsReply
+    ),
+    ("GET", "/topics/{id}"): _described(
+        "Read one topic",
+        "A topic with its first k items by id.",
+        TopicReply,
+        refusals=_REFUSALS | {404: "There is no topic with this id."},
+        parameters=[{"name": "id", "in": "path", **_TOPIC}, address_parameters(None, RELATED)[0]],
+    ),
     ("POST", "/passages"): _described(
         "Passages for a language model",
         "The best passages that fit a budget of tokens, as one text with numbered sources.",

@@ -19,6 +19,7 @@ from recs.serving.requests import RequestError, need
 from recs.serving.search_docs import DESCRIPTIONS
 from recs.serving.search_page import page_reply
 from recs.serving.search_requests import PASSAGES, RELATED, SEARCH, SearchRequest, from_address, from_body
+from recs.serving.topics import TopicsFile
 from recs.serving.traffic import Traffic, reply
 
 _MOST_VALUES = 500  # of a filter that a page offers
@@ -26,7 +27,9 @@ _SCORE = {"kind": "search", "range": (-1.0, 1.0)}
 _COLUMNS = {"tag": "tags", "category": "category", "series": "series", "lang": "lang"}
 
 
-def search_router(live: LiveIndex, traffic: Traffic, *, with_related: bool, needs_key: bool) -> APIRouter:
+def search_router(
+    live: LiveIndex, traffic: Traffic, *, with_related: bool, needs_key: bool, topics: TopicsFile | None = None
+) -> APIRouter:
     """Return the routes of a search.
 
     Parameters
@@ -37,6 +40,8 @@ def search_router(live: LiveIndex, traffic: Traffic, *, with_related: bool, need
         The requests of the server.
     with_related
         Whether the index answers GET /related; if not, that is left to a file of lists.
+    topics
+        The topics of the items, if there are any.
     needs_key
         Whether requests need an API key. `recs.serving.access` checks it; here it is only described.
     """
@@ -49,6 +54,9 @@ def search_router(live: LiveIndex, traffic: Traffic, *, with_related: bool, need
     }
     if with_related:
         endpoints |= {("GET", "/related"): routes.related_to_id, ("GET", "/related/{id}"): routes.related_to_id}
+    if topics is not None:
+        of_topics = _TopicRoutes(live, traffic, topics)
+        endpoints |= {("GET", "/topics"): of_topics.topics, ("GET", "/topics/{id}"): of_topics.topic}
     key = [Depends(HTTPBearer(auto_error=False, description="The API key of the server."))] if needs_key else []
     router = APIRouter(tags=["search"], dependencies=key)
     for (method, path), endpoint in endpoints.items():
@@ -136,6 +144,27 @@ class _Routes:
             raise RequestError(400, str(error)) from error
         except RecsError as error:
             raise RequestError(503, str(error)) from error
+
+
+class _TopicRoutes(_Routes):
+    def __init__(self, live: LiveIndex, traffic: Traffic, topics: TopicsFile) -> None:
+        super().__init__(live, traffic)
+        self._topics = topics
+
+    async def topics(self, _: Request) -> Response:
+        """Return the topics."""
+        async with self._traffic.admitted():
+            return await self._answer(lambda index: {"topics": self._topics.listed(index)})
+
+    async def topic(self, request: Request) -> Response:
+        """Return a topic with its items."""
+        async with self._traffic.admitted():
+            name = str(request.path_params["id"])
+            is_number = name.isascii() and name.isdigit() and len(name) < 10
+            need(is_number, f"no topic with the id {name!r:.40}.", "id", status=404)
+            asked = from_address(request.query_params.multi_items(), None, RELATED)
+            need(not asked.where, "a topic has no filters.")
+            return await self._answer(lambda index: self._topics.one(int(name), index, asked.k))
 
 
 def _related(item: str | None, hits: list[Any], index: Index) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def test_control_characters_do_not_reach_the_terminal(run, tmp_path):
 def test_bad_input_is_an_error_in_one_line(run, index, tmp_path, arguments, message):
     for name in ("torn", "newer"):
         run("index", "site.json", "-o", name, "--signals", "terms", "-q")
-    (file,) = (tmp_path / "torn").glob("*/items.jsonl")
+    (file,) = (tmp_path / "torn").glob("*/*/items.jsonl")
     file.write_bytes(file.read_bytes()[:-1])
     manifest = tmp_path / "newer" / "manifest.json"
     manifest.write_text(manifest.read_text("utf-8").replace("recs.index/2", "recs.index/9"), "utf-8")
