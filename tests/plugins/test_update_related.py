@@ -104,6 +104,21 @@ def test_another_version_of_recs_makes_the_lists_anew(path, runs, monkeypatch):
     assert len(runs) == 2
 
 
+def test_another_model_makes_the_lists_anew(path, tmp_path, model, runs, monkeypatch):
+    options = {"cache": tmp_path / "cache"}
+    recs.update_related(pages(), path, **options)
+    recs.update_related(pages(), path, **options)
+    assert len(runs) == 1
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(b"")
+    monkeypatch.setattr(update, "find_model", lambda name: weights.parent)
+    recs.update_related(pages(), path, **options)
+    assert len(runs) == 2
+    recs.update_related(pages(), path, cached_only=True, **options)
+    assert len(runs) == 2
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": "recs.related/1"}', '{"schema": "recs.related/9"}'])
 def test_a_file_that_is_torn_or_something_else_is_made_anew(path, runs, content):
     path.write_text(content, encoding="utf-8")
