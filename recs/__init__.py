@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from recs.cluster import cluster_items as cluster_items
     from recs.clustering.result import Clustering as Clustering
     from recs.clustering.result import topics_over_time as topics_over_time
+    from recs.contract import Note as Note
     from recs.contract import corpus_digest as corpus_digest
     from recs.contract import load_related as load_related
     from recs.embedding.cache import Cache as Cache
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
     from recs.items import Link as Link
     from recs.items import Match as Match
     from recs.items import Skipped as Skipped
+    from recs.ranking.lists import RelatedLists as RelatedLists
     from recs.ranking.rules import Rules as Rules
     from recs.readers.read import read_items as read_items
     from recs.readers.stream import iter_items as iter_items
-    from recs.related import RelatedLists as RelatedLists
     from recs.related import related_items as related_items
     from recs.retrieval.hits import Hit as Hit
     from recs.retrieval.index import Index as Index
@@ -48,7 +49,9 @@ if TYPE_CHECKING:
     from recs.search import save_index as save_index
     from recs.search import search_items as search_items
     from recs.search import search_passages as search_passages
+    from recs.text.plain import plain_text as plain_text
     from recs.writers.related import write_related as write_related
+    from recs.writers.update import update_related as update_related
 
 __version__ = "0.1.0"
 
@@ -65,8 +68,9 @@ _HOME = {
     "LabelRules": "recs.classification.labels",
     "Link": "recs.items",
     "Match": "recs.items",
+    "Note": "recs.contract",
     "RecsError": "recs.errors",
-    "RelatedLists": "recs.related",
+    "RelatedLists": "recs.ranking.lists",
     "Rules": "recs.ranking.rules",
     "Skipped": "recs.items",
     "audit_related": "recs.evaluation.audit",
@@ -82,6 +86,7 @@ _HOME = {
     "load_embedder": "recs.embedding.load",
     "load_related": "recs.contract",
     "open_index": "recs.search",
+    "plain_text": "recs.text.plain",
     "read_items": "recs.readers.read",
     "related_items": "recs.related",
     "related_to": "recs.search",
@@ -92,6 +97,7 @@ _HOME = {
     "topics_over_time": "recs.clustering.result",
     "train_classifier": "recs.classify",
     "tune_related": "recs.evaluation.tuning",
+    "update_related": "recs.writers.update",
     "write_related": "recs.writers.related",
 }
 

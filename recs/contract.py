@@ -30,19 +30,50 @@ class RelatedFileWarning(UserWarning):
     """A file of related lists could not be used."""
 
 
-def corpus_digest(pairs: Iterable[tuple[str, str]]) -> str:
+class Note(str):
+    """A message for a person: a string with a code, which stays the same between versions, and a level.
+
+    The level "info" tells how the lists were made. The level "warning" is for what an author should put right: only
+    such a note may stop a strict build.
+
+    Examples
+    --------
+    >>> note = Note("the cache cannot be written", code="cache", level="warning")
+    >>> note.code, note.level, note.upper()
+    ('cache', 'warning', 'THE CACHE CANNOT BE WRITTEN')
+    """
+
+    code: str
+    level: str
+
+    def __new__(cls, text: str, *, code: str = "note", level: str = "info") -> Note:
+        """Return a note; `level` is "info" or "warning"."""
+        note = super().__new__(cls, text)
+        note.code = code
+        note.level = level
+        return note
+
+
+def corpus_digest(items: Iterable[Any]) -> str:
     """Return the SHA-256 of a collection in hexadecimal. It does not depend on the order of the items.
 
-    `pairs` are (id, content) of every public item. For `recs related`, the content is the title, a newline, and the
-    body as the source has it.
+    `items` are of the type `recs.Item`, or pairs (id, content). Items that are not public do not count. The content of
+    an item is its title, a newline, and its body as the source has it. The digest of the items of `recs related` is
+    that in its result: `RelatedLists.corpus`, and "corpus" in the file.
 
     Examples
     --------
     >>> digest = corpus_digest([("soil", "Soil\\nCompost."), ("garlic", "Garlic\\nCloves.")])
     >>> digest == corpus_digest([("garlic", "Garlic\\nCloves."), ("soil", "Soil\\nCompost.")])
     True
+
+    >>> import recs
+    >>> items = recs.read_items([{"id": "soil", "title": "Soil", "text": "Compost."}])
+    >>> corpus_digest(items) == corpus_digest([("soil", "Soil\\nCompost.")])
+    True
     """
     digest = hashlib.sha256()
+    pairs = (item if isinstance(item, tuple) else (item.id, content_of(item)) for item in items if _counts(item))
     for item_id, content in sorted(pairs):
         for part in (item_id, content):
             data = part.encode("utf-8", "surrogatepass")
@@ -51,19 +82,42 @@ def corpus_digest(pairs: Iterable[tuple[str, str]]) -> str:
     return digest.hexdigest()
 
 
+def content_of(item: Any) -> str:
+    """Return what makes an item another one when it is edited: title, body and transcript.
+
+    Examples
+    --------
+    >>> import recs
+    >>> content_of(recs.Item(id="a", title="Garlic", text="Plant it in autumn."))
+    'Garlic\\nPlant it in autumn.'
+    """
+    if item.times is not None:
+        return f"{item.title}\n{item.body}\n{item.text}"
+    return f"{item.title}\n{item.body or item.text}"
+
+
+def _counts(item: Any) -> bool:
+    return isinstance(item, tuple) or item.visibility == "public"
+
+
 class RelatedFile(Mapping[str, list[Entry]]):
     """The related lists in a file, by item id. The file is read at the first use; threads may share the object.
 
     A file that comes later, or is replaced, is read again: at most once a second, time and size are compared.
     `get` returns an empty list for an unknown id. If the file is missing, incomplete, stale, of another kind or of a
     newer schema, there are no lists, and one `RelatedFileWarning` says why. A url that is neither a web URL nor a path
-    (such as "javascript:…") is replaced by None. Every list is a new copy.
+    (such as "javascript:…") is replaced by None. Every list is a new copy. `document` is the content of a file that
+    could not be written; then no file is read.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, corpus: str | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, corpus: str | None = None, document: dict[str, Any] | None = None
+    ) -> None:
         self.path = Path(path if isinstance(path, str | os.PathLike) else str(path))
         self._expected_corpus = corpus
+        self._given = document
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._document: dict[str, Any] | None = None
         self._read_stamp: tuple[int, int] | None = None
         self._looked = 0.0
@@ -100,11 +154,31 @@ class RelatedFile(Mapping[str, list[Entry]]):
         corpus = self._read().get("corpus")
         return corpus if isinstance(corpus, str) else None
 
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What a person should know of the making of the lists; none if the file does not say it."""
+        notes = self._read().get("notes")
+        listed = [note for note in notes if isinstance(note, dict)] if isinstance(notes, list) else []
+        return tuple(
+            Note(str(note.get("text", "")), code=str(note.get("code", "note")), level=str(note.get("level", "info")))
+            for note in listed
+        )
+
+    @property
+    def by_terms(self) -> tuple[str, ...]:
+        """The ids of items that had no vector and were ranked by their terms, if others had one."""
+        return tuple(name for name, item in self._items().items() if item.get("by_terms"))
+
     def _items(self) -> dict[str, Any]:
         items: dict[str, Any] = self._read().get("items", {})
         return items
 
     def _read(self) -> dict[str, Any]:
+        if self._given is not None:
+            return self._given
+        if self._process != os.getpid():  # a thread of the parent may have held the lock at the fork
+            self._lock = threading.Lock()
+            self._process = os.getpid()
         with self._lock:
             now = time.monotonic()
             if self._document is None or now - self._looked >= _LOOK_SECONDS:
@@ -193,11 +267,11 @@ def _entries(item: dict[str, Any]) -> list[Entry]:
     related = item.get("related")
     entries = [dict(entry) for entry in related if isinstance(entry, dict)] if isinstance(related, list) else []
     for entry in entries:
-        entry["url"] = _safe_url(entry.get("url"))
+        entry["url"] = safe_url(entry.get("url"))
     return entries
 
 
-def _safe_url(url: object) -> str | None:
+def safe_url(url: object) -> str | None:
     """Return an http or https URL or a path as it is; None for anything else."""
     if not isinstance(url, str) or url != url.lstrip() or any(ord(char) < 32 or ord(char) == 127 for char in url):
         return None

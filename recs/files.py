@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recs.errors import OutputError
@@ -57,7 +57,8 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
     except BrokenPipeError:  # the reader of the pipe closed it
         raise
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # a part of the path may be a file
+            partial.unlink(missing_ok=True)
         raise _not_written(target, error) from error
     except BaseException:  # an error while the pieces are made, or Ctrl-C
         partial.unlink(missing_ok=True)

@@ -15,105 +15,30 @@ column names the modules of `recs.ranking`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from recs.contract import corpus_digest
+from recs.contract import Note, corpus_digest
 from recs.embedding.cache import Cache
 from recs.embedding.documents import Overflow
 from recs.embedding.embedder import Embedder
 from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
-from recs.errors import MissingDependencyError, OptionError
+from recs.errors import OptionError
 from recs.items import Collection, Item, Match
 from recs.ranking.arrange import Pick, arrange
 from recs.ranking.duplicates import near_duplicates, similarity_of
 from recs.ranking.explain import Explainer
-from recs.ranking.previous import count_changes, earlier_lists, item_content, staying_scores
+from recs.ranking.lists import RelatedLists
+from recs.ranking.previous import count_changes, earlier_lists, staying_scores
 from recs.ranking.probability import TUNED_SCALE, ScoreScale
 from recs.ranking.rank import CANDIDATES, RankedItems, rank_items, scored_candidates
 from recs.ranking.reranker import Tuned
 from recs.ranking.rules import Rules
 from recs.readers.read import read_items
 from recs.readers.sources import Source
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RelatedLists:
-    """The related list of every public item, best first, ties by id.
-
-    Attributes
-    ----------
-    lists, items
-        By item id, sorted: the lists, and the items themselves.
-    model
-        Name, fingerprint, dim and similarity of the model; None if only terms were used.
-    score
-        What a score measures, and its range.
-    config, counts
-        The options that made the lists; how many items were ranked, left out, cut.
-    corpus
-        Digest of the public items: see `recs.corpus_digest`.
-    notes
-        Messages for the user: a model that is missing, a language that the model does not cover.
-    twins
-        By item id, for items that have any: near-duplicates and translations, sorted.
-    by_terms
-        The ids of items that had no vector and were ranked by their terms, sorted, if others had one.
-
-    Examples
-    --------
-    >>> import recs
-    >>> items = [recs.Item(id="soil", text="Compost for garden soil."), recs.Item(id="seed", text="Garden seed.")]
-    >>> lists = recs.related_items(items, signals="terms", cache=False)
-    >>> [(item_id, [match.id for match in lists[item_id]]) for item_id in lists]
-    [('seed', ['soil']), ('soil', ['seed'])]
-    """
-
-    lists: Mapping[str, tuple[Match, ...]]
-    items: Mapping[str, Item]
-    model: Mapping[str, object] | None
-    score: ScoreScale
-    config: Mapping[str, object]
-    counts: Mapping[str, int]
-    corpus: str
-    notes: tuple[str, ...] = ()
-    twins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    by_terms: tuple[str, ...] = ()
-
-    def __getitem__(self, item_id: str) -> tuple[Match, ...]:
-        return self.lists[item_id]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.lists)
-
-    def __len__(self) -> int:
-        return len(self.lists)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a table with one row for each match: id, rank (from 1), related_id, title, url, score, via.
-
-        Raises
-        ------
-        MissingDependencyError
-            If pandas is not installed.
-        """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise MissingDependencyError("to_frame", "pandas", "tables") from error
-        rows = [
-            (item_id, rank, match.id, self.items[match.id].title, self.items[match.id].url, match.score, match.via)
-            for item_id, matches in self.lists.items()
-            for rank, match in enumerate(matches, 1)
-        ]
-        return pd.DataFrame(rows, columns=["id", "rank", "related_id", "title", "url", "score", "via"])
 
 
 def related_items(
@@ -206,7 +131,7 @@ def related_items(
         score=scale,
         config={"k": k, "signals": ranked.used, "overflow": overflow, **rules.changed()},
         counts=_counts(collection, ranked.embeddings, lists, k),
-        corpus=corpus_digest((item.id, item_content(item)) for item in items),
+        corpus=corpus_digest(items),
         notes=(*ranked.notes, *_changes(items, picks, earlier)),
         twins=_twins_by_id(items, twins),
         by_terms=_without_vector(ranked.embeddings),
@@ -238,7 +163,7 @@ def _load_tuned(path: str | Path | None, ranked: RankedItems) -> Tuned | None:
 
 def _changes(
     items: Sequence[Item], picks: Sequence[Sequence[Pick]], earlier: Mapping[str, Any] | None
-) -> tuple[str, ...]:
+) -> tuple[Note, ...]:
     """Return a note on what changed since an earlier run, if there was one."""
     return () if earlier is None else (count_changes(items, picks, earlier),)
 

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS")
-_KEPT = ("RECS_DATA", "RECS_CASES", "RECS_FUZZ", "RECS_WRITE_DOCS")
+_KEPT = ("RECS_DATA", "RECS_CASES", "RECS_FUZZ", "RECS_SYSTEMS", "RECS_WRITE_DOCS")
 _CLEANUPS: list[pytest.MonkeyPatch | tempfile.TemporaryDirectory[str]] = []
 
 

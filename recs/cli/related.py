@@ -25,7 +25,7 @@ from recs.cli.terminal import emit, report_related, sample_table, say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
-    from recs.related import RelatedLists
+    from recs.ranking.lists import RelatedLists
 
 _SAMPLES = 5
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from recs.embedding.progress import Progress as EmbedderProgress
     from recs.evaluation.metrics import Estimate
     from recs.items import Collection, Item, Match, Span, Why
-    from recs.related import RelatedLists
+    from recs.ranking.lists import RelatedLists
 
 _SKIPPED_SHOWN = 5
 _GROUPS_SHOWN = 12

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from recs.items import Collection
+from recs.ranking.lists import RelatedLists
 from recs.ranking.rank import CANDIDATES
 from recs.ranking.rules import NO_RULES
-from recs.related import RelatedLists, related_items
+from recs.related import related_items
 
 _HUB = 4.0  # a hub is in more than this many times as many lists as the average item
 _SUGGESTIONS = 3

@@ -30,8 +30,9 @@ from recs.evaluation.baselines import (
 from recs.evaluation.judgments import FEW_SOURCES, ROUND_UP, Judgments, judged_sources, with_judgments
 from recs.evaluation.metrics import Estimate, bootstrap, gini, ndcg, recall, reciprocal_rank, skewness
 from recs.items import Collection, Item
+from recs.ranking.lists import RelatedLists
 from recs.ranking.rules import NO_RULES, Rules
-from recs.related import RelatedLists, related_items
+from recs.related import related_items
 from recs.text.counts import counted
 from recs.text.links import hide_links
 

@@ -9,25 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recs.contract import SCHEMA, corpus_digest
+from recs.contract import SCHEMA, Note, content_of, corpus_digest
 from recs.errors import SourceError
 from recs.items import Item
 from recs.ranking.arrange import Pick, Ranking
 
 _DRIFT = 0.05  # a list is made again if a score differs by more from that of the earlier run
-
-
-def item_content(item: Item) -> str:
-    """Return the title, the body and the transcript of an item: the digest changes when these do.
-
-    Examples
-    --------
-    >>> item_content(Item(id="a", title="Garlic", text="Plant it in autumn."))
-    'Garlic\\nPlant it in autumn.'
-    """
-    if item.times is not None:
-        return f"{item.title}\n{item.body}\n{item.text}"
-    return f"{item.title}\n{item.body or item.text}"
 
 
 def item_digest(item: Item) -> str:
@@ -38,7 +25,7 @@ def item_digest(item: Item) -> str:
     >>> item_digest(Item(id="a", text="Plant it.")) == item_digest(Item(id="a", text="Plant it in autumn."))
     False
     """
-    return corpus_digest([(item.id, item_content(item))])[:16]
+    return corpus_digest([(item.id, content_of(item))])[:16]
 
 
 def earlier_lists(path: Path) -> Mapping[str, Any]:
@@ -100,9 +87,10 @@ def staying_scores(
     return staying
 
 
-def count_changes(items: Sequence[Item], picks: Sequence[Sequence[Pick]], earlier: Mapping[str, Any]) -> str:
+def count_changes(items: Sequence[Item], picks: Sequence[Sequence[Pick]], earlier: Mapping[str, Any]) -> Note:
     """Return a message that says how many lists differ from those of an earlier run."""
     before = {name: [entry["id"] for entry in item["related"]] for name, item in earlier.items()}
     now = {item.id: [items[pick.row].id for pick in picks[row]] for row, item in enumerate(items)}
     changed = sum(before.get(name) != ids for name, ids in now.items())
-    return f"{changed} of {len(now)} lists are new or changed; {len(set(before) - set(now))} items are gone"
+    gone = len(set(before) - set(now))
+    return Note(f"{changed} of {len(now)} lists are new or changed; {gone} items are gone", code="changes")

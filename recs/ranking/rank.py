@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recs.contract import Note
 from recs.embedding.cache import Cache
 from recs.embedding.embedder import Embedder
 from recs.embedding.pipeline import embed_items, open_cache
@@ -49,7 +50,7 @@ class RankedItems:
     fused: Fused
     languages: Sequence[str | None]
     embeddings: Embeddings | None
-    notes: Sequence[str]
+    notes: Sequence[Note]
 
     @property
     def used(self) -> list[str]:
@@ -104,7 +105,7 @@ def rank_items(
     ([[1], [0], [1]], 'tfidf_cosine')
     """
     names = _signal_names(signals)
-    notes: list[str] = []
+    notes: list[Note] = []
     with open_cache(cache) as store:
         languages = item_languages(items, store)
         if embeddings is None and not set(names) <= set(TERM_SIGNALS):
@@ -113,13 +114,13 @@ def rank_items(
             except (ModelNotFoundError, MissingDependencyError) as error:
                 if signals != "auto":
                     raise
-                notes.append(f"ranked by terms alone, without a model: {error}")
+                notes.append(Note(f"ranked by terms alone, without a model: {error}", code="no-model"))
                 _log.info("%s", notes[-1])
         if signals == "auto" and embeddings is not None and items and embeddings.missing.all():
             embeddings = None
-            notes.append("ranked by terms alone: no item has a vector in the cache")
+            notes.append(Note("ranked by terms alone: no item has a vector in the cache", code="not-cached"))
         if store is not None and store.problem:
-            notes.append(store.problem)
+            notes.append(Note(store.problem, code="cache", level="warning"))
     if embeddings is not None:
         embeddings = embeddings.take([item.id for item in items])
     made = make_signals(items, embeddings, names)
@@ -129,10 +130,15 @@ def rank_items(
         embeddings = None
     if embeddings is not None:
         covered = _covered_languages(embeddings, options.get("embedder"))
-        notes += filter(None, [uncovered_note(languages, covered, embeddings.model), blank_note(embeddings)])
-        notes += filter(None, [missing_note(embeddings)])
+        notes += _notes_on_vectors(embeddings, uncovered_note(languages, covered, embeddings.model))
     fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items))
     return RankedItems(made, fused, languages, embeddings, notes)
+
+
+def _notes_on_vectors(embeddings: Embeddings, uncovered: str | None) -> list[Note]:
+    """Return notes on items whose vectors are missing or say little."""
+    texts = {"languages": uncovered, "blank": blank_note(embeddings), "by-terms": missing_note(embeddings)}
+    return [Note(text, code=code) for code, text in texts.items() if text]
 
 
 def _signal_names(signals: str | Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, IntArray
+from recs.contract import Entry, safe_url
 from recs.errors import OptionError
 from recs.items import Item, Span
 from recs.retrieval.passages import Passage, QueryWords
@@ -55,6 +56,12 @@ class Hit:
     passage: Passage | None
     via: HitVia = "auto"
     parts: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    @property
+    def entry(self) -> Entry:
+        """What a page shows, in the form of an entry of a related list."""
+        score = round(self.score, 4) + 0.0
+        return {"id": self.id, "title": self.title, "url": safe_url(self.url), "score": score, "via": "auto"}
 
 
 def named(query: str, read: Query, table: Table, terms: Terms) -> Iterator[tuple[int, HitVia]]:

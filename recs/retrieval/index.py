@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, FloatArray
+from recs.contract import Entry
 from recs.errors import OptionError, RecsError, SourceError
 from recs.items import Item, Span
 from recs.retrieval.context import Context, fill, token_counter
@@ -218,6 +219,11 @@ class Index:
         others = np.ones(len(self), bool) if mask is None else mask
         others[row] = False
         return self._similar(f"{item.title}\n\n{item.text}", k, others, row)
+
+    def get(self, item_id: object, k: int = 5) -> list[Entry]:
+        """Return the k items that are most similar to an item, as `RelatedLists.get` does; none for an unknown id."""
+        name = str(item_id)
+        return [hit.entry for hit in self.similar_to_id(name, k=k)] if row_of(name, self.table) is not None else []
 
     def _similar(self, text: str, k: int, mask: BoolArray | None, row: int | None = None) -> list[Hit]:
         scores = self._scores(text, "auto", role="document", row=row)

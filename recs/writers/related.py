@@ -9,24 +9,22 @@ folder of Markdown has its id as a key (its path without suffix), and an item wi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recs.contract import SCHEMA
 from recs.errors import OptionError
 from recs.files import write_atomically
+from recs.ranking.lists import entry_of, rounded
 from recs.ranking.previous import item_digest
 from recs.text.link_targets import split_url
-from recs.times import moment_url
 from recs.writers.cells import csv_text, dumps, json_lines
 
 if TYPE_CHECKING:
-    from recs.items import Item, Match, Span
-    from recs.related import RelatedLists
+    from recs.ranking.lists import RelatedLists
 
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
-_DECIMALS = 4
 _COLUMNS = ("id", "rank", "related_id", "title", "url", "score", "via")
 
 
@@ -55,8 +53,12 @@ def render_related(lists: RelatedLists, *, format: str = "json") -> str:
     """
     if format not in _WRITERS:
         raise OptionError(f"format is {format!r}, expected one of {', '.join(FORMATS)}.")
-    # JSON input may hold a lone surrogate, which UTF-8 cannot: no reader should get one.
-    return _WRITERS[format](lists).encode("utf-8", "replace").decode("utf-8")
+    return encodable(_WRITERS[format](lists))
+
+
+def encodable(text: str) -> str:
+    """Return a text without lone surrogates, which JSON input may hold and UTF-8 cannot: no reader should get one."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: str | None = None) -> None:
@@ -89,7 +91,8 @@ def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: 
     write_atomically(path, render_related(lists, format=chosen).encode("utf-8"))
 
 
-def _document(lists: RelatedLists) -> str:
+def json_document(lists: RelatedLists, more: Mapping[str, Any] | None = None) -> str:
+    """Return the contract `recs.related/1` as text, with more members if there are any."""
     head: dict[str, Any] = {
         "config": dict(lists.config),
         "corpus": lists.corpus,
@@ -98,6 +101,7 @@ def _document(lists: RelatedLists) -> str:
         "schema": SCHEMA,
         "score": {"kind": lists.score.kind, "range": list(lists.score.range)},
     }
+    head |= more or {}
     items = _object({name: _item(lists, name) for name in lists.lists}).rstrip("\n") if lists.lists else "{}"
     members = {key: dumps(value) for key, value in head.items()} | {"items": items}
     return "{\n" + ",\n".join(f'"{key}":{members[key]}' for key in sorted(members)) + "\n}\n"
@@ -116,14 +120,14 @@ def _table_rows(lists: RelatedLists) -> Iterator[dict[str, object]]:
     for name in sorted(lists.lists):
         for rank, match in enumerate(lists.lists[name], 1):
             target = lists.items[match.id]
-            cells = (name, rank, match.id, target.title, target.url or "", f"{_score(match):.{_DECIMALS}f}", match.via)
+            cells = (name, rank, match.id, target.title, target.url or "", f"{rounded(match.score):.4f}", match.via)
             yield dict(zip(_COLUMNS, cells, strict=True))
 
 
 def _hugo(lists: RelatedLists) -> str:
     pages: dict[str, Any] = {}
     for name in sorted(lists.lists):
-        related = [_entry(lists, name, match) for match in lists.lists[name]]
+        related = [entry_of(lists.items, name, match) for match in lists.lists[name]]
         path = split_url(lists.items[name].url).path
         if path:
             pages.setdefault(path, related)
@@ -131,60 +135,21 @@ def _hugo(lists: RelatedLists) -> str:
     return _object(pages)
 
 
-_WRITERS = {"json": _document, "jsonl": _lines, "csv": _table, "hugo": _hugo}
+_WRITERS: Mapping[str, Callable[[RelatedLists], str]] = {
+    "json": json_document,
+    "jsonl": _lines,
+    "csv": _table,
+    "hugo": _hugo,
+}
 FORMATS = tuple(_WRITERS)
 
 
 def _item(lists: RelatedLists, name: str) -> dict[str, Any]:
     source = lists.items[name]
     fields = {field: getattr(source, field) for field in ("excerpt", "image", "lang", "title", "url")}
-    related = [_entry(lists, name, match) for match in lists.lists[name]]
+    related = [entry_of(lists.items, name, match) for match in lists.lists[name]]
     by_terms = {"by_terms": True} if name in lists.by_terms else {}
     return {**fields, **by_terms, "digest": item_digest(source), "related": related}
-
-
-def _entry(lists: RelatedLists, name: str, match: Match) -> dict[str, Any]:
-    target = lists.items[match.id]
-    entry: dict[str, Any] = {
-        "id": match.id,
-        "title": target.title,
-        "url": target.url,
-        "score": _score(match),
-        "via": match.via,
-    }
-    if match.why is not None:
-        entry["why"] = {
-            "parts": {name: _rounded(part) for name, part in match.why.parts.items()},
-            "passages": match.why.passages,
-            "phrases": match.why.phrases,
-            "rules": match.reasons,
-        }
-        moments = [
-            _moment(lists.items[each], span)
-            for each, span in zip((name, match.id), match.why.passages or (), strict=False)
-        ]
-        if any(moments):
-            entry["why"]["moments"] = moments
-    return entry
-
-
-def _moment(item: Item, span: Span) -> dict[str, Any] | None:
-    """Return when a passage is said, and the address of that moment; None if that is not known."""
-    if item.times is None:
-        return None
-    start, end = item.times.span_seconds(*span)
-    if start is None:
-        return None
-    return {"start": start, "end": end, "url": moment_url(item.audio or item.url, start)}
-
-
-def _score(match: Match) -> float:
-    return _rounded(match.score)
-
-
-def _rounded(value: float) -> float:
-    """Return a number as it is written: rounded, and never minus zero."""
-    return round(value, _DECIMALS) + 0.0
 
 
 def _object(members: dict[str, Any]) -> str:

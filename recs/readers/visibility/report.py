@@ -1,7 +1,9 @@
 """What can be decided only after a whole source was read: items that other items close, and notes for the user."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from recs.contract import Note
 from recs.items import Item
 from recs.readers.account import Account
 from recs.readers.fields import RecordReader
@@ -15,7 +17,7 @@ def closed_afterwards(item: Item, reader: RecordReader) -> Item:
     return replace(item, visibility=verdict.visibility, closed_by=(verdict.field, verdict.value))
 
 
-def reading_notes(reader: RecordReader, *, kind: str) -> tuple[str, ...]:
+def reading_notes(reader: RecordReader, *, kind: str) -> tuple[Note, ...]:
     """Return notes for the user on how a source was read; `kind` is that of `recs.readers.sources.Opened`.
 
     Examples
@@ -29,23 +31,35 @@ def reading_notes(reader: RecordReader, *, kind: str) -> tuple[str, ...]:
     account = reader.account
     notes = []
     if kind in ("table", "frame") and (account.id_fields or account.positional):
-        notes.append(f"ids are {_ids_are(account, is_frame=kind == 'frame')}")
+        notes.append(Note(f"ids are {_ids_are(account, is_frame=kind == 'frame')}", code="ids"))
     count = sum(account.id_fields.values()) + account.positional
     if kind == "feed" and count:
         last = "last entry" if count == 1 else f"last {count:,} entries"
-        notes.append(f"the feed holds its {last}; older ones are not in it")
-    for name, count in sorted(account.teasers.items()):
-        notes.append(f"{count:,} item{'s' * (count > 1)} without a body: the text is the field {name!r}")
-    for name, count in sorted(account.longer.items()):
-        notes.append(f"the field {name!r} holds more text in {count:,} of these: --field text={name} reads it")
-    for name, count in sorted(account.unread.items()):
-        notes.append(f"the field {name!r} could not be read in {count:,} item{'s' * (count > 1)}")
+        notes.append(Note(f"the feed holds its {last}; older ones are not in it", code="feed"))
+    notes += _notes_on_fields(account)
     for codes, count in sorted(account.languages.items()):
-        items = f"{count:,} item{'s' * (count > 1)}"
-        notes.append(f"{items} in several languages ({', '.join(codes)}): {codes[0]} is read, the others are not")
+        text = f"{_items(count)} in several languages ({', '.join(codes)}): {codes[0]} is read, the others are not"
+        notes.append(Note(text, code="several-languages"))
     if hidden := account.hidden_blocks:
-        notes.append(f"left out of bodies, since they are marked as hidden: {hidden:,} block{'s' * (hidden > 1)}")
+        text = f"left out of bodies, since they are marked as hidden: {hidden:,} block{'s' * (hidden > 1)}"
+        notes.append(Note(text, code="hidden-blocks"))
     return tuple(notes)
+
+
+def _notes_on_fields(account: Account) -> Iterator[Note]:
+    """Yield notes on fields that stand for a body, that hold more text than it, or that could not be read."""
+    for name, count in sorted(account.teasers.items()):
+        yield Note(f"{_items(count)} without a body: the text is the field {name!r}", code="teaser")
+    for name, count in sorted(account.longer.items()):
+        text = f"the field {name!r} holds more text in {count:,} of these: --field text={name} reads it"
+        yield Note(text, code="longer-field", level="warning")
+    for name, count in sorted(account.unread.items()):
+        text = f"the field {name!r} could not be read in {_items(count)}"
+        yield Note(text, code="unread-field", level="warning")
+
+
+def _items(count: int) -> str:
+    return f"{count:,} item{'s' * (count > 1)}"
 
 
 def _ids_are(account: Account, *, is_frame: bool) -> str:
