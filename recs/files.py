@@ -78,6 +78,29 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         yield
 
 
+def write_if_changed(path: Path, data: bytes) -> None:
+    """Do as `write_atomically`, but keep a file that holds these bytes: its time is then the old one too.
+
+    A program that watches the file, such as the server of a site generator, sees a change only if there is one.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.txt"
+    ...     write_if_changed(path, b"whole")
+    ...     before = path.stat()
+    ...     write_if_changed(path, b"whole")
+    ...     path.stat().st_ino == before.st_ino
+    True
+    """
+    try:
+        is_same = path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        is_same = False
+    if not is_same:
+        write_atomically(path, data)
+
+
 def _pieces(data: bytes | Iterable[bytes]) -> Iterable[bytes]:
     return (data,) if isinstance(data, bytes) else data
 

@@ -48,7 +48,7 @@ _SAMPLES = 5
 @click.option("--strict", is_flag=True, help="Write nothing if fewer than half of the items of --previous are left.")
 @cached_only_option
 @rule_options
-@output_options("json", "jsonl", "csv", "hugo", "table")
+@output_options("json", "jsonl", "csv", "hugo", "jekyll", "eleventy", "files", "table")
 @collection_options
 @repeatable
 def command(
@@ -75,6 +75,8 @@ def command(
 
     if output.form == "table" and output.output:
         raise click.UsageError("a table is for the terminal; choose another --format with -o.")
+    if output.form == "files" and not output.output:
+        raise click.UsageError("--format files writes a folder with a file for each item; name the folder: -o DIR.")
     if strict and not previous:
         raise click.UsageError("--strict compares with an earlier result; name it: --previous FILE.")
     if text is not None or draft is not None:

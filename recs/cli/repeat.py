@@ -30,7 +30,7 @@ from recs.cli.option_values import RULES_FILE, CollectionOptions
 from recs.cli.recording import Recording, recorded
 from recs.cli.terminal import emit, say
 from recs.errors import OutputError, RecsError
-from recs.files import RUNS, cache_folder, write_atomically
+from recs.files import RUNS, cache_folder, write_atomically, write_if_changed
 
 # Options that name a file to write. All other options that name a file name one to read.
 _WRITTEN = frozenset({"output", "save", "map", "plot", "report", "tags"})
@@ -95,7 +95,7 @@ class _Warnings(logging.Handler):
 
 def _repeat(result: _Result) -> None:
     for path, data in result.files.items():
-        write_atomically(Path(path), data)
+        write_if_changed(Path(path), data)
     for stream, text in result.lines:
         if stream == "stderr":
             say(text)

@@ -20,7 +20,7 @@ from recs.retrieval.passages import Candidate, Passage, QueryWords, trimmed, wor
 from recs.retrieval.postings import RowArray, Terms
 from recs.retrieval.query import Query, read_query
 from recs.retrieval.segment import Segment
-from recs.retrieval.table import JoinedItems, Table, folded, row_of
+from recs.retrieval.table import Table, folded, joined, row_of
 from recs.retrieval.vectors import JoinedVectors
 
 if TYPE_CHECKING:
@@ -73,10 +73,7 @@ class Index:
     @cached_property
     def table(self) -> Table:
         """The items, sorted by id."""
-        (first, *others) = self.segments
-        if not others and first.count == len(first.rows):
-            return first.table
-        return JoinedItems([segment.table for segment in self.segments], self._rows)
+        return joined([segment.table for segment in self.segments], self._rows)
 
     @cached_property
     def terms(self) -> Terms:

@@ -210,6 +210,12 @@ class JoinedItems:
         return joined
 
 
+def joined(tables: Sequence[Table], rows: Sequence[npt.NDArray[np.int32]]) -> Table:
+    """Return the items of an index; the arguments are those of `JoinedItems`."""
+    is_whole = len(tables) == 1 and bool((rows[0] >= 0).all())
+    return tables[0] if is_whole else JoinedItems(tables, rows)
+
+
 def columns_of(records: Iterable[Mapping[str, Any]]) -> Columns:
     """Return the columns of the records of items, and those of their other fields.
 

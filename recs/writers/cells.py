@@ -77,3 +77,14 @@ def json_lines(records: Iterable[object]) -> str:
     '{"id":"a"}\\n{"id":"b"}\\n'
     """
     return "".join(f"{dumps(record)}\n" for record in records)
+
+
+def whole_characters(text: str) -> str:
+    """Return a text that UTF-8 can hold: JSON input may have a lone surrogate, which no reader should get.
+
+    Examples
+    --------
+    >>> whole_characters("a\\ud800b")
+    'a?b'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,9 +1,9 @@
 """Related lists as files; equal results give equal bytes.
 
 `json` is the contract `recs.related/1`: keys are sorted, and each item is on one line, so that a diff shows the lists
-that changed. `jsonl` has a line for each item, `csv` a line for each match. `hugo` is a data file (`data/recs.json`)
-from the key of a page to its list. A page of Hugo knows its own file and its own URL, so an item that was read from a
-folder of Markdown has its id as a key (its path without suffix), and an item with a URL also has the path of the URL.
+that changed. `jsonl` has a line for each item, `csv` a line for each match. `hugo`, `jekyll` and `eleventy` are a data
+file from the id of an item to its list: the templates in `examples/` find a page by the path of its file, or by its
+address, whichever is the id. `files` is a folder with one file for each item (`recs.writers.item_files`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recs.contract import SCHEMA
+from recs.contract import SCHEMA, Entry
 from recs.errors import OptionError
-from recs.files import write_atomically
+from recs.files import write_if_changed
 from recs.ranking.lists import entry_of, rounded
 from recs.ranking.previous import item_digest
-from recs.text.link_targets import split_url
-from recs.writers.cells import csv_text, dumps, json_lines
+from recs.writers.cells import csv_text, dumps, json_lines, whole_characters
+from recs.writers.item_files import write_item_files
 
 if TYPE_CHECKING:
     from recs.ranking.lists import RelatedLists
@@ -34,8 +34,8 @@ def render_related(lists: RelatedLists, *, format: str = "json") -> str:
     Parameters
     ----------
     format
-        "json" (the contract `recs.related/1`), "jsonl" (a line an item), "csv" (a line a match) or "hugo" (a data
-        file).
+        "json" (the contract `recs.related/1`), "jsonl" (a line an item), "csv" (a line a match); "hugo", "jekyll" or
+        "eleventy" (a data file from ids to lists).
 
     Raises
     ------
@@ -53,21 +53,19 @@ def render_related(lists: RelatedLists, *, format: str = "json") -> str:
     """
     if format not in _WRITERS:
         raise OptionError(f"format is {format!r}, expected one of {', '.join(FORMATS)}.")
-    return encodable(_WRITERS[format](lists))
-
-
-def encodable(text: str) -> str:
-    """Return a text without lone surrogates, which JSON input may hold and UTF-8 cannot: no reader should get one."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return whole_characters(_WRITERS[format](lists))
 
 
 def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: str | None = None) -> None:
     """Write related lists to a file; an earlier file is replaced as a whole, or not at all.
 
+    A file that has the right content already is not touched.
+
     Parameters
     ----------
     format
-        As in `render_related`. None means the format of the suffix of `path`: .jsonl, .ndjson or .csv; else JSON.
+        As in `render_related`, or "files": then `path` is a folder, which gets a JSON file for each item. None means
+        the format of the suffix of `path`: .jsonl, .ndjson or .csv; else JSON.
 
     Raises
     ------
@@ -88,7 +86,10 @@ def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: 
     """
     path = Path(path)
     chosen = format or _SUFFIXES.get(path.suffix.lower(), "json")
-    write_atomically(path, render_related(lists, format=chosen).encode("utf-8"))
+    if chosen == "files":
+        write_item_files(_lists_by_id(lists), path)
+    else:
+        write_if_changed(path, render_related(lists, format=chosen).encode("utf-8"))
 
 
 def json_document(lists: RelatedLists, more: Mapping[str, Any] | None = None) -> str:
@@ -124,22 +125,21 @@ def _table_rows(lists: RelatedLists) -> Iterator[dict[str, object]]:
             yield dict(zip(_COLUMNS, cells, strict=True))
 
 
-def _hugo(lists: RelatedLists) -> str:
-    pages: dict[str, Any] = {}
-    for name in sorted(lists.lists):
-        related = [entry_of(lists.items, name, match) for match in lists.lists[name]]
-        path = split_url(lists.items[name].url).path
-        if path:
-            pages.setdefault(path, related)
-        pages[name] = related  # an id replaces an equal path of another item's URL
-    return _object(pages)
+def _data_file(lists: RelatedLists) -> str:
+    return _object(_lists_by_id(lists))
+
+
+def _lists_by_id(lists: RelatedLists) -> dict[str, list[Entry]]:
+    return {name: [entry_of(lists.items, name, match) for match in lists.lists[name]] for name in sorted(lists.lists)}
 
 
 _WRITERS: Mapping[str, Callable[[RelatedLists], str]] = {
     "json": json_document,
     "jsonl": _lines,
     "csv": _table,
-    "hugo": _hugo,
+    "hugo": _data_file,
+    "jekyll": _data_file,
+    "eleventy": _data_file,
 }
 FORMATS = tuple(_WRITERS)
 

@@ -197,7 +197,8 @@ def _is_present(document: Mapping[str, Any], now: str | date | datetime | None) 
 def _made(collection: Collection, options: Mapping[str, Any], more: Mapping[str, Any]) -> str:
     """Return the content of the file for a collection; `more` is added to it."""
     from recs.related import related_items
-    from recs.writers.related import encodable, json_document
+    from recs.writers.cells import whole_characters
+    from recs.writers.related import json_document
 
     lists = related_items(collection, **options)
     notes = [
@@ -206,7 +207,7 @@ def _made(collection: Collection, options: Mapping[str, Any], more: Mapping[str,
     ]
     is_incomplete = bool(lists.by_terms) or any(note["code"] == "not-cached" for note in notes)
     more = {**more, "changes_at": collection.changes_at, "incomplete": is_incomplete, "notes": notes}
-    return encodable(json_document(lists, more))
+    return whole_characters(json_document(lists, more))
 
 
 def _left_out(collection: Collection) -> list[Note]:

@@ -51,7 +51,7 @@ def test_related_from_stdin_equals_from_a_file(recs_command, posts):
     assert two.stderr == ""
 
 
-@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "hugo"])
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "hugo", "jekyll", "eleventy"])
 @pytest.mark.slow
 def test_related_formats_to_a_file_equal_those_to_a_pipe(recs_command, posts, tmp_path, form):
     out = tmp_path / "out"

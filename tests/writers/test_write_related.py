@@ -165,18 +165,13 @@ def test_render_csv_has_a_row_a_match_and_no_formula():
     assert {row["id"] for row in rows} == set(NAMES)
 
 
-def test_render_hugo_has_keys_for_ids_and_paths():
-    items = {
-        "posts/one": Item(id="posts/one", text="t", url="https://example.org/posts/one/"),
-        "/posts/two/": Item(id="/posts/two/", text="t", url="https://example.org/three/"),
-        "x": Item(id="x", text="t", url="https://example.org/posts/two/"),
-    }
-    lists = _lists(lists={name: (Match("x" if name != "x" else "posts/one", 0.5),) for name in items}, items=items)
+def test_render_data_file_has_a_list_for_each_id_alone():
+    lists = _lists()
     pages = json.loads(render_related(lists, format="hugo"))
-    assert pages["posts/one"] == pages["/posts/one/"]
-    assert pages["posts/one"][0]["id"] == "x"
-    assert pages["/posts/two/"][0]["id"] == "x"  # its own id, though the url of x has this path too
-    assert sorted(pages) == ["/posts/one/", "/posts/two/", "/three/", "posts/one", "x"]
+    assert {name: [entry["id"] for entry in pages[name]] for name in pages} == {
+        name: [match.id for match in lists[name]] for name in NAMES
+    }
+    assert render_related(lists, format="jekyll") == render_related(lists, format="eleventy")
 
 
 @pytest.mark.parametrize(
