@@ -165,7 +165,8 @@ class _Reader:
 def _first_words(text: str, limit: int) -> list[tuple[str, str]]:
     """Return the first words of a text as they are written and as they are compared; numbers are left out."""
     words: list[tuple[str, str]] = []
-    for match in word_pattern().finditer(unicodedata.normalize("NFKC", text).replace("’", "'")):
+    written = unicodedata.normalize("NFKC", text).replace("’", "'")
+    for match in word_pattern(written).finditer(written):
         words += _terms(match.group())
         if len(words) >= limit:
             break

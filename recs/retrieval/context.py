@@ -170,6 +170,6 @@ def _block(source: Source) -> str:
 def token_counter(embedder: Embedder | None) -> Callable[[str], int]:
     """Return what counts the tokens of a text: the tokenizer of a model, or four tokens for three words."""
     if embedder is None:
-        return lambda text: -(-len(word_pattern().findall(text)) * 4 // 3)
+        return lambda text: -(-len(word_pattern(text).findall(text)) * 4 // 3)
     tokenizer = embedder.tokenizer
     return lambda text: len(tokenizer.spans([text])[0])

@@ -92,7 +92,7 @@ class QueryWords:
         >>> words.highlights("Planted garlic is good.")
         ((8, 14),)
         """
-        matches = word_pattern().finditer(text)
+        matches = word_pattern(text).finditer(text)
         return tuple(match.span() for match in matches if self._is_in(match[0]))
 
     def _is_in(self, word: str) -> bool:
@@ -127,4 +127,4 @@ def word_passages(text: str) -> list[Span]:
 
 
 def _word_spans(text: str) -> Sequence[Span]:
-    return [match.span() for match in word_pattern().finditer(text)]
+    return [match.span() for match in word_pattern(text).finditer(text)]

@@ -140,7 +140,7 @@ class Terms:
         scores = np.zeros(self._n + 1)  # the last one is that of all texts that are not in the index any more
         best = 0.0
         for some, weight in ((stems, 1.0), (pairs, _PAIR_WEIGHT)):
-            for held in self._held(np.unique(some)):
+            for held in self._held(np.array(sorted(set(some.tolist())), np.uint64)):
                 best += self._add(held, weight, scores)
         return scores[:-1] / best if best else scores[:-1]
 

@@ -12,6 +12,7 @@ _UNSPACED = (
     "\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff"  # kana and iteration marks
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
 )
+_ASCII_WORD = re.compile(r"\w+(?:'\w+)*")
 _MAY_BE_UNSPACED = re.compile("[\u0e00-\U0003ffff]")  # one range: a much faster search
 
 
@@ -27,7 +28,7 @@ def tokenize(text: str) -> list[str]:
     ["don't", 'plant', '3', 'cloves', 'of', '大蒜']
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    words: list[str] = word_pattern().findall(folded.replace("’", "'"))
+    words: list[str] = word_pattern(folded).findall(folded.replace("’", "'"))
     if not _MAY_BE_UNSPACED.search(folded) or not _unspaced().search(folded):
         return words
     return [term for word in words for run in _runs().findall(word) for term in _bigrams(run)]
@@ -49,11 +50,16 @@ def _runs() -> re.Pattern[str]:
     return re.compile(f"[{_UNSPACED}]+|[^{_UNSPACED}]+")
 
 
-@functools.cache
-def word_pattern() -> re.Pattern[str]:
-    """Return what matches a word.
+def word_pattern(text: str) -> re.Pattern[str]:
+    """Return what matches the words of a text.
 
-    Combining marks are part of it. `\\w` leaves them out, which would break Indic words and words with vowel signs.
+    Combining marks are part of a word. `\\w` leaves them out, which would break Indic words and words with vowel signs.
+    A text in ASCII has none, and needs a pattern that is compiled and matched faster.
     """
+    return _ASCII_WORD if text.isascii() else _word()
+
+
+@functools.cache
+def _word() -> re.Pattern[str]:
     marks = "".join(char for char in map(chr, range(0x300, 0xAC00)) if unicodedata.category(char).startswith("M"))
     return re.compile(rf"[\w{marks}]+(?:'[\w{marks}]+)*")

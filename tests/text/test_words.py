@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recs.evaluation.baselines import bm25_scores, tfidf_matrix
 from recs.ranking.terms import SMALL_COLLECTION, item_terms
-from recs.text.words import tokenize
+from recs.text.words import tokenize, word_pattern
 
 VOCABULARY = [f"word{i}" for i in range(80)] + ["don't", "Straße", "日本語のブログ", "हिन्दी", "R", "3.11"]
 
@@ -224,3 +224,8 @@ def test_terms_load_no_heavy_library():
     code = "import sys; from recs.evaluation.baselines import tfidf_matrix as t; t(['a b', 'b']); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"sklearn", "torch", "pandas", "scipy.stats"} & set(loaded)
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_pattern_of_ascii_finds_what_that_of_all_texts_finds(text: str) -> None:
+    assert word_pattern(text).findall(text) == word_pattern("é").findall(text)
