@@ -72,7 +72,7 @@ clean: ## remove .venv and everything that was made
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/made
 	@echo "Installing the package and its tools into .venv; the first time takes a few minutes ..."
-	@$(INSTALL) '.[all,dev]'
+	@$(INSTALL) '.[all,multilingual,dev]'
 	@touch .venv/installed $@
 
 .venv/made:

@@ -105,8 +105,8 @@ def _pieces(data: bytes | Iterable[bytes]) -> Iterable[bytes]:
     return (data,) if isinstance(data, bytes) else data
 
 
-def replace_folder(folder: Path, files: Mapping[str, bytes | Path]) -> None:
-    """Replace a folder by a new one with `files`: by relative path, the content, or a file to copy.
+def replace_folder(folder: Path, files: Mapping[str, bytes | Iterable[bytes] | Path]) -> None:
+    """Replace a folder by a new one with `files`: by relative path, the content or its pieces, or a file to copy.
 
     The new folder is written beside the old one and then takes its place. If that fails, the old folder stays as it is
     and `OutputError` is raised.

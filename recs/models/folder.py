@@ -26,6 +26,7 @@ from recs.models.modules import (
 )
 from recs.models.names import ModelName
 from recs.models.onnx_files import external_files
+from recs.models.packed import unpack_model
 from recs.models.registry import ModelRow, find_model, missing_model_message, registry, registry_row
 from recs.models.spec import ModelSpec, cut_model
 from recs.models.tokenizer_file import read_tokenizer
@@ -53,7 +54,7 @@ def read_model(name: str, *, dim: int | None = None, pooling: str | None = None,
     """
     asked = ModelName.parse(name)
     dim = asked.dim if dim is None else dim
-    folder = find_model(name)
+    folder = find_model(name) or unpack_model(name)
     if folder is None:
         raise ModelNotFoundError(missing_model_message(asked.base))
     own_name, row = registry_row(name)

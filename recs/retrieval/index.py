@@ -246,8 +246,9 @@ class Index:
         if signals == "dense":
             dense = cosines.astype(np.float64)
             return _Scores(read, dense, {"dense": dense}, passages, None)
-        parts = {"terms": _TERMS * explained, "dense": _DENSE * cosines.astype(np.float64)}
-        return _Scores(read, parts["terms"] + parts["dense"], parts, passages, None)
+        dense = self.vectors.stretched(cosines.astype(np.float64))
+        parts = {"terms": _TERMS * explained, "dense": _DENSE * dense}
+        return _Scores(read, parts["terms"] + parts["dense"], parts, self.vectors.stretched(passages), None)
 
     def _embedded(self, text: str, role: str, vectors: JoinedVectors) -> FloatArray:
         if self.embedder is None:

@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from recs.arrays import FloatArray, IntArray, Similarity, unit_rows
+from recs.arrays import Float64Array, FloatArray, IntArray, Similarity, unit_rows
 from recs.errors import EmbeddingError, FingerprintMismatchError
+
+_DEVIATION = 0.12
+_SAMPLE = 512  # items, by id
+_PRIOR = 20  # items: for a few, the deviation says little
+_LEAST, _MOST = 0.5, 8.0
 
 if TYPE_CHECKING:
     from recs.embedding.vectors import Embeddings
@@ -100,6 +105,24 @@ class JoinedVectors:
     def owners(self) -> npt.NDArray[np.int32]:
         """The row of the item of each passage, shape (m,); -1 if it is not in the index any more."""
         return np.concatenate([np.repeat(rows, np.diff(vectors.starts)) for vectors, rows in self._segments])
+
+    @cached_property
+    def stretch(self) -> float:
+        """By how much the distance of a cosine from 1 is multiplied before it is added to what terms explain.
+
+        Models use different parts of the scale: where all items have cosines near .75, .8 is much. So the cosines of a
+        sample of the items get the deviation that those of the default model have in most collections.
+        """
+        rows = np.unique(np.linspace(0, self._n - 1, min(self._n, _SAMPLE)).astype(int)).tolist()
+        sample = np.array([self.item(row) for row in rows], np.float32)
+        pairs = (sample @ sample.T)[np.triu_indices(len(rows), 1)] if rows else np.zeros(0)
+        variance = float(pairs.var()) if len(pairs) else 0.0
+        variance = (_PRIOR * _DEVIATION**2 + len(rows) * variance) / (_PRIOR + len(rows))
+        return float(np.clip(_DEVIATION / np.sqrt(variance), _LEAST, _MOST))
+
+    def stretched(self, cosines: Float64Array) -> Float64Array:
+        """Return cosines with their distance from 1 multiplied: 1 stays 1."""
+        return 1.0 - self.stretch * (1.0 - cosines)
 
     def query(self, embeddings: Embeddings) -> FloatArray:
         """Return the unit vector of an embedded query; `FingerprintMismatchError` if it is of another space."""

@@ -27,7 +27,7 @@ def test_table_holds_the_models_of_the_article_and_of_today():
 @pytest.mark.parametrize("name", sorted(registry()))
 def test_row_holds_what_its_fields_may_hold(name):
     row = registry()[name]
-    assert row.hub_id.endswith(f"/{name}")
+    assert row.hub_id.endswith(f"/{name}") if row.hub_id else row.package_sha256  # of a hub, or packed
     assert row.loader in ("bert", "static", "library")
     assert row.similarity in SIMILARITIES
     assert row.pooling is None or row.pooling in POOLINGS
