@@ -98,7 +98,7 @@ def test_fill_equals_the_oracle_and_no_list_shows_what_a_rule_forbids(specs, spe
     generator = np.random.default_rng(seed)
     mask = rules.mask(items)(0, len(items))
     np.fill_diagonal(mask, val=False)
-    pairs = [generator.permutation(np.flatnonzero(line))[:3].tolist() for line in mask]
+    pairs = [generator.permutation(np.flatnonzero(line))[: int(generator.integers(0, 3))].tolist() for line in mask]
     ranking = [[(other, round(0.8 - place / 4, 2)) for place, other in enumerate(rows)] for rows in pairs]
     languages = [item.lang or generator.choice([None, "de"]) for item in items]
     twins = [set() for _ in items]
@@ -139,6 +139,14 @@ def test_fill_recent_adds_the_newest_of_the_language_and_never_what_is_closed():
     assert {match.id for name in lists for match in lists[name]} == {"new", "old"}
 
 
+def test_a_fallback_is_not_in_another_language_that_was_guessed():
+    text = "Im Herbst stecke ich die Zehen in das Beet und decke sie mit Laub zu, damit der Frost nicht in den Boden geht. "
+    items = [*POSTS, Item("guessed", text * 3, published="2026-10-31")]
+    assert shown(lists_of(items, fill="recent"), "old") == [("new", "fallback")]
+    assert shown(lists_of(items, fill="recent"), "german") == [("guessed", "fallback")]
+    assert ("guessed", "fallback") in shown(lists_of(items, fill="recent", same_language=False), "old")
+
+
 def test_fill_category_adds_the_newest_of_the_category_then_those_without_a_date():
     lists = lists_of(fill="category")
     assert shown(lists, "hidden") == [("new", "fallback"), ("undated", "fallback")]
@@ -146,7 +154,7 @@ def test_fill_category_adds_the_newest_of_the_category_then_those_without_a_date
 
 
 def test_fill_puts_what_the_page_shows_anyway_last():
-    items = [*POSTS, Item("part", "Stones.", published="2026-10-30", series="s", lang="en")]
+    items = [*POSTS, Item("part", "Stones.", published="2026-10-31", series="s", lang="en")]
     assert [name for name, _ in shown(lists_of(items, fill="recent"), "old")] == ["new", "part"]
     match = lists_of(items, fill="recent")["old"][1]
     assert match.reasons == ("fallback: one of the newest items", "demoted: of the same series")
