@@ -191,8 +191,8 @@ class Match:
     """One entry of a list: the id of an item, its score, and how it came into the list.
 
     A higher score is better; `RelatedLists.score` says what it measures. via is "auto" if the ranking chose the item,
-    "pin" if an editor did, and "fallback" if it was added so that enough lists have it. reasons are the rules that put
-    it into the list. why says what makes the two items related, if that was requested.
+    "pin" if an editor did, and "fallback" if it was added so that enough lists have it, or that a list is full. reasons
+    are the rules that put it into the list. why says what makes the two items related, if that was requested.
 
     Examples
     --------

@@ -28,15 +28,16 @@ from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
 from recs.items import Collection, Item, Match
-from recs.ranking.arrange import Pick, arrange
+from recs.ranking.arrange import arrange
+from recs.ranking.chooser import Pick, Ranking
 from recs.ranking.duplicates import near_duplicates, similarity_of
 from recs.ranking.explain import Explainer
+from recs.ranking.fallbacks import filter_notes
 from recs.ranking.lists import RelatedLists
 from recs.ranking.previous import count_changes, earlier_lists, staying_scores
-from recs.ranking.probability import TUNED_SCALE, ScoreScale
-from recs.ranking.rank import CANDIDATES, RankedItems, rank_items, scored_candidates
-from recs.ranking.reranker import Tuned
+from recs.ranking.rank import CANDIDATES, RankedItems, rank_items, tuned_candidates
 from recs.ranking.rules import Rules
+from recs.readers.dates import parse_now
 from recs.readers.read import read_items
 from recs.readers.sources import Source
 
@@ -87,7 +88,8 @@ def related_items(
         Whether no model is loaded: items that have no vector in the cache are ranked by terms until a run computes
         their vectors. `by_terms` and `notes` name them.
     now
-        The moment that decides which items are still scheduled, if `source` must be read; the present if left out.
+        The moment that decides which items are still scheduled, if `source` must be read, and which are older than
+        `Rules.max_age`; the present if left out.
 
     Returns
     -------
@@ -113,17 +115,17 @@ def related_items(
     >>> lists["bread"][0].id
     'butter'
     """
-    rules = _checked(k, rules)
+    _check(k)
     collection = source if isinstance(source, Collection) else read_items(source, now=now)
     items = collection.public
+    shown = (rules := rules or Rules()).at(collection.items, parse_now(now))
     options: dict[str, Any] = {"embedder": embedder, "cache": cache, "overflow": overflow, "cached_only": cached_only}
-    options |= {"signals": signals, "depth": max(CANDIDATES, k), "rules": rules, "progress": progress}
+    options |= {"signals": signals, "depth": max(CANDIDATES, k), "rules": shown, "progress": progress}
     ranked = rank_items(items, embeddings, **options)
-    candidates, scale = _candidates(items, ranked, tuned)
+    candidates, scale = tuned_candidates(items, ranked, tuned)
     earlier = None if previous is None else earlier_lists(Path(previous))
-    staying = staying_scores(items, candidates, earlier or {}, scale=scale.kind)
     twins = near_duplicates(ranked)
-    picks = arrange(items, candidates, twins, k, rules=rules, similar=similarity_of(ranked), staying=staying)
+    picks = _arranged(items, ranked, candidates, earlier, kind=scale.kind, k=k, rules=shown, twins=twins)
     return RelatedLists(
         lists=(lists := _matches(items, picks, ranked, why=why)),
         items={item.id: item for item in items},
@@ -132,33 +134,30 @@ def related_items(
         config={"k": k, "signals": ranked.used, "overflow": overflow, **rules.changed()},
         counts=_counts(collection, ranked.embeddings, lists, k),
         corpus=corpus_digest(items),
-        notes=(*ranked.notes, *_changes(items, picks, earlier)),
+        notes=(*ranked.notes, *filter_notes(items, rules), *_changes(items, picks, earlier)),
         twins=_twins_by_id(items, twins),
         by_terms=_without_vector(ranked.embeddings),
     )
 
 
-def _checked(k: int, rules: Rules | None) -> Rules:
+def _check(k: int) -> None:
     if not isinstance(k, int) or isinstance(k, bool) or k < 0:
         raise OptionError(f"k is {k!r}, expected a whole number, 0 or more.")
-    return rules or Rules()
 
 
-def _candidates(
-    items: Sequence[Item], ranked: RankedItems, tuned: str | Path | None
-) -> tuple[list[list[tuple[int, float]]], ScoreScale]:
-    """Return the candidates of each row with their scores, best first, and what a score measures."""
-    learned = _load_tuned(tuned, ranked)
-    return scored_candidates(items, ranked, learned), ranked.scale if learned is None else TUNED_SCALE
-
-
-def _load_tuned(path: str | Path | None, ranked: RankedItems) -> Tuned | None:
-    """Return what `recs tune` learned; `OptionError` if it was learned for another ranking."""
-    if path is None:
-        return None
-    tuned = Tuned.load(Path(path))
-    tuned.check(*ranked.made_of)
-    return tuned
+def _arranged(
+    items: Sequence[Item],
+    ranked: RankedItems,
+    candidates: Ranking,
+    earlier: Mapping[str, Any] | None,
+    *,
+    kind: str,
+    **options: Any,
+) -> list[list[Pick]]:
+    """Return the entries of each list; `kind` is that of the scores, `options` are those of `arrange`."""
+    staying = staying_scores(items, candidates, earlier or {}, scale=kind)
+    beside: dict[str, Any] = {"similar": similarity_of(ranked), "languages": ranked.languages, "staying": staying}
+    return arrange(items, candidates, **options, **beside)
 
 
 def _changes(

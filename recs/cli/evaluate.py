@@ -19,7 +19,7 @@ from recs.cli.options import (
     rule_options,
     source_argument,
 )
-from recs.cli.session import opened_collection, report_lost_tokens, write_report
+from recs.cli.session import opened_collection, present_for, report_lost_tokens, write_report
 from recs.cli.terminal import estimate
 from recs.text.counts import counted
 
@@ -87,9 +87,10 @@ def command(
 
     links = read_records(judgments) if judgments else None
     shown = rules.read()
+    now = present_for(shown, setup)
     # The notes of the evaluation name the items of which the model knows no token.
     with opened_collection(source, setup, quiet=output.quiet, report=report_lost_tokens) as (collection, options):
-        evaluation = evaluate_related(collection, k=k, judgments=links, since=since, rules=shown, **options)
+        evaluation = evaluate_related(collection, k=k, judgments=links, since=since, rules=shown, **options, now=now)
     if figure:
         from recs.writers.figures import plot_evaluation, save_figure
 

@@ -163,6 +163,11 @@ class RuleOptions:
     demote: bool | None
     collapse: bool | None
     same_language: bool | None
+    include: Sequence[str]
+    exclude: Sequence[str]
+    max_age: str | None
+    prefer_recent: str | None
+    fill: str | None
 
     def read(self) -> Rules:
         """Return the rules of the file; the options of the command line replace them."""
@@ -174,8 +179,17 @@ class RuleOptions:
             say(f"rules: {RULES_FILE} of this folder")
         rules = load_rules(file) if file else Rules()
         names = ("min_score", "diversity", "min_inbound", "per_group", "demote", "collapse", "same_language")
-        given = {name: getattr(self, name) for name in names}
+        given = {name: getattr(self, name) for name in (*names, "max_age", "prefer_recent", "fill")}
+        given |= {name: filters_of(getattr(self, name), f"--{name}") or None for name in ("include", "exclude")}
         return replace(rules, **{name: value for name, value in given.items() if value is not None})
+
+
+def filters_of(given: Sequence[str], flag: str) -> dict[str, list[str]]:
+    """Return the values of each field of options like --where FIELD=VALUE."""
+    values: dict[str, list[str]] = {}
+    for name, value in _pairs(given, flag, "FIELD=VALUE, as in category=garden"):
+        values.setdefault(name, []).append(value)
+    return values
 
 
 def _pairs(given: Sequence[str], flag: str, expected: str) -> list[tuple[str, str]]:

@@ -197,6 +197,30 @@ rule_options = grouped(
     click.option(
         "--same-language/--any-language", default=None, help="Relate only items in the same language.  [default: on]"
     ),
+    click.option(
+        "--include",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="Recommend only items with this value: category=garden, since=2024. May be repeated: one of the values of "
+        "a field is enough. Other items have lists all the same.",
+    ),
+    click.option(
+        "--exclude", multiple=True, metavar="FIELD=VALUE", help="Recommend no item with this value. May be repeated."
+    ),
+    click.option(
+        "--max-age", metavar="AGE", help="Recommend no item older than this: 90d, 6w, 18m, 2y.  [default: none]"
+    ),
+    click.option(
+        "--prefer-recent",
+        metavar="AGE",
+        help="Let an item that is so much older than the newest one count half: 2y.  [default: none]",
+    ),
+    choice(
+        "--fill",
+        "none recent category",
+        "Fill short lists with the newest items, or the newest of the same category.  [default: none]",
+        default=False,
+    ),
 )
 
 judgments_option = file_option(

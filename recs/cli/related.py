@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recs.cli.option_values import CollectionOptions, OutputOptions, RuleOptions
+from recs.cli.option_values import CollectionOptions, OutputOptions, RuleOptions, filters_of
 from recs.cli.options import (
     cached_only_option,
     collection_options,
@@ -20,7 +20,7 @@ from recs.cli.options import (
     source_argument,
 )
 from recs.cli.repeat import repeatable
-from recs.cli.session import opened_collection
+from recs.cli.session import opened_collection, present_for
 from recs.cli.terminal import emit, report_related, sample_table, say
 from recs.text.counts import counted
 
@@ -80,13 +80,15 @@ def command(
     if strict and not previous:
         raise click.UsageError("--strict compares with an earlier result; name it: --previous FILE.")
     if text is not None or draft is not None:
-        _relate_text(source, _new_text(text, draft), k, output, setup)
+        where = _where(rules)
+        _relate_text(source, _new_text(text, draft), output, setup, k=k, where=where)
         return
     previous = _existing(previous)
     shown = rules.read()
+    now = present_for(shown, setup)
     with opened_collection(source, setup, quiet=output.quiet, signals=signals, cached_only=cached_only) as opened:
         collection, options = opened
-        lists = related_items(collection, k=k, rules=shown, tuned=tuned, why=why, previous=previous, **options)
+        lists = related_items(collection, k=k, rules=shown, tuned=tuned, why=why, previous=previous, now=now, **options)
     if not output.quiet:
         report_related(lists)
     if previous:
@@ -131,13 +133,22 @@ def _new_text(text: str | None, draft: Path | None) -> str:
     return f"{title}\n\n{plain}" if title else plain
 
 
-def _relate_text(source: str, text: str, k: int, output: OutputOptions, setup: CollectionOptions) -> None:
+def _where(rules: RuleOptions) -> dict[str, list[str]]:
+    """Return the filters for what is like a new text; it takes none of the other rules."""
+    if rules.exclude or rules.max_age or rules.prefer_recent or rules.fill:
+        raise click.UsageError("--text and --file take --include alone, as in --include since=2024.")
+    return filters_of(rules.include, "--include")
+
+
+def _relate_text(
+    source: str, text: str, output: OutputOptions, setup: CollectionOptions, *, k: int, where: dict[str, list[str]]
+) -> None:
     """Write the items that are most like a new text."""
     from recs.cli.search import opened_index, write_hits
     from recs.search import related_to
 
     with opened_index(source, setup, signals="auto", quiet=output.quiet) as index:
-        write_hits([""], [related_to(text, index, k)], output, key="related")
+        write_hits([""], [related_to(text, index, k, where=where)], output, key="related")
 
 
 def _without_format(argv: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from recs.cli.option_values import CollectionOptions, OutputOptions
+from recs.cli.option_values import CollectionOptions, OutputOptions, filters_of
 from recs.cli.options import choice, collection_options, file_option, output_options, source_argument
 from recs.cli.session import opened_collection
 from recs.cli.terminal import emit, printable, say
@@ -114,12 +114,9 @@ def _queries(words: Sequence[str], file: Path | None) -> list[str]:
 
 def _where(filters: dict[str, Any]) -> dict[str, Any]:
     where = {name: list(value) if isinstance(value, tuple) else value for name, value in filters.items() if value}
-    for pair in where.pop("where", ()):
-        name, mark, value = pair.partition("=")
-        if not mark or not name:
-            raise click.UsageError(f"--where {pair!r}: expected FIELD=VALUE.")
+    for name, values in filters_of(where.pop("where", ()), "--where").items():
         earlier = where.get(name, [])
-        where[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
+        where[name] = [*(earlier if isinstance(earlier, list) else [earlier]), *values]
     return where
 
 

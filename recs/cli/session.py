@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from recs.cli.option_values import CollectionOptions, OutputOptions
+from recs.cli.recording import record_change
 from recs.cli.terminal import embedding_progress, emit, report_reading, say
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from recs.embedding.embedder import Embedder
     from recs.embedding.vectors import Embeddings
     from recs.items import Collection, Item
+    from recs.ranking.rules import Rules
 
 
 @contextmanager
@@ -50,6 +53,17 @@ def opened_collection(
         yield collection, {**ranking, "cache": cache or False, "progress": progress}
     if made and report is not None and not quiet:
         report(made[0])
+
+
+def present_for(rules: Rules, setup: CollectionOptions) -> datetime:
+    """Return the moment from which ages count. If that is the present, the result of `max_age` is right for a day."""
+    from recs.ranking.ages import NO_AGE, next_day
+    from recs.readers.dates import format_date, parse_now
+
+    now = parse_now(setup.reading.now)
+    if rules.max_age != NO_AGE and setup.reading.now is None:
+        record_change(format_date(next_day(now)))
+    return now
 
 
 @contextmanager

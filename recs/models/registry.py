@@ -162,7 +162,7 @@ def _hub_snapshots(hub_id: str) -> list[Path]:
     """Return the snapshot folders of a hub id in the local hub cache; the one that `main` names is the first."""
     hub = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
-    root = Path(hub or Path(home) / "hub").expanduser()
+    root = expanded(str(hub or Path(home) / "hub"))
     for full_id in (hub_id, f"sentence-transformers/{hub_id}"):
         repository = root / ("models--" + full_id.replace("/", "--"))
         snapshots = sorted((repository / "snapshots").glob("*"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from recs.arrays import Float64Array
-from recs.ranking.arrange import Similar
+from recs.ranking.chooser import Similar
 from recs.ranking.rank import RankedItems
 from recs.ranking.signals import centre
 

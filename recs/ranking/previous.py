@@ -12,7 +12,7 @@ from typing import Any
 from recs.contract import SCHEMA, Note, content_of, corpus_digest
 from recs.errors import SourceError
 from recs.items import Item
-from recs.ranking.arrange import Pick, Ranking
+from recs.ranking.chooser import Pick, Ranking
 
 _DRIFT = 0.05  # a list is made again if a score differs by more from that of the earlier run
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from recs.contract import Note
@@ -20,7 +21,7 @@ from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
 from recs.items import Item
 from recs.models.registry import registry_row
 from recs.ranking.fusion import Fused, fuse
-from recs.ranking.probability import FUSED_SCALE, SIGNAL_SCALES, ScoreScale, linked_probability
+from recs.ranking.probability import FUSED_SCALE, SIGNAL_SCALES, TUNED_SCALE, ScoreScale, linked_probability
 from recs.ranking.reranker import Tuned, pair_features
 from recs.ranking.rules import NO_RULES, Rules
 from recs.ranking.signals import SIGNALS, TERM_SIGNALS, Signal, blank_note, make_signals, missing_note
@@ -156,6 +157,20 @@ def _covered_languages(embeddings: Embeddings, embedder: Embedder | str | None) 
         return embedder.spec.languages
     row = registry_row(embeddings.model)[1]
     return row.languages if row else ()
+
+
+def tuned_candidates(
+    items: Sequence[Item], ranked: RankedItems, path: str | Path | None
+) -> tuple[list[list[tuple[int, float]]], ScoreScale]:
+    """Return the candidates of each row with their scores, best first, and what a score measures.
+
+    `path` is a file that `recs tune` wrote, or None. Raises `OptionError` if it was learned for another ranking.
+    """
+    if path is None:
+        return scored_candidates(items, ranked, None), ranked.scale
+    tuned = Tuned.load(Path(path))
+    tuned.check(*ranked.made_of)
+    return scored_candidates(items, ranked, tuned), TUNED_SCALE
 
 
 def scored_candidates(items: Sequence[Item], ranked: RankedItems, tuned: Tuned | None) -> list[list[tuple[int, float]]]:

@@ -7,18 +7,23 @@ its best; the other rules act on the candidates, in `recs.ranking.arrange`. Rows
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from recs.arrays import BoolArray, IntArray
 from recs.embedding.neighbors import Mask
 from recs.errors import OptionError, SourceError
+from recs.filters import ItemTable, Where, allowed, check_fields, fits_all, fits_any
 from recs.items import Item
+from recs.ranking.ages import NO_AGE, check_age, first_day
 from recs.text.languages import primary_language
 from recs.text.scripts import SCRIPTS, scripts_of
+
+Fill = Literal["none", "recent", "category"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,18 @@ class Rules:
     same_language
         Whether items are kept apart that declare different languages or, if one declares none, are written in
         different scripts. A guess of a language keeps nothing apart.
+    include, exclude
+        By field, as the filters of a search: only items that fit all of `include` and none of `exclude` are in lists.
+        Each item has a list of its own all the same, and pins come before these filters.
+    max_age
+        The most that the age of an item in a list may be: "90d", "6w", "18m", "2y", or "none". An item without a date
+        is in no list then.
+    prefer_recent
+        The half-life of a score: an item that is so much older than the newest one counts half, by "none" all count
+        the same. Only the order changes, not the scores.
+    fill
+        What fills a list that has too few matches: "recent" (the newest items), "category" (the newest of the same
+        category) or "none". They obey all rules but `min_score`.
 
     Examples
     --------
@@ -68,25 +85,60 @@ class Rules:
     demote: bool = True
     collapse: bool = True
     same_language: bool = True
+    include: Where = field(default_factory=dict)
+    exclude: Where = field(default_factory=dict)
+    max_age: str = NO_AGE
+    prefer_recent: str = NO_AGE
+    fill: Fill = "none"
 
     def __post_init__(self) -> None:
         for name, high in {"diversity": 1, "min_inbound": 1000, "per_group": 1000}.items():
             if not 0 <= getattr(self, name) <= high:
                 raise OptionError(f"{name} is {getattr(self, name)}, expected 0 to {high}.")
+        if self.fill not in get_args(Fill):
+            raise OptionError(f"fill is {self.fill!r}, expected one of {', '.join(get_args(Fill))}.")
+        for name in ("max_age", "prefer_recent"):
+            check_age(getattr(self, name), name)
 
     def changed(self) -> dict[str, Any]:
         """Return the rules that differ from their defaults, as plain data; of pins and excludes only their number."""
         changed: dict[str, Any] = {}
         for name in _RULE_NAMES:
             value = getattr(self, name)
-            if value != getattr(_DEFAULTS, name):
+            if value == getattr(_DEFAULTS, name):
+                continue
+            if name in _FILTERS:
+                changed[name] = {each: _plain(wanted) for each, wanted in value.items()}
+            else:
                 changed[name] = len(value) if isinstance(value, Mapping | frozenset) else value
         return changed
+
+    def at(self, items: Sequence[Item], now: datetime) -> "Rules":
+        """Return the rules with the first day of `max_age` as a filter; `OptionError` if no item has a filtered field.
+
+        Examples
+        --------
+        >>> from datetime import UTC
+        >>> Rules(max_age="2y").at([Item("a", "A.", published="2026-01-01")], datetime(2026, 11, 1, tzinfo=UTC)).include
+        {'since': ['2024-11-01']}
+        """
+        for where in (self.include, self.exclude):
+            allowed(where, ItemTable([]))  # the values are of the right types
+            check_fields(where, ItemTable(items))
+        if self.max_age == NO_AGE:
+            return self
+        first = first_day(self.max_age, now)
+        since = [max(day, first) for day in _plain(self.include.get("since", first))]
+        return replace(self, include={**self.include, "since": since})
 
     def closed(self, items: Sequence[Item]) -> tuple[BoolArray, list[list[int]]]:
         """Return which items may be in a list at all, and for each item the rows that may not be in its own list."""
         row_of = {item.id: row for row, item in enumerate(items)}
         listed = np.array([item.recommend and item.id not in self.no_recommend for item in items], dtype=np.bool_)
+        if self.include:
+            listed &= fits_all(self.include, items)
+        if self.exclude:
+            listed &= ~fits_any(self.exclude, items)
         if self.collapse:
             listed &= _first_copies(items) == np.arange(len(items))
         excluded = [(*item.excludes, *self.excludes.get(item.id, ())) for item in items]
@@ -113,6 +165,12 @@ class Rules:
 
 _RULE_NAMES = tuple(each.name for each in fields(Rules))
 _DEFAULTS = Rules()
+_FILTERS = ("include", "exclude")
+
+
+def _plain(wanted: Any) -> list[str]:
+    """Return the values of a filter as a list of texts."""
+    return list(map(str, wanted)) if isinstance(wanted, list | tuple) else [str(wanted)]
 
 
 def _first_copies(items: Sequence[Item]) -> IntArray:
@@ -173,6 +231,10 @@ def _value(path: Path, name: str, value: Any) -> Any:
         if isinstance(value, dict) and all(isinstance(ids, list) for ids in value.values()):
             return {item_id: tuple(map(str, ids)) for item_id, ids in value.items()}
         expected = "a table of lists of ids"
+    elif name in _FILTERS:
+        if isinstance(value, dict) and not any(isinstance(wanted, dict) for wanted in value.values()):
+            return value
+        expected = 'a table of fields and values, as in category = ["garden"]'
     elif name == "no_recommend":
         if isinstance(value, list):
             return frozenset(map(str, value))
@@ -186,4 +248,4 @@ def _value(path: Path, name: str, value: Any) -> Any:
     raise OptionError(f"{path}: {name} is {value!r}, expected {expected}.")
 
 
-_TYPE_NAMES: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}
+_TYPE_NAMES: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

@@ -203,3 +203,10 @@ def test_evaluate_search_refuses_what_it_cannot_use(run, site, arguments, code):
     done = run("evaluate", site, *arguments, "-q", code=code)
     assert done.stdout == ""
     assert code == 2 or done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("what", ["site", "index"])
+def test_search_of_a_misspelt_field_is_one_line_that_names_the_nearest(run, site, index, what):
+    done = run("search", index if what == "index" else site, "soil", "--signals", "terms", "--where", "tgas=x", code=1)
+    assert done.stderr.endswith("recs: error: no item has a field 'tgas' to filter by; the nearest is tag.\n")
+    assert done.stdout == ""

@@ -261,3 +261,26 @@ def test_the_digest_of_a_folder_sees_names_links_and_no_content_of_pictures(tmp_
         change()
         digests.append(folder_digest(folder))
     assert len(set(digests)) == len(digests)
+
+
+def test_an_age_is_judged_again_on_the_next_day_unless_now_is_given(run, site, monkeypatch):
+    day = (datetime.now(UTC) - timedelta(days=7)).isoformat()
+    records = [{**record, "date": day} for record in posts_of(site)]
+    (site / "posts.json").write_text(json.dumps(records), encoding="utf-8")
+    fixed = ("--max-age", "1w", "--now", datetime.now(UTC).isoformat())
+    out, _, _ = run("--max-age", "1w")
+    assert any(item["related"] for item in json.loads(out)["items"].values())
+    assert run(*fixed)[0] == out
+    assert [run("--max-age", "1w")[2], run(*fixed)[2]] == [0, 0]
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(days=1)
+
+    monkeypatch.setattr("recs.cli.repeat.datetime", Later)
+    monkeypatch.setattr("recs.readers.dates.datetime", Later)
+    out, _, computed = run("--max-age", "1w")
+    assert computed == 1
+    assert not any(item["related"] for item in json.loads(out)["items"].values())
+    assert run(*fixed)[2] == 0

@@ -181,3 +181,15 @@ def test_prompts_that_files_hold_go_before_those_of_the_row(tmp_path):
     settings = {"prompts": {"query": "asked: ", "document": ""}, "similarity_fn_name": None}
     (tmp_path / "config_sentence_transformers.json").write_text(json.dumps(settings))
     assert read_model(str(tmp_path)).prompts == {"query": "asked: "}
+
+
+def test_find_model_for_a_user_without_a_home_folder(monkeypatch):
+    def unknown_user(path):
+        if str(path).startswith("~"):
+            raise RuntimeError("Could not determine home directory.")
+        return path
+
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pathlib.Path.expanduser", unknown_user)
+    assert find_model("no-such-model") is None

@@ -1,6 +1,8 @@
 """Rules against what an editor was promised, on rankings made by chance."""
 
+import json
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 from recs import Item
 from recs.errors import OptionError, SourceError
 from recs.items import Link
-from recs.ranking.arrange import DEMOTION, arrange
+from recs.ranking.arrange import arrange
+from recs.ranking.chooser import DEMOTION
 from recs.ranking.rules import NO_RULES, Rules, load_rules
 
 
@@ -388,6 +391,14 @@ per_group = 2
 demote = false
 collapse = false
 same_language = false
+max_age = "18m"
+prefer_recent = "2y"
+fill = "category"
+[include]
+category = ["garden", "kitchen"]
+since = 2024-01-01
+[exclude]
+sponsored = true
 [pins]
 "post a" = ["b", "c"]
 [excludes]
@@ -409,7 +420,16 @@ def test_load_rules_reads_every_rule(tmp_path):
         demote=False,
         collapse=False,
         same_language=False,
+        max_age="18m",
+        prefer_recent="2y",
+        fill="category",
+        include={"category": ["garden", "kitchen"], "since": date(2024, 1, 1)},
+        exclude={"sponsored": True},
     )
+    assert json.loads(json.dumps(load_rules(path).changed()))["include"] == {
+        "category": ["garden", "kitchen"],
+        "since": ["2024-01-01"],
+    }
     path.write_text("")
     assert load_rules(path) == Rules()
 
@@ -426,6 +446,12 @@ def test_load_rules_reads_every_rule(tmp_path):
         ("diversity = 7", OptionError, "diversity is 7"),
         ('pins = ["a"]', OptionError, "pins is"),
         ('[pins]\na = "b"', OptionError, "pins is"),
+        ('include = ["a"]', OptionError, "include is ['a'], expected a table of fields"),
+        ("[exclude.category]\na = 1", OptionError, "exclude is"),
+        ("max_age = 2", OptionError, "max_age is 2, expected a text"),
+        ('max_age = "2 decades"', OptionError, "max_age is '2 decades', expected a number of days"),
+        ('prefer_recent = "soon"', OptionError, "prefer_recent is 'soon'"),
+        ('fill = "random"', OptionError, "fill is 'random', expected one of none, recent, category"),
         ('no_recommend = "a"', OptionError, "no_recommend is 'a'"),
         ('[pins\na = ["b"]', SourceError, "not TOML"),
         (b"demote = \xff", SourceError, "not TOML"),
