@@ -11,7 +11,6 @@ from real_sites import posts, python_with, run
 pytestmark = pytest.mark.system
 
 SETTINGS = """
-import os
 from pathlib import Path
 BASE_DIR = Path(__file__).parent
 SECRET_KEY = "only for tests"
@@ -21,10 +20,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "de"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}}
-if os.environ.get("RECS_POSTGRES"):
-    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "recs_test",
-        "HOST": os.environ["RECS_POSTGRES"], "USER": "postgres"}}
+DATABASES = {"default": {"ENGINE": "django.db.backends.%s", "NAME": %r}}
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions"] + %r + [
     "recs.plugins.django", "site_app"]
 MIDDLEWARE = ["django.contrib.sessions.middleware.SessionMiddleware"]
@@ -92,10 +88,13 @@ print("LISTS" + json.dumps(lists))
 """
 
 
+DJANGO = {"DJANGO_SETTINGS_MODULE": "settings"}
+
+
 class Project:
     """A project of Django in a folder."""
 
-    def __init__(self, folder, apps, models, urls, **recs):
+    def __init__(self, folder, apps, models, urls, *, database=("sqlite3", "db.sqlite3"), **recs):
         self.folder = folder
         self.python = python_with("wagtail")
         (folder / "site_app" / "migrations").mkdir(parents=True)
@@ -103,17 +102,14 @@ class Project:
         (folder / "templates").mkdir()
         (folder / "site_app" / "__init__.py").write_text("")
         (folder / "site_app" / "models.py").write_text(models)
-        (folder / "settings.py").write_text(SETTINGS % (apps, recs))
+        (folder / "settings.py").write_text(SETTINGS % (*database, apps, recs))
         (folder / "urls.py").write_text(urls)
         (folder / "posts.json").write_text(json.dumps(posts()), encoding="utf-8")
         self.manage("makemigrations", "-v0", "site_app")
         self.manage("migrate", "-v0")
 
     def manage(self, *words):
-        settings = {"DJANGO_SETTINGS_MODULE": "settings"}
-        if "RECS_POSTGRES" in os.environ:
-            settings["RECS_POSTGRES"] = os.environ["RECS_POSTGRES"]
-        return run([self.python, "-m", "django", *words, "--pythonpath", "."], self.folder, **settings)
+        return run([self.python, "-m", "django", *words, "--pythonpath", "."], self.folder, **DJANGO)
 
     def execute(self, code):
         return self.manage("shell", "-v0", "-c", code)
@@ -123,13 +119,17 @@ class Project:
         return json.loads(output.partition("LISTS")[2])
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    """A project with 80 pages; each test has a copy of it."""
-    project = Project(tmp_path_factory.mktemp("wagtail"), WAGTAIL_APPS, WAGTAIL_MODELS, WAGTAIL_URLS)
+def fill(folder, **options):
+    project = Project(folder, WAGTAIL_APPS, WAGTAIL_MODELS, WAGTAIL_URLS, **options)
     (project.folder / "templates" / "post.html").write_text(POST)
     project.execute(FILL)
     return project
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A project with 80 pages; each test has a copy of it."""
+    return fill(tmp_path_factory.mktemp("wagtail"))
 
 
 @pytest.fixture
@@ -138,6 +138,23 @@ def wagtail(filled, tmp_path):
     project.folder = tmp_path / "project"
     shutil.copytree(filled.folder, project.folder)
     return project
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request, tmp_path):
+    """The project in SQLite, or in the PostgreSQL that PGHOST names."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("wagtail")
+        return
+    if "PGHOST" not in os.environ or shutil.which("createdb") is None:
+        pytest.skip("PGHOST names no PostgreSQL")
+    python_with("psycopg")
+    name = f"recs_test_{os.getpid()}"
+    run(["createdb", name], tmp_path)
+    try:
+        yield fill(tmp_path, database=("postgresql", name))
+    finally:
+        run(["dropdb", name], tmp_path)
 
 
 def shown(lists):
@@ -157,7 +174,8 @@ HIDING = {
 }
 
 
-def test_80_pages_of_wagtail_show_lists_and_a_hidden_page_is_gone_at_once(wagtail):
+def test_80_pages_of_wagtail_show_lists_and_a_hidden_page_is_gone_at_once(either):
+    wagtail = either
     assert "80 lists" in wagtail.manage("recs_update")
     lists = wagtail.lists()
     assert set(lists) == {post["id"] for post in posts()}
