@@ -30,10 +30,15 @@ check: lint types layers ## before a commit: lint, types, layers and the fast te
 
 test: lint types layers tests notebooks ## all that needs nothing but Python: lint, types, layers, tests, notebooks
 
-test-systems: .venv/installed-dev ## tests with real systems; installs what they need (Debian): a browser
+test-systems: .venv/installed-dev build/systems/python/installed ## tests with real systems; installs what they need: a browser (Debian), CMSs
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || apt-get install -y --no-install-recommends chromium
 	@$(BIN)/python -m pytest -m system
 
+
+build/systems/python/installed: tests/plugins/systems.txt pyproject.toml
+	@$(BIN)/python -m venv build/systems/python
+	@build/systems/python/bin/python -m pip install --quiet --disable-pip-version-check -e . -r tests/plugins/systems.txt
+	@touch $@
 
 lint: .venv/installed-dev ## style and common mistakes
 	@$(BIN)/ruff check .

@@ -67,7 +67,7 @@ class RecsPlugin(BasePlugin[RecsConfig]):
     @event_priority(-100)  # after the search, which would index the list
     def on_page_context(self, context: dict[str, Any], *, page: Any, config: Any, nav: Any) -> dict[str, Any]:  # noqa: ARG002
         """Hand a page its list, and show it."""
-        others = [self.by_id[name] for name in self.related.get(page.file.src_uri, ())]
+        others = [self.by_id[name] for name in self.related.get(page.file.src_uri, ()) if name in self.by_id]
         context["related_pages"] = others
         if others and self.config.show:
             theme = config.theme
@@ -108,13 +108,13 @@ class RecsPlugin(BasePlugin[RecsConfig]):
 
 
 def page_of(name: str, page: Any) -> dict[str, Any]:
-    """Return what recs reads of a page: its front matter, which may hide it, and its text without the title."""
-    fields = {**page.meta, "id": name, "title": _title(page), "url": f"/{page.url}"}
-    fields["html"] = _HEADING.sub("", page.content, count=1)
+    """Return what recs reads of a page: its text without the title, and its front matter, which may hide it."""
+    html = _HEADING.sub("", page.content, count=1)
+    fields = {"id": name, "title": _title(page), "url": f"/{page.url}", "html": html, "meta": page.meta}
     post = getattr(page, "config", None)  # of a post of Material's blog
     if post is not None and hasattr(post, "draft"):
         fields |= {"date": post.date.created, "updated": post.date.get("updated"), "draft": bool(post.draft)}
-    if getattr(page.file, "locale", None) and "lang" not in fields:
+    if getattr(page.file, "locale", None) and "lang" not in page.meta:
         fields["lang"] = str(page.file.locale)
     return fields
 

@@ -67,7 +67,7 @@ def relate(articles: Iterable[Any], settings: Mapping[str, Any]) -> None:
     by_id = {article_id(article): article for article in articles}
     ids = related_ids(by_id, settings)
     for name, article in by_id.items():
-        article.related_posts = [by_id[other] for other in ids.get(name, ())]
+        article.related_posts = [by_id[other] for other in ids.get(name, ()) if other in by_id]
         article.related_heading = heading(article.lang, settings.get("RECS_HEADING"))
 
 
@@ -98,11 +98,10 @@ def article_id(article: Any) -> str:
 
 
 def page_of(name: str, article: Any) -> dict[str, Any]:
-    """Return what recs reads of an article: its metadata, which may hide it, and its text."""
-    fields = {key: value for key, value in article.metadata.items() if key != "summary"}
+    """Return what recs reads of an article: its text, and its metadata, which may hide it."""
     own = {"id": name, "title": article.title, "url": f"/{article.url}", "lang": article.lang, "status": article.status}
     html = re.sub(r"[{|](?:filename|static|attach)[|}]", "", article._content)  # links to sources become paths
-    return {**fields, **own, "html": html}
+    return {**own, "html": html, "meta": article.metadata}
 
 
 def is_cached_only(settings: Mapping[str, Any]) -> bool:

@@ -98,7 +98,7 @@ def screenshot(page, picture):
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no browser is installed")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1000,1600"]
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1000,2200"]
     dump = [browser, *options, f"--screenshot={picture}", "--dump-dom", page.as_uri()]
     done = subprocess.run(dump, capture_output=True, encoding="utf-8", check=False, timeout=120)
     return done.stdout

@@ -240,6 +240,17 @@ def test_objects_of_a_cms_are_compared_by_their_text(path, runs):
     assert len(runs) == 1
 
 
+def test_metadata_gives_what_a_page_does_not_say_and_may_close_it(path):
+    odd = {"ID": 7, "Title": "No", "URL": "/no/", "lang": "de", "tags": ["earth"], "text": "No."}
+    item = recs.read_items([{**pages()[0], "meta": odd}])[0]
+    assert (item.id, item.title, item.url, item.lang, item.tags) == ("soil", "Soil", "/soil/", "de", ("earth",))
+    assert item.text == TEXTS["soil"]
+    for closing in ({"draft": True}, {"search": {"exclude": True}}, {"date": {"created": "2050-01-01"}}):
+        source = pages(seed={"meta": closing, "date": "2020-01-01"})
+        lists = by_terms(source, path)
+        assert "seed" not in {entry["id"] for entries in everything(lists).values() for entry in entries}
+
+
 def test_an_object_that_is_no_text_is_reported_and_the_page_left_out(path):
     lists = by_terms(pages(seed={"title": Nothing()}), path)
     (note,) = [note for note in lists.notes if note.code == "skipped"]
