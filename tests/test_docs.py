@@ -21,6 +21,7 @@ from recs.classification.labels import load_label_rules
 from recs.ranking.rules import load_rules
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+RECIPES = sorted(f"docs/recipes/{path.name}" for path in (ROOT / "docs" / "recipes").glob("*.md"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PODCAST = ROOT / "datasets" / "podcast.xml"
 LANGUAGES = {"", "text", "sh", "console", "python", "toml", "json", "go-html-template"}
@@ -177,14 +178,14 @@ def test_every_block_of_a_page_runs(page, folder, monkeypatch):
             json.loads(block.text)
 
 
-@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", [*PAGES, *RECIPES, "CONTRIBUTING.md"])
 def test_links_of_a_page_lead_to_files(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
 
 
-@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", [*PAGES, *RECIPES, "CONTRIBUTING.md"])
 def test_files_that_a_page_names_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for name in re.findall(r"`((?:recs|tests|benchmarks|notebooks|datasets|docs)/[\w./-]+\.\w+)`", text):

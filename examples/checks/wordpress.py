@@ -1,0 +1,7 @@
+"""TODO"""
+
+from checks import Cases
+
+
+def cases() -> Cases:
+    return {}
