@@ -5,6 +5,6 @@ from pathlib import Path
 
 from checks.links import Report
 
-SYSTEMS = ("hugo", "jekyll", "eleventy", "astro", "wordpress")
+SYSTEMS = ("hugo", "jekyll", "eleventy", "astro", "wordpress", "browser")
 Cases = Mapping[str, Callable[[Path], Report]]
 """By its name, what builds a case in a new folder and reports on it. There is none if the system is not installed."""
