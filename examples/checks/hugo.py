@@ -89,13 +89,17 @@ CHECKED = ("plain", "files and bundles", "subpath", "languages by name", "langua
 
 
 def cases() -> Cases:
-    """Return the checks: some variants by their recipe, and a site with an export and drafts."""
+    """Return the checks: some variants by their recipe, and a site with drafts, expired and future posts."""
     cases = {}
     for version, hugo in installed().items():
         for name in CHECKED:
             cases[f"{version}, {name}"] = partial(check, hugo=hugo, variant=VARIANTS[name])
-        with_drafts = replace(VARIANTS["plain"], recipe="export")
-        cases[f"{version}, an export with -D"] = partial(check, hugo=hugo, variant=with_drafts, options=("-D", "-F"))
+        for recipe in ("getpage", "export"):
+            plain = replace(VARIANTS["plain"], recipe=recipe)
+            options = ("-D", "-E", "-F")
+            cases[f"{version}, {recipe}, {' '.join(options)}"] = partial(
+                check, hugo=hugo, variant=plain, options=options
+            )
     return cases
 
 

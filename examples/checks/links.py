@@ -25,9 +25,10 @@ Lists = Mapping[str, Sequence[str]]
 
 @dataclass(slots=True)
 class Report:
-    """How many links of the lists are right, and what is wrong with the others."""
+    """How many links of the lists are expected, shown and right, and what is wrong with the others."""
 
     expected: int = 0
+    shown: int = 0
     right: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -84,6 +85,7 @@ def check_folder(out: Path, site: str, expected: Lists, closed: Iterable[str]) -
 
 def compare(report: Report, title: str, wanted: Sequence[str], led: Sequence[str | None], hrefs: Sequence[str]) -> None:
     """Add a page to the report: the titles that it should lead to, and those of the pages that it leads to."""
+    report.shown += len(led)
     report.right += sum(one == other for one, other in zip(wanted, led, strict=False))
     if list(led) != list(wanted):
         report.problems.append(f"{title!r} leads to {list(zip(hrefs, led, strict=True))}, expected {list(wanted)}")

@@ -18,6 +18,10 @@ HOSTILE = (
 """A page that runs or renders one of these titles as code shows 1337, or a tag, in a list."""
 
 
+CLOSINGS = ({"draft": True}, {"private": True}, {"unlisted": True}, {"expiryDate": "2020-01-01"}, {"password": "x"})
+"""Front matter that hides a post; a generator that does not know it builds the page, and no list may show it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """A post of the sample blog. `is_open` is False for what its author hid."""
@@ -35,8 +39,8 @@ class Post:
     @property
     def front_matter(self) -> dict[str, object]:
         """Return its fields, as every generator of sites understands them."""
-        draft = {} if self.is_open or self.date > NOW else {"draft": True}
-        return {"title": self.title, "date": self.date, "tags": list(self.tags), "categories": [self.category], **draft}
+        fields = {"title": self.title, "date": self.date, "tags": list(self.tags), "categories": [self.category]}
+        return fields if self.is_open or self.date > NOW else {**fields, **CLOSINGS[len(self.id) % len(CLOSINGS)]}
 
     def markdown(self, **more: object) -> str:
         """Return the post as a file of Markdown with front matter; JSON values are YAML too."""
