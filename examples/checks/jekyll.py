@@ -23,6 +23,7 @@ VARIANTS = {
     "plain": ("", "https://example.org/"),
     "baseurl and permalink": ("baseurl: /notes\npermalink: /:year/:title.html\n", "https://example.org/notes/"),
     "pretty": ("permalink: pretty\n", "https://example.org/"),
+    "the whole site": ("", "https://example.org/"),
 }
 
 
@@ -41,7 +42,8 @@ def check(folder: Path, variant: str) -> Report:
         files[place(post, at)] = post.markdown(layout="post", **draft)
     write_files(folder, files)
     shutil.copytree(example("jekyll"), folder, dirs_exist_ok=True)
-    expected = related("_posts", "jekyll", "_data/recs.json", cwd=folder)
+    source = "." if variant == "the whole site" else "_posts"
+    expected = related(source, "jekyll", "_data/recs.json", cwd=folder)
     run("jekyll", "build", "--quiet", cwd=folder)
     return check_folder(folder / "_site", site, expected, [post.title for post in posts if not post.is_open])
 

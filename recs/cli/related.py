@@ -133,6 +133,8 @@ def _new_text(text: str | None, draft: Path | None) -> str:
 
 def _relate_text(source: str, text: str, k: int, output: OutputOptions, setup: CollectionOptions) -> None:
     """Write the items that are most like a new text."""
+    if output.form not in (None, "json", "jsonl", "table"):
+        raise click.UsageError(f"a new text has no page for --format {output.form}; choose json, jsonl or table.")
     from recs.cli.search import opened_index, write_hits
     from recs.search import related_to
 
