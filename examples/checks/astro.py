@@ -44,8 +44,8 @@ def cases() -> Cases:
     return {name: partial(check, variant=name) for name in VARIANTS} if command() else {}
 
 
-def check(folder: Path, variant: str) -> Report:
-    """Build a variant in a new folder and return the report."""
+def check(folder: Path, variant: str, source: str = "src/content/blog") -> Report:
+    """Build a variant in a new folder, with the lists of `source`, and return the report."""
     posts = sample_posts()
     base = VARIANTS[variant]
     files = {
@@ -65,7 +65,7 @@ def check(folder: Path, variant: str) -> Report:
     write_files(folder, files)
     shutil.copytree(example("astro"), folder, dirs_exist_ok=True)
     (folder / "node_modules").symlink_to(Path(os.path.realpath(str(command()))).parents[1])
-    expected = related("src/content/blog", "eleventy", "src/recs.json", cwd=folder)
+    expected = related(source, "eleventy", "src/recs.json", cwd=folder)
     run(str(command()), "build", cwd=folder)
     site = f"https://example.org{base}"
     return check_folder(folder / "dist", site, expected, [post.title for post in posts if not post.is_open])

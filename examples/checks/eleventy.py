@@ -34,8 +34,8 @@ def cases() -> Cases:
     return {name: partial(check, variant=name) for name in VARIANTS} if command() else {}
 
 
-def check(folder: Path, variant: str) -> Report:
-    """Build a variant in a new folder and return the report."""
+def check(folder: Path, variant: str, source: str = "src") -> Report:
+    """Build a variant in a new folder, with the lists of `source`, and return the report."""
     posts = sample_posts()
     files = {"src/_includes/post.njk": LAYOUT, "package.json": '{"type": "module"}'}
     files["src/posts/posts.json"] = json.dumps({"layout": "post.njk"})
@@ -51,7 +51,7 @@ def check(folder: Path, variant: str) -> Report:
         files[f"src/posts/{places[at % 4]}"] = post.markdown(**draft, **address)
     write_files(folder, files)
     shutil.copytree(example("eleventy"), folder, dirs_exist_ok=True)
-    expected = related("src", "eleventy", "src/_data/recs.json", cwd=folder)
+    expected = related(source, "eleventy", "src/_data/recs.json", cwd=folder)
     run(str(command()), "--quiet", f"--pathprefix={VARIANTS[variant]}", cwd=folder)
     site = f"https://example.org{VARIANTS[variant]}"
     return check_folder(folder / "_site", site, expected, [post.title for post in posts if not post.is_open])

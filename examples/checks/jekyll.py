@@ -32,8 +32,8 @@ def cases() -> Cases:
     return {name: partial(check, variant=name) for name in VARIANTS} if shutil.which("jekyll") else {}
 
 
-def check(folder: Path, variant: str) -> Report:
-    """Build a variant in a new folder and return the report."""
+def check(folder: Path, variant: str, source: str = "_posts") -> Report:
+    """Build a variant in a new folder, with the lists of `source`, and return the report."""
     config, site = VARIANTS[variant]
     posts = sample_posts()
     files = {"_config.yml": f"title: Notes\nurl: https://example.org\n{config}", "_layouts/post.html": LAYOUT}
@@ -42,7 +42,7 @@ def check(folder: Path, variant: str) -> Report:
         files[place(post, at)] = post.markdown(layout="post", **draft)
     write_files(folder, files)
     shutil.copytree(example("jekyll"), folder, dirs_exist_ok=True)
-    source = "." if variant == "the whole site" else "_posts"
+    source = "." if variant == "the whole site" else source
     expected = related(source, "jekyll", "_data/recs.json", cwd=folder)
     run("jekyll", "build", "--quiet", cwd=folder)
     return check_folder(folder / "_site", site, expected, [post.title for post in posts if not post.is_open])

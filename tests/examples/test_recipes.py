@@ -35,6 +35,28 @@ def test_wrong_recipe_of_hugo_says_so_and_shows_no_link(version, wrong, tmp_path
     assert "No list is shown." in printed
 
 
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("system", "source", "message"),
+    [
+        ("jekyll", "_posts/old", ""),
+        ("eleventy", "src/posts", "recs.json has no id of a page in src"),
+        ("astro", "src/content", ""),
+    ],
+)
+def test_lists_of_another_folder_show_no_link(system, source, message, tmp_path):
+    module = importlib.import_module(f"checks.{system}")
+    if not module.cases():
+        pytest.skip(f"{system} is not installed")
+    if message:
+        with pytest.raises(RuntimeError, match=message):
+            module.check(tmp_path / "site", "plain", source)
+    else:
+        report = module.check(tmp_path / "site", "plain", source)
+        assert (report.shown, report.right) == (0, 0)
+        assert report.expected
+
+
 def site(folder, href, title="Soil"):
     page = '<meta name="post" content="{}"><ul class="related"><li><a href="{}">x</a></li></ul>'
     write_files(folder, {"a/index.html": page.format("Garlic", href), "b/index.html": page.format(title, "../a/")})
