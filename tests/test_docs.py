@@ -14,13 +14,16 @@ from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
 from places import POSTS, ROOT
 
 from recs.classification.labels import load_label_rules
+from recs.cli import cli
 from recs.ranking.rules import load_rules
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+RECIPES = sorted(f"docs/recipes/{path.name}" for path in (ROOT / "docs" / "recipes").glob("*.md"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PODCAST = ROOT / "datasets" / "podcast.xml"
 LANGUAGES = {"", "text", "sh", "console", "python", "toml", "json", "go-html-template"}
@@ -177,18 +180,29 @@ def test_every_block_of_a_page_runs(page, folder, monkeypatch):
             json.loads(block.text)
 
 
-@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", [*PAGES, *RECIPES, "CONTRIBUTING.md"])
 def test_links_of_a_page_lead_to_files(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
 
 
-@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", [*PAGES, *RECIPES, "CONTRIBUTING.md"])
 def test_files_that_a_page_names_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for name in re.findall(r"`((?:recs|tests|benchmarks|notebooks|datasets|docs)/[\w./-]+\.\w+)`", text):
         assert "NAME" in name or (ROOT / name).exists(), f"{page}: {name}"
+
+
+@pytest.mark.parametrize("page", RECIPES)
+def test_commands_of_a_recipe_have_options_that_exist(page):
+    commands = [line for block in blocks_of(page) if block.language == "sh" for line in block.text.splitlines()]
+    commands = [shlex.split(line, comments=True) for line in commands if line.startswith("recs ")]
+    assert commands
+    for _, verb, *arguments in commands:
+        command = cli.get_command(click.Context(cli), verb)
+        assert command is not None
+        command.make_context(verb, arguments)
 
 
 def test_readme_is_short():

@@ -144,6 +144,8 @@ def _relate_text(
     source: str, text: str, output: OutputOptions, setup: CollectionOptions, *, k: int, where: dict[str, list[str]]
 ) -> None:
     """Write the items that are most like a new text."""
+    if output.form not in (None, "json", "jsonl", "table"):
+        raise click.UsageError(f"a new text has no page for --format {output.form}; choose json, jsonl or table.")
     from recs.cli.search import opened_index, write_hits
     from recs.search import related_to
 

@@ -290,3 +290,10 @@ def test_closed_stdin_is_one_line(posts):
     command = shlex.join([*PROGRAM, "related", "-"])
     done = subprocess.run(f"{command} <&-", shell=True, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "recs: error: stdin: closed; expected items.\n")
+
+
+def test_related_for_a_new_text_has_no_data_file(recs_command, posts, tmp_path):
+    done = recs_command("related", posts, "--text", "Bicycles", "--format", "hugo", "-o", tmp_path / "out")
+    assert done.returncode == 2
+    assert "choose json, jsonl or table" in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,7 @@
 """A run whose inputs have not changed repeats what the earlier run said and wrote; any change computes it anew."""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -61,6 +62,23 @@ def test_an_unchanged_run_says_and_writes_the_same_without_computing(run, site):
     (site / "related.json").unlink()
     assert run("-o", "related.json") == (*written[:2], 0)
     assert (site / "related.json").read_bytes() == content == first[0].encode()
+
+
+def test_an_unchanged_result_keeps_its_file(run, site):
+    for arguments in ((), ("--no-cache",)):  # repeated, and computed again
+        run("-o", "related.json", *arguments)
+        os.utime(site / "related.json", ns=(10**9, 10**9))
+        run("-o", "related.json", *arguments)
+        assert (site / "related.json").stat().st_mtime_ns == 10**9
+
+
+def test_a_folder_as_a_result_is_computed_and_made_whole_again(run, site):
+    run("--format", "files", "-o", "lists")
+    names = sorted(path.name for path in (site / "lists").iterdir())
+    (site / "lists" / names[0]).unlink()
+    assert run("--format", "files", "-o", "lists")[2] == 1
+    assert sorted(path.name for path in (site / "lists").iterdir()) == names
+    assert "name the folder" in run("--format", "files", code=2)[1]
 
 
 def test_a_change_of_any_file_that_an_option_names_is_computed(run, site):
