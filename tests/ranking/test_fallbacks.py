@@ -140,7 +140,7 @@ def test_fill_recent_adds_the_newest_of_the_language_and_never_what_is_closed():
 
 
 def test_a_fallback_is_not_in_another_language_that_was_guessed():
-    text = "Im Herbst stecke ich die Zehen in das Beet und decke sie mit Laub zu, damit der Frost nicht hinein geht. "
+    text = "Im Herbst stecke ich die Zehen in das Beet und decke sie mit Laub zu, damit kein Frost in den Boden geht. "
     items = [*POSTS, Item("guessed", text * 3, published="2026-10-31")]
     assert shown(lists_of(items, fill="recent"), "old") == [("new", "fallback")]
     assert shown(lists_of(items, fill="recent"), "german") == [("guessed", "fallback")]

@@ -162,6 +162,7 @@ def test_index_that_is_broken_answers_503(tmp_path, name):
     live = LiveIndex(tmp_path, every=0.0)
     write(tmp_path, 1)
     newest = max(tmp_path.glob("*/"), key=lambda folder: (folder.is_dir(), folder.stat().st_mtime_ns))
+    newest /= "0"  # its first segment
     size = (newest / name).stat().st_size
     (newest / name).write_bytes(b"{" * (size if name == "columns.json" else size - 1))
     with pytest.raises(RequestError, match="cannot be used now"):

@@ -178,7 +178,7 @@ def test_related_to_an_item_leaves_it_out_and_has_the_scores_of_its_vector(serve
         best = vectors.passages @ vectors.items[rows[name]]
         for other, share in expected.items():
             both = [cosines[rows[other]], best[index.vectors.passages_of(rows[other])].max()]
-            expected[other] = 0.4 * share + 0.6 * float(np.mean(both))
+            expected[other] = 0.4 * share + 0.6 * (1 - index.vectors.stretch * (1 - float(np.mean(both))))
     by_score = sorted((other for other in expected if expected[other] > 0), key=lambda one: -expected[one])
     for path in (f"/related/{quote(name)}?k=6", f"/related?k=6&id={quote(name, safe='')}"):
         reply = call(port, path).json
