@@ -9,7 +9,7 @@ import click
 
 from recs.cli.option_values import CollectionOptions
 from recs.cli.options import collection_options, quiet_option, source_argument
-from recs.cli.session import opened_collection
+from recs.cli.session import opened_collection, report_languages
 from recs.cli.terminal import say
 from recs.text.counts import counted
 
@@ -49,6 +49,8 @@ def command(
     with opened_collection(source, setup, quiet=quiet, signals=terms) as (collection, options):
         chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
         chosen["previous"] = _earlier(output)
+        if chosen["embedder"] is not None and not quiet:
+            report_languages(collection.public, chosen["embedder"], chosen["cache"] or None)
         kind: Signals = "terms" if options["embedder"] is None else "auto"
         index = build_index(collection, signals=kind, **chosen)
     save_index(index, output)

