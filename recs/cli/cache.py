@@ -56,7 +56,7 @@ def prune(*, source: str, setup: CollectionOptions) -> None:
 @command.command("clear")
 @_FOLDER
 def clear(cache_folder: str | None) -> None:
-    """Remove the cache file."""
+    """Remove the cache file, and models that were unpacked beside it."""
     from recs.embedding.cache_file import clear_cache
 
     say(f"freed {clear_cache(cache_folder) / 1e6:.1f} MB")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recs.errors import CacheError
-from recs.files import RUNS, cache_folder
+from recs.files import RUNS, UNPACKED, cache_folder
 
 FILE_NAME = "vectors.sqlite"
 APPLICATION_ID = 0x72656373  # "recs"
@@ -43,7 +43,9 @@ class CacheInfo:
 
 
 def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
-    """Remove the cache file in a folder, even if it is damaged, and results of runs; return the number of freed bytes.
+    """Remove the cache file in a folder, even if it is damaged, results of runs, and models that were unpacked there.
+
+    Returns the number of freed bytes.
 
     Raises `CacheError` if the file cannot be removed, or is an SQLite file of another program.
 
@@ -59,7 +61,7 @@ def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
         raise CacheError(f"{path}: an SQLite file, but not a vector cache of recs; it is not removed.")
     freed = 0
     beside = [path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")]
-    for part in (path, *beside, *(path.parent / RUNS).glob("*.run")):
+    for part in (path, *beside, *(path.parent / RUNS).glob("*.run"), *_unpacked(path.parent)):
         try:
             freed += part.stat().st_size
             part.unlink()
@@ -68,6 +70,11 @@ def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
         except OSError as error:
             raise CacheError(f"{part}: cannot be removed ({error.strerror}).") from error
     return freed
+
+
+def _unpacked(folder: Path) -> list[Path]:
+    """Return the files of models that were unpacked."""
+    return [path for path in (folder / UNPACKED).rglob("*") if path.is_file()]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recs.errors import DISTRIBUTION, ModelNotFoundError
-from recs.files import cache_folder
+from recs.files import UNPACKED, cache_folder
 from recs.models.names import ModelName, expanded
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
@@ -137,14 +137,14 @@ def _no_folder(name: str, path: Path) -> str:
 def _package_folder(row: ModelRow) -> Path | None:
     """Return the folder of a model in an installed Python package; of a packed model, the one it was unpacked to."""
     if row.package_file:
-        return unpacked_folder(row) if unpacked_folder(row).is_dir() else None
+        return unpacked_folder(row) if (unpacked_folder(row) / "config.json").is_file() else None
     package = importlib.util.find_spec(str(row.package))
     return Path(package.origin).parent / row.package_folder if package and package.origin else None
 
 
 def unpacked_folder(row: ModelRow) -> Path:
     """Return where the files of a packed model are once it is unpacked: in the user's cache folder."""
-    return cache_folder() / "models" / f"{row.package}-{row.package_sha256[:12]}"
+    return cache_folder() / UNPACKED / f"{row.package}-{row.package_sha256[:12]}"
 
 
 def missing_model_message(name: str) -> str:

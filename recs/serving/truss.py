@@ -19,6 +19,7 @@ from recs.errors import DISTRIBUTION, MissingDependencyError, ModelNotFoundError
 from recs.files import replace_folder
 from recs.models.names import ModelName
 from recs.models.onnx_files import external_files, find_onnx
+from recs.models.packed import unpack_model
 from recs.models.registry import find_model, missing_model_message, registry, registry_row
 
 _PACKAGE = Path(__file__).parent.parent
@@ -127,10 +128,11 @@ class _Chosen:
 def _choose_files(model: str, *, onnx: bool) -> _Chosen:
     """Choose the origin of the model. For onnx it is copied, because hub client and packages of models need torch."""
     name, row = registry_row(model)
-    source = find_model(model)
+    source = find_model(model) or unpack_model(model)
     if source is None and (row is None or onnx):
         raise ModelNotFoundError(missing_model_message(model))
-    carried = source if row is None or ModelName.parse(model).folder or onnx else None
+    is_carried = row is None or row.package_file or ModelName.parse(model).folder or onnx
+    carried = source if is_carried else None
     package = row.package if row and not carried else None
     return _Chosen(name, row is not None, source, carried, package)
 

