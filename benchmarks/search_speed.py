@@ -50,7 +50,8 @@ def drawn_vectors(items: list[recs.Item], passages: int, spec: recs.Embedder) ->
     edges = [np.linspace(0, len(item.text), passages + 1).astype(int) for item in items]
     spans = np.concatenate([np.column_stack([edge[:-1], edge[1:]]) for edge in edges])
     starts = np.arange(len(items) + 1, dtype=np.int64) * passages
-    return Vectors(means, of_passages, starts, spans, spec.spec.name, spec.spec.fingerprint, "cosine")
+    readable = np.ones(len(items), np.uint16)
+    return Vectors(means, of_passages, starts, spans, readable, spec.spec.name, spec.spec.fingerprint, "cosine")
 
 
 def seconds_of(*command: str) -> float:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
 from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
 from recs.items import Collection, Item
-from recs.models.registry import DEFAULT_MODEL
+from recs.models.registry import DEFAULT_MODEL, model_languages
 from recs.readers.read import read_items
 from recs.readers.sources import Source
 from recs.retrieval.filters import Where
@@ -35,6 +34,7 @@ from recs.retrieval.storage import is_index, open_folder
 from recs.retrieval.table import ItemsInMemory
 from recs.retrieval.vectors import Vectors
 from recs.retrieval.writing import write_index
+from recs.text.languages import item_languages
 
 PASSAGE_TOKENS = 128
 """The most tokens of a passage. It holds an answer more often than a chunk of 256 (docs/benchmarks.md)."""
@@ -88,8 +88,9 @@ def build_index(
         return Index(_segments(items, previous))
     with open_cache(cache) as store:
         if embeddings is not None:
-            vectors = Vectors.of(embeddings.take([item.id for item in items]))
             given = embedder if isinstance(embedder, Embedder) else None
+            covered = given.spec.languages if given else model_languages(embeddings.model)
+            vectors = Vectors.of(embeddings.take([item.id for item in items]), _foreign(items, covered, store))
             return Index((Segment.of(items, vectors),), lambda: given or matching_embedder(*vectors.space[:2]))
         try:
             chosen = embedder if isinstance(embedder, Embedder) else find_embedder(embedder or DEFAULT_MODEL, store)
@@ -98,7 +99,11 @@ def build_index(
                 raise
             return Index(_segments(items, previous), notes=(f"the index has terms only: {error}",))
         options: dict[str, Any] = {"cache": store or False, "progress": progress, "window": PASSAGE_TOKENS}
-        embed = partial(embed_items, embedder=chosen, **options)
+
+        def embed(changed: Sequence[Item]) -> Vectors:
+            foreign = _foreign(changed, chosen.spec.languages, store)
+            return Vectors.of(embed_items(changed, chosen, **options), foreign)
+
         return Index(_segments(items, previous, chosen.spec.fingerprint, embed), lambda: chosen)
 
 
@@ -106,7 +111,7 @@ def _segments(
     items: Sequence[Item],
     previous: Index | None,
     fingerprint: str | None = None,
-    embed: Callable[[Sequence[Item]], Embeddings] | None = None,
+    embed: Callable[[Sequence[Item]], Vectors] | None = None,
 ) -> tuple[Segment, ...]:
     """Return the segments of items. Those of an earlier index are used again if its vectors are of the same space."""
     kept: list[Segment] = []
@@ -116,7 +121,13 @@ def _segments(
     if kept and not rows:
         return tuple(kept)
     changed = [items[row] for row in rows]
-    return (*kept, Segment.of(changed, Vectors.of(embed(changed)) if embed else None, rows))
+    return (*kept, Segment.of(changed, embed(changed) if embed else None, rows))
+
+
+def _foreign(items: Sequence[Item], covered: Sequence[str], store: Cache | None) -> list[bool]:
+    """Return which items are in a language that is not covered; none of them if nothing is covered by name."""
+    languages = item_languages(items, store) if covered else [None] * len(items)
+    return [language is not None and language not in covered for language in languages]
 
 
 def open_index(path: str | Path, *, embedder: Embedder | None = None) -> Index:

@@ -93,6 +93,18 @@ def registry_row(name: str) -> tuple[str, ModelRow | None]:
     return name, None
 
 
+def model_languages(name: str) -> tuple[str, ...]:
+    """Return the languages that a model was trained for; none if that is unknown, or there are many.
+
+    Examples
+    --------
+    >>> model_languages("all-MiniLM-L6-v2"), model_languages("bge-m3")
+    (('en',), ())
+    """
+    row = registry_row(name)[1]
+    return row.languages if row else ()
+
+
 def find_model(name: str) -> Path | None:
     """Return the folder with the files of a model, without using the network; None if there is none.
 

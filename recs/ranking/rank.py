@@ -19,7 +19,7 @@ from recs.embedding.pipeline import embed_items, open_cache
 from recs.embedding.vectors import Embeddings
 from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
 from recs.items import Item
-from recs.models.registry import registry_row
+from recs.models.registry import model_languages
 from recs.ranking.fusion import Fused, fuse
 from recs.ranking.probability import FUSED_SCALE, SIGNAL_SCALES, TUNED_SCALE, ScoreScale, linked_probability
 from recs.ranking.reranker import Tuned, pair_features
@@ -155,8 +155,7 @@ def _covered_languages(embeddings: Embeddings, embedder: Embedder | str | None) 
     """Return the languages of the model, as far as the embedder or the registry names them."""
     if isinstance(embedder, Embedder):
         return embedder.spec.languages
-    row = registry_row(embeddings.model)[1]
-    return row.languages if row else ()
+    return model_languages(embeddings.model)
 
 
 def tuned_candidates(

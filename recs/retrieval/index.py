@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from recs.retrieval.hits import ROUNDING, Hit, HitVia, best, check_k, highest, n
 from recs.retrieval.passages import Candidate, Passage, QueryWords, trimmed, word_passages
 from recs.retrieval.postings import RowArray, Terms
 from recs.retrieval.query import Query, read_query
+from recs.retrieval.scores import DENSE, TERMS, Scores, added
 from recs.retrieval.segment import Segment
 from recs.retrieval.table import Table, folded, joined, row_of
 from recs.retrieval.vectors import JoinedVectors
@@ -27,18 +28,8 @@ if TYPE_CHECKING:
     from recs.embedding.embedder import Embedder
 
 Signals = Literal["auto", "terms", "dense"]
-# The share of a query that the terms of an item explain, and its cosine; chosen on judged sets (docs/benchmarks.md).
-_TERMS, _DENSE = 0.4, 0.6
 _CANDIDATE_ITEMS = 50
 _CANDIDATE_PASSAGES = 200
-
-
-class _Scores(NamedTuple):
-    query: Query
-    total: Float64Array
-    parts: Mapping[str, Float64Array]
-    passages: Float64Array | None  # the cosine of each passage
-    is_match: BoolArray | None  # None: every item is a match
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +113,8 @@ class Index:
         signals
             "terms": the share of the query that the words of an item explain (BM25), from 0 to 1; items without any of
             the words are no hits. "dense": the mean cosine of the query with the item and with its best passage.
-            "auto": .4 of the one and .6 of the other, or the terms alone if the index has no vectors.
+            "auto": .4 of the one and .6 of the other; the terms alone if the index has no vectors, and for items in a
+            language that the model was not trained for.
         where
             Which items may be hits; see `recs.retrieval.filters.allowed`. It acts before the best are chosen.
         min_score
@@ -163,7 +155,8 @@ class Index:
         rows = {row for row, _ in self._best(scores, query, _CANDIDATE_ITEMS, mask, None)}
         if scores.passages is not None and self.vectors is not None:
             owners = self.vectors.owners
-            may = (owners >= 0) if mask is None else (owners >= 0) & mask[owners]
+            allows = self.vectors.readable if scores.is_match is not None else np.ones(len(self), bool)
+            may = (owners >= 0) & (allows if mask is None else allows & mask)[owners]
             cosines = np.where(may, scores.passages, -np.inf)
             rows |= set(owners[highest(cosines, _CANDIDATE_PASSAGES)].tolist())
         words = QueryWords(scores.query.text, self.terms)
@@ -230,7 +223,7 @@ class Index:
 
     # Scores.
 
-    def _scores(self, query: str, signals: Signals, *, role: str = "query", row: int | None = None) -> _Scores:
+    def _scores(self, query: str, signals: Signals, *, role: str = "query", row: int | None = None) -> Scores:
         """Return the scores of all items. The vector of a query that is the text of an item is that of its row."""
         if signals not in get_args(Signals):
             raise OptionError(f"signals are {signals!r}, expected one of {', '.join(get_args(Signals))}.")
@@ -239,16 +232,9 @@ class Index:
         read = read_query(query, self.terms) if role == "query" else Query(query, query)
         explained = self.terms.explained(read.text) if signals != "dense" else np.zeros(len(self))
         if self.vectors is None or signals == "terms" or not folded(query):
-            return _Scores(read, explained, {"terms": explained}, None, explained > 0)
+            return Scores(read, explained, {"terms": explained}, None, explained > 0)
         vector = self._embedded(read.asked, role, self.vectors) if row is None else self.vectors.item(row)
-        cosines, of_passages = self.vectors.similarities(vector)
-        passages = of_passages.astype(np.float64)
-        if signals == "dense":
-            dense = cosines.astype(np.float64)
-            return _Scores(read, dense, {"dense": dense}, passages, None)
-        dense = self.vectors.stretched(cosines.astype(np.float64))
-        parts = {"terms": _TERMS * explained, "dense": _DENSE * dense}
-        return _Scores(read, parts["terms"] + parts["dense"], parts, self.vectors.stretched(passages), None)
+        return added(read, explained, self.vectors, vector, with_terms=signals == "auto")
 
     def _embedded(self, text: str, role: str, vectors: JoinedVectors) -> FloatArray:
         if self.embedder is None:
@@ -256,7 +242,7 @@ class Index:
         return vectors.query(self.embedder.embed([text], role=role))
 
     def _best(
-        self, scores: _Scores, query: str, k: int, mask: BoolArray | None, min_score: float | None
+        self, scores: Scores, query: str, k: int, mask: BoolArray | None, min_score: float | None
     ) -> list[tuple[int, HitVia]]:
         """Return the rows of the best items with how they came first."""
         total = np.round(scores.total, ROUNDING)
@@ -268,7 +254,7 @@ class Index:
 
     # Passages.
 
-    def _hit(self, row: int, via: HitVia, scores: _Scores, words: QueryWords) -> Hit:
+    def _hit(self, row: int, via: HitVia, scores: Scores, words: QueryWords) -> Hit:
         item = self.table[row]
         candidates = self._candidates(row, item, scores, words)
         one = min(candidates, key=lambda one: (-one.score, one.span), default=None)
@@ -276,17 +262,20 @@ class Index:
         parts = {name: round(float(part[row]), ROUNDING) for name, part in scores.parts.items()}
         return Hit(item.id, item.title, item.url, round(float(scores.total[row]), ROUNDING), passage, via, parts)
 
-    def _candidates(self, row: int, item: Item, scores: _Scores, words: QueryWords) -> list[Candidate]:
+    def _candidates(self, row: int, item: Item, scores: Scores, words: QueryWords) -> list[Candidate]:
         """Return the passages of an item that have text."""
         spans, cosines = self._spans(row, item, scores)
         values = words.shares([item.text[slice(*span)] for span in spans])
-        if cosines is not None:
-            values = cosines if set(scores.parts) == {"dense"} else _TERMS * values + _DENSE * cosines
+        is_dense = set(scores.parts) == {"dense"}
+        if cosines is not None and self.vectors is not None and (is_dense or self.vectors.readable[row]):
+            values = cosines if is_dense else TERMS * values + DENSE * cosines
+        else:
+            cosines = None
         pairs = zip(spans, np.round(values, ROUNDING).tolist(), strict=True)
-        least = 0.0 if scores.is_match is not None else -np.inf  # by terms, a passage without any is no answer
+        least = 0.0 if cosines is None else -np.inf  # by terms, a passage without any is no answer
         return [Candidate(score, item.id, span) for span, score in pairs if span[0] < span[1] and score > least]
 
-    def _spans(self, row: int, item: Item, scores: _Scores) -> tuple[list[Span], Float64Array | None]:
+    def _spans(self, row: int, item: Item, scores: Scores) -> tuple[list[Span], Float64Array | None]:
         """Return the spans of an item's passages, and their cosines with the query if there are any."""
         if self.vectors is not None:
             spans = [trimmed(item.text, span) for span in self.vectors.spans(row).tolist()]

@@ -40,7 +40,7 @@ _HEADER = re.compile(
     rb"'shape': \((?P<shape>[0-9]{1,15},|[0-9]{1,15}, [0-9]{1,15})\), \} *\n",
     re.DOTALL,
 )
-VECTORS = ("items", "passages", "starts", "spans")
+VECTORS = ("items", "passages", "starts", "spans", "readable")
 _TYPES = {
     "rows": "int32",
     "offsets": "int64",
@@ -57,6 +57,7 @@ _TYPES = {
     "vectors-passages": "float32",
     "vectors-starts": "int64",
     "vectors-spans": "int64",
+    "vectors-readable": "uint16",
 }
 
 
@@ -160,6 +161,7 @@ def _check(arrays: Mapping[str, Any], n: int, vectors: Vectors | None) -> None:
     if vectors is not None:
         m = len(vectors.passages)
         fits += [vectors.items.ndim == vectors.passages.ndim == 2, vectors.spans.shape == (m, 2)]
+        fits += [vectors.readable.shape == (n,)]
         fits += [vectors.items.shape[1:] == vectors.passages.shape[1:], len(vectors.items) == n]
         fits += [
             _is_partition(vectors.starts, n),

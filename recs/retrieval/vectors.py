@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from recs.arrays import Float64Array, FloatArray, IntArray, Similarity, unit_rows
+from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarity, unit_rows
 from recs.errors import EmbeddingError, FingerprintMismatchError
 
 _DEVIATION = 0.12
@@ -36,6 +36,8 @@ class Vectors:
         The passages of item i are those from starts[i] to starts[i + 1]; every item has one.
     spans : int64 array of shape (m, 2)
         Start and stop of each passage in the text of its item, in characters; 0, 0 for one of the title alone.
+    readable : uint16 array of shape (n,)
+        1; or 0 where the vectors say little: the model was not trained for the language of the item, or knows no token.
     model, fingerprint, similarity
         The name of the model, its space, and its own similarity. A search compares directions: it uses the cosine.
     """
@@ -44,13 +46,17 @@ class Vectors:
     passages: FloatArray
     starts: IntArray
     spans: IntArray
+    readable: npt.NDArray[np.uint16]
     model: str
     fingerprint: str
     similarity: Similarity
 
     @classmethod
-    def of(cls, embeddings: Embeddings) -> Vectors:
-        """Return the vectors of embeddings with passages, in their order; `EmbeddingError` if an item has none."""
+    def of(cls, embeddings: Embeddings, foreign: Sequence[bool] | None = None) -> Vectors:
+        """Return the vectors of embeddings with passages, in their order; `EmbeddingError` if an item has none.
+
+        `foreign` says which items are in a language that the model was not trained for.
+        """
         counts = np.bincount(embeddings.chunk_rows, minlength=len(embeddings))
         if not counts.all() or len(embeddings.chunk_spans) != counts.sum():
             raise EmbeddingError("these vectors have no passages; make them with recs.embed_items.")
@@ -59,6 +65,7 @@ class Vectors:
             unit_rows(embeddings.chunk_vectors).astype(np.float32),
             np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
             embeddings.chunk_spans,
+            (~(embeddings.blank | np.array(foreign or [False] * len(embeddings), bool))).astype(np.uint16),
             embeddings.model,
             embeddings.fingerprint,
             embeddings.similarity,
@@ -125,6 +132,14 @@ class JoinedVectors:
     def stretched(self, cosines: Float64Array) -> Float64Array:
         """Return cosines with their distance from 1 multiplied: 1 stays 1."""
         return 1.0 - self.stretch * (1.0 - cosines)
+
+    @cached_property
+    def readable(self) -> BoolArray:
+        """Of which items the vectors count beside words, shape (n,)."""
+        readable = np.zeros(self._n + 1, bool)
+        for vectors, rows in self._segments:
+            readable[rows] = vectors.readable > 0
+        return readable[:-1]
 
     def query(self, embeddings: Embeddings) -> FloatArray:
         """Return the unit vector of an embedded query; `FingerprintMismatchError` if it is of another space."""

@@ -127,7 +127,15 @@ def names_of_files() -> list[str]:
         "terms-rows",
         "terms-in_title",
     )
-    more = ("terms-in_text", "terms-lengths", "vectors-items", "vectors-passages", "vectors-starts", "vectors-spans")
+    more = (
+        "terms-in_text",
+        "terms-lengths",
+        "vectors-items",
+        "vectors-passages",
+        "vectors-starts",
+        "vectors-spans",
+        "vectors-readable",
+    )
     return [*(f"{name}.npy" for name in (*parts, *more)), "items.jsonl", "columns.json"]
 
 

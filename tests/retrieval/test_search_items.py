@@ -276,3 +276,22 @@ def test_related_to_finds_the_item_itself() -> None:
         assert recs.related_to(ITEMS[4].text, index, k=1)[0].id == ITEMS[4].id
     with pytest.raises(OptionError, match="empty"):
         recs.related_to("  ", INDEXES["auto"])
+
+
+def test_items_in_a_language_of_which_the_model_knows_nothing_are_ranked_by_their_words() -> None:
+    items = [
+        recs.Item("de", "Knoblauch kommt im Herbst in die Erde.", lang="de"),
+        recs.Item("en", "Plant the garlic in autumn.", lang="en"),
+        recs.Item("none", "Garlic and Knoblauch."),
+    ]
+    index = recs.build_index(items, embedder=make_embedder(languages=("en",)), cache=False)
+    terms = {hit.id: hit.score for hit in index.search("Knoblauch im Herbst", signals="terms")}
+    hits = {hit.id: hit for hit in index.search("Knoblauch im Herbst")}
+    assert hits["de"].score == terms["de"]
+    assert hits["de"].parts["dense"] == 0
+    assert hits["de"].passage is not None
+    assert hits["none"].parts["dense"] != 0  # its language is not known
+    assert "de" not in {hit.id for hit in index.search("autumn")}
+    assert "de" in {hit.id for hit in index.search("autumn", signals="dense")}
+    many = recs.build_index(items, embedder=make_embedder(languages=()), cache=False)
+    assert {hit.id: hit.parts["dense"] != 0 for hit in many.search("Knoblauch")}["de"]

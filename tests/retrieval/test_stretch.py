@@ -14,7 +14,14 @@ def joined(rows: np.ndarray, parts: int = 1) -> JoinedVectors:
     places = [np.arange(part, len(rows), parts, dtype=np.int32) for part in range(parts)]
     segments = [
         Vectors(
-            rows[some], rows[some], np.arange(len(some) + 1), np.zeros((len(some), 2), np.int64), "m", "f", "cosine"
+            rows[some],
+            rows[some],
+            np.arange(len(some) + 1),
+            np.zeros((len(some), 2), np.int64),
+            np.ones(len(some), np.uint16),
+            "m",
+            "f",
+            "cosine",
         )
         for some in places
     ]
