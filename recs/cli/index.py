@@ -56,9 +56,12 @@ def command(
     save_index(index, output)
     if not quiet:
         passages = 0 if index.vectors is None else index.vectors.passage_count
-        size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
+        files = [file.stat() for file in output.rglob("*") if file.is_file()]
+        size = sum({status.st_ino: status.st_size for status in files}.values())  # generations share files
+        fresh = sum(segment.count for segment in index.segments if segment.folder is None)
+        change = f" ({fresh:,} new, changed or counted again)" if chosen["previous"] is not None else ""
         by = f"{counted(passages, 'passage')} by {index.vectors.model}" if index.vectors else "terms only, no model"
-        say(f"indexed: {counted(len(index), 'item')}, {by}; {output} has {size / 1e6:.1f} MB")
+        say(f"indexed: {counted(len(index), 'item')}{change}, {by}; {output} has {size / 1e6:.1f} MB")
 
 
 def _earlier(path: Path) -> Index | None:

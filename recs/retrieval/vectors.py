@@ -105,8 +105,8 @@ class JoinedVectors:
 
     @property
     def passage_count(self) -> int:
-        """How many passages there are."""
-        return int(self._offsets[-1])
+        """How many passages the items have that are in the index now."""
+        return int(np.count_nonzero(self.owners >= 0))
 
     @cached_property
     def owners(self) -> npt.NDArray[np.int32]:
