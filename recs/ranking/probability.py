@@ -58,7 +58,7 @@ class LinkOdds:
         return np.asarray(np.maximum(scores, 0) ** self.power * np.exp(self.decay * closeness) / self.level)
 
 
-LINK_ODDS = LinkOdds(power=2.37, decay=0.40, level=560.0)
+LINK_ODDS = LinkOdds(power=2.33, decay=0.51, level=600.0)
 """Fitted to the pairs of 2,126 posts of ten sites. Fitted on nine of them, it ranks the tenth better than the score
 alone does (docs/benchmarks.md). For a site with links of its own, `recs tune` does better."""
 
