@@ -53,8 +53,8 @@ SITES = (
 )
 RANKINGS = ("default", "no dates", "left out", "terms", "TF-IDF")
 OTHERS = ("left-out weights", "BM25", "naive dense")
-WEIGHTS = tuple(product((1.0, 2.0, 4.0), (0.5, 1.0, 2.0), (0.0, 0.5, 1.0)))
-"""Of terms, of mentions, and of each of the two signals of vectors."""
+WEIGHTS = tuple(product((2.0,), (0.5, 1.0, 2.0), (0.0, 0.5, 1.0, 2.0)))
+"""Of terms, of mentions, and of each of the two signals of vectors; only their ratios count."""
 
 Values = npt.NDArray[np.float64]
 
@@ -181,7 +181,7 @@ def left_out_weights(sites: Sequence[Site]) -> list[Values]:
     means = np.array([[values.mean() for values in values_of_site] for values_of_site in values_of_sites])
     best = (means.sum(axis=0) - means).argmax(axis=1)
     for site, choice in zip(sites, best.tolist(), strict=True):
-        print(f"weights of terms, mentions, vectors chosen without {site.name}: {WEIGHTS[choice]}")
+        print(f"weights of terms, mentions, vectors chosen without {site.name}: {WEIGHTS[choice]}", flush=True)
     return [values_of_site[choice] for values_of_site, choice in zip(values_of_sites, best.tolist(), strict=True)]
 
 
