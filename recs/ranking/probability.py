@@ -15,9 +15,10 @@ class ScoreScale:
     ----------
     kind, range
         "p_linked": the probability that the author links the two items, estimated on other sites; on a new site it is
-        right within a factor of about 3, and too low if the site is small. "p_linked_here": the same, learned by `recs tune` from the site's own links.
-        "centred_cosine": the cosine after the mean of the collection is subtracted from every vector. "euclidean":
-        minus the distance. Others are "dot", "tfidf_cosine" and "share_of_title".
+        right within a factor of about 3, and too low if the site is small. "p_linked_here": the same, learned by
+        `recs tune` from the site's own links. "centred_cosine": the cosine after the mean of the collection is
+        subtracted from every vector. "euclidean": minus the distance. Others are "dot", "tfidf_cosine" and
+        "share_of_title".
     """
 
     kind: str
