@@ -176,9 +176,10 @@ class Skipped:
 class Why:
     """Why a match is in a list.
 
-    parts is the share of each signal in the score; the parts add up to the score. phrases are words that both items use
-    and few others do, the most telling first. passages are the two most similar passages, as spans in the texts of the
-    item and of the match; None if the texts were not cut into passages.
+    parts is the share of each signal in the score, and what closeness in time adds to it ("dates", below 0 if the items
+    are further apart than most); the parts add up to the score. phrases are words that both items use and few others
+    do, the most telling first. passages are the two most similar passages, as spans in the texts of the item and of the
+    match; None if the texts were not cut into passages.
     """
 
     parts: Mapping[str, float]

@@ -20,6 +20,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from recs.contract import Note, corpus_digest
 from recs.embedding.cache import Cache
 from recs.embedding.documents import Overflow
@@ -28,6 +30,7 @@ from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
 from recs.items import Collection, Item, Match
+from recs.ranking.ages import closeness_in_time
 from recs.ranking.arrange import arrange
 from recs.ranking.chooser import Pick, Ranking
 from recs.ranking.duplicates import near_duplicates, similarity_of
@@ -35,6 +38,7 @@ from recs.ranking.explain import Explainer
 from recs.ranking.fallbacks import filter_notes
 from recs.ranking.lists import RelatedLists
 from recs.ranking.previous import count_changes, earlier_lists, staying_scores
+from recs.ranking.probability import FUSED_SCALE
 from recs.ranking.rank import CANDIDATES, RankedItems, rank_items, tuned_candidates
 from recs.ranking.rules import Rules
 from recs.readers.dates import parse_now
@@ -127,7 +131,7 @@ def related_items(
     twins = near_duplicates(ranked)
     picks = _arranged(items, ranked, candidates, earlier, kind=scale.kind, k=k, rules=shown, twins=twins)
     return RelatedLists(
-        lists=(lists := _matches(items, picks, ranked, why=why)),
+        lists=(lists := _matches(items, picks, ranked, why=why, dates=scale is FUSED_SCALE)),
         items={item.id: item for item in items},
         model=ranked.model,
         score=scale,
@@ -168,10 +172,12 @@ def _changes(
 
 
 def _matches(
-    items: Sequence[Item], picks: Sequence[Sequence[Pick]], ranked: RankedItems, *, why: bool
+    items: Sequence[Item], picks: Sequence[Sequence[Pick]], ranked: RankedItems, *, why: bool, dates: bool
 ) -> dict[str, tuple[Match, ...]]:
-    """Return the list of each item by its id."""
-    explainer = Explainer(items, ranked.signals, ranked.embeddings, ranked.fused)
+    """Return the list of each item by its id; `dates` says whether they are in the scores."""
+    closeness = closeness_in_time(items, ranked.fused.indices) if why and dates else np.zeros(0)
+    closeness_that_differs = closeness if closeness.any() else None
+    explainer = Explainer(items, ranked.signals, ranked.embeddings, ranked.fused, closeness_that_differs)
     lists = {}
     for row, item in enumerate(items):
         lists[item.id] = tuple(

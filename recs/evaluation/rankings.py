@@ -1,14 +1,15 @@
 """How good related lists are, judged by the links that the author wrote between the items.
 
 The links are hidden first (`recs.text.links.hide_links`), so that a ranking has to find them from the rest of the text.
-Rankings are compared source by source, without editorial rules: rules would move the very items that an author linked.
+Rankings are compared source by source, without editorial rules. The lists that visitors see are judged with their
+rules, except for the one that puts linked items last: these are the very items that count as right.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,8 @@ class ShownLists:
     empty
         Share of the lists that are empty.
     ndcg
-        nDCG of the shown lists, by the same judgments.
+        nDCG of the lists, by the same judgments. The rule `demote` is off for it: it puts what a page links to, and the
+        parts of a series, last on purpose.
     """
 
     k: int
@@ -174,7 +176,9 @@ def evaluate_related(
         rankings = {"fused" if fused.model else "terms": ids_of_lists(fused)}
         if fused.model:
             rankings |= _dense_rankings(hidden, options)
+        rules = rules or Rules()
         shown = related_items(hidden, k=k, rules=rules, **options)
+        fair = related_items(hidden, k=k, rules=replace(rules, demote=False), **options) if rules.demote else shown
     rankings |= _baselines(hidden.items)
     return RelatedEvaluation(
         items=len(items),
@@ -182,8 +186,8 @@ def evaluate_related(
         judged_links=sum(map(len, judged.values())),
         round_ups=round_ups,
         rankings=ranking_scores(rankings, judged),
-        shown={"with rules": _shown_lists(shown, judged, k), "without rules": _shown_lists(fused, judged, k)},
-        notes=(*_few_sources(judged), *fused.notes),
+        shown={"with rules": _shown_lists(shown, judged, k, fair), "without rules": _shown_lists(fused, judged, k)},
+        notes=(*_few_sources(judged), *_demoted(shown, fair, judged, k), *fused.notes),
     )
 
 
@@ -239,7 +243,23 @@ def ranking_scores(rankings: Mapping[str, Ranked], judged: Judgments) -> tuple[R
     return tuple(scores)
 
 
-def _shown_lists(lists: RelatedLists, judged: Judgments, k: int) -> ShownLists:
+def _demoted(shown: RelatedLists, fair: RelatedLists, judged: Judgments, k: int) -> list[str]:
+    """Return a note on what the rule `demote` does to the judged lists, if it does anything."""
+    with_rule, without_rule = ids_of_lists(shown), ids_of_lists(fair)
+    changed = sum(with_rule[source] != without_rule[source] for source in judged)
+    if not changed:
+        return []
+    lists = counted(changed, "judged list")
+    mean = _mean_ndcg(with_rule, judged, k)
+    return [f"demote puts linked items and parts of a series last in {lists}; ndcg is without it (with it {mean:.3f})"]
+
+
+def _mean_ndcg(ranked: Ranked, judged: Judgments, k: int) -> float:
+    return float(np.mean([ndcg(ranked[source], relevant, k) for source, relevant in judged.items()]))
+
+
+def _shown_lists(lists: RelatedLists, judged: Judgments, k: int, fair: RelatedLists | None = None) -> ShownLists:
+    """Return figures of the lists; `fair` are the lists whose nDCG counts, if they are others."""
     shown = {name: ids[:k] for name, ids in ids_of_lists(lists).items()}
     lists_with_item = Counter(dict.fromkeys(shown, 0))
     lists_with_item.update(name for names in shown.values() for name in names)
@@ -252,5 +272,5 @@ def _shown_lists(lists: RelatedLists, judged: Judgments, k: int) -> ShownLists:
         hub_skewness=skewness(counts),
         largest_hub=max(counts),
         empty=list(shown.values()).count([]) / len(shown),
-        ndcg=float(np.mean([ndcg(shown[source], relevant, k) for source, relevant in judged.items()])),
+        ndcg=_mean_ndcg(ids_of_lists(fair or lists), judged, k),
     )

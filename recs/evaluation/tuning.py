@@ -16,7 +16,7 @@ from recs.evaluation.baselines import DEPTH
 from recs.evaluation.judgments import FEW_SOURCES, Judgments, judged_sources, with_judgments
 from recs.evaluation.metrics import Estimate, bootstrap, ndcg
 from recs.items import Collection, Item
-from recs.ranking.rank import RankedItems, rank_items
+from recs.ranking.rank import RankedItems, rank_items, untuned_scores
 from recs.ranking.reranker import Tuned, inbound_feature, pair_features
 from recs.text.counts import counted
 from recs.text.links import hide_links
@@ -36,7 +36,7 @@ class Tuning:
     sources
         How many items with links were learned from.
     before, after
-        Mean nDCG@10 of the fused ranking and of the tuned one, cross-validated.
+        Mean nDCG@10 of the default ranking and of the tuned one, cross-validated.
     gain
         Mean of the difference, source by source.
     tuned
@@ -129,6 +129,7 @@ class _Learner:
         self.rows = np.array(sorted(row_of[name] for name in judged))
         self.relevant = [{row_of[name] for name in judged[items[row].id]} for row in self.rows.tolist()]
         self.candidates = ranked.fused.indices[self.rows]
+        self.default_scores = untuned_scores(items, ranked)[self.rows]
         self.linked = np.array(
             [np.isin(row, sorted(rows)) for row, rows in zip(self.candidates, self.relevant, strict=True)]
         )
@@ -172,12 +173,13 @@ class _Learner:
         )
 
     def ndcg(self, tuned: Tuned | None, features: Mapping[str, Float64Array], places: IntArray) -> Float64Array:
-        """Return nDCG of some sources, re-ordered by `tuned`; ties keep their order, as do all candidates with None."""
-        candidates = self.candidates[places]
-        if tuned is not None:
+        """Return nDCG of some sources, ordered by `tuned`, or by the default if it is None; ties keep their order."""
+        if tuned is None:
+            scores = self.default_scores[places]
+        else:
             scores = tuned.scores({name: values[places] for name, values in features.items()})
-            order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), axis=1, kind="stable")
-            candidates = np.take_along_axis(candidates, order, axis=1)
+        order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), axis=1, kind="stable")
+        candidates = np.take_along_axis(self.candidates[places], order, axis=1)
         pairs = zip(candidates[:, :DEPTH].tolist(), places.tolist(), strict=True)
         return np.array([ndcg(ranked, self.relevant[place], DEPTH) for ranked, place in pairs])
 

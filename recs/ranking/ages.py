@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from recs.arrays import Float64Array
+from recs.arrays import Float64Array, IntArray
 from recs.errors import OptionError
 from recs.items import Item
 from recs.readers.dates import parse_date
@@ -69,6 +69,33 @@ def recency_weights(items: Sequence[Item], half_life: str) -> Float64Array:
     newest, oldest = max(dated), min(dated)
     days = np.array([(newest - (moment or oldest)) / timedelta(days=1) for moment in moments])
     return np.maximum(0.5 ** (days / days_of(half_life)), _LEAST)
+
+
+def closeness_in_time(items: Sequence[Item], columns: IntArray) -> Float64Array:
+    """Return for each of n items how close in time some others are: -ln(1 + months), less the mean of all these pairs.
+
+    A pair of which one date is not known has 0, as an average pair has.
+
+    Parameters
+    ----------
+    columns : int64 array of shape (n, depth)
+        The rows of the others; -1 for none. The result has the same shape, and 0 there.
+
+    Examples
+    --------
+    >>> items = [Item("a", "A.", published="2026-01-01"), Item("b", "B.", published="2026-01-31"), Item("c", "C.")]
+    >>> closeness_in_time(items, np.array([[0, 1], [1, 2], [-1, 0]])).round(2).tolist()
+    [[0.23, -0.46], [0.23, 0.0], [0.0, 0.0]]
+    """
+    moments = [parse_date(item.published) for item in items]
+    days = np.array([np.nan if moment is None else moment.timestamp() / 86400 for moment in moments], np.float64)
+    if not np.isfinite(days).any():
+        return np.zeros(columns.shape)
+    closeness = -np.log1p(np.abs(days[columns] - days[:, None]) / _DAYS["m"])
+    closeness[columns < 0] = np.nan
+    is_known = np.isfinite(closeness)
+    mean = closeness[is_known].mean() if is_known.any() else 0.0
+    return np.where(is_known, closeness - mean, 0.0)
 
 
 def newest_first(items: Sequence[Item]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Why two items are related: the part of each signal, the phrases that both use, the passages that match best."""
+"""Why two items are related: the parts of signals and dates, phrases that both use, the passages that match best."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,9 +8,11 @@ from math import log
 
 import numpy as np
 
+from recs.arrays import Float64Array
 from recs.embedding.vectors import Embeddings
 from recs.items import Item, Span, Why
 from recs.ranking.fusion import Fused
+from recs.ranking.probability import LINK_ODDS
 from recs.ranking.signals import Passages, Signal
 from recs.text.words import tokenize
 
@@ -24,20 +26,37 @@ Gram = tuple[str, ...]
 
 @dataclass
 class Explainer:
-    """Explains pairs of n items. The phrases of all items are counted once, when they are first needed."""
+    """Explains pairs of n items. The phrases of all items are counted once, when they are first needed.
+
+    `closeness` is that of `recs.ranking.ages.closeness_in_time` for the candidates; None if dates are not in the score.
+    """
 
     items: Sequence[Item]
     signals: Sequence[Signal]
     embeddings: Embeddings | None
     fused: Fused
+    closeness: Float64Array | None = None
 
     def explain(self, row: int, other: int, score: float) -> Why:
         """Return why `other` is in the list of `row`. If the pair is not a candidate, all signals have equal parts."""
         parts = self.fused.parts[row, self.fused.indices[row] == other].sum(axis=0)
         shares = np.maximum(np.nan_to_num(parts), 0)
         shares = shares / shares.sum() if shares.sum() else np.full(len(parts), 1 / max(len(parts), 1))
-        by_signal = {signal.name: float(part) for signal, part in zip(self.signals, score * shares, strict=True)}
-        return Why(by_signal, self._phrases(row, other), self._passages(row, other))
+        undated = self._undated(row, other, score)
+        by_name = {signal.name: float(part) for signal, part in zip(self.signals, undated * shares, strict=True)}
+        if self.closeness is not None:
+            by_name["dates"] = score - undated
+        return Why(by_name, self._phrases(row, other), self._passages(row, other))
+
+    def _undated(self, row: int, other: int, score: float) -> float:
+        """Return the score that the pair would have if its dates were as far apart as those of other pairs."""
+        is_pair = self.fused.indices[row] == other
+        if self.closeness is None or not is_pair.any():
+            return score
+        fused_score = self.fused.scores[row, is_pair]
+        odds = LINK_ODDS.odds(fused_score, self.closeness[row, is_pair])[0]
+        undated_odds = LINK_ODDS.odds(fused_score)[0]
+        return float(score * undated_odds * (1 + odds) / (odds * (1 + undated_odds))) if odds else score
 
     def _phrases(self, row: int, other: int) -> tuple[str, ...]:
         """Return the rarest phrases that both items use, the one with the highest weight first."""

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from recs.arrays import Float64Array
 from recs.contract import Note
 from recs.embedding.cache import Cache
 from recs.embedding.embedder import Embedder
@@ -20,8 +23,17 @@ from recs.embedding.vectors import Embeddings
 from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
 from recs.items import Item
 from recs.models.registry import model_languages
+from recs.ranking.ages import closeness_in_time
 from recs.ranking.fusion import Fused, fuse
-from recs.ranking.probability import FUSED_SCALE, SIGNAL_SCALES, TUNED_SCALE, ScoreScale, linked_probability
+from recs.ranking.probability import (
+    FUSED_SCALE,
+    LINK_ODDS,
+    SIGNAL_SCALES,
+    TUNED_SCALE,
+    LinkOdds,
+    ScoreScale,
+    linked_probability,
+)
 from recs.ranking.reranker import Tuned, pair_features
 from recs.ranking.rules import NO_RULES, Rules
 from recs.ranking.signals import SIGNALS, TERM_SIGNALS, Signal, blank_note, make_signals, missing_note
@@ -172,15 +184,23 @@ def tuned_candidates(
     return scored_candidates(items, ranked, tuned), TUNED_SCALE
 
 
-def scored_candidates(items: Sequence[Item], ranked: RankedItems, tuned: Tuned | None) -> list[list[tuple[int, float]]]:
-    """Return the candidates of each row with their scores, best first."""
+def scored_candidates(
+    items: Sequence[Item], ranked: RankedItems, tuned: Tuned | None, *, link_odds: LinkOdds = LINK_ODDS
+) -> list[list[tuple[int, float]]]:
+    """Return the candidates of each row with their scores, best first; by `link_odds` if there are several signals."""
     is_single = len(ranked.signals) == 1
-    scores = ranked.fused.scores if is_single else linked_probability(ranked.fused.scores)
-    if tuned is not None:
+    if tuned is None:
+        scores = untuned_scores(items, ranked, link_odds=link_odds)
+        order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), axis=1, kind="stable")
+        columns_of_rows = np.take_along_axis(ranked.fused.indices, order, axis=1)
+        scores = np.take_along_axis(scores, order, axis=1)
+        scores = scores if is_single else linked_probability(scores)
+    else:
+        columns_of_rows = ranked.fused.indices
         scores = tuned.scores(pair_features(items, ranked.fused, ranked.used))
     only_related = is_single and ranked.used[0] in TERM_SIGNALS  # items that share no term are not related
     candidates = []
-    for columns, scores_of_row in zip(ranked.fused.indices.tolist(), scores.tolist(), strict=True):
+    for columns, scores_of_row in zip(columns_of_rows.tolist(), scores.tolist(), strict=True):
         pairs = [(column, score) for column, score in zip(columns, scores_of_row, strict=True) if column >= 0]
         if only_related:
             pairs = [(column, score) for column, score in pairs if score != 0]
@@ -188,3 +208,11 @@ def scored_candidates(items: Sequence[Item], ranked: RankedItems, tuned: Tuned |
             pairs.sort(key=lambda pair: (-pair[1], pair[0]))
         candidates.append(pairs)
     return candidates
+
+
+def untuned_scores(items: Sequence[Item], ranked: RankedItems, *, link_odds: LinkOdds = LINK_ODDS) -> Float64Array:
+    """Return the scores of each row with its candidates: similarities, or the odds of links; NaN for no pair."""
+    fused = ranked.fused
+    if len(ranked.signals) == 1:
+        return fused.scores
+    return link_odds.odds(fused.scores, closeness_in_time(items, fused.indices))

@@ -4,6 +4,7 @@ import json
 import random
 from math import log2
 
+import numpy as np
 import pytest
 from standins import BagEncoder, make_embedder, make_records
 
@@ -11,7 +12,10 @@ import recs
 from recs.errors import MissingDependencyError, OptionError, SourceError
 from recs.evaluation import rankings as evaluate
 from recs.evaluation.baselines import DEPTH
+from recs.evaluation.judgments import judged_sources, with_judgments
+from recs.evaluation.metrics import ndcg
 from recs.evaluation.rankings import evaluate_related
+from recs.text.links import hide_links
 from recs.writers.figures import plot_evaluation, save_figure
 
 SITE = "https://site.example"
@@ -151,9 +155,23 @@ def test_evaluate_related_no_links_is_one_line_that_says_what_to_do():
 
 
 def test_evaluate_related_few_sources_are_noted():
-    assert judge().notes == ("only 2 items are judged: too few to tell rankings apart",)
+    assert judge().notes[0] == "only 2 items are judged: too few to tell rankings apart"
     links = [{"src": f"p{i:03}", "dst": f"p{(i + 3) % 24:03}"} for i in range(20)]
-    assert judge(make_records(24), judgments=links).notes == ()
+    assert not any("too few" in note for note in judge(make_records(24), judgments=links).notes)
+
+
+def test_evaluate_related_says_what_the_demotion_of_linked_items_does():
+    links = [{"src": f"p{i:03}", "dst": f"p{(i + 3) % 24:03}"} for i in range(20)]
+    records = make_records(24)
+    (note,) = judge(records, judgments=links, k=3).notes
+    assert note.startswith("demote puts linked items and parts of a series last in ")
+    collection = with_judgments(recs.read_items(records), links)
+    items = recs.Collection(tuple(hide_links(collection.public)), collection.source)
+    lists = recs.related_items(items, k=3, cache=False, embedder=make_embedder())
+    judged, _ = judged_sources(collection.public)
+    mean = np.mean([ndcg([m.id for m in lists[name]], right, 3) for name, right in judged.items()])
+    assert note.endswith(f"(with it {mean:.3f})")
+    assert judge(records, judgments=links, k=3, rules=recs.Rules(demote=False)).notes == ()
 
 
 @pytest.mark.slow
@@ -184,7 +202,10 @@ def test_evaluate_related_shown_lists_agree_with_related_items():
     assert shown.orphans == counts.count(0)
     assert shown.largest_hub == max(counts)
     assert shown.empty == 0
-    assert ruled.ndcg <= shown.ndcg  # rules demote linked items
+    assert ruled.ndcg == pytest.approx(shown.ndcg)  # the rule that puts linked items last does not count
+    no_recommend = frozenset(record["id"] for record in records)
+    unlisted = judge(records, judgments=links, k=3, rules=recs.Rules(no_recommend=no_recommend))
+    assert dict(unlisted.shown)["with rules"].ndcg == 0  # other rules do
 
 
 def test_evaluate_related_without_a_model_judges_terms():

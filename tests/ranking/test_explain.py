@@ -31,6 +31,8 @@ def explained(**options):
     records[2]["text"] += COPIED
     records[12]["text"] = COPIED.strip() + " " + records[12]["text"]
     records[12]["title"] = "Copper kettle"
+    for row, record in enumerate(records[2:]):
+        record["date"] = f"{2000 + row * 7 % 19}-{row % 12 + 1:02}-01"
     options.setdefault("embedder", make_embedder())
     return related_items(records, cache=False, why=True, **options)
 
@@ -41,9 +43,24 @@ def test_why_parts_sum_to_the_score_and_name_the_signals(signals, rules):
     lists = explained(signals=signals, rules=rules)
     matches = [match for matches in lists.lists.values() for match in matches]
     assert len(matches) > 60
+    dates = ["dates"] if "," in signals or signals == "auto" else []
     for match in matches:
-        assert list(match.why.parts) == lists.config["signals"]
+        assert list(match.why.parts) == [*lists.config["signals"], *dates]
         assert sum(match.why.parts.values()) == pytest.approx(match.score, abs=1e-9)
+
+
+def test_why_dates_speak_for_the_items_that_are_closer_in_time():
+    near = {"id": "near", "title": "", "text": "garlic bed compost", "date": "2026-01-02"}
+    far = {**near, "id": "far", "text": "garlic bed straw", "date": "2016-01-02"}
+    own = {**near, "id": "own", "text": "garlic bed soil", "date": "2026-01-01"}
+    others = [{"id": f"z{row}", "text": f"steam train number {row}", "date": "2020-01-01"} for row in range(9)]
+    records = [own, near, far, *others]
+    options = {"cache": False, "why": True, "signals": "terms,dense", "embedder": make_embedder()}
+    dates = {match.id: match.why.parts["dates"] for match in related_items(records, **options)["own"]}
+    assert dates["near"] > 0 > dates["far"]
+    undated = related_items([{**record, "date": None} for record in records], **options)["own"]
+    assert undated
+    assert all("dates" not in match.why.parts for match in undated)
 
 
 def test_why_is_left_out_where_nobody_asked():

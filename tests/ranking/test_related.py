@@ -13,8 +13,10 @@ import recs
 from recs import Embeddings, Item, related_items
 from recs.errors import EmbeddingError, MissingDependencyError, OptionError, SourceError
 from recs.ranking.fusion import fuse
+from recs.ranking.probability import LINK_ODDS
 from recs.ranking.rules import NO_RULES, Rules
 from recs.ranking.signals import centre, make_signals
+from recs.readers.dates import parse_date
 from recs.writers.related import render_related
 
 
@@ -231,16 +233,35 @@ def test_centre_identical_rows_stay_finite():
     assert np.isfinite(centre(np.ones((10_000, 4), np.float32))).all()
 
 
-def test_related_items_fused_scores_are_odds_of_the_third_power():
-    items = recs.read_items(_posts(30)).public
-    lists = related_items(items, signals=("terms", "mentions"), cache=False, rules=NO_RULES)
+def _months_apart(left, right):
+    return abs((parse_date(left.published) - parse_date(right.published)).total_seconds()) / (365.25 / 12 * 86400)
+
+
+def test_related_items_fused_scores_are_odds_that_fall_with_the_months_between_dates():
+    posts = recs.read_items(_posts(30)).public
+    items = [replace(post, published=f"{2000 + row * 7 % 19}-{row % 12 + 1:02}-01") for row, post in enumerate(posts)]
+    lists = related_items(items, k=29, signals=("terms", "mentions"), cache=False, rules=NO_RULES)
     made = make_signals(items, None, ("terms", "mentions"))
-    fused = fuse(made, [item.id for item in items], 5)
+    fused = fuse(made, [item.id for item in items], 29)
     assert (lists.score.kind, lists.score.range) == ("p_linked", (0.0, 1.0))
+    months = np.array(
+        [[_months_apart(item, items[column]) for column in fused.indices[row]] for row, item in enumerate(items)]
+    )
+    usual = np.log1p(months).mean()
     for row, item in enumerate(items):
-        odds = [max(score, 0) ** 3 / 600 for score in fused.scores[row]]
+        factors = np.exp(-LINK_ODDS.decay * (np.log1p(months[row]) - usual)) / LINK_ODDS.level
+        odds = np.maximum(fused.scores[row], 0) ** LINK_ODDS.power * factors
+        order = np.argsort(-odds, kind="stable")
+        assert [match.id for match in lists[item.id]] == [items[column].id for column in fused.indices[row][order]]
+        np.testing.assert_allclose([m.score for m in lists[item.id]], (odds / (1 + odds))[order], atol=1e-6)
+
+
+def test_related_items_without_dates_keep_the_order_of_the_fused_scores():
+    items = recs.read_items(_posts(30)).public
+    lists = related_items(items, k=29, signals=("terms", "mentions"), cache=False, rules=NO_RULES)
+    fused = fuse(make_signals(items, None, ("terms", "mentions")), [item.id for item in items], 29)
+    for row, item in enumerate(items):
         assert [match.id for match in lists[item.id]] == [items[column].id for column in fused.indices[row]]
-        np.testing.assert_allclose([m.score for m in lists[item.id]], [o / (1 + o) for o in odds], atol=1e-6)
 
 
 @pytest.mark.parametrize("signals", ["auto", "terms,dense,passages", "terms,dense", "dense,passages"])
