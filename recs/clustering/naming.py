@@ -51,15 +51,14 @@ def topic_headings(
 ) -> list[list[str]]:
     """Return for each topic what may name it, the best first: a tag, its language, or its phrases."""
     tags = _telling_tags(items, labels, len(phrases))
-    has_own_language = index.has_own_language(labels, len(phrases))
+    languages = _own_languages(index, items, labels, len(phrases))
     headings = []
     for topic, of_topic in enumerate(phrases):
         head = index.as_written(tags[topic]) if topic in tags else next(iter(of_topic), "")
         rest = [phrase for phrase in of_topic if tokenize(phrase) != tokenize(head)]
-        if has_own_language[topic]:
-            members = [items[row] for row in np.flatnonzero(labels == topic).tolist()]
+        if topic in languages:
             # Which of its words are common in the language, and which in the topic, cannot be told.
-            head, rest = _common_language(members), []
+            head, rest = languages[topic], list(of_topic)
         headings.append([index.as_heading(head), *rest] if head else [])
     return headings
 
@@ -85,11 +84,20 @@ def _telling_tags(items: Sequence[Item], labels: IntArray, topics: int) -> dict[
     return telling
 
 
-def _common_language(items: Sequence[Item]) -> str:
-    """Return the name of the language that most items have; empty if it cannot be told."""
-    languages = Counter(language for language in item_languages(items) if language)
-    language, count = min(languages.items(), key=lambda pair: (-pair[1], pair[0]), default=("", 0))
-    return language_name(language) or "" if count > len(items) / 2 else ""
+def _own_languages(index: PhraseIndex, items: Sequence[Item], labels: IntArray, topics: int) -> dict[int, str]:
+    """Return the name of the language of each topic that is alone in its language."""
+    alone = [topic for topic, is_alone in enumerate(index.has_own_language(labels, topics)) if is_alone]
+    if not alone:
+        return {}
+    languages = np.array([language or "" for language in item_languages(items)])
+    names: dict[int, str] = {}
+    for topic in alone:
+        counts = Counter(languages[labels == topic].tolist())
+        language = min(counts, key=lambda language: (-counts[language], language))
+        name = language_name(language)
+        if name and counts[language] >= _MOST * max((labels == topic).sum(), (languages == language).sum()):
+            names[topic] = name
+    return names
 
 
 def unique_names(
