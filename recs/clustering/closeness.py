@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from recs.embedding.embedder import Embedder
     from recs.embedding.vectors import Embeddings
 
+_LEAD = 2.0  # how much the lead over other topics counts
+_LEAST = 0.1  # a phrase like "Announcing Rust" is near no centroid
+
 
 @dataclass(frozen=True, slots=True)
 class PhraseModel:
@@ -47,14 +50,19 @@ class PhraseModel:
         return cls(embedder, embeddings.role, cache)
 
     def closeness_to(self, centroids: Float64Array) -> Closeness:
-        """Return a function for the cosines of phrases with the centroid of a topic, 0 to 1.
+        """Return a function for how close phrases are to a topic, and how much closer than to the nearest other topic.
 
-        The function raises `ModelNotFoundError` or `MissingDependencyError` if a vector is not cached and the model
-        cannot run here.
+        Both are cosines with the centroids less their mean: what all topics share says nothing about one. The function
+        raises `ModelNotFoundError` or `MissingDependencyError` if a vector is not cached and the model cannot run here.
         """
+        own = centroids - centroids.mean(axis=0) if len(centroids) > 1 else centroids
+        directions = unit_rows(own)
 
         def closeness(phrases: Sequence[str], topic: int) -> Float64Array:
             embedded = self.embedder.embed(phrases, role=self.role, store=self.cache)
-            return np.asarray(np.clip(unit_rows(embedded.vectors.astype(np.float64)) @ centroids[topic], 0, 1))
+            cosines = unit_rows(embedded.vectors.astype(np.float64)) @ directions.T
+            nearest_other = np.delete(cosines, topic, axis=1).max(axis=1, initial=0.0)
+            lead = np.maximum(1 + _LEAD * (cosines[:, topic] - nearest_other), 0.0)
+            return np.asarray(np.maximum(np.maximum(cosines[:, topic], 0.0) * lead, _LEAST))
 
         return closeness

@@ -12,8 +12,9 @@ from recs.arrays import IntArray
 from recs.clustering.closeness import PhraseModel
 from recs.clustering.fitting import FittedCut, FittedLayers, topic_stabilities
 from recs.clustering.labels import cluster_sizes, renumber
+from recs.clustering.naming import topic_headings, unique_names
 from recs.clustering.phrase_index import PhraseIndex
-from recs.clustering.phrases import EXEMPLARS, Namer, Topic, topic_phrases, unique_names
+from recs.clustering.phrases import EXEMPLARS, Namer, Topic, topic_phrases
 from recs.clustering.result import Layer
 from recs.clustering.space import Space
 from recs.errors import MissingDependencyError, ModelNotFoundError
@@ -70,7 +71,15 @@ def describe_layers(
             by_id = {**earlier_names, **_names_by_namer(cut.ids, phrases, exemplars, namer), **names}
             given_names = {place: by_id[topic] for place, topic in enumerate(cut.ids) if topic in by_id}
         parents = _parents(layers, topic_of_item, len(cut.ids))
-        topics = _topics(fitted.space, cut, phrases, exemplars, given_names=given_names, parents=parents)
+        topics = _topics(
+            fitted.space,
+            cut,
+            phrases,
+            exemplars,
+            headings=topic_headings(index, items, topic_of_item, phrases),
+            given_names=given_names,
+            parents=parents,
+        )
         layers.append(_layer(fitted.space, cut, topics))
     return Description(layers, ranked.by, ranked.notes)
 
@@ -121,6 +130,7 @@ def _topics(
     phrases: Sequence[tuple[str, ...]],
     exemplars: Sequence[Sequence[Item]],
     *,
+    headings: Sequence[Sequence[str]],
     given_names: Mapping[int, str],
     parents: Sequence[int | None],
 ) -> tuple[Topic, ...]:
@@ -129,7 +139,7 @@ def _topics(
     core_sizes = cluster_sizes(topic_of_item[space.in_core[space.row_of_item]], len(cut.ids))
     stabilities = topic_stabilities(cut)
     titles = [_title(items[0]) if items else "" for items in exemplars]
-    names = unique_names(phrases, given_names, sizes.tolist(), titles)
+    names = unique_names(headings, given_names, sizes.tolist(), titles)
     return tuple(
         Topic(
             id=topic,

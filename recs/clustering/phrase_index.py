@@ -2,124 +2,182 @@
 
 from __future__ import annotations
 
-import functools
-import unicodedata
-from collections import Counter
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from recs.arrays import Float64Array, IntArray
+from recs.arrays import BoolArray, Float64Array, IntArray
 from recs.clustering.labels import cluster_sizes
+from recs.clustering.phrase_occurrences import Occurrences
+from recs.clustering.phrase_reader import WordReader
 from recs.items import Item
 from recs.text.words import STEM, tokenize, word_pattern
 
 _WORDS = 1_500_000  # of all items together that are read for phrases
 _LEAST_WORDS = 30  # of each item, title first
-_LENGTHS = (1, 2, 3)  # of a phrase, in words
+_LENGTHS = (1, 2, 3, 4)  # of a phrase, in words
 _MIN_DOCUMENTS = 3  # of a topic; in a small topic a third of its items
 _CANDIDATES = 40  # phrases of a topic that are compared with each other, and with its vectors
-_RARE = 5.0  # a phrase in so many items has half of its score
+_RARE = 3.0  # a phrase in so many items has half of its score
 _END = 0.2  # NPMI that the first and the last word of a phrase need: of "the Django", "Django" is left
-_BALANCE = 0.3  # exponent of the share of a topic's items that have the phrase
+_BALANCE = 0.15  # exponent of the share of a topic's items that have the phrase
+_TITLES = 0.4  # exponent of the share of a topic's titles that have the phrase
+_NO_TITLE = 0.02  # is added to that share
+_HEADLINE = 0.5  # a phrase in this share of the titles may begin and end with any word: "Announcing Rust"
+_FREEDOM = 0.5  # exponents; both are explained in `Occurrences`
+_TITLE_RATE = 0.5
+_COMMON = 20  # so many of the commonest words of a topic tell which other topics are in its language
+_COMMON_SHARE = 0.5  # of a topic's items have such a word
+_SAME_LANGUAGE = 0.4  # mean share of these words in a topic of the same language, relative to the own topic
 _UNSPACED = 0x7FF  # characters above may be of a script without spaces between words
 
 ScoredPhrase = tuple[float, int]
 """The score of a phrase, and its number."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Occurrences:
-    """Distinct pairs of an item and a phrase, each an array of shape (pairs,); and the words of each phrase."""
-
-    items: IntArray
-    phrases: IntArray
-    words: list[tuple[int, ...]]
-
-
 class PhraseIndex:
     """The phrases of n items. The items are read once; then the index answers for the topics of every layer."""
 
     def __init__(self, items: Sequence[Item]) -> None:
-        reader = _Reader(limit=max(_LEAST_WORDS, _WORDS // max(len(items), 1)))
+        self._reader = WordReader(limit=max(_LEAST_WORDS, _WORDS // max(len(items), 1)))
         for row, item in enumerate(items):
-            reader.read(row, item)
-        self._words = reader.usual_forms()
-        self._stems = [folded[:STEM] for folded in reader.number_of_word]
-        self._phrases: list[tuple[int, ...]] = []
-        rows = []
-        columns = []
-        for length in _LENGTHS:
-            occurrences = _occurrences(np.array(reader.tokens, np.int64), np.array(reader.owners, np.int64), length)
-            rows.append(occurrences.items)
-            columns.append(occurrences.phrases + len(self._phrases))
-            self._phrases.extend(occurrences.words)
-        self._phrase_of_word = {words[0]: phrase for phrase, words in enumerate(self._phrases) if len(words) == 1}
-        self._rows = np.concatenate(rows)
-        self._columns = np.concatenate(columns)
+            self._reader.read(row, item)
+        self._read = self._reader.read_words()
+        self._forms = list(self._reader.number_of_form)
+        self._joints = list(self._reader.number_of_joint)
+        self._stems = [folded[:STEM] for folded in self._reader.number_of_word]
+        self._has_title = np.array([bool(item.title) for item in items], bool)
+        self._pairs = Occurrences.joined([Occurrences.of(self._read, length) for length in _LENGTHS])
+        self._phrase_of_word = {
+            int(self._read.words[self._pairs.places[phrase]]): int(phrase)
+            for phrase in np.flatnonzero(self._pairs.lengths == 1)
+        }
+        self._items_and_words = np.unique(np.stack([self._read.owners, self._read.words]), axis=1)
 
     def text(self, phrase: int) -> str:
         """Return a phrase as most items write it."""
-        words = [self._words[word] for word in self._phrases[phrase]]
-        text = words[0] if words else ""
-        for word in words[1:]:
+        text = ""
+        for place in self._places_of(phrase):
+            word = self._forms[self._read.forms[place]]
             # The words of a script without spaces are pairs of characters, and neighbours share one character.
             overlaps = len(word) == 2 and text[-1:] == word[0] and ord(word[0]) > _UNSPACED
-            text += word[1:] if overlaps else f" {word}"
+            joint = self._joints[self._read.gaps[place]] if text else ""
+            text += word[1:] if overlaps else joint + word
         return text
 
     def words(self, phrase: int) -> frozenset[str]:
         """Return the words of a phrase, cut to their first letters so that forms of one word are equal."""
-        return frozenset(self._stems[word] for word in self._phrases[phrase])
+        return frozenset(self._stems[self._read.words[place]] for place in self._places_of(phrase))
+
+    def as_heading(self, text: str) -> str:
+        """Return a phrase with a capital if sentences of the items begin with its first word so: "Bread", but "npm"."""
+        match = word_pattern(text).match(text)
+        if match is None or text[match.end() :][:1].strip("- ") or not self._reader.begins_in_upper_case(match.group()):
+            return text
+        return text[:1].upper() + text[1:]
+
+    def as_written(self, slug: str) -> str:
+        """Return a tag as the texts write it: "GitHub actions" for "github-actions"."""
+        if any(char.isspace() or char.isupper() for char in slug):
+            return slug
+        words = [self._phrase_of_word.get(self._reader.number_of_word.get(word, -1), -1) for word in tokenize(slug)]
+        return " ".join(map(self.text, words)) if words and min(words) >= 0 else re.sub(r"[-_]+", " ", slug)
+
+    def has_own_language(self, labels: IntArray, topics: int) -> list[bool]:
+        """Return for each topic whether no other topic uses the commonest words of it."""
+        peers = _of_one_language(*self._word_counts(labels, topics)).sum(axis=1)
+        return [count == 1 < topics for count in peers.tolist()]
 
     def telling(self, labels: IntArray, topics: int) -> list[list[ScoredPhrase]]:
-        """Return for each topic its phrases with their scores, best first: smoothed NPMI, lower for rare phrases.
+        """Return for each topic its phrases with their scores, best first.
+
+        The score is the smoothed NPMI, among the topics of one language. It is lower for phrases that are rare, that
+        few titles have, that always stand in one sentence, or that titles avoid.
 
         Parameters
         ----------
         labels : int64 array of shape (n,)
             0 to `topics` - 1, or -1.
         """
-        sizes = cluster_sizes(labels, topics)
-        counts = self._counts(labels, topics)
-        counts_of_all = counts.sum(axis=0)
+        if topics == 0:
+            return []
+        counts = _counts(labels[self._pairs.items], self._pairs.phrases, (topics, len(self._pairs.places)))
+        words, sizes = self._word_counts(labels, topics)
+        titles = self._shares_of_titles(labels, counts.shape)
         scored_phrases = []
-        for topic, size in enumerate(sizes.tolist()):
+        for topic, peers in enumerate(_of_one_language(words, sizes)):
+            size = int(sizes[topic])
             frequent = np.flatnonzero(counts[topic] >= min(_MIN_DOCUMENTS, max(size // 3, 1)))
-            count = counts[topic][frequent]
-            # With one topic there is nothing to tell it from.
-            npmi = _npmi(count, counts_of_all[frequent], size, sizes.sum()) if topics > 1 else np.ones(len(frequent))
-            scores = npmi * (count / size) ** _BALANCE * (count / (count + _RARE))
-            scored_phrases.append(self._best(frequent, npmi, scores))
+            items = int(sizes[peers].sum())
+            scores = _npmi(counts[topic][frequent], counts[peers][:, frequent].sum(axis=0), size, items)
+            scores *= self._weights(frequent, counts[topic][frequent], size, titles[topic][frequent])
+            npmi_of_word = _npmi(words[topic], words[peers].sum(axis=0), size, items)
+            scored_phrases.append(self._best(frequent, scores, npmi_of_word, titles[topic][frequent] >= _HEADLINE))
         return scored_phrases
 
-    def _counts(self, labels: IntArray, topics: int) -> IntArray:
-        """Return how many items of each topic have each phrase, shape (topics, phrases)."""
-        phrases = len(self._phrases)
-        topic_of_pair = labels[self._rows]
-        in_topic = topic_of_pair >= 0
-        cells = topic_of_pair[in_topic] * phrases + self._columns[in_topic]
-        return np.bincount(cells, minlength=topics * phrases).reshape(topics, phrases)
+    def _weights(self, phrases: IntArray, count: IntArray, size: int, share_of_titles: Float64Array) -> Float64Array:
+        """Return factors for phrases that so many of the `size` items of a topic have."""
+        weights = (count / size) ** _BALANCE * (count / (count + _RARE))
+        weights *= self._pairs.freedom[phrases] ** _FREEDOM * self._pairs.title_rate[phrases] ** _TITLE_RATE
+        if share_of_titles.any():
+            weights *= (share_of_titles + _NO_TITLE) ** _TITLES
+        return np.asarray(weights)
 
-    def _best(self, phrases: IntArray, npmi: Float64Array, scores: Float64Array) -> list[ScoredPhrase]:
+    def _word_counts(self, labels: IntArray, topics: int) -> tuple[IntArray, IntArray]:
+        """Return how many items of each topic have each word, shape (topics, words); and how many items it has."""
+        rows, words = self._items_and_words
+        return _counts(labels[rows], words, (topics, len(self._stems))), cluster_sizes(labels, topics)
+
+    def _shares_of_titles(self, labels: IntArray, shape: tuple[int, ...]) -> Float64Array:
+        """Return the share of the titles of each topic that have each phrase."""
+        titles = cluster_sizes(labels[self._has_title & (labels >= 0)], shape[0])
+        titled = _counts(np.where(self._pairs.titled, labels[self._pairs.items], -1), self._pairs.phrases, shape)
+        return np.asarray(titled / np.maximum(titles, 1)[:, None])
+
+    def _places_of(self, phrase: int) -> range:
+        first = int(self._pairs.places[phrase])
+        return range(first, first + int(self._pairs.lengths[phrase]))
+
+    def _best(
+        self, phrases: IntArray, scores: Float64Array, npmi_of_word: Float64Array, is_headline: BoolArray
+    ) -> list[ScoredPhrase]:
         """Return the phrases with the best scores; the first and the last word of each are telling by themselves."""
-        npmi_of_phrase = dict(zip(phrases.tolist(), npmi.tolist(), strict=True))
-        least = min(_END, npmi.max(initial=0.0) / 2)
-        best: list[ScoredPhrase] = []
-        for place in np.argsort(-scores, kind="stable").tolist():
-            if scores[place] <= 0 or len(best) == _CANDIDATES:
-                break
-            phrase = int(phrases[place])
-            words = self._phrases[phrase]
-            ends = [self._phrase_of_word.get(word, -1) for word in (words[0], words[-1])]
-            if all(npmi_of_phrase.get(end, 0.0) >= least for end in ends):
-                best.append((float(scores[place]), phrase))
-        return best
+        firsts = self._pairs.places[phrases]
+        lasts = firsts + self._pairs.lengths[phrases] - 1
+        ends = np.minimum(npmi_of_word[self._read.words[firsts]], npmi_of_word[self._read.words[lasts]])
+        least = min(_END, float(ends.max(initial=0.0)) / 2)
+        allowed = np.flatnonzero((scores > 0) & ((ends >= least) | is_headline))
+        best = allowed[np.argsort(-scores[allowed], kind="stable")][:_CANDIDATES]
+        return list(zip(scores[best].tolist(), phrases[best].tolist(), strict=True))
+
+
+def _of_one_language(counts: IntArray, sizes: IntArray) -> BoolArray:
+    """Return which topics use the commonest words of each topic, shape (topics, topics); a topic uses its own.
+
+    Words that half of the items of a topic have are mostly those of its language. A topic with few such words, as of
+    very short texts, is compared with all topics.
+    """
+    shares = counts / np.maximum(sizes, 1)[:, None]
+    peers = np.ones((len(sizes), len(sizes)), bool)
+    for topic, own in enumerate(shares):
+        commonest = np.argsort(-own, kind="stable")[:_COMMON]
+        commonest = commonest[own[commonest] >= _COMMON_SHARE]
+        if len(commonest) >= _COMMON // 2:
+            peers[topic] = np.minimum(shares[:, commonest] / own[commonest], 1).mean(axis=1) >= _SAME_LANGUAGE
+    return peers
+
+
+def _counts(rows: IntArray, columns: IntArray, shape: tuple[int, ...]) -> IntArray:
+    """Return how often each row and column come together; row -1 does not count."""
+    cells = (rows * shape[1] + columns)[rows >= 0]
+    return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def _npmi(count: IntArray, count_of_all: IntArray, size: int, items: int) -> Float64Array:
-    """Return the normalised pointwise mutual information of phrases and a topic, -1 to 1.
+    """Return the normalised pointwise mutual information of phrases and a topic, -1 to 1; -1 where they never meet.
+
+    It is 1 if there is no other topic to tell the topic from.
 
     Parameters
     ----------
@@ -128,85 +186,10 @@ def _npmi(count: IntArray, count_of_all: IntArray, size: int, items: int) -> Flo
     size, items
         How many items the topic has, and all topics have.
     """
-    information = np.log(count * items / (count_of_all * size))
-    return np.asarray(information / np.log(np.maximum(items / count, 1 + 1e-9)))
-
-
-class _Reader:
-    """Turns texts into numbers of words; -1 marks the end of a title or a text."""
-
-    def __init__(self, *, limit: int) -> None:
-        self.limit = limit
-        self.number_of_word: dict[str, int] = {}
-        self.tokens: list[int] = []
-        self.owners: list[int] = []  # the row of the item of each token
-        self._forms: list[Counter[str]] = []
-
-    def read(self, row: int, item: Item) -> None:
-        for part in (item.title, item.text):
-            words = _first_words(part, self.limit)
-            for form, folded in words:
-                self.tokens.append(self._number(form, folded))
-            self.tokens.append(-1)
-            self.owners.extend([row] * (len(words) + 1))
-
-    def usual_forms(self) -> list[str]:
-        """Return each word as most items write it."""
-        return [min(forms, key=lambda form: (-forms[form], form)) for forms in self._forms]
-
-    def _number(self, form: str, folded: str) -> int:
-        number = self.number_of_word.setdefault(folded, len(self.number_of_word))
-        if number == len(self._forms):
-            self._forms.append(Counter())
-        self._forms[number][form] += 1
-        return number
-
-
-def _first_words(text: str, limit: int) -> list[tuple[str, str]]:
-    """Return the first words of a text as they are written and as they are compared; numbers are left out."""
-    words: list[tuple[str, str]] = []
-    written = unicodedata.normalize("NFKC", text).replace("’", "'")
-    for match in word_pattern(written).finditer(written):
-        words += _terms(match.group())
-        if len(words) >= limit:
-            break
-    return [(form, folded) for form, folded in words[:limit] if not folded.isdigit()]
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _terms(word: str) -> tuple[tuple[str, str], ...]:
-    folded = tokenize(word)
-    return ((word, folded[0]),) if len(folded) == 1 else tuple((part, part) for part in folded)
-
-
-def _occurrences(tokens: IntArray, owners: IntArray, length: int) -> _Occurrences:
-    """Return which items have which phrases of `length` words; phrases of a single item are left out."""
-    stop = max(len(tokens) - length + 1, 0)
-    grams = np.stack([tokens[i : stop + i] for i in range(length)], axis=1)
-    inside = (grams >= 0).all(axis=1)
-    grams = grams[inside]
-    code = _code_rows(grams, int(tokens.max(initial=0)) + 1)
-    codes = code.max(initial=0) + 1
-    pairs = np.unique(owners[:stop][inside] * codes + code)
-    items = pairs // codes
-    phrase_of_pair = pairs % codes
-    is_shared = np.bincount(phrase_of_pair) >= 2
-    words = grams[_first_places(code, len(is_shared))[is_shared]]
-    kept = is_shared[phrase_of_pair]
-    numbers = np.cumsum(is_shared) - 1
-    return _Occurrences(items[kept], numbers[phrase_of_pair[kept]], list(map(tuple, words.tolist())))
-
-
-def _code_rows(grams: IntArray, words: int) -> IntArray:
-    """Return a number for each row, equal for equal rows: 0 to c - 1."""
-    code = np.zeros(len(grams), np.int64)
-    for column in grams.T:  # numbers of pairs, then of triples, fit into 64 bits
-        code = np.unique(code * words + column, return_inverse=True)[1]
-    return code
-
-
-def _first_places(code: IntArray, codes: int) -> IntArray:
-    """Return the first place of each number from 0 to `codes` - 1."""
-    places = np.zeros(codes, np.int64)
-    places[code[::-1]] = np.arange(len(code))[::-1]
-    return places
+    npmi = np.where(count > 0, 1.0, -1.0)
+    if items == size:
+        return npmi
+    some = np.flatnonzero(count)
+    information = np.log(count[some] * items / (count_of_all[some] * size))
+    npmi[some] = information / np.log(np.maximum(items / count[some], 1 + 1e-9))
+    return npmi

@@ -1,11 +1,11 @@
-"""Names for topics, from titles and texts in any language: phrases that are frequent in a topic and rare elsewhere.
+"""Phrases of topics, from titles and texts in any language: phrases that are frequent in a topic and rare elsewhere.
 
 There is no stop list: a word of the whole collection says nothing about a topic, so its score is near 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from recs.arrays import Float64Array, IntArray
@@ -13,7 +13,6 @@ from recs.clustering.phrase_index import PhraseIndex, ScoredPhrase
 from recs.items import Item
 
 PHRASES = 5  # of each topic
-_UNNAMED = "topic"  # without a phrase and without a title
 EXEMPLARS = 5  # of each topic
 _LONGER = 0.7  # a phrase takes the place of its part if its score is at least this share of the part's
 
@@ -29,7 +28,7 @@ class Topic:
     name
         Different from the name of every other topic of its layer.
     phrases
-        Of one to three words, the most telling first.
+        Of one to four words, the most telling first.
     exemplars
         Ids of the items nearest to its centroid, nearest first.
     size, core
@@ -54,7 +53,7 @@ Namer = Callable[[Sequence[str], Sequence[Item]], str]
 """Called with the phrases and the exemplars of a topic; returns a name."""
 
 Closeness = Callable[[Sequence[str], int], Float64Array]
-"""Called with phrases and the number of a topic; returns how close each phrase is to it by a model, 0 to 1."""
+"""Called with phrases and the number of a topic; returns a factor for each: higher for those that are closer to it."""
 
 
 def topic_phrases(
@@ -108,37 +107,3 @@ def _without_repeated_words(index: PhraseIndex, scored: Sequence[ScoredPhrase]) 
         elif len(chosen) < PHRASES and not any(words & index.words(other) for other in chosen):
             chosen.append(phrase)
     return chosen
-
-
-def unique_names(
-    phrases: Sequence[Sequence[str]], given: Mapping[int, str], sizes: Sequence[int], titles: Sequence[str] = ()
-) -> list[str]:
-    """Return a name for each topic: the given one, or its first phrase; no two are equal, in upper or lower case.
-
-    If two topics have the same first phrase, the larger keeps it and the other adds its next phrase. A topic without a
-    phrase is called by its title in `titles`, that of a typical item.
-
-    Examples
-    --------
-    >>> unique_names([["bread", "oven"], ["bread", "butter"], []], {2: "Travel"}, [5, 9, 3])
-    ['bread, oven', 'bread', 'Travel']
-    """
-    names: dict[int, str] = {}
-    taken: set[str] = set()
-    for topic in sorted(range(len(phrases)), key=lambda topic: (topic not in given, -sizes[topic], topic)):
-        candidates = _possible_names(
-            phrases[topic], given.get(topic, ""), titles[topic] if titles else "", count=len(phrases)
-        )
-        names[topic] = next(name for name in candidates if name.casefold() not in taken)
-        taken.add(names[topic].casefold())
-    return [names[topic] for topic in range(len(phrases))]
-
-
-def _possible_names(phrases: Sequence[str], given: str, title: str, *, count: int) -> Iterator[str]:
-    """Yield names of a topic, the best first; more than `count` of them are different."""
-    head = given or next(iter(phrases), "") or title or _UNNAMED
-    yield head
-    for phrase in phrases[1:]:
-        yield f"{head}, {phrase}"
-    for number in range(2, count + 3):
-        yield f"{head} ({number})"

@@ -60,6 +60,18 @@ def primary_language(code: str | None) -> str | None:
     return _CODES.get(first_word[0]) if first_word else None
 
 
+def language_name(code: str) -> str | None:
+    """Return the English name of a language by its ISO 639-1 code, if it is one of the most common.
+
+    Examples
+    --------
+    >>> language_name("de"), language_name("zu")
+    ('German', None)
+    """
+    names = [name for name, of_code in _CODES.items() if of_code == code and len(name) > 3]
+    return names[0].capitalize() if names else None
+
+
 class Records(Protocol):
     """A store of short records by key, which keeps guesses between runs."""
 

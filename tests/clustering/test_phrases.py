@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from recs.clustering.naming import unique_names
 from recs.clustering.phrase_index import PhraseIndex
-from recs.clustering.phrases import topic_phrases, unique_names
+from recs.clustering.phrases import topic_phrases
 from recs.items import Item
 
 
@@ -27,7 +28,8 @@ def test_topic_phrases_are_npmi_of_documents_by_hand():
     scores = {index.text(phrase): score for score, phrase in index.telling(labels, 2)[0]}
     # "cat": 6 of 16 documents, all in topic 0, which has half of them.
     npmi = np.log((6 / 16) / ((6 / 16) * 0.5)) / -np.log(6 / 16)
-    assert scores["cat"] == pytest.approx(npmi * (6 / 8) ** 0.3 * 6 / (6 + 5))
+    freedom = 1 / (6 * 5 + 2)  # "the" is before each of the six, and "sat" behind
+    assert scores["cat"] == pytest.approx(npmi * (6 / 8) ** 0.15 * 6 / (6 + 3) * freedom**0.5)
     assert "the" not in scores
     assert "dog" not in scores
 
@@ -115,3 +117,51 @@ def test_unique_names_without_a_phrase_are_titles_of_typical_items_and_never_a_q
 
 def test_unique_names_given_ones_come_first():
     assert unique_names([("rust",), ("garden",)], {1: "Rust"}, [9, 1]) == ["rust (2)", "Rust"]
+
+
+def test_topic_phrases_keep_written_forms_whole():
+    texts = [
+        f"{verb} {form} {end}" for form in ("crates.io", "C++", "Felix S. Klock") for verb in "abc" for end in "xyz"
+    ]
+    found = topic_phrases(index_of(*texts), np.repeat([0, 1, 2], 9), 3)
+    assert [phrases[0] for phrases in found] == ["crates.io", "C++", "Felix S. Klock"]
+
+
+def test_topic_phrases_of_a_fixed_sentence_come_after_a_free_one():
+    rng = np.random.default_rng(0)
+    words = [f"w{number}" for number in range(40)]
+    texts = [f"get it installed via pip today. {' bicycle '.join(rng.choice(words, 5))}" for _ in range(9)]
+    found = topic_phrases(
+        index_of(*texts, *[" ".join(rng.choice(words, 8)) for _ in range(9)]), np.repeat([0, 1], 9), 2
+    )
+    assert found[0][0] == "bicycle"
+
+
+def test_topic_phrases_run_over_no_comma_and_hold_no_number():
+    texts = [f"{start} red, blue {number} green" for number, start in enumerate("abcdefgh")]
+    index = index_of(*texts, *["grey"] * 8)
+    phrases = {index.text(phrase) for _, phrase in index.telling(np.repeat([0, 1], 8), 2)[0]}
+    assert phrases == {"red", "blue", "green"}
+
+
+def test_topic_phrases_of_two_languages_leave_out_the_words_that_each_language_uses():
+    rng = np.random.default_rng(0)
+    languages = [
+        ["the", "of", "and", "with", "from", "this", "that", "was", "are", "not"],
+        ["der", "die", "und", "mit", "von", "das", "ist", "war", "nicht", "ein"],
+    ]
+    subjects = [["violin", "cello"], ["comet", "galaxy"], ["Geige", "Bratsche"], ["Komet", "Sterne"]]
+    texts = [
+        " ".join(
+            [
+                *rng.permutation(languages[topic // 2] * 2),
+                *rng.choice(subjects[topic], 2),
+                *rng.permutation(languages[topic // 2]),
+            ]
+        )
+        for topic in range(4)
+        for _ in range(12)
+    ]
+    found = topic_phrases(index_of(*texts), np.repeat(np.arange(4), 12), 4)
+    for phrases, words in zip(found, subjects, strict=True):
+        assert phrases[0].split()[0] in words, phrases
