@@ -55,13 +55,17 @@ def command(
         index = build_index(collection, signals=kind, **chosen)
     save_index(index, output)
     if not quiet:
-        passages = 0 if index.vectors is None else index.vectors.passage_count
-        files = [file.stat() for file in output.rglob("*") if file.is_file()]
-        size = sum({status.st_ino: status.st_size for status in files}.values())  # generations share files
-        fresh = sum(segment.count for segment in index.segments if segment.folder is None)
-        change = f" ({fresh:,} new, changed or counted again)" if chosen["previous"] is not None else ""
-        by = f"{counted(passages, 'passage')} by {index.vectors.model}" if index.vectors else "terms only, no model"
-        say(f"indexed: {counted(len(index), 'item')}{change}, {by}; {output} has {size / 1e6:.1f} MB")
+        say(_summary(index, output, is_update=chosen["previous"] is not None))
+
+
+def _summary(index: Index, output: Path, *, is_update: bool) -> str:
+    files = [file.stat() for file in output.rglob("*") if file.is_file()]
+    size = sum({status.st_ino: status.st_size for status in files}.values())  # generations share files
+    fresh = sum(segment.count for segment in index.segments if segment.folder is None)
+    change = f" ({fresh:,} new, changed or counted again)" if is_update else ""
+    vectors = index.vectors
+    by = f"{counted(vectors.passage_count, 'passage')} by {vectors.model}" if vectors else "terms only, no model"
+    return f"indexed: {counted(len(index), 'item')}{change}, {by}; {output} has {size / 1e6:.1f} MB"
 
 
 def _earlier(path: Path) -> Index | None:
