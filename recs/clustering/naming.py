@@ -21,7 +21,12 @@ from recs.text.words import tokenize
 _UNNAMED = "topic"  # without a phrase and without a title
 
 
-_MOST = 0.6  # of a topic's items bear the tag that names it, and of all items with the tag are in the topic
+_MOST = 0.5  # of a topic's items bear the tag that names it
+_FEW = 0.25  # of all other items may bear it
+_ALONE = 0.6  # of the items in a language are in the topic that it names, and of the topic's items are in it
+_FITS = (
+    0.6  # least harmonic mean of the shares of the topic that bears the tag, and of the tag that is in the topic (F1)
+)
 
 
 def name_topics(
@@ -77,10 +82,12 @@ def _telling_tags(items: Sequence[Item], labels: IntArray, topics: int) -> dict[
     telling: dict[int, str] = {}
     for topic, counts in enumerate(of_topics):
         size = int((labels == topic).sum())
-        shares = {tag: (count / size, count / of_all[tag]) for tag, count in counts.items()}
-        good = {tag: borne * inside for tag, (borne, inside) in shares.items() if min(borne, inside) >= _MOST}
-        if good:
-            telling[topic] = min(good, key=lambda tag: (-good[tag], tag))
+        few = _FEW * (len(items) - size)
+        own = {tag: count for tag, count in counts.items() if count >= _MOST * size and of_all[tag] - count <= few}
+        fits = {tag: 2 * count / (size + of_all[tag]) for tag, count in own.items()}
+        best = min(fits, key=lambda tag: (-fits[tag], tag), default="")
+        if best and fits[best] >= _FITS:
+            telling[topic] = best
     return telling
 
 
@@ -95,7 +102,7 @@ def _own_languages(index: PhraseIndex, items: Sequence[Item], labels: IntArray, 
         counts = Counter(languages[labels == topic].tolist())
         language = min(counts, key=lambda language: (-counts[language], language))
         name = language_name(language)
-        if name and counts[language] >= _MOST * max((labels == topic).sum(), (languages == language).sum()):
+        if name and counts[language] >= _ALONE * max((labels == topic).sum(), (languages == language).sum()):
             names[topic] = name
     return names
 
