@@ -22,7 +22,7 @@ _UNNAMED = "topic"  # without a phrase and without a title
 
 
 _MOST = 0.5  # of a topic's items bear the tag that names it
-_FEW = 0.25  # of all other items may bear it
+_INSIDE = 0.6  # of the items that bear it are in the topic
 _ALONE = 0.6  # of the items in a language are in the topic that it names, and of the topic's items are in it
 _FITS = (
     0.6  # least harmonic mean of the shares of the topic that bears the tag, and of the tag that is in the topic (F1)
@@ -82,8 +82,7 @@ def _telling_tags(items: Sequence[Item], labels: IntArray, topics: int) -> dict[
     telling: dict[int, str] = {}
     for topic, counts in enumerate(of_topics):
         size = int((labels == topic).sum())
-        few = _FEW * (len(items) - size)
-        own = {tag: count for tag, count in counts.items() if count >= _MOST * size and of_all[tag] - count <= few}
+        own = {tag: n for tag, n in counts.items() if n >= _MOST * size and n >= _INSIDE * of_all[tag]}
         fits = {tag: 2 * count / (size + of_all[tag]) for tag, count in own.items()}
         best = min(fits, key=lambda tag: (-fits[tag], tag), default="")
         if best and fits[best] >= _FITS:
