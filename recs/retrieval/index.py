@@ -19,7 +19,7 @@ from recs.retrieval.hits import ROUNDING, Hit, HitVia, best, check_k, highest, n
 from recs.retrieval.passages import Candidate, Passage, QueryWords, trimmed, word_passages
 from recs.retrieval.postings import RowArray, Terms
 from recs.retrieval.query import Query, read_query
-from recs.retrieval.scores import DENSE, TERMS, Scores, added
+from recs.retrieval.scores import DENSE, DENSE_OF_TIES, TERMS, TERMS_ALONE, Scores, added
 from recs.retrieval.segment import Segment
 from recs.retrieval.table import Table, folded, joined, row_of
 from recs.retrieval.vectors import JoinedVectors
@@ -113,8 +113,8 @@ class Index:
         signals
             "terms": the share of the query that the words of an item explain (BM25), from 0 to 1; items without any of
             the words are no hits. "dense": the mean cosine of the query with the item and with its best passage.
-            "auto": .4 of the one and .6 of the other; the terms alone if the index has no vectors, and for items in a
-            language that the model was not trained for.
+            "auto": .4 of the one and .6 of the other; the terms alone if the index has no vectors, and, but for ties,
+            of items in a language that the model was not trained for.
         where
             Which items may be hits; see `recs.retrieval.filters.allowed`. It acts before the best are chosen.
         min_score
@@ -155,8 +155,7 @@ class Index:
         rows = {row for row, _ in self._best(scores, query, _CANDIDATE_ITEMS, mask, None)}
         if scores.passages is not None and self.vectors is not None:
             owners = self.vectors.owners
-            allows = self.vectors.readable if scores.is_match is not None else np.ones(len(self), bool)
-            may = (owners >= 0) & (allows if mask is None else allows & mask)[owners]
+            may = (owners >= 0) if mask is None else (owners >= 0) & mask[owners]
             cosines = np.where(may, scores.passages, -np.inf)
             rows |= set(owners[highest(cosines, _CANDIDATE_PASSAGES)].tolist())
         words = QueryWords(scores.query.text, self.terms)
@@ -266,11 +265,10 @@ class Index:
         """Return the passages of an item that have text."""
         spans, cosines = self._spans(row, item, scores)
         values = words.shares([item.text[slice(*span)] for span in spans])
-        is_dense = set(scores.parts) == {"dense"}
-        if cosines is not None and self.vectors is not None and (is_dense or self.vectors.readable[row]):
-            values = cosines if is_dense else TERMS * values + DENSE * cosines
-        else:
-            cosines = None
+        if cosines is not None and self.vectors is not None:
+            is_readable = bool(self.vectors.readable[row])
+            terms, dense = (TERMS, DENSE) if is_readable else (TERMS_ALONE, DENSE_OF_TIES)
+            values = cosines if set(scores.parts) == {"dense"} else terms * values + dense * cosines
         pairs = zip(spans, np.round(values, ROUNDING).tolist(), strict=True)
         least = 0.0 if cosines is None else -np.inf  # by terms, a passage without any is no answer
         return [Candidate(score, item.id, span) for span, score in pairs if span[0] < span[1] and score > least]

@@ -13,6 +13,8 @@ from recs.retrieval.vectors import JoinedVectors
 
 # The share of a query that the terms of an item explain, and its cosine; chosen on judged sets (docs/benchmarks.md).
 TERMS, DENSE = 0.4, 0.6
+# Of items whose vectors say little: vectors decide between items whose words explain the same.
+TERMS_ALONE, DENSE_OF_TIES = 1.0, 0.01
 
 
 class Scores(NamedTuple):
@@ -44,14 +46,12 @@ def added(
 ) -> Scores:
     """Return the scores by vectors alone, or by the share of the query that is explained and vectors.
 
-    Items that are not `JoinedVectors.readable` have the share alone.
+    Of items that are not `JoinedVectors.readable`, the words count, and vectors decide between equals.
     """
     of_items, of_passages = vectors.similarities(vector)
     cosines, passages = of_items.astype(np.float64), of_passages.astype(np.float64)
     if not with_terms:
         return Scores(query, cosines, {"dense": cosines}, passages, None)
-    readable = vectors.readable
-    dense = np.where(readable, DENSE * vectors.stretched(cosines), 0.0)
-    terms = np.where(readable, TERMS, 1.0) * explained
-    is_match = None if readable.all() else readable | (explained > 0)
-    return Scores(query, terms + dense, {"terms": terms, "dense": dense}, vectors.stretched(passages), is_match)
+    dense = np.where(vectors.readable, DENSE, DENSE_OF_TIES) * vectors.stretched(cosines)
+    terms = np.where(vectors.readable, TERMS, TERMS_ALONE) * explained
+    return Scores(query, terms + dense, {"terms": terms, "dense": dense}, vectors.stretched(passages), None)
