@@ -21,11 +21,11 @@ from recs.embedding.pipeline import embed_items, open_cache
 from recs.embedding.progress import Progress
 from recs.embedding.vectors import Embeddings
 from recs.errors import MissingDependencyError, ModelNotFoundError, OptionError
+from recs.filters import Where
 from recs.items import Collection, Item
 from recs.models.registry import DEFAULT_MODEL, model_languages
 from recs.readers.read import read_items
 from recs.readers.sources import Source
-from recs.retrieval.filters import Where
 from recs.retrieval.hits import Hit
 from recs.retrieval.index import Index, Signals
 from recs.retrieval.passages import Passage

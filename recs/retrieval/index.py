@@ -12,9 +12,9 @@ import numpy as np
 from recs.arrays import BoolArray, Float64Array, FloatArray
 from recs.contract import Entry
 from recs.errors import OptionError, RecsError, SourceError
+from recs.filters import Where, allowed
 from recs.items import Item, Span
 from recs.retrieval.context import Context, fill, token_counter
-from recs.retrieval.filters import Where, allowed
 from recs.retrieval.hits import ROUNDING, Hit, HitVia, best, check_k, highest, named, passage_of
 from recs.retrieval.passages import Candidate, Passage, QueryWords, trimmed, word_passages
 from recs.retrieval.postings import RowArray, Terms
@@ -116,7 +116,7 @@ class Index:
             "auto": .4 of the one and .6 of the other; the terms alone if the index has no vectors, and, but for ties,
             of items in a language that the model was not trained for.
         where
-            Which items may be hits; see `recs.retrieval.filters.allowed`. It acts before the best are chosen.
+            Which items may be hits; see `recs.filters.allowed`. It acts before the best are chosen.
         min_score
             Hits with a lower score are left out.
 

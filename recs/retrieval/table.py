@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from recs.arrays import IntArray
 from recs.errors import SourceError
+from recs.filters import ItemTable
 from recs.items import Item
 from recs.retrieval.records import item_from, item_record
 
@@ -52,23 +53,8 @@ class Table(Protocol):
         ...
 
 
-class ItemsInMemory:
+class ItemsInMemory(ItemTable):
     """The items of an index that is not in a folder."""
-
-    def __init__(self, items: Sequence[Item]) -> None:
-        self._items = items
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __getitem__(self, row: int) -> Item:
-        return self._items[row]
-
-    def column(self, name: str) -> Sequence[Any]:
-        """Return the values of a field, one for each item."""
-        if name in COLUMNS:
-            return [getattr(item, name) for item in self._items]
-        return [item.meta.get(name) for item in self._items]
 
     @cached_property
     def ids(self) -> Digests:

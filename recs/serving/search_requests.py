@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from recs.retrieval.filters import NAMES
+from recs.filters import NAMES
 from recs.retrieval.index import Signals
 from recs.serving.requests import check, kind, limit, need, parse
 from recs.text.characters import has_surrogate

@@ -13,7 +13,7 @@ from standins import make_embedder, make_records
 
 import recs
 from recs.errors import FingerprintMismatchError, OptionError
-from recs.retrieval.filters import allowed
+from recs.filters import allowed
 from recs.retrieval.table import ItemsInMemory
 
 ITEMS = make_items()
