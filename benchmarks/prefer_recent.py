@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -64,9 +65,9 @@ def main() -> None:
         show("mean", np.mean(every, axis=0))
 
 
-def show(name: str, rows: object) -> None:
+def show(name: str, rows: Iterable[Sequence[float]]) -> None:
     for column, what in enumerate(("all sources", "newest fifth", "years old")):
-        cells = "".join(f"{row[column]:10.3f}" for row in rows)  # type: ignore[attr-defined]
+        cells = "".join(f"{row[column]:10.3f}" for row in rows)
         print(f"{name:16}{what:14}{cells}", flush=True)
 
 

@@ -92,7 +92,8 @@ def main() -> None:
 
 def run(server: Any, items: list[recs.Item], place: Path, embedder: recs.Embedder, count: int, clients: int) -> None:
     line = server.stderr.readline()
-    port = int(re.search(r":([0-9]+)/", line)[1])  # type: ignore[index]
+    (number,) = re.findall(r":([0-9]+)/", line)
+    port = int(number)
     threading.Thread(target=server.stderr.read, daemon=True).start()
     results: Counter[str] = Counter()
     lock, draw = threading.Lock(), random.Random(3)

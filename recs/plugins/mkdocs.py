@@ -65,7 +65,14 @@ class RecsPlugin(BasePlugin[RecsConfig]):
         return env
 
     @event_priority(-100)  # after the search, which would index the list
-    def on_page_context(self, context: dict[str, Any], *, page: Any, config: Any, nav: Any) -> dict[str, Any]:  # noqa: ARG002
+    def on_page_context(
+        self,
+        context: dict[str, Any],
+        *,
+        page: Any,
+        config: Any,
+        nav: Any,  # noqa: ARG002  (MkDocs hands it over)
+    ) -> dict[str, Any]:
         """Hand a page its list, and show it."""
         others = [self.by_id[name] for name in self.related.get(page.file.src_uri, ()) if name in self.by_id]
         context["related_pages"] = others

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_pelican_reloads_without_a_model(site):
         wait_for(lambda: links_of(site / "output" / "rail.html")[1] == ["./train.html"], server)
         seed, rail = site / "output" / "seed.html", site / "output" / "rail.html"
         wait_for(lambda: "An edit" in seed.read_text(), server, lambda: write(site, "seed", "An edit."))
-        hide = lambda: write(site, "train", status="draft")  # noqa: E731
+        hide = partial(write, site, "train", status="draft")
         wait_for(lambda: links_of(rail)[1] != ["./train.html"], server, hide)
         assert not loads_an_engine(server)
     finally:
