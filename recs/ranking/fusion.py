@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recs.arrays import BoolArray, Float64Array, IntArray
+from recs.arrays import Float64Array, IntArray
 from recs.embedding.neighbors import Mask
 from recs.ranking.proposals import DenseProposals, best_columns, union
 from recs.ranking.scale import Scale
@@ -117,7 +117,7 @@ class _ComputedOnce:
         return np.asarray(self._matrix[np.ix_(rows, columns)])
 
     def proposals(self, rows: IntArray) -> DenseProposals:
-        return DenseProposals(self._matrix[rows])
+        return DenseProposals(self._matrix[rows], rows)
 
 
 def _sample(ids: Sequence[str]) -> IntArray:
@@ -140,28 +140,25 @@ class _Ranker:
 
     def rank(self, rows: IntArray) -> None:
         """Rank a block of neighbouring rows."""
-        n, depth = self.fused.indices.shape
-        allowed = np.broadcast_to(self._allowed(rows), (len(rows), n))
+        depth = self.fused.indices.shape[1]
+        allowed = None if self.mask is None else self._broadcast(self.mask(int(rows[0]), int(rows[-1]) + 1), rows)
         if self.all_pairs:
-            columns = np.broadcast_to(np.arange(n), allowed.shape)
+            columns = self._broadcast(np.arange(len(self.fused.indices)), rows)
             values = [signal.block(rows, None) for signal in self.signals]
         else:
             proposals = [signal.proposals(rows) for signal in self.signals]
             columns = union([each.best(max(_CANDIDATES, depth), allowed) for each in proposals])
             values = [each.at(columns) for each in proposals]
-        is_pair = np.take_along_axis(allowed, np.maximum(columns, 0), axis=1) & (columns >= 0)
+        is_pair = (columns >= 0) & (columns != rows[:, None])
+        if allowed is not None:
+            is_pair &= np.take_along_axis(allowed, np.maximum(columns, 0), axis=1)
         scores = np.round(self.scale.scores(rows, columns, values), DECIMALS) + 0.0  # adding 0: no negative zeros
         scores[~is_pair | np.isnan(scores)] = -np.inf
         places = best_columns(scores, depth)
         self._write(rows, np.take_along_axis(columns, places, axis=1), places, scores=scores, values=values)
 
-    def _allowed(self, rows: IntArray) -> BoolArray:
-        """Return which pairs may be listed, never those of an item with itself."""
-        n = len(self.fused.indices)
-        allowed = rows[:, None] != np.arange(n)
-        if self.mask is not None:
-            allowed &= self.mask(int(rows[0]), int(rows[-1]) + 1)
-        return np.asarray(allowed)
+    def _broadcast(self, array: npt.NDArray[Any], rows: IntArray) -> npt.NDArray[Any]:
+        return np.broadcast_to(array, (len(rows), len(self.fused.indices)))
 
     def _write(
         self,

@@ -19,10 +19,11 @@ _TILE = 128  # columns; of most tiles only the largest score is read
 class Proposals(Protocol):
     """What a signal says about some rows."""
 
-    def best(self, k: int, allowed: BoolArray) -> IntArray:
+    def best(self, k: int, allowed: BoolArray | None) -> IntArray:
         """Return the k most similar columns of each row, shape (rows, k); -1 where there are fewer.
 
-        `allowed` says of each pair whether it may be listed, and broadcasts to shape (rows, columns).
+        `allowed` says of each pair whether it may be listed, and has the shape (rows, columns); None if all may. An
+        item is never proposed to itself.
         """
 
     def at(self, columns: IntArray) -> Float64Array:
@@ -30,15 +31,23 @@ class Proposals(Protocol):
 
 
 class DenseProposals:
-    """Proposals from all similarities of r rows: an array of shape (r, n), NaN where nothing is known."""
+    """Proposals from all similarities of r rows: an array of shape (r, n), NaN where nothing is known.
 
-    def __init__(self, similarities: npt.NDArray[Any]) -> None:
+    `own` are the columns of the r items themselves, if they are among the columns.
+    """
+
+    def __init__(self, similarities: npt.NDArray[Any], own: IntArray | None) -> None:
         self._similarities = similarities
+        self._own = own
 
-    def best(self, k: int, allowed: BoolArray) -> IntArray:
+    def best(self, k: int, allowed: BoolArray | None) -> IntArray:
         scores = self._similarities
-        if not allowed.all() or np.isnan(scores.sum()):
-            scores = np.where(allowed & ~np.isnan(scores), scores, -np.inf)
+        if self._own is not None:
+            scores[np.arange(len(scores)), self._own] = -np.inf
+        if allowed is not None:
+            scores = np.where(allowed, scores, -np.inf)
+        if np.isnan(scores.min(initial=0)):
+            scores = np.where(np.isnan(scores), -np.inf, scores)
         return best_columns(scores, k)
 
     def at(self, columns: IntArray) -> Float64Array:
@@ -49,23 +58,26 @@ class DenseProposals:
 class SparseProposals:
     """Proposals from a csr_array of shape (r, n) of similarities that are 0 for most pairs; 0 proposes nothing."""
 
-    def __init__(self, similarities: Any) -> None:
+    def __init__(self, similarities: Any, own: IntArray) -> None:
         self._similarities = similarities
+        self._own = own
 
-    def best(self, k: int, allowed: BoolArray) -> IntArray:
+    def best(self, k: int, allowed: BoolArray | None) -> IntArray:
         pairs = self._similarities
-        rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
-        columns = pairs.indices.astype(np.int64)
-        is_listed = np.broadcast_to(allowed, pairs.shape)[rows, columns] & (pairs.data > 0)
-        scores = pairs.data[is_listed]
-        rows = rows[is_listed]
-        columns = columns[is_listed]
-        ends = np.searchsorted(rows, np.arange(pairs.shape[0] + 1))
-        floors = np.full(pairs.shape[0], -np.inf)
-        for row in np.flatnonzero(np.diff(ends) > k).tolist():
-            floors[row] = np.partition(scores[ends[row] : ends[row + 1]], -k)[-k]
-        is_high = scores >= floors[rows]
-        return _listed(rows[is_high], columns[is_high], scores[is_high], (pairs.shape[0], k))
+        columns_of_rows = []
+        scores_of_rows = []
+        for row, (start, end) in enumerate(zip(pairs.indptr[:-1], pairs.indptr[1:], strict=True)):
+            columns = pairs.indices[start:end]
+            scores = np.where(columns == self._own[row], 0, pairs.data[start:end])
+            if allowed is not None:
+                scores *= allowed[row, columns]
+            floor = np.partition(scores, -k)[-k] if len(scores) > k else 0
+            high = np.flatnonzero((scores >= floor) & (scores > 0))
+            columns_of_rows.append(columns[high])
+            scores_of_rows.append(scores[high])
+        rows = np.repeat(np.arange(pairs.shape[0]), list(map(len, columns_of_rows)))
+        columns = np.concatenate([np.zeros(0, np.int64), *columns_of_rows])
+        return _listed(rows, columns, np.concatenate([np.zeros(0), *scores_of_rows]), (pairs.shape[0], k))
 
     def at(self, columns: IntArray) -> Float64Array:
         pairs = self._similarities

@@ -144,12 +144,17 @@ class Rules:
         excluded = [(*item.excludes, *self.excludes.get(item.id, ())) for item in items]
         return listed, [[row_of[name] for name in names if name in row_of] for names in excluded]
 
-    def mask(self, items: Sequence[Item]) -> Mask:
-        """Return which pairs may be listed, for blocks of rows; see `recs.embedding.neighbors.top_k`."""
+    def mask(self, items: Sequence[Item]) -> Mask | None:
+        """Return which pairs may be listed, for blocks of rows, as `recs.embedding.neighbors.top_k` takes it.
+
+        None if all may.
+        """
         first_copy = _first_copies(items)
         has_copies = self.collapse and len(np.unique(first_copy)) < len(items)
         listed, excluded = self.closed(items)
         together = _of_one_language(items) if self.same_language else None
+        if listed.all() and together is None and not has_copies and not any(excluded):
+            return None
 
         def allowed(start: int, stop: int) -> BoolArray:
             block = np.tile(listed, (stop - start, 1))

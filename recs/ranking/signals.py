@@ -136,4 +136,4 @@ class _Products:
         return products
 
     def proposals(self, rows: IntArray) -> SparseProposals:
-        return SparseProposals(self._left[rows] @ self._columns)
+        return SparseProposals(self._left[rows] @ self._columns, rows)

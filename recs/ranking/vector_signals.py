@@ -1,5 +1,7 @@
 """The signals of vectors: the similarity of two items, and of their two most similar chunks."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from functools import cached_property
@@ -43,17 +45,17 @@ class Dense:
             self._vectors = np.rint(self._vectors * largest).astype(np.float32)
             self._scale = 1 / largest**2
 
-    def block(self, rows: IntArray, columns: IntArray | None) -> npt.NDArray[Any]:
+    def block(self, rows: IntArray | slice, columns: IntArray | slice | None) -> npt.NDArray[Any]:
         others = slice(None) if columns is None else columns
         products = self._vectors[rows] @ self._vectors[others].T
         if self._squares is not None:
-            products = -np.sqrt(np.maximum(self._squares[rows, None] + self._squares[others] - 2 * products, 0))
+            products = -np.sqrt(np.maximum(self._squares[rows][:, None] + self._squares[others] - 2 * products, 0))
         if self._scale != 1:
             products *= self._vectors.dtype.type(self._scale)
         return _without(products, self._blank[rows], self._blank[others])
 
     def proposals(self, rows: IntArray) -> DenseProposals:
-        return DenseProposals(self.block(rows, None))
+        return DenseProposals(self.block(rows, None), rows)
 
 
 class Passages:
@@ -117,28 +119,75 @@ class Passages:
         of_columns = _largest(pairs, self._counts[columns])
         return _largest(np.ascontiguousarray(of_columns.T), self._counts[rows])
 
-    def proposals(self, rows: IntArray) -> DenseProposals:
-        return DenseProposals(self.block(rows, None))
+    def proposals(self, rows: IntArray) -> PassageProposals:
+        return PassageProposals(self, rows)
+
+    def has_several(self) -> BoolArray:
+        """Return which items have more than one chunk."""
+        return np.asarray(self._counts > 1)
 
     def best_pair(self, row: int, column: int) -> tuple[int, int]:
         """Return the two chunks, one of each item, that are most similar."""
         if self._single is not None:
             return self._single.best_pair(row, column)
-        ours = self._chunks_of(np.array([row]))
-        theirs = self._chunks_of(np.array([column]))
-        best = int(np.argmax(np.round(self._chunks.block(ours, theirs), 6)))
-        return int(ours[best // len(theirs)]), int(theirs[best % len(theirs)])
+        pairs = self._chunks.block(self._chunks_of(np.array([row])), self._chunks_of(np.array([column])))
+        ours, theirs = np.unravel_index(int(np.argmax(np.round(pairs, 6))), pairs.shape)
+        return int(self._starts[row] + ours), int(self._starts[column] + theirs)
 
     @cached_property
-    def _single(self) -> "Passages | None":
+    def _single(self) -> Passages | None:
         """The signal of single chunks, if this one is of groups."""
         return Passages(*self._ungrouped) if self._ungrouped else None
 
-    def _chunks_of(self, items: IntArray) -> IntArray:
-        """Return the chunks of some items, one item after the other."""
+    def of_row(self, row: int, columns: IntArray) -> FloatArray:
+        """Return the similarities of one item with others."""
+        return np.asarray(self._best(np.array([row]), columns)[0])
+
+    def _chunks_of(self, items: IntArray) -> IntArray | slice:
+        """Return the places of the chunks of some items, one item after the other."""
         counts = self._counts[items]
+        if len(items) and (np.diff(items) == 1).all():  # a slice of an array is no copy
+            return slice(int(self._starts[items[0]]), int(self._starts[items[-1]] + counts[-1]))
         starts = np.cumsum(counts) - counts
         return np.arange(counts.sum()) - np.repeat(starts, counts) + np.repeat(self._starts[items], counts)
+
+
+class PassageProposals:
+    """Proposals by passages: pairs in which one item at least has several chunks.
+
+    Two items of one chunk each are as similar as their vectors, and the signal of these proposes them. So a collection
+    of short items takes no second product of all pairs.
+    """
+
+    def __init__(self, signal: Passages, rows: IntArray) -> None:
+        self._signal = signal
+        self._rows = rows
+
+    def best(self, k: int, allowed: BoolArray | None) -> IntArray:
+        listed = np.full((len(self._rows), k), -1, np.int64)
+        has_several = self._signal.has_several()
+        is_long = has_several[self._rows]
+        for places, columns in (
+            (np.flatnonzero(is_long), np.arange(len(has_several))),
+            (np.flatnonzero(~is_long), np.flatnonzero(has_several)),
+        ):
+            if len(places) and len(columns):
+                listed[places] = self._best_among(places, columns, k, allowed)
+        return listed
+
+    def _best_among(self, places: IntArray, columns: IntArray, k: int, allowed: BoolArray | None) -> IntArray:
+        rows = self._rows[places]
+        similarities = self._signal.block(rows, columns)
+        similarities[rows[:, None] == columns] = -np.inf
+        of_columns = None if allowed is None else allowed[np.ix_(places, columns)]
+        best = DenseProposals(similarities, None).best(k, of_columns)
+        return np.where(best < 0, -1, columns[best])
+
+    def at(self, columns: IntArray) -> Float64Array:
+        values = np.empty(columns.shape)
+        for place, row in enumerate(self._rows.tolist()):
+            values[place] = self._signal.of_row(row, np.maximum(columns[place], 0))
+        return values
 
 
 def _largest(pairs: npt.NDArray[Any], counts: IntArray) -> npt.NDArray[Any]:
@@ -151,7 +200,7 @@ def _largest(pairs: npt.NDArray[Any], counts: IntArray) -> npt.NDArray[Any]:
     for place in range(1, int(counts.max(initial=0))):
         groups = np.flatnonzero(counts > place)
         largest[groups] = np.maximum(largest[groups], pairs[starts[groups] + place])
-    return largest
+    return np.asarray(largest)
 
 
 def centre(vectors: FloatArray, blank: BoolArray | None = None) -> Float64Array:

@@ -28,7 +28,7 @@ class Table:
         return self.matrix[rows] if columns is None else self.matrix[np.ix_(rows, columns)]
 
     def proposals(self, rows):
-        return DenseProposals(self.matrix[rows])
+        return DenseProposals(self.matrix[rows], rows)
 
 
 def random_signals(seed, n, *, symmetric=(True, False, True)):

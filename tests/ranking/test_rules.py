@@ -275,7 +275,9 @@ LANGUAGES = ["en", "en", "de", None]
 
 def mask(items, rules):
     """Return the pairs that a ranking lists: those of the rules, without an item and itself."""
-    return rules.mask(items)(0, len(items)) & ~np.eye(len(items), dtype=bool)
+    allowed = rules.mask(items)
+    others = ~np.eye(len(items), dtype=bool)
+    return others if allowed is None else allowed(0, len(items)) & others
 
 
 def test_mask_keeps_declared_languages_apart():
