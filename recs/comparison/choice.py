@@ -66,13 +66,16 @@ def _reason(
     if beaten[name]:
         tasks = ", ".join(sorted({each.task for each in beaten[name]}))
         return f"{name}: every contestant is beaten in some task, this one only in {tasks}"
-    losers = [other for other in beaten if other not in able]
+    losers = [other for other in beaten if len(beaten[other]) > len(beaten[name])]
+    partial = [other for other in beaten if other not in able and other not in losers]
     alike = [other for other in able if other != name]
     parts = [f"{name}: no other contestant is better beyond the interval"]
     if alike:
         parts.append(f"{_and(alike)} {'is' if len(alike) == 1 else 'are'} no better and cost more")
     if losers:
         parts.append(f"{_and(losers)} {'is' if len(losers) == 1 else 'are'} beaten")
+    if partial:
+        parts.append(f"{_and(partial)} cannot do every task")
     return "; ".join(parts)
 
 
@@ -149,19 +152,20 @@ def _kept(old: Sequence[str], new: Sequence[str]) -> float:
     return len(set(old) & set(new)) / len(old) if old else float(not new)
 
 
-def switch_sentence(current: str, costs: Costs, chosen: str) -> str:
-    """Return what it costs to switch to the choice.
+def switch_sentence(current: str, costs: Costs, choice: Choice) -> str:
+    """Return what it costs to switch from the current contestant to the choice.
 
     Examples
     --------
-    >>> switch_sentence("A", Costs(tokens=2_000_000, minutes=3.25, vectors_mb=12.5), "B")
-    'a switch from A to B embeds 2,000,000 tokens again (3.2 minutes here) and writes 12.5 MB of vectors'
+    >>> choice = Choice("B", "", {"A": (), "B": ()})
+    >>> switch_sentence("A", Costs(tokens=2000, minutes=3.25, vectors_mb=12.5), choice)
+    'nothing is better than A, so it may stay; a switch to B embeds 2,000 tokens (3.2 minutes here), 12.5 MB of vectors'
     """
-    if chosen == current:
+    if choice.name == current:
         return f"{current} stays: nothing has to be embedded again"
+    may_stay = "" if choice.beaten_by[current] else f"nothing is better than {current}, so it may stay; "
     if not costs.vectors_mb:
-        return f"a switch from {current} to {chosen} embeds nothing"
+        return f"{may_stay}a switch to {choice.name} embeds nothing"
     tokens = counted(costs.tokens, "token") if costs.tokens else "all texts"
     minutes = f" ({costs.minutes:.1f} minutes here)" if costs.minutes else ""
-    vectors = f"writes {costs.vectors_mb:.1f} MB of vectors"
-    return f"a switch from {current} to {chosen} embeds {tokens} again{minutes} and {vectors}"
+    return f"{may_stay}a switch to {choice.name} embeds {tokens}{minutes}, {costs.vectors_mb:.1f} MB of vectors"

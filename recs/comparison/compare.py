@@ -201,7 +201,7 @@ class _Contest:
             differences=pairs,
             costs=costs,
             choice=choice,
-            switch=switch_sentence(names[0], costs[choice.name], choice.name),
+            switch=switch_sentence(names[0], costs[choice.name], choice),
             change=changed if len(shown) == 2 else None,
             titles={item.id: item.title or item.id for item in self.collection.public if item.id in ids},
             notes=tuple(self.notes),

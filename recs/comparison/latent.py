@@ -2,7 +2,7 @@
 
 References
 ----------
-Deerwester et al., Indexing by latent semantic analysis, Journal of the American Society for Information Science 41 (1990).
+Deerwester et al., Indexing by latent semantic analysis, J. Am. Soc. Inf. Sci. 41 (1990).
 """
 
 from __future__ import annotations
