@@ -1,6 +1,7 @@
 """Topics of a collection: dense cores, merged over the neighbour graph into layers from coarse to fine.
 
     items, vectors
+      → languages     what says in which of several languages a text is, taken out of the vectors         languages
       → space         distinct texts, the graph of nearest neighbours, and small dense cores:       copies, space,
                       HDBSCAN in spectral coordinates of the graph                                  graph, cores
       → granularity   cores grow over the graph and merge into a tree, which is cut at many         granularity,
@@ -31,6 +32,7 @@ from recs.clustering.description import Description, describe_layers
 from recs.clustering.edits import EditedCut, apply_edits
 from recs.clustering.fitting import FittedLayers
 from recs.clustering.granularity import Cut, Granularity, choose_granularity
+from recs.clustering.languages import BySubject
 from recs.clustering.phrases import Namer
 from recs.clustering.result import Assign, Clustering, SweepRow
 from recs.clustering.space import Space
@@ -134,15 +136,15 @@ def cluster_items(
 
     with open_cache(cache if embedder is not None else False) as store:
         model = PhraseModel.of(embedder, vectors, store)
-        texts = DistinctTexts.of(readable, vectors)
-        sizes = _core_sizes(min_cluster_size, min_samples, len(texts.vectors))
-        options = CoreOptions(**sizes, reduction=reduction, method=cluster_selection_method, seed=seed)
+        by_subject = BySubject.of(readable, vectors, previous.languages if previous is not None else None, cache=store)
+        texts = DistinctTexts.of(readable, by_subject.vectors)
+        options = _core_options(texts, min_cluster_size, min_samples, reduction, cluster_selection_method, seed=seed)
         space = Space.of(texts, vectors.similarity, options, everything=assign == "all")
         steps = _Steps.of(space, n_topics, vectors.ids, previous, edits)
         description = steps.described(readable, namer, model)
 
     parameters = _parameters(options, n_topics, assign, steps, description)
-    return with_blank_items(_assemble(vectors, steps, description, parameters=parameters), embeddings)
+    return with_blank_items(_assemble(by_subject, steps, description, parameters=parameters), embeddings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,13 +222,19 @@ def _check_count(name: str, value: object, *, least: int) -> None:
         raise OptionError(f"{name} is {value!r}, expected a whole number, {least} or more.")
 
 
-def _core_sizes(
-    min_cluster_size: int | Literal["auto"], min_samples: int | Literal["auto"], texts: int
-) -> dict[str, int]:
-    """Return `min_cluster_size` and `min_samples` for so many distinct texts."""
-    size = max(3, min(5, texts // 16)) if min_cluster_size == "auto" else min_cluster_size
+def _core_options(
+    texts: DistinctTexts,
+    min_cluster_size: int | Literal["auto"],
+    min_samples: int | Literal["auto"],
+    reduction: Reduction,
+    method: Selection,
+    *,
+    seed: int,
+) -> CoreOptions:
+    """Return how dense cores of some texts are searched for."""
+    size = max(3, min(5, len(texts.vectors) // 16)) if min_cluster_size == "auto" else min_cluster_size
     samples = min(_MIN_SAMPLES, size) if min_samples == "auto" else min_samples
-    return {"min_cluster_size": size, "min_samples": samples}
+    return CoreOptions(size, reduction, samples, method, seed)
 
 
 def _parameters(
@@ -244,9 +252,10 @@ def _parameters(
 
 
 def _assemble(
-    embeddings: Embeddings, steps: _Steps, description: Description, *, parameters: Mapping[str, Any]
+    by_subject: BySubject, steps: _Steps, description: Description, *, parameters: Mapping[str, Any]
 ) -> Clustering:
     """Return the result, put together from those of the steps."""
+    embeddings = by_subject.vectors
     fitted = steps.fitted
     space = fitted.space
     default = fitted.default
@@ -263,6 +272,7 @@ def _assemble(
         topics=shown.topics,
         sweep=tuple(_sweep_row(cut, is_chosen=cut is steps.granularity.chosen) for cut in steps.granularity.cuts),
         rule=default.rule,
+        languages=by_subject.languages,
         model=embeddings.model,
         fingerprint=embeddings.fingerprint,
         role=embeddings.role,
@@ -276,7 +286,7 @@ def _assemble(
             "core": float((labels >= 0).mean()) if len(labels) else 0.0,
             "stability": default.cut.stability,
         },
-        notes=(*steps.notes, *description.notes),
+        notes=(*steps.notes, *by_subject.notes, *description.notes),
     )
 
 

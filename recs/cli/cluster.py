@@ -164,7 +164,7 @@ def _write(clustering: Clustering, collection: Collection, embeddings: Embedding
     if files.tags:
         texts[files.tags] = topic_tags(clustering, format=files.tags.suffix.lower().strip("."))
     if files.map or files.plot:
-        places = map_layout(embeddings.vectors, similarity=embeddings.similarity)
+        places = map_layout(clustering.by_subject(embeddings).vectors, similarity=embeddings.similarity)
     if files.map:
         texts[files.map] = topic_map(clustering, collection.public, places)
     for path, text in texts.items():

@@ -17,7 +17,7 @@ from recs.clustering.assignment import without_itself
 from recs.clustering.communities import grow, merge_clusters, move_rows
 from recs.clustering.graph import components, neighbor_graph, spectral_coordinates
 from recs.clustering.layout import map_layout
-from recs.clustering.result import topics_over_time
+from recs.clustering.timeline import topics_over_time
 from recs.embedding.vectors import Embeddings
 from recs.errors import FingerprintMismatchError, MissingDependencyError, OptionError, SourceError
 from recs.items import Item
