@@ -6,7 +6,7 @@
                       HDBSCAN in spectral coordinates of the graph                                  graph, cores
       → granularity   cores grow over the graph and merge into a tree, which is cut at many         granularity,
                       resolutions; the cut that is most stable when items are left out is chosen    communities
-      → continuity    topics of an earlier run go on; merges and names of the user                  continuation, edits
+      → continuity    topics of an earlier run go on; merges and names of the user                  growth, edits
       → layers        a rule that assigns any vector to a topic; coarser and finer cuts             fitting, assignment
       → description   a name, phrases and examples for each topic                                   phrases, closeness,
                                                                                                     description
@@ -25,16 +25,19 @@ import numpy as np
 
 from recs.clustering.blanks import with_blank_items, without_blank_items
 from recs.clustering.closeness import PhraseModel
-from recs.clustering.continuation import EarlierRun, continue_topics, fit_layers
 from recs.clustering.copies import DistinctTexts
 from recs.clustering.cores import CoreOptions, Reduction, Selection
 from recs.clustering.description import Description, describe_layers
 from recs.clustering.edits import EditedCut, apply_edits
 from recs.clustering.fitting import FittedLayers
 from recs.clustering.granularity import Cut, Granularity, choose_granularity
+from recs.clustering.growth.changes import changes_since
+from recs.clustering.growth.continuation import Continuation, continue_topics, fit_default, fit_layers
+from recs.clustering.growth.earlier import EarlierRun
 from recs.clustering.languages import BySubject
+from recs.clustering.parts import Layer, SweepRow, TopicChange
 from recs.clustering.phrases import Namer
-from recs.clustering.result import Assign, Clustering, SweepRow
+from recs.clustering.result import Assign, Clustering
 from recs.clustering.space import Space
 from recs.embedding.pipeline import open_cache
 from recs.embedding.vectors import Embeddings
@@ -88,7 +91,7 @@ def cluster_items(
         "close" leaves outliers unassigned; "all" assigns every item that the model can read to its most likely topic.
     previous
         An earlier clustering. Its topics keep their ids and names, as long as they have items. They are recognised by
-        the items that it had, and by its rule if none of them is here.
+        the items that it had, and by its rule if none of them is here. `Clustering.changes` says what is new.
     edits
         A JSON file of the user: `{"names": {"3": "Gardening"}, "merge": [[3, 7]]}`, by topic id.
     namer
@@ -156,7 +159,7 @@ class _Steps:
 
     granularity: Granularity
     earlier: EarlierRun | None
-    continued: Cut
+    continued: Continuation
     edited: EditedCut
     fitted: FittedLayers
 
@@ -171,10 +174,11 @@ class _Steps:
     ) -> _Steps:
         granularity = choose_granularity(space, n_topics)
         earlier = EarlierRun.of(previous, ids)
-        continued = continue_topics(space, granularity.chosen, earlier)
         given_names = previous.parameters.get("names", {}) if previous is not None else {}
-        edited = apply_edits(continued, edits, earlier_names=given_names)
-        return cls(granularity, earlier, continued, edited, fit_layers(granularity, edited.cut, earlier))
+        continued = continue_topics(granularity, earlier)
+        edited = apply_edits(continued.cut, edits, earlier_names=given_names)
+        default = fit_default(granularity.space, continued, edited.cut, earlier)
+        return cls(granularity, earlier, continued, edited, fit_layers(granularity, default))
 
     def described(self, items: Sequence[Item], namer: Namer | None, model: PhraseModel | None) -> Description:
         earlier_names = self.earlier.names_without(self.edited.merged) if self.earlier is not None else {}
@@ -188,16 +192,20 @@ class _Steps:
         first_free = self.earlier.next_id if self.earlier is not None else 0
         return max([first_free, *(topic + 1 for topic in self.fitted.default.ids)])
 
+    def changes(self, ids: Sequence[str], shown: Layer) -> tuple[TopicChange, ...]:
+        """Return what is not as in the earlier run; `shown` is the default layer."""
+        return changes_since(self.earlier.clustering, ids, shown) if self.earlier is not None else ()
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Why these topics were chosen, which of an earlier run go on, and which edits had no effect."""
         if self.earlier is None:
             return (*self.granularity.notes, *self.edited.notes)
-        goes_on = not set(self.earlier.topic_ids).isdisjoint(self.continued.ids)
+        goes_on = not set(self.earlier.topic_ids).isdisjoint(self.continued.cut.ids)
         has_no_clusters = self.granularity.chosen not in self.granularity.cuts
         # "no clusters found" is not the whole truth if topics of the earlier run go on.
         why = () if goes_on and has_no_clusters else self.granularity.notes
-        return (*why, *self.earlier.notes(self.continued), *self.edited.notes)
+        return (*why, *self.earlier.notes(self.continued.cut), *self.edited.notes)
 
 
 def _check_choice(name: str, value: str, choices: Any) -> None:
@@ -267,6 +275,7 @@ def _assemble(
         assigned=shown.assigned,
         strengths=np.where(labels >= 0, space.cores.strengths[space.row_of_item], 0.0),
         learned=default.learned,
+        leanings=steps.continued.leanings,
         layers=tuple(description.layers),
         default=fitted.place,
         topics=shown.topics,
@@ -287,6 +296,7 @@ def _assemble(
             "stability": default.cut.stability,
         },
         notes=(*steps.notes, *by_subject.notes, *description.notes),
+        changes=steps.changes(embeddings.ids, shown),
     )
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from recs.arrays import IntArray
 from recs.clustering.copies import DistinctTexts
 from recs.clustering.labels import renumber
+from recs.clustering.parts import Layer
 from recs.clustering.phrases import EXEMPLARS, Topic
-from recs.clustering.result import Clustering, Layer
+from recs.clustering.result import Clustering
 from recs.embedding.vectors import Embeddings
 from recs.items import Collection, Item
 from recs.text.counts import counted
@@ -68,12 +69,14 @@ def apply_topics(clustering: Clustering, items: Sequence[Item], embeddings: Embe
         assigned=assigned,
         strengths=np.zeros(len(assigned)),
         learned=np.full(len(assigned), -2),
+        leanings=np.full(len(assigned), -1),
         layers=(Layer(shown.resolution, shown.stability, coverage, assigned, topics),),
         default=0,
         topics=topics,
         sweep=(),
         metrics={**clustering.metrics, **counts},
         notes=tuple(_notes(topics, assigned)),
+        changes=(),
     )
 
 

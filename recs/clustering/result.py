@@ -13,6 +13,7 @@ from recs.arrays import Float64Array, IntArray
 from recs.clustering.assignment import Discriminant
 from recs.clustering.labels import renumber
 from recs.clustering.languages import LanguageMeans
+from recs.clustering.parts import Layer, SweepRow, TopicChange
 from recs.clustering.phrases import Topic
 from recs.embedding.archive import opened_archive, save_archive
 from recs.embedding.vectors import Embeddings
@@ -21,55 +22,6 @@ from recs.errors import FingerprintMismatchError
 Assign = Literal["close", "all"]
 
 SCHEMA = "recs.clustering/1"
-
-
-@dataclass(frozen=True, slots=True)
-class SweepRow:
-    """One granularity that was tried.
-
-    Attributes
-    ----------
-    resolution
-        How much denser than chance a topic must be; the tree of merges is cut at this value.
-    topics
-        The number of topics.
-    stability
-        How similar the topics are when three tenths of the items are left out: adjusted mutual information, 1 if equal.
-    coverage
-        The share of the items that are assigned.
-    score
-        The default layer is the one with the highest score.
-    chosen
-        Whether it is the default layer.
-    """
-
-    resolution: float
-    topics: int
-    stability: float
-    coverage: float
-    score: float
-    chosen: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer:
-    """One granularity of the result.
-
-    Attributes
-    ----------
-    resolution, stability, coverage
-        As in `SweepRow`.
-    assigned : int64 array of shape (n,)
-        The id of the topic of each item, -1 for none.
-    topics
-        Sorted by id. `Topic.parent` is a topic of the layer before.
-    """
-
-    resolution: float
-    stability: float
-    coverage: float
-    assigned: IntArray
-    topics: tuple[Topic, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +35,15 @@ class Clustering:
     labels : int64 array of shape (n,)
         The topic of each item that is in a dense core; -1 for all others.
     assigned : int64 array of shape (n,)
-        The topic of each item that is as close to it as its core is; -1 for outliers.
+        The topic of each item that is as close to it as its core is; -1 for outliers. With `previous`, an item that
+        had a topic keeps it until the fresh fits of two runs agree that it should move.
     strengths : float64 array of shape (n,)
         How deep in its core an item is, 0 to 1; 0 outside.
     learned : int64 array of shape (n,)
         The topic that the rule learned for each item; -1 for none, -2 for items that came later.
+    leanings : int64 array of shape (n,)
+        With `previous`, the topic in which a fresh fit would put an item that has another one; the item moves if the
+        next run says so too. -1 for none; -2 and below is a topic that is not there yet.
     layers
         From coarse to fine.
     default
@@ -104,6 +60,8 @@ class Clustering:
         Those of the embeddings.
     parameters, metrics, notes
         The options; numbers that describe the result; messages for the user.
+    changes
+        With `previous`, what is not as it was: first new topics, then those that are gone, by id.
 
     Examples
     --------
@@ -120,6 +78,7 @@ class Clustering:
     assigned: IntArray
     strengths: Float64Array
     learned: IntArray
+    leanings: IntArray
     layers: tuple[Layer, ...]
     default: int
     topics: tuple[Topic, ...]
@@ -133,6 +92,7 @@ class Clustering:
     parameters: Mapping[str, Any]
     metrics: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    changes: tuple[TopicChange, ...] = ()
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:
@@ -163,7 +123,7 @@ class Clustering:
         return self.languages.removed_from(embeddings)
 
     def predict(self, embeddings: Embeddings) -> IntArray:
-        """Return the topic id of each row, -1 for none, by the rule that made `assigned`.
+        """Return the topic id of each row, -1 for none, by the rule that made `assigned` (for new items).
 
         Each row is assigned on its own: the other rows change nothing.
         A row of which the model knows no token (`Embeddings.blank`) is in no topic.
@@ -189,6 +149,7 @@ class Clustering:
         manifest |= {
             "languages": self.languages.codes,
             "sweep": [asdict(row) for row in self.sweep],
+            "changes": [asdict(change) for change in self.changes],
             "layers": [
                 {"resolution": layer.resolution, "stability": layer.stability, "coverage": layer.coverage}
                 | {"topics": [asdict(topic) for topic in layer.topics]}
@@ -217,9 +178,12 @@ class Clustering:
             )
             fields = {name: manifest[name] for name in _MANIFEST}
             fields |= {"ids": tuple(manifest["ids"]), "notes": tuple(manifest["notes"])}
+            stored = {name: arrays[name] for name in _ARRAYS if name in arrays}
+            stored.setdefault("leanings", np.full(len(manifest["ids"]), -1))  # an older file has none
             clustering = cls(
                 **fields,
-                **{name: arrays[name] for name in _ARRAYS},
+                **stored,
+                changes=tuple(TopicChange(**change) for change in manifest.get("changes", ())),
                 layers=layers,
                 topics=layers[manifest["default"]].topics if layers else (),
                 sweep=tuple(SweepRow(**row) for row in manifest["sweep"]),
@@ -231,7 +195,7 @@ class Clustering:
 
 
 _MANIFEST = ("ids", "default", "model", "fingerprint", "role", "prompt", "parameters", "metrics", "notes")
-_ARRAYS = ("labels", "assigned", "strengths", "learned")
+_ARRAYS = ("labels", "assigned", "strengths", "learned", "leanings")
 _RULE = ("weights", "offsets", "centroids", "thresholds")
 
 

@@ -430,7 +430,10 @@ def test_previous_topics_keep_their_ids_as_the_content_grows():
     new = set(after.assigned[truth == 4].tolist()) - {-1}
     assert new.isdisjoint(topic.id for topic in before.topics)
     assert min(new) >= before.parameters["next_id"]
-    np.testing.assert_array_equal(after.predict(embeddings), after.assigned)
+    had_topic = np.isin(after.ids, np.array(before.ids)[before.assigned >= 0])  # these stay, whatever the rule says
+    predicted = after.predict(embeddings)
+    np.testing.assert_array_equal(predicted[~had_topic], after.assigned[~had_topic])
+    assert (predicted == after.assigned).mean() >= 0.98
 
 
 def kept(before, after):
