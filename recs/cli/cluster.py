@@ -152,10 +152,11 @@ def _saved(path: Path | None, setup: CollectionOptions) -> tuple[Clustering | No
 
 
 def _write(clustering: Clustering, collection: Collection, embeddings: Embeddings, files: _Files) -> None:
-    from recs.clustering.layout import map_layout
+    from recs.clustering.maps.layout import map_layout
     from recs.files import write_atomically
-    from recs.writers.figures import plot_topics, save_figure
-    from recs.writers.topic_map import topic_map
+    from recs.writers.figures import save_figure
+    from recs.writers.maps.figure import plot_topics
+    from recs.writers.maps.page import topic_map
     from recs.writers.topic_report import topic_report, topic_tags
 
     texts: dict[Path, str] = {}
