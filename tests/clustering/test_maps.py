@@ -62,7 +62,7 @@ def test_map_layout_of_many_rows_places_the_rest_among_landmarks(monkeypatch):
     assert share_of_same(places, truth) >= 0.98
 
 
-@pytest.mark.parametrize("scale", [0.01, 3.0, 60.0])
+@pytest.mark.parametrize("scale", [0.01, 3.0, 12.0])
 def test_push_field_is_that_of_all_pairs(scale):
     rng = np.random.default_rng(0)
     places, masses = rng.standard_normal((900, 2)) * [scale, scale / 3], rng.random(900)

@@ -39,21 +39,18 @@ class PushField:
         """Return the force on each point, shape (n, 2), and the sum of 1 / (1 + d²) over all pairs."""
         from scipy import fft, sparse
 
-        n = len(places)
-        if n <= _FEW:
+        if len(places) <= _FEW:
             return push_exactly(places, masses)
-        low = places.min(axis=0)
         size = float(np.ptp(places, axis=0).max()) or 1.0
         cell = max(min(_CELL, size / _FEWEST_CELLS), size / _MOST_CELLS)
-        cells = (places - low) / cell + 1
-        nodes = np.ceil((cells.max(axis=0) + _NODES) / _ROUND).astype(int) * _ROUND
-        self._make_kernels((int(nodes[0]), int(nodes[1]), cell))
-        columns, weights = _spread(cells, int(nodes[1]))
-        matrix = sparse.csr_array((weights.ravel(), columns.ravel(), np.arange(n + 1) * _NODES**2), (n, nodes.prod()))
-        padded = (2 * int(nodes[0]), 2 * int(nodes[1]))
-        density = fft.rfft2((matrix.T @ masses).reshape(nodes), padded)
-        fields = [fft.irfft2(density * kernel, padded)[: nodes[0], : nodes[1]].ravel() for kernel in self._kernels]
-        at_points = matrix @ np.stack(fields, axis=1)
+        cells = (places - places.min(axis=0)) / cell + 1
+        rows, columns = (np.ceil((cells.max(axis=0) + _NODES) / _ROUND).astype(int) * _ROUND).tolist()
+        self._make_kernels((rows, columns, cell))
+        spread = sparse.csr_array(_spread(cells, columns), (len(places), rows * columns))
+        padded = (2 * rows, 2 * columns)
+        density = fft.rfft2((spread.T @ masses).reshape(rows, columns), padded)
+        fields = [fft.irfft2(density * kernel, padded)[:rows, :columns].ravel() for kernel in self._kernels]
+        at_points = spread @ np.stack(fields, axis=1)
         return at_points[:, 1:], float(masses @ at_points[:, 0] - masses @ masses)
 
     def _make_kernels(self, grid: tuple[int, int, float]) -> None:
@@ -77,8 +74,8 @@ def push_exactly(places: Float64Array, masses: Float64Array) -> tuple[Float64Arr
     return forces, float(masses @ closeness @ masses - masses @ masses)
 
 
-def _spread(cells: Float64Array, width: int) -> tuple[Any, Float64Array]:
-    """Return the nodes around each point and their weights, each of shape (n, 16): cubic interpolation."""
+def _spread(cells: Float64Array, width: int) -> tuple[Any, Any, Any]:
+    """Return a sparse matrix of points and nodes, as data, indices and indptr: cubic interpolation."""
     corner = np.floor(cells).astype(np.int64)
     part = cells - corner
     weights = np.stack(
@@ -92,4 +89,5 @@ def _spread(cells: Float64Array, width: int) -> tuple[Any, Float64Array]:
     )
     steps = np.arange(_NODES) - 1
     columns = (corner[:, :1] + steps)[:, :, None] * width + (corner[:, 1:] + steps)[:, None, :]
-    return columns.reshape(len(cells), -1), (weights[:, :, None, 0] * weights[:, None, :, 1]).reshape(len(cells), -1)
+    products = weights[:, :, None, 0] * weights[:, None, :, 1]
+    return products.ravel(), columns.ravel(), np.arange(len(cells) + 1) * _NODES**2

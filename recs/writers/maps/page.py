@@ -140,7 +140,7 @@ def _beginning(text: str, length: int) -> str:
 
 
 def _tags(items: Iterable[Item]) -> dict[str, Any]:
-    """Return the tags, the commonest first, and which of them each item bears: one after another, and where they end."""
+    """Return the tags, the commonest first; those of all items, one after another; and where those of each item end."""
     tags_of_items = [dict.fromkeys((*item.tags, *([item.category] if item.category else []))) for item in items]
     uses = Counter(tag for tags in tags_of_items for tag in tags)
     tags = sorted(uses, key=lambda tag: (-uses[tag], tag))
