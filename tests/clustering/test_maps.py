@@ -69,7 +69,7 @@ def test_push_field_is_that_of_all_pairs(scale):
     forces, total = PushField().push(places, masses)
     exact, exact_total = push_exactly(places, masses)
     assert total == pytest.approx(exact_total, rel=0.02)
-    assert np.linalg.norm(forces - exact) < 0.05 * np.linalg.norm(exact)
+    assert np.linalg.norm(forces - exact) < 0.06 * np.linalg.norm(exact)
 
 
 def filled(places):

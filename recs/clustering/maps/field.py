@@ -14,7 +14,7 @@ import numpy as np
 from recs.arrays import Float64Array
 
 _FEW = 400  # points whose pairs are computed one by one
-_CELL = 0.7  # the distance of two nodes; the kernel changes over a distance of 1
+_CELL = 0.5  # the distance of two nodes; the kernel changes over a distance of 1
 _FEWEST_CELLS = 60  # on each axis; a smaller field has smaller cells
 _MOST_CELLS = 512  # a larger field has larger ones
 _NODES = 4  # on each axis, that a point is spread over
