@@ -8,6 +8,7 @@ from recs.arrays import Float64Array, IntArray
 
 _GAP = 0.035  # of the size of the layout: how far apart groups stay
 _STEPS = 100
+_TIMES = 3  # the smaller a layout gets, the smaller are its gaps
 
 
 def packed(places: Float64Array) -> Float64Array:
@@ -20,9 +21,10 @@ def packed(places: Float64Array) -> Float64Array:
     >>> bool(np.diff(np.sort(apart[:, 0])).max() <= 1)  # of a width of 2
     True
     """
-    gap = _gap(places)
-    group_of_point = _groups(places, gap)
-    places = _turned(_gathered(places, group_of_point, gap))
+    for _ in range(_TIMES):
+        gap = _gap(places)
+        places = _gathered(places, _groups(places, gap), gap)
+    places = _turned(places)
     places -= (places.max(axis=0) + places.min(axis=0)) / 2
     return np.asarray(places / (np.abs(places).max() or 1.0))
 
