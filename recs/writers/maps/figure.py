@@ -9,7 +9,7 @@ import numpy as np
 from recs.clustering.maps.topics import topic_anchors, topic_colours
 from recs.clustering.result import largest_first
 from recs.text.counts import counted
-from recs.writers.figures import PALE, new_figure
+from recs.writers.figures import GREY, PALE, new_figure
 from recs.writers.maps.names import TopicNames
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def plot_topics(clustering: Clustering, coordinates: FloatArray) -> Figure:
     colours = topic_colours(coordinates, topic_of_item, anchors)
     if len(places) > _MANY_ITEMS:
         _shade(axes, places, topic_of_item, colours, height)
-    _draw_points(axes, places, topic_of_item, np.array([*colours, PALE]))
+    _draw_points(axes, places, topic_of_item, np.array([*colours, PALE if topics else GREY]))
     names = TopicNames(axes, places, (0.05, _CAPTION), (_WIDTH - 0.05, height - 0.05))
     missing = names.draw(topics, places[anchors], colours)
     axes.text(0.2, 0.12, _caption(topic_of_item, len(topics), missing), color="#5c6068", size=8)

@@ -124,6 +124,7 @@ async function start() {
   byId("tag").hidden = !data.tags.length;
   byId("tags").append(...data.tags.slice(0, 500).map(tag => new Option("", tag)));
   makeLegend();
+  document.body.classList.toggle("plain", !topicNames().length);
   makeBrush();
   listenToBrush();
   listen();
