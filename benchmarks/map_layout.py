@@ -1,7 +1,7 @@
 """How many neighbours stay neighbours on a map, and what the map costs: recs, and libraries for layouts.
 
     RECS_DATA=… python benchmarks/map_layout.py --save FOLDER     # recs; writes the vectors for the peers
-    python benchmarks/map_layout.py --peers FOLDER                # those of openTSNE, PaCMAP, scikit-learn that are there
+    python benchmarks/map_layout.py --peers FOLDER                # openTSNE, PaCMAP, scikit-learn, if they are there
 
 Preserved is the share of the 15 nearest vectors that are among the 15 nearest points. Rows are drawn with a fixed seed.
 Peers start from principal components, with the random state 0 and one thread. "Stable" says whether a second run, and
