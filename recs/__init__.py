@@ -76,6 +76,7 @@ _HOME = {
     "audit_related": "recs.evaluation.audit",
     "build_index": "recs.search",
     "cluster_items": "recs.cluster",
+    "compare_models": "recs.comparison.compare",
     "corpus_digest": "recs.contract",
     "embed_items": "recs.embedding.pipeline",
     "evaluate_classifier": "recs.evaluation.classifiers",
