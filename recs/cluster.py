@@ -30,12 +30,12 @@ from recs.clustering.cores import CoreOptions, Reduction, Selection
 from recs.clustering.description import Description, describe_layers
 from recs.clustering.edits import EditedCut, apply_edits
 from recs.clustering.fitting import FittedLayers
-from recs.clustering.granularity import Cut, Granularity, choose_granularity
+from recs.clustering.granularity import Granularity, choose_granularity
 from recs.clustering.growth.changes import changes_since
 from recs.clustering.growth.continuation import Continuation, continue_topics, fit_default, fit_layers
 from recs.clustering.growth.earlier import EarlierRun
 from recs.clustering.languages import BySubject
-from recs.clustering.parts import Layer, SweepRow, TopicChange
+from recs.clustering.parts import Layer, TopicChange
 from recs.clustering.phrases import Namer
 from recs.clustering.result import Assign, Clustering
 from recs.clustering.space import Space
@@ -279,7 +279,7 @@ def _assemble(
         layers=tuple(description.layers),
         default=fitted.place,
         topics=shown.topics,
-        sweep=tuple(_sweep_row(cut, is_chosen=cut is steps.granularity.chosen) for cut in steps.granularity.cuts),
+        sweep=steps.granularity.sweep,
         rule=default.rule,
         languages=by_subject.languages,
         model=embeddings.model,
@@ -298,7 +298,3 @@ def _assemble(
         notes=(*steps.notes, *by_subject.notes, *description.notes),
         changes=steps.changes(embeddings.ids, shown),
     )
-
-
-def _sweep_row(cut: Cut, *, is_chosen: bool) -> SweepRow:
-    return SweepRow(cut.resolution, len(cut.ids), cut.stability, cut.coverage, round(cut.score, 6), is_chosen)

@@ -7,6 +7,7 @@ from html import escape
 from importlib.resources import files
 
 from recs.comparison.result import Comparison, TaskScores
+from recs.comparison.tasks import PRIMARY
 from recs.comparison.verdicts import Difference
 from recs.text.counts import counted
 from recs.writers.comparison_text import COSTS, cost
@@ -149,7 +150,8 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     yield "<li>All contestants had the same items, the same queries and the same judge.</li>"
     yield "<li>Differences are paired, query by query. The intervals of all pairs of a task hold together at 95 %.</li>"
     yield "<li>“no difference” names the smallest difference that so many queries show in 80 of 100 cases.</li>"
-    yield "<li>The choice is the cheapest contestant that no other is better than in related, search, neighbours or labels.</li>"
+    tasks = ", ".join(PRIMARY)
+    yield f"<li>The choice is the cheapest contestant that no other is better than in any of these tasks: {tasks}.</li>"
     yield from (f"<li>{escape(name)} was left out: {escape(why)}</li>" for name, why in comparison.left_out.items())
     yield from (f"<li>{escape(note)}.</li>" for note in comparison.notes)
     yield "</ul>"
