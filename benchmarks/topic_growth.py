@@ -9,7 +9,7 @@ kept        The share of the items with a topic that have the same topic after a
 agreement   AMI of the last state with a fresh fit of all items, as a share of the AMI of fresh fits of two samples of
             nine tenths of the items (the mean over pairs of samples, on the items that both have). Beside it, the same
             of the first state that was never updated, whose rule assigns the later items.
-renamed     Topics that go on with at least half of their items and have another name.
+renamed     Topics that go on with at least half of their items and have another name (with --names).
 delay       In months, for each topic of the last fresh fit that comes back in the samples (mean Jaccard index .5 or
             more) and was not there at first. A topic is there from the first of three months in a row in which a topic
             has at least a quarter of those of its items that are there, and these are more than half of it. Counted
@@ -21,10 +21,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score
@@ -32,6 +34,8 @@ from sklearn.metrics import adjusted_mutual_info_score
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import recs
+import recs.clustering.copies
+import recs.clustering.description
 
 SETS = ("rust_blog", "18f_blog", "podcast_syntax")
 SAMPLES = 4
@@ -65,6 +69,30 @@ def read(folder: Path, name: str, embedder: recs.Embedder, months: int) -> Blog:
         row for row in range(1, len(items) + 1) if row == len(items) or month_of_item[row] != month_of_item[row - 1]
     ]
     return Blog(items, recs.embed_items(items, embedder, role="clustering"), ends[-months - 1 :])
+
+
+@contextmanager
+def lighter(blog: Blog) -> Iterator[None]:
+    """Leave out the names of topics, and find copies once: most of the time of a fit, and no part of what is judged."""
+    groups = recs.clustering.copies.copy_groups(blog.items).tolist()
+    group_of = dict(zip([item.id for item in blog.items], groups, strict=True))
+
+    def groups_at_hand(items: Sequence[recs.Item]) -> np.ndarray:
+        return np.unique([group_of[item.id] for item in items], return_inverse=True)[1]
+
+    def nothing(*arguments: object, **_: object) -> list[tuple[str, ...]]:
+        return [()] * max(
+            len(one) if isinstance(one, list) else one for one in arguments if isinstance(one, list | int)
+        )
+
+    module = recs.clustering.description
+    with (
+        mock.patch.object(recs.clustering.copies, "copy_groups", groups_at_hand),
+        mock.patch.object(module, "PhraseIndex", return_value=None),
+        mock.patch.object(module, "topic_phrases", nothing),
+        mock.patch.object(module, "topic_headings", nothing),
+    ):
+        yield
 
 
 def jaccard(labels: np.ndarray, rows: np.ndarray) -> float:
@@ -166,6 +194,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=SETS)
     parser.add_argument("--months", type=int, default=36)
     parser.add_argument("--verbose", action="store_true", help="print what each update told")
+    parser.add_argument("--names", action="store_true", help="name the topics too: several times as long")
     options = parser.parse_args()
     embedder = recs.load_embedder()
     print(
@@ -174,7 +203,9 @@ def main() -> None:
     )
     print("|---" * 14 + "|")
     for name in options.sets:
-        report(name, read(options.data, name, embedder, options.months), verbose=options.verbose)
+        blog = read(options.data, name, embedder, options.months)
+        with nullcontext() if options.names else lighter(blog):
+            report(name, blog, verbose=options.verbose)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from recs.cluster import cluster_items as cluster_items
     from recs.clustering.result import Clustering as Clustering
     from recs.clustering.timeline import topics_over_time as topics_over_time
+    from recs.comparison.compare import compare_models as compare_models
     from recs.contract import Note as Note
     from recs.contract import corpus_digest as corpus_digest
     from recs.contract import load_related as load_related

@@ -19,21 +19,25 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from recs.clustering.banned import BannedWords
 from recs.clustering.blanks import with_blank_items, without_blank_items
+from recs.clustering.checks import check_choice, check_counts
 from recs.clustering.closeness import PhraseModel
 from recs.clustering.copies import DistinctTexts
-from recs.clustering.cores import CoreOptions, Reduction, Selection
+from recs.clustering.cores import CoreOptions, Reduction, Selection, core_options
 from recs.clustering.description import Description, describe_layers
 from recs.clustering.edits import EditedCut, apply_edits
-from recs.clustering.fitting import FittedLayers
+from recs.clustering.fitting import FittedLayers, best_temperature
 from recs.clustering.granularity import Granularity, choose_granularity
 from recs.clustering.growth.changes import changes_since
 from recs.clustering.growth.continuation import Continuation, continue_topics, fit_default, fit_layers
 from recs.clustering.growth.earlier import EarlierRun
+from recs.clustering.growth.seeds import SeededCut
+from recs.clustering.growth.seeds import seed_topics as with_seeds
 from recs.clustering.languages import BySubject
 from recs.clustering.parts import Layer, TopicChange
 from recs.clustering.phrases import Namer
@@ -41,15 +45,11 @@ from recs.clustering.result import Assign, Clustering
 from recs.clustering.space import Space
 from recs.embedding.pipeline import open_cache
 from recs.embedding.vectors import Embeddings
-from recs.errors import OptionError
 from recs.items import Collection, Item
 
 if TYPE_CHECKING:
     from recs.embedding.cache import Cache
     from recs.embedding.embedder import Embedder
-
-
-_MIN_SAMPLES = 5
 
 
 def cluster_items(
@@ -64,6 +64,8 @@ def cluster_items(
     assign: Assign = "close",
     previous: Clustering | None = None,
     edits: str | os.PathLike[str] | None = None,
+    seed_topics: str | os.PathLike[str] | None = None,
+    ban: str | os.PathLike[str] | None = None,
     namer: Namer | None = None,
     embedder: Embedder | None = None,
     cache: Cache | str | os.PathLike[str] | bool = True,
@@ -94,6 +96,11 @@ def cluster_items(
         the items that it had, and by its rule if none of them is here. `Clustering.changes` says what is new.
     edits
         A JSON file of the user: `{"names": {"3": "Gardening"}, "merge": [[3, 7]]}`, by topic id.
+    seed_topics
+        A JSON file of topics that must be there, with words or ids of items: `{"Gardening": ["compost", "post-12"]}`.
+        A note names those of which nothing is there.
+    ban
+        A text file of words that no name and no phrase of a topic may hold, one a line.
     namer
         Called with the phrases and exemplars of each topic of the default layer; returns its name.
     embedder
@@ -127,10 +134,10 @@ def cluster_items(
     >>> [(topic.name, topic.size) for topic in clustering.topics]
     [('bread', 12), ('bicycle', 12)]
     """
-    _check_choice("reduction", reduction, Reduction)
-    _check_choice("cluster_selection_method", cluster_selection_method, Selection)
-    _check_choice("assign", assign, Assign)
-    _check_counts(min_samples, n_topics, min_cluster_size)
+    check_choice("reduction", reduction, Reduction)
+    check_choice("cluster_selection_method", cluster_selection_method, Selection)
+    check_choice("assign", assign, Assign)
+    check_counts(min_samples, n_topics, min_cluster_size)
     public = Collection(tuple(items)).public
     embeddings = embeddings.take([item.id for item in public])
     if previous is not None:
@@ -141,10 +148,10 @@ def cluster_items(
         model = PhraseModel.of(embedder, vectors, store)
         by_subject = BySubject.of(readable, vectors, previous.languages if previous is not None else None, cache=store)
         texts = DistinctTexts.of(readable, by_subject.vectors)
-        options = _core_options(texts, min_cluster_size, min_samples, reduction, cluster_selection_method, seed=seed)
+        options = core_options(texts, min_cluster_size, min_samples, reduction, cluster_selection_method, seed=seed)
         space = Space.of(texts, vectors.similarity, options, everything=assign == "all")
-        steps = _Steps.of(space, n_topics, vectors.ids, previous, edits)
-        description = steps.described(readable, namer, model)
+        steps = _Steps.of(space, n_topics, readable, previous, edits=edits, seeds=seed_topics)
+        description = steps.described(readable, namer, model, BannedWords.read(ban))
 
     parameters = _parameters(options, n_topics, assign, steps, description)
     return with_blank_items(_assemble(by_subject, steps, description, parameters=parameters), embeddings)
@@ -160,6 +167,7 @@ class _Steps:
     granularity: Granularity
     earlier: EarlierRun | None
     continued: Continuation
+    seeded: SeededCut
     edited: EditedCut
     fitted: FittedLayers
 
@@ -168,22 +176,35 @@ class _Steps:
         cls,
         space: Space,
         n_topics: int | None,
-        ids: Sequence[str],
+        items: Sequence[Item],
         previous: Clustering | None,
+        *,
         edits: str | os.PathLike[str] | None,
+        seeds: str | os.PathLike[str] | None,
     ) -> _Steps:
         granularity = choose_granularity(space, n_topics)
-        earlier = EarlierRun.of(previous, ids)
+        earlier = EarlierRun.of(previous, [item.id for item in items])
         given_names = previous.parameters.get("names", {}) if previous is not None else {}
         continued = continue_topics(granularity, earlier)
-        edited = apply_edits(continued.cut, edits, earlier_names=given_names)
+        first_free = earlier.next_id if earlier is not None else 0
+        seeded = with_seeds(granularity.space, continued.cut, items, seeds, next_id=first_free)
+        given_names = given_names | {str(topic): name for topic, name in seeded.names.items()}
+        edited = apply_edits(seeded.cut, edits, earlier_names=given_names)
         default = fit_default(granularity.space, continued, edited.cut, earlier)
-        return cls(granularity, earlier, continued, edited, fit_layers(granularity, default))
+        return cls(granularity, earlier, continued, seeded, edited, fit_layers(granularity, default))
 
-    def described(self, items: Sequence[Item], namer: Namer | None, model: PhraseModel | None) -> Description:
+    def described(
+        self, items: Sequence[Item], namer: Namer | None, model: PhraseModel | None, banned: BannedWords
+    ) -> Description:
         earlier_names = self.earlier.names_without(self.edited.merged) if self.earlier is not None else {}
         return describe_layers(
-            items, self.fitted, names=self.edited.names, earlier_names=earlier_names, namer=namer, model=model
+            items,
+            self.fitted,
+            names=self.edited.names,
+            earlier_names=earlier_names,
+            namer=namer,
+            model=model,
+            banned=banned,
         )
 
     @property
@@ -200,49 +221,12 @@ class _Steps:
     def notes(self) -> tuple[str, ...]:
         """Why these topics were chosen, which of an earlier run go on, and which edits had no effect."""
         if self.earlier is None:
-            return (*self.granularity.notes, *self.edited.notes)
+            return (*self.granularity.notes, *self.seeded.notes, *self.edited.notes)
         goes_on = not set(self.earlier.topic_ids).isdisjoint(self.continued.cut.ids)
         has_no_clusters = self.granularity.chosen not in self.granularity.cuts
         # "no clusters found" is not the whole truth if topics of the earlier run go on.
         why = () if goes_on and has_no_clusters else self.granularity.notes
-        return (*why, *self.earlier.notes(self.continued.cut), *self.edited.notes)
-
-
-def _check_choice(name: str, value: str, choices: Any) -> None:
-    """Raise `OptionError` unless the value is one of a `Literal`."""
-    if value not in get_args(choices):
-        raise OptionError(f"{name} is {value!r}, expected one of {', '.join(get_args(choices))}.")
-
-
-def _check_counts(
-    min_samples: int | Literal["auto"], n_topics: int | None, min_cluster_size: int | Literal["auto"]
-) -> None:
-    if min_samples != "auto":
-        _check_count("min_samples", min_samples, least=1)
-    if n_topics is not None:
-        _check_count("n_topics", n_topics, least=2)
-    if min_cluster_size != "auto":
-        _check_count("min_cluster_size", min_cluster_size, least=2)
-
-
-def _check_count(name: str, value: object, *, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise OptionError(f"{name} is {value!r}, expected a whole number, {least} or more.")
-
-
-def _core_options(
-    texts: DistinctTexts,
-    min_cluster_size: int | Literal["auto"],
-    min_samples: int | Literal["auto"],
-    reduction: Reduction,
-    method: Selection,
-    *,
-    seed: int,
-) -> CoreOptions:
-    """Return how dense cores of some texts are searched for."""
-    size = max(3, min(5, len(texts.vectors) // 16)) if min_cluster_size == "auto" else min_cluster_size
-    samples = min(_MIN_SAMPLES, size) if min_samples == "auto" else min_samples
-    return CoreOptions(size, reduction, samples, method, seed)
+        return (*why, *self.earlier.notes(self.continued.cut), *self.seeded.notes, *self.edited.notes)
 
 
 def _parameters(
@@ -256,6 +240,7 @@ def _parameters(
         "phrases": description.ranked_by,
         "names": {str(topic): names[topic] for topic in steps.fitted.default.ids if topic in names},
         "next_id": steps.next_id,
+        "temperature": best_temperature(steps.fitted.space, steps.fitted.default),
     }
 
 

@@ -44,6 +44,15 @@ class _Files:
     site: Path | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wishes:
+    """The files that say what the user wants of topics and names."""
+
+    edits: Path | None
+    seed_topics: Path | None
+    ban: Path | None
+
+
 @click.command("cluster")
 @source_argument
 @click.option("--topics", "n_topics", type=click.IntRange(min=1), metavar="N", help="Make about N topics.")
@@ -62,7 +71,13 @@ class _Files:
 )
 @file_option("--apply applied", "A file that --save wrote: assign the items to its topics, and find no new ones.")
 @file_option("--previous", "A file that --save wrote: the topics keep their ids.")
-@file_option("--edits", "JSON file with your names and merges, by topic id.")
+@grouped(
+    "wishes",
+    _Wishes,
+    file_option("--edits", "JSON file with your names and merges, by topic id."),
+    file_option("--seed-topics", "JSON file of topics that must be there: names, each with words or ids of items."),
+    file_option("--ban", "Text file of words that no name holds, one a line."),
+)
 @cached_only_option
 @file_option("--save", "Save the clustering for --previous and recs.Clustering.")
 @grouped(
@@ -85,7 +100,7 @@ def command(
     assign: Any,
     applied: Path | None,
     previous: Path | None,
-    edits: Path | None,
+    wishes: _Wishes,
     save: Path | None,
     cached_only: bool,
     files: _Files,
@@ -111,7 +126,7 @@ def command(
         if applied and earlier is not None:
             clustering = apply_topics(earlier, collection.public, embeddings)
         else:
-            finding |= {"previous": earlier, "edits": edits, "embedder": embedder, "cache": cache or False}
+            finding |= {"previous": earlier, **asdict(wishes), "embedder": embedder, "cache": cache or False}
             clustering = cluster_items(collection, embeddings, **finding)
     _write(clustering, collection, embeddings, files)
     if files.site:
@@ -140,7 +155,7 @@ def _refuse_options_of_finding() -> None:
     """Raise `UsageError` for options that find or change topics: --apply does neither."""
     context = click.get_current_context()
     flags = {param.name: param.opts[0] for param in context.command.params}
-    for name in ("n_topics", "min_cluster_size", "assign", "previous", "edits", "save"):
+    for name in ("n_topics", "min_cluster_size", "assign", "previous", "edits", "seed_topics", "ban", "save"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--apply keeps the saved topics as they are; leave out {flags[name]}.")
 

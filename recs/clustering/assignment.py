@@ -66,6 +66,16 @@ class Discriminant:
         """Return the rule with thresholds from the cores of its topics; `best` and `cosines` are as in `scores`."""
         return replace(self, thresholds=core_thresholds(best, cosines, core, len(self.offsets)))
 
+    def probabilities(self, vectors: FloatArray, temperature: float) -> Float64Array:
+        """Return the probability of each topic for each row, shape (n, t); a higher temperature evens them out."""
+        scores = np.zeros((len(vectors), len(self.offsets)))
+        for start in range(0, len(vectors), _BLOCK):
+            block = vectors[start : start + _BLOCK].astype(np.float64)
+            scores[start : start + _BLOCK] = (block @ self.weights.T + self.offsets) / temperature
+        scores -= scores.max(axis=1, keepdims=True, initial=-np.inf)
+        weights = np.exp(np.round(scores, _DECIMALS))
+        return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
     def scores(self, vectors: FloatArray) -> tuple[IntArray, Float64Array]:
         """Return the best topic of each row and the cosine with its centroid; no other row has an influence."""
         best = np.full(len(vectors), -1)

@@ -9,6 +9,7 @@ from textwrap import shorten
 import numpy as np
 
 from recs.arrays import IntArray
+from recs.clustering.banned import BannedWords
 from recs.clustering.closeness import PhraseModel
 from recs.clustering.fitting import FittedCut, FittedLayers, topic_stabilities
 from recs.clustering.labels import cluster_sizes, renumber
@@ -44,6 +45,7 @@ def describe_layers(
     earlier_names: Mapping[int, str],
     namer: Namer | None,
     model: PhraseModel | None,
+    banned: BannedWords,
 ) -> Description:
     """Describe the topics of every layer.
 
@@ -57,8 +59,11 @@ def describe_layers(
         As `recs.cluster_items` takes it; used for the default layer.
     model
         Ranks the phrases of the default layer; None ranks them by words alone.
+    banned
+        Words that no phrase and no name has, except a name that the user gave.
     """
-    index = PhraseIndex(items if any(cut.ids for cut in fitted.cuts) else [])
+    index = PhraseIndex(items if any(cut.ids for cut in fitted.cuts) else [], banned)
+    earlier_names = {topic: name for topic, name in earlier_names.items() if not banned.within(name)}
     ranked = _ranked_phrases(index, fitted, model)
     layers: list[Layer] = []
     for cut in fitted.cuts:
@@ -77,6 +82,7 @@ def describe_layers(
             phrases,
             exemplars,
             headings=topic_headings(index, items, topic_of_item, phrases),
+            banned=banned,
             given_names=given_names,
             parents=parents,
         )
@@ -131,6 +137,7 @@ def _topics(
     exemplars: Sequence[Sequence[Item]],
     *,
     headings: Sequence[Sequence[str]],
+    banned: BannedWords,
     given_names: Mapping[int, str],
     parents: Sequence[int | None],
 ) -> tuple[Topic, ...]:
@@ -139,6 +146,7 @@ def _topics(
     core_sizes = cluster_sizes(topic_of_item[space.in_core[space.row_of_item]], len(cut.ids))
     stabilities = topic_stabilities(cut)
     titles = [_title(items[0]) if items else "" for items in exemplars]
+    titles = ["" if banned.within(title) else title for title in titles]
     names = unique_names(headings, given_names, sizes.tolist(), titles)
     return tuple(
         Topic(

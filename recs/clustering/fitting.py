@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, IntArray, unit_rows
-from recs.clustering.assignment import Discriminant, without_itself
+from recs.clustering.assignment import Discriminant, scatter_matrix, without_itself
 from recs.clustering.granularity import Cut
 from recs.clustering.labels import cluster_sizes, renumber, value_by_label
 from recs.clustering.space import Space
+
+_TEMPERATURES = tuple(2.0 ** (step / 4) for step in range(-16, 25))  # from 1/16 to 64
+_JUDGED = 0.2  # of the rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,3 +137,41 @@ def topic_stabilities(fitted: FittedCut) -> Float64Array:
         jaccard = rows_in_both / np.maximum(rows_in_either, 1)
         total += jaccard[1:, 1:].max(axis=1, initial=0.0)
     return np.where(is_one_row(fitted.cut), 1.0, total / len(fitted.cut.runs))
+
+
+def best_temperature(space: Space, fitted: FittedCut) -> float:
+    """Return the temperature at which the probabilities of the topics fit the runs that left rows out.
+
+    A run says for each of its rows which topic it would be in: the one that most rows of its cluster have. Half of the
+    rows are kept away from the rule that is tried, because a rule is too sure of the rows that it learned from.
+    """
+    if not fitted.cut.runs or len(fitted.ids) < 2:
+        return 1.0
+    random = np.random.default_rng(0)
+    is_judged = random.random(len(space.vectors)) < _JUDGED
+    labels = fitted.cut.labels[~is_judged]
+    if (cluster_sizes(labels, len(fitted.ids)) == 0).any():
+        return 1.0
+    vectors = space.vectors[~is_judged]
+    rule = Discriminant.fit(vectors, labels, scatter_matrix(vectors))
+    rows, topics = _topics_of_runs(fitted, is_judged)
+    losses = []
+    for temperature in _TEMPERATURES:
+        probabilities = rule.probabilities(space.vectors[rows], temperature)[np.arange(len(rows)), topics]
+        losses.append(-np.log(np.maximum(probabilities, 1e-12)).mean())
+    return float(_TEMPERATURES[int(np.argmin(losses))]) if len(rows) else 1.0
+
+
+def _topics_of_runs(fitted: FittedCut, is_judged: BoolArray) -> tuple[IntArray, IntArray]:
+    """Return rows, and the topic that a run put each in; a row comes once for each run that has it."""
+    rows: list[IntArray] = []
+    topics: list[IntArray] = []
+    for run in fitted.cut.runs:
+        ours = fitted.cut.labels[run.rows]
+        both = (ours >= 0) & (run.labels >= 0)
+        shared = np.zeros((int(run.labels.max(initial=-1)) + 1, len(fitted.ids)))
+        np.add.at(shared, (run.labels[both], ours[both]), 1)
+        counts = (run.labels >= 0) & is_judged[run.rows]
+        rows.append(run.rows[counts])
+        topics.append(shared.argmax(axis=1)[run.labels[counts]])
+    return np.concatenate(rows), np.concatenate(topics)

@@ -56,7 +56,9 @@ def topic_headings(
 ) -> list[list[str]]:
     """Return for each topic what may name it, the best first: a tag, its language, or its phrases."""
     tags = _telling_tags(items, labels, len(phrases))
+    tags = {topic: tag for topic, tag in tags.items() if not index.banned.within(index.as_written(tag))}
     languages = _own_languages(index, items, labels, len(phrases))
+    languages = {topic: name for topic, name in languages.items() if not index.banned.within(name)}
     headings = []
     for topic, of_topic in enumerate(phrases):
         head = index.as_written(tags[topic]) if topic in tags else next(iter(of_topic), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from recs.arrays import IntArray
+from recs.arrays import Float64Array, IntArray
 from recs.clustering.phrases import Topic
 
 ChangeKind = Literal["new", "split", "merged", "gone"]
@@ -84,3 +84,23 @@ class TopicChange:
     items: int
     other: int | None = None
     other_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memberships:
+    """The most likely topics of items.
+
+    Attributes
+    ----------
+    ids
+        Those of the items.
+    topics : int64 array of shape (n, k)
+        Ids of topics, the most likely first; fewer than k if there are fewer topics, and -1 for an item that the model
+        cannot read.
+    probabilities : float64 array of shape (n, k)
+        Falling; all topics together have 1.
+    """
+
+    ids: tuple[str, ...]
+    topics: IntArray
+    probabilities: Float64Array

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, IntArray
+from recs.clustering.banned import BannedWords
 from recs.clustering.labels import cluster_sizes
 from recs.clustering.phrase_occurrences import Occurrences
 from recs.clustering.phrase_reader import WordReader
@@ -39,7 +40,8 @@ ScoredPhrase = tuple[float, int]
 class PhraseIndex:
     """The phrases of n items. The items are read once; then the index answers for the topics of every layer."""
 
-    def __init__(self, items: Sequence[Item]) -> None:
+    def __init__(self, items: Sequence[Item], banned: BannedWords = BannedWords()) -> None:  # noqa: B008
+        self.banned = banned
         self._reader = WordReader(limit=max(_LEAST_WORDS, _WORDS // max(len(items), 1)))
         for row, item in enumerate(items):
             self._reader.read(row, item)

@@ -77,7 +77,8 @@ def topic_phrases(
     [('bread', 'fresh'), ('bicycle', 'old')]
     """
     phrases_of_topics = []
-    for topic, telling in enumerate(index.telling(labels, topics)):
+    for topic, of_topic in enumerate(index.telling(labels, topics)):
+        telling = [pair for pair in of_topic if not index.banned.within(index.text(pair[1]))]
         scored = _times_closeness(index, telling, closeness, topic) if closeness is not None else telling
         chosen = _without_repeated_words(index, scored)
         phrases_of_topics.append(tuple(index.text(phrase) for phrase in chosen))

@@ -11,9 +11,10 @@ import numpy as np
 
 from recs.arrays import Float64Array, IntArray
 from recs.clustering.assignment import Discriminant
+from recs.clustering.checks import check_count
 from recs.clustering.labels import renumber
 from recs.clustering.languages import LanguageMeans
-from recs.clustering.parts import Layer, SweepRow, TopicChange
+from recs.clustering.parts import Layer, Memberships, SweepRow, TopicChange
 from recs.clustering.phrases import Topic
 from recs.embedding.archive import opened_archive, save_archive
 from recs.embedding.vectors import Embeddings
@@ -137,6 +138,28 @@ class Clustering:
         places = self.rule.assign(vectors, everything=self.parameters["assign"] == "all")
         topics = renumber(places, [topic.id for topic in self.topics])
         return np.where(embeddings.blank, -1, topics)
+
+    def memberships(self, embeddings: Embeddings, *, k: int = 3) -> Memberships:
+        """Return the k most likely topics of each row, with their probabilities.
+
+        A probability says how often fits on other parts of the collection put such an item in that topic, if they put
+        it in any. It was measured when the topics were found, on items that the rule had not learned from.
+
+        Raises
+        ------
+        FingerprintMismatchError
+            If the vectors are of another model.
+        OptionError
+        """
+        self.check_comparable(embeddings)
+        check_count("k", k, least=1)
+        temperature = float(self.parameters.get("temperature", 1.0))
+        probabilities = self.rule.probabilities(embeddings.vectors, temperature)
+        places = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+        ids = np.array([topic.id for topic in self.topics], np.int64)
+        is_blank = embeddings.blank[:, None]
+        best = np.take_along_axis(probabilities, places, axis=1)
+        return Memberships(embeddings.ids, np.where(is_blank, -1, ids[places]), np.where(is_blank, 0.0, best))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one `.npz` file, replaced atomically: arrays and a JSON manifest, no pickle.
