@@ -13,7 +13,7 @@ PIP = PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DI
 INSTALL = $(PIP) install --quiet -c constraints.txt -e
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-systems lint types layers tests notebooks docs size install clean
+.PHONY: help demo check test test-systems lint types layers tests notebooks docs gallery size install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ notebooks: .venv/installed-dev ## run the notebooks
 
 docs: .venv/installed-dev ## write docs/cli.md anew from what --help prints
 	@RECS_WRITE_DOCS=1 $(BIN)/python -m pytest tests/cli/test_docs_cli.py
+
+gallery: .venv/installed-dev ## maps of the sample data as pictures and pages, in build/gallery; with RECS_DATA=FOLDER of real collections too
+	@RECS_CACHE_DIR=$${RECS_CACHE_DIR:-build/cache} $(BIN)/python benchmarks/gallery.py build/gallery --docs
 
 size: .venv/installed-dev ## lines of code in each wing, and what passes a limit
 	@$(BIN)/python tests/sizes.py

@@ -1,6 +1,7 @@
 """Topics of a collection: dense cores, merged over the neighbour graph into layers from coarse to fine.
 
     items, vectors
+      → languages     what says in which of several languages a text is, taken out of the vectors         languages
       → space         distinct texts, the graph of nearest neighbours, and small dense cores:       copies, space,
                       HDBSCAN in spectral coordinates of the graph                                  graph, cores
       → granularity   cores grow over the graph and merge into a tree, which is cut at many         granularity,
@@ -22,22 +23,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from recs.clustering.banned import BannedWords
 from recs.clustering.blanks import with_blank_items, without_blank_items
 from recs.clustering.checks import check_choice, check_counts
 from recs.clustering.closeness import PhraseModel
 from recs.clustering.copies import DistinctTexts
-from recs.clustering.cores import CoreOptions, Reduction, Selection
+from recs.clustering.cores import CoreOptions, Reduction, Selection, core_options
 from recs.clustering.description import Description, describe_layers
 from recs.clustering.edits import EditedCut, apply_edits
 from recs.clustering.fitting import FittedLayers, best_temperature
-from recs.clustering.granularity import Cut, Granularity, choose_granularity
+from recs.clustering.granularity import Granularity, choose_granularity
 from recs.clustering.growth.changes import changes_since
 from recs.clustering.growth.continuation import Continuation, continue_topics, fit_default, fit_layers
 from recs.clustering.growth.earlier import EarlierRun
 from recs.clustering.growth.seeds import SeededCut
 from recs.clustering.growth.seeds import seed_topics as with_seeds
-from recs.clustering.parts import Layer, SweepRow, TopicChange
+from recs.clustering.languages import BySubject
+from recs.clustering.parts import Layer, TopicChange
+from recs.clustering.phrase_reader import BannedWords
 from recs.clustering.phrases import Namer
 from recs.clustering.result import Assign, Clustering
 from recs.clustering.space import Space
@@ -48,9 +50,6 @@ from recs.items import Collection, Item
 if TYPE_CHECKING:
     from recs.embedding.cache import Cache
     from recs.embedding.embedder import Embedder
-
-
-_MIN_SAMPLES = 5
 
 
 def cluster_items(
@@ -147,15 +146,15 @@ def cluster_items(
 
     with open_cache(cache if embedder is not None else False) as store:
         model = PhraseModel.of(embedder, vectors, store)
-        texts = DistinctTexts.of(readable, vectors)
-        sizes = _core_sizes(min_cluster_size, min_samples, len(texts.vectors))
-        options = CoreOptions(**sizes, reduction=reduction, method=cluster_selection_method, seed=seed)
+        by_subject = BySubject.of(readable, vectors, previous.languages if previous is not None else None, cache=store)
+        texts = DistinctTexts.of(readable, by_subject.vectors)
+        options = core_options(texts, min_cluster_size, min_samples, reduction, cluster_selection_method, seed=seed)
         space = Space.of(texts, vectors.similarity, options, everything=assign == "all")
         steps = _Steps.of(space, n_topics, readable, previous, edits=edits, seeds=seed_topics)
         description = steps.described(readable, namer, model, BannedWords.read(ban))
 
     parameters = _parameters(options, n_topics, assign, steps, description)
-    return with_blank_items(_assemble(vectors, steps, description, parameters=parameters), embeddings)
+    return with_blank_items(_assemble(by_subject, steps, description, parameters=parameters), embeddings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,15 +229,6 @@ class _Steps:
         return (*why, *self.earlier.notes(self.continued.cut), *self.seeded.notes, *self.edited.notes)
 
 
-def _core_sizes(
-    min_cluster_size: int | Literal["auto"], min_samples: int | Literal["auto"], texts: int
-) -> dict[str, int]:
-    """Return `min_cluster_size` and `min_samples` for so many distinct texts."""
-    size = max(3, min(5, texts // 16)) if min_cluster_size == "auto" else min_cluster_size
-    samples = min(_MIN_SAMPLES, size) if min_samples == "auto" else min_samples
-    return {"min_cluster_size": size, "min_samples": samples}
-
-
 def _parameters(
     options: CoreOptions, n_topics: int | None, assign: Assign, steps: _Steps, description: Description
 ) -> dict[str, Any]:
@@ -255,9 +245,10 @@ def _parameters(
 
 
 def _assemble(
-    embeddings: Embeddings, steps: _Steps, description: Description, *, parameters: Mapping[str, Any]
+    by_subject: BySubject, steps: _Steps, description: Description, *, parameters: Mapping[str, Any]
 ) -> Clustering:
     """Return the result, put together from those of the steps."""
+    embeddings = by_subject.vectors
     fitted = steps.fitted
     space = fitted.space
     default = fitted.default
@@ -273,8 +264,9 @@ def _assemble(
         layers=tuple(description.layers),
         default=fitted.place,
         topics=shown.topics,
-        sweep=tuple(_sweep_row(cut, is_chosen=cut is steps.granularity.chosen) for cut in steps.granularity.cuts),
+        sweep=steps.granularity.sweep,
         rule=default.rule,
+        languages=by_subject.languages,
         model=embeddings.model,
         fingerprint=embeddings.fingerprint,
         role=embeddings.role,
@@ -288,10 +280,6 @@ def _assemble(
             "core": float((labels >= 0).mean()) if len(labels) else 0.0,
             "stability": default.cut.stability,
         },
-        notes=(*steps.notes, *description.notes),
+        notes=(*steps.notes, *by_subject.notes, *description.notes),
         changes=steps.changes(embeddings.ids, shown),
     )
-
-
-def _sweep_row(cut: Cut, *, is_chosen: bool) -> SweepRow:
-    return SweepRow(cut.resolution, len(cut.ids), cut.stability, cut.coverage, round(cut.score, 6), is_chosen)

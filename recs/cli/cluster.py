@@ -41,6 +41,7 @@ class _Files:
     plot: Path | None
     report: Path | None
     tags: Path | None
+    site: Path | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ class _Wishes:
     file_option("--plot", "Draw the map as a picture: .png, .svg or .pdf.", suffixes=".png .svg .pdf"),
     file_option("--report", "Write a report on the topics as Markdown."),
     file_option("--tags", "Write the topic of each item: .json or .csv.", suffixes=".json .csv"),
+    file_option("--site", "Write a page and a feed for each topic, and data for Hugo and Jekyll.", metavar="DIR"),
 )
 @output_options("json", "table")
 @collection_options
@@ -127,6 +129,8 @@ def command(
             finding |= {"previous": earlier, **asdict(wishes), "embedder": embedder, "cache": cache or False}
             clustering = cluster_items(collection, embeddings, **finding)
     _write(clustering, collection, embeddings, files)
+    if files.site:
+        _write_site(clustering, collection, files.site, quiet=output.quiet)
     if save:
         clustering.save(save)
     _say_notes(clustering, quiet=output.quiet)
@@ -168,10 +172,11 @@ def _saved(path: Path | None, setup: CollectionOptions) -> tuple[Clustering | No
 
 
 def _write(clustering: Clustering, collection: Collection, embeddings: Embeddings, files: _Files) -> None:
-    from recs.clustering.layout import map_layout
+    from recs.clustering.maps.layout import map_layout
     from recs.files import write_atomically
-    from recs.writers.figures import plot_topics, save_figure
-    from recs.writers.topic_map import topic_map
+    from recs.writers.figures import save_figure
+    from recs.writers.maps.figure import plot_topics
+    from recs.writers.maps.page import topic_map
     from recs.writers.topic_report import topic_report, topic_tags
 
     texts: dict[Path, str] = {}
@@ -180,13 +185,21 @@ def _write(clustering: Clustering, collection: Collection, embeddings: Embedding
     if files.tags:
         texts[files.tags] = topic_tags(clustering, format=files.tags.suffix.lower().strip("."))
     if files.map or files.plot:
-        places = map_layout(embeddings.vectors, similarity=embeddings.similarity)
+        places = map_layout(clustering.by_subject(embeddings).vectors, similarity=embeddings.similarity)
     if files.map:
         texts[files.map] = topic_map(clustering, collection.public, places)
     for path, text in texts.items():
         write_atomically(path, text.encode("utf-8", "replace"))
     if files.plot:
         save_figure(plot_topics(clustering, places), files.plot)
+
+
+def _write_site(clustering: Clustering, collection: Collection, folder: Path, *, quiet: bool) -> None:
+    from recs.writers.topic_site.write import write_topic_site
+
+    notes = write_topic_site(clustering, collection.public, folder)
+    for note in notes if not quiet else ():
+        say(f"note: {note}")
 
 
 def _report(clustering: Clustering) -> dict[str, Any]:

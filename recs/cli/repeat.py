@@ -34,6 +34,7 @@ from recs.files import RUNS, cache_folder, write_atomically, write_if_changed
 
 # Options that name a file to write. All other options that name a file name one to read.
 _WRITTEN = frozenset({"output", "save", "map", "plot", "report", "tags"})
+_FOLDERS = frozenset({"site"})  # options that name a folder to write: such a run is never repeated
 _KEPT = 20  # results in the folder
 _LARGEST = 64_000_000  # bytes of a result
 
@@ -111,7 +112,7 @@ def _key(verb: str, options: Mapping[str, Any]) -> bytes | None:
     setup: CollectionOptions = options["setup"]
     digest = hashlib.sha256()
     parts = [verb, repr(sorted(options.items())), repr(sys.argv), str(Path.cwd()), str(sys.stdout.isatty())]
-    if setup.reading.fetch:
+    if setup.reading.fetch or _FOLDERS & {name for name, _ in _named_paths(options)}:
         return None
     try:
         parts += _source(str(options["source"]))
@@ -152,12 +153,17 @@ def _file(path: Path) -> str:
 
 
 def _paths(options: Mapping[str, Any], *, written: bool) -> Iterator[Path]:
-    """Yield the paths in options, also those inside groups of options: of files to write, or of all others."""
+    """Yield the paths in options: of files to write, or of all others."""
+    return (path for name, path in _named_paths(options) if (name in _WRITTEN) == written)
+
+
+def _named_paths(options: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+    """Yield each option that is a path, also those inside groups of options."""
     for name, value in options.items():
         if is_dataclass(value) and not isinstance(value, type):
-            yield from _paths({field.name: getattr(value, field.name) for field in fields(value)}, written=written)
-        elif isinstance(value, Path) and (name in _WRITTEN) == written:
-            yield value
+            yield from _named_paths({field.name: getattr(value, field.name) for field in fields(value)})
+        elif isinstance(value, Path):
+            yield name, value
 
 
 def _model(setup: CollectionOptions, *, cached_only: bool) -> list[str]:

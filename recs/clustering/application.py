@@ -48,8 +48,7 @@ def apply_topics(clustering: Clustering, items: Sequence[Item], embeddings: Embe
     ([1], [0, 1])
     """
     public = Collection(tuple(items)).public
-    embeddings = embeddings.take([item.id for item in public])
-    clustering.check_comparable(embeddings)
+    embeddings = clustering.by_subject(embeddings.take([item.id for item in public]))
     texts = DistinctTexts.of(public, embeddings)
     best, cosines = clustering.rule.scores(texts.vectors)
     taken = best if clustering.parameters["assign"] == "all" else clustering.rule.close(best, cosines)

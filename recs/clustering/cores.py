@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from recs.arrays import Float64Array, FloatArray, IntArray
+from recs.clustering.copies import DistinctTexts
 from recs.clustering.graph import components, spectral_coordinates
 from recs.errors import MissingDependencyError
 
@@ -16,6 +17,7 @@ Selection = Literal["eom", "leaf"]
 _SPECTRAL_DIMS = 12  # for each component of the graph (docs/clusters.md)
 _UMAP_DIMS = 5
 _UMAP_NEIGHBORS = 15
+_MIN_SAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,21 @@ class CoreOptions:
     min_samples: int = 5
     method: Selection = "eom"
     seed: int = 0
+
+
+def core_options(
+    texts: DistinctTexts,
+    min_cluster_size: int | Literal["auto"],
+    min_samples: int | Literal["auto"],
+    reduction: Reduction,
+    method: Selection,
+    *,
+    seed: int,
+) -> CoreOptions:
+    """Return how dense cores of some texts are searched for."""
+    size = max(3, min(5, len(texts.vectors) // 16)) if min_cluster_size == "auto" else min_cluster_size
+    samples = min(_MIN_SAMPLES, size) if min_samples == "auto" else min_samples
+    return CoreOptions(size, reduction, samples, method, seed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

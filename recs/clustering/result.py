@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
@@ -13,12 +13,12 @@ from recs.arrays import Float64Array, IntArray
 from recs.clustering.assignment import Discriminant
 from recs.clustering.checks import check_count
 from recs.clustering.labels import renumber
+from recs.clustering.languages import LanguageMeans
 from recs.clustering.parts import Layer, Memberships, SweepRow, TopicChange
 from recs.clustering.phrases import Topic
 from recs.embedding.archive import opened_archive, save_archive
 from recs.embedding.vectors import Embeddings
-from recs.errors import FingerprintMismatchError, OptionError
-from recs.items import Item
+from recs.errors import FingerprintMismatchError
 
 Assign = Literal["close", "all"]
 
@@ -55,6 +55,8 @@ class Clustering:
         Every granularity that was tried, from coarse to fine.
     rule
         The rule of `predict`; its rows are in the order of `topics`.
+    languages
+        What was taken out of the vectors, so that topics are by subject and not by language.
     model, fingerprint, role, prompt
         Those of the embeddings.
     parameters, metrics, notes
@@ -83,6 +85,7 @@ class Clustering:
     topics: tuple[Topic, ...]
     sweep: tuple[SweepRow, ...]
     rule: Discriminant
+    languages: LanguageMeans
     model: str
     fingerprint: str
     role: str
@@ -112,6 +115,14 @@ class Clustering:
                 f"topics of vectors of {ours} cannot be compared with vectors of {theirs}; embed both with one model."
             )
 
+    def by_subject(self, embeddings: Embeddings) -> Embeddings:
+        """Return embeddings as the topics compare them: what says in which language a text is, is taken out.
+
+        They are the same embeddings if the clustering is of one language. Raises as `check_comparable` does.
+        """
+        self.check_comparable(embeddings)
+        return self.languages.removed_from(embeddings)
+
     def predict(self, embeddings: Embeddings) -> IntArray:
         """Return the topic id of each row, -1 for none, by the rule that made `assigned` (for new items).
 
@@ -123,8 +134,8 @@ class Clustering:
         FingerprintMismatchError
             If the vectors are of another model.
         """
-        self.check_comparable(embeddings)
-        places = self.rule.assign(embeddings.vectors, everything=self.parameters["assign"] == "all")
+        vectors = self.by_subject(embeddings).vectors
+        places = self.rule.assign(vectors, everything=self.parameters["assign"] == "all")
         topics = renumber(places, [topic.id for topic in self.topics])
         return np.where(embeddings.blank, -1, topics)
 
@@ -140,10 +151,9 @@ class Clustering:
             If the vectors are of another model.
         OptionError
         """
-        self.check_comparable(embeddings)
         check_count("k", k, least=1)
         temperature = float(self.parameters.get("temperature", 1.0))
-        probabilities = self.rule.probabilities(embeddings.vectors, temperature)
+        probabilities = self.rule.probabilities(self.by_subject(embeddings).vectors, temperature)
         places = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
         ids = np.array([topic.id for topic in self.topics], np.int64)
         is_blank = embeddings.blank[:, None]
@@ -159,6 +169,7 @@ class Clustering:
         """
         manifest = {name: getattr(self, name) for name in _MANIFEST}
         manifest |= {
+            "languages": self.languages.codes,
             "sweep": [asdict(row) for row in self.sweep],
             "changes": [asdict(change) for change in self.changes],
             "layers": [
@@ -170,6 +181,7 @@ class Clustering:
         arrays: dict[str, Any] = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"rule_{name}": getattr(self.rule, name) for name in _RULE}
         arrays |= {f"layer_{place}": layer.assigned for place, layer in enumerate(self.layers)}
+        arrays |= {"language_means": self.languages.means}
         save_archive(path, SCHEMA, manifest, arrays)
 
     @classmethod
@@ -198,6 +210,7 @@ class Clustering:
                 topics=layers[manifest["default"]].topics if layers else (),
                 sweep=tuple(SweepRow(**row) for row in manifest["sweep"]),
                 rule=Discriminant(*(arrays[f"rule_{name}"] for name in _RULE)),
+                languages=_languages(manifest, arrays),
             )
             _check_shapes(clustering)
             return clustering
@@ -206,6 +219,13 @@ class Clustering:
 _MANIFEST = ("ids", "default", "model", "fingerprint", "role", "prompt", "parameters", "metrics", "notes")
 _ARRAYS = ("labels", "assigned", "strengths", "learned", "leanings")
 _RULE = ("weights", "offsets", "centroids", "thresholds")
+
+
+def _languages(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> LanguageMeans:
+    """Return the means of languages in a file; older files have none."""
+    if "languages" not in manifest:
+        return LanguageMeans.none(arrays["rule_weights"].shape[-1])
+    return LanguageMeans(tuple(manifest["languages"]), arrays["language_means"])
 
 
 def _check_shapes(clustering: Clustering) -> None:
@@ -219,6 +239,11 @@ def _check_shapes(clustering: Clustering) -> None:
         array = getattr(clustering if name in _ARRAYS else clustering.rule, name)
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+    means = clustering.languages.means
+    if means.shape != (len(clustering.languages.codes), dim) or not np.isfinite(means).all():
+        raise ValueError(
+            f"language_means has shape {means.shape}, expected finite numbers of the shape (languages, {dim})"
+        )
     if clustering.parameters["assign"] not in get_args(Assign) or not isinstance(clustering.parameters["next_id"], int):
         raise ValueError("the parameters are not those of a clustering")
 
@@ -235,44 +260,3 @@ def largest_first(clustering: Clustering) -> tuple[list[Topic], IntArray]:
     place_of_topic = {topic.id: place for place, topic in enumerate(topics)}
     places = [place_of_topic.get(topic, -1) for topic in clustering.assigned.tolist()]
     return topics, np.array(places, np.int64)
-
-
-PERIODS = {"year": 4, "month": 7, "day": 10}
-"""For each period, how many characters of an ISO 8601 date name it."""
-
-
-def topics_over_time(
-    clustering: Clustering, items: Iterable[Item], *, period: Literal["year", "month", "day"] = "month"
-) -> dict[str, dict[int, int]]:
-    """Count the items of each topic in each period, from first to last.
-
-    Items without a date or a topic are left out.
-
-    Returns
-    -------
-    dict
-        By period ("2026-11"), then by topic id. Each period has all topics; periods without a dated item are left out.
-
-    Raises
-    ------
-    OptionError
-
-    Examples
-    --------
-    >>> import recs
-    >>> items = [recs.Item(id=f"{i:02}", text=f"post {i}", published=f"20{20 + i % 2}-05-01") for i in range(24)]
-    >>> X = np.eye(2).repeat(12, axis=0) + np.random.default_rng(0).normal(0, 0.1, (24, 2))
-    >>> clustering = recs.cluster_items(items, recs.Embeddings.from_array([item.id for item in items], X, model="demo"))
-    >>> recs.topics_over_time(clustering, items, period="year")
-    {'2020': {0: 6, 1: 6}, '2021': {0: 6, 1: 6}}
-    """
-    if period not in PERIODS:
-        raise OptionError(f"period is {period!r}, expected one of {', '.join(PERIODS)}.")
-    topic_of_item = dict(zip(clustering.ids, clustering.assigned.tolist(), strict=True))
-    counts: dict[str, dict[int, int]] = {}
-    for item in items:
-        topic = topic_of_item.get(item.id, -1)
-        if item.published and topic >= 0:
-            of_period = counts.setdefault(item.published[: PERIODS[period]], {each.id: 0 for each in clustering.topics})
-            of_period[topic] += 1
-    return dict(sorted(counts.items()))

@@ -136,9 +136,7 @@ def evaluate_search(
 
 def _ranking(index: Index, queries: Mapping[str, JudgedQuery], signals: Signals) -> Ranked:
     """Return the ids of the best items for each query."""
-    return {
-        name: [hit.id for hit in index.search(query.text, k=DEPTH, signals=signals)] for name, query in queries.items()
-    }
+    return {name: index.best_ids(query.text, k=DEPTH, signals=signals) for name, query in queries.items()}
 
 
 def _better(singles: Sequence[RankingScore]) -> str | None:

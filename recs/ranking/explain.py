@@ -13,7 +13,8 @@ from recs.embedding.vectors import Embeddings
 from recs.items import Item, Span, Why
 from recs.ranking.fusion import Fused
 from recs.ranking.probability import LINK_ODDS
-from recs.ranking.signals import Passages, Signal
+from recs.ranking.signals import Signal
+from recs.ranking.vector_signals import Passages
 from recs.text.words import tokenize
 
 _PHRASES = 5

@@ -10,20 +10,24 @@ This module knows rows, not items: the caller sorts them by id, and ties go to t
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from recs.arrays import BoolArray, Float64Array, IntArray
+from recs.arrays import Float64Array, IntArray
 from recs.embedding.neighbors import Mask
-from recs.ranking.scale import BLOCK_BYTES, Scale
+from recs.ranking.proposals import DenseProposals, best_columns, union
+from recs.ranking.scale import Scale
 from recs.ranking.signals import Signal
 
 DECIMALS = 4
-_CANDIDATES = 100  # of each row
+_CANDIDATES = 50  # of each row and signal, at least
 _SAMPLE = 2048  # rows from which means and deviations are computed: all rows in most collections
 _BLOCK_ROWS = 256
+_BLOCK_BYTES = 128 << 20  # of the similarities of one signal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +66,7 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
     Parameters
     ----------
     signals
-        One or more; the first must propose candidates.
+        One or more.
     ids
         The ids of the rows. Their digests choose the sample, so that it changes little when the collection does.
     mask
@@ -70,9 +74,9 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
 
     Notes
     -----
-    Up to 2,048 rows, all pairs are scored by all signals. Beyond, the hundred best of each row by the signals that
-    propose are candidates, only these are scored by all signals, and means and deviations are computed from a sample of
-    2,048 rows. Time O(n² d) in blocks for the signals that propose; memory O(n (depth + s²)) and some 200 MB.
+    Up to 2,048 rows, all pairs are scored by all signals. Beyond, each signal proposes fifty candidates for each row,
+    or `depth` if that is more; all signals score these, and means and deviations are computed from a sample of 2,048
+    rows. Time O(n² d) in blocks for signals of vectors; memory O(n (depth + s²)) and some 200 MB.
 
     Examples
     --------
@@ -88,10 +92,11 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
     fused = Fused.empty(n, depth, len(signals))
     if not depth:
         return fused
-    if n <= _SAMPLE:
+    is_small = n <= _SAMPLE
+    if is_small:
         signals = [_ComputedOnce(signal, n) for signal in signals]
-    ranker = _Ranker(signals, Scale(signals, _sample(ids), n), mask, fused)
-    step = max(1, min(_BLOCK_ROWS, BLOCK_BYTES // (8 * n)))
+    ranker = _Ranker(signals, Scale(signals, _sample(ids), n), mask, fused, all_pairs=is_small)
+    step = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // (4 * n)))
     for start in range(0, n, step):
         ranker.rank(np.arange(start, min(start + step, n)))
     return fused
@@ -100,16 +105,19 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
 class _ComputedOnce:
     """All similarities of a small collection: the scale and the ranking both need them."""
 
-    proposes = True
-
     def __init__(self, signal: Signal, n: int) -> None:
         self.name = signal.name
         self.weight = signal.weight
         self.symmetric = signal.symmetric
         self._matrix = signal.block(np.arange(n), None)
 
-    def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
-        return np.asarray(self._matrix[rows] if columns is None else self._matrix[np.ix_(rows, columns)])
+    def block(self, rows: IntArray, columns: IntArray | None) -> npt.NDArray[Any]:
+        if columns is None or len(columns) == len(self._matrix):
+            return np.asarray(self._matrix[rows])
+        return np.asarray(self._matrix[np.ix_(rows, columns)])
+
+    def proposals(self, rows: IntArray) -> DenseProposals:
+        return DenseProposals(self._matrix[rows], rows)
 
 
 def _sample(ids: Sequence[str]) -> IntArray:
@@ -128,47 +136,44 @@ class _Ranker:
     scale: Scale
     mask: Mask | None
     fused: Fused
+    all_pairs: bool
 
     def rank(self, rows: IntArray) -> None:
         """Rank a block of neighbouring rows."""
-        blocks = {k: signal.block(rows, None) for k, signal in enumerate(self.signals) if signal.proposes}
-        is_candidate = self._candidates(rows, blocks)
-        for place, row in enumerate(rows.tolist()):
-            columns = np.flatnonzero(is_candidate[place])
-            values = np.empty((len(columns), len(self.signals)))
-            for k, signal in enumerate(self.signals):
-                is_ready = k in blocks
-                values[:, k] = blocks[k][place, columns] if is_ready else signal.block(rows[[place]], columns)[0]
-            self._rank_candidates(row, columns, values)
+        depth = self.fused.indices.shape[1]
+        allowed = None if self.mask is None else self._broadcast(self.mask(int(rows[0]), int(rows[-1]) + 1), rows)
+        if self.all_pairs:
+            columns = self._broadcast(np.arange(len(self.fused.indices)), rows)
+            values = [signal.block(rows, None) for signal in self.signals]
+        else:
+            proposals = [signal.proposals(rows) for signal in self.signals]
+            columns = union([each.best(max(_CANDIDATES, depth), allowed) for each in proposals])
+            values = [each.at(columns) for each in proposals]
+        is_pair = (columns >= 0) & (columns != rows[:, None])
+        if allowed is not None:
+            is_pair &= np.take_along_axis(allowed, np.maximum(columns, 0), axis=1)
+        scores = np.round(self.scale.scores(rows, columns, values), DECIMALS) + 0.0  # adding 0: no negative zeros
+        scores[~is_pair | np.isnan(scores)] = -np.inf
+        places = best_columns(scores, depth)
+        self._write(rows, np.take_along_axis(columns, places, axis=1), places, scores=scores, values=values)
 
-    def _candidates(self, rows: IntArray, blocks: Mapping[int, Float64Array]) -> BoolArray:
-        """Return which columns are candidates of each row: the best allowed ones by the signals that propose."""
-        scores = self.scale.scores(rows, blocks)
-        if self.mask is not None:
-            allowed = self.mask(int(rows[0]), int(rows[-1]) + 1)
-            scores[~np.broadcast_to(allowed, scores.shape)] = -np.inf
-        scores[np.arange(len(rows)), rows] = -np.inf  # an item is not its own candidate
-        return _best_columns(scores, max(_CANDIDATES, self.fused.indices.shape[1]))
+    def _broadcast(self, array: npt.NDArray[Any], rows: IntArray) -> npt.NDArray[Any]:
+        return np.broadcast_to(array, (len(rows), len(self.fused.indices)))
 
-    def _rank_candidates(self, row: int, columns: IntArray, values: Float64Array) -> None:
-        parts = self.scale.parts(row, columns, values)
-        scores = np.round(parts.sum(axis=1), DECIMALS) + 0.0  # adding 0 leaves no negative zeros
-        best = np.argsort(-scores, kind="stable")[: self.fused.indices.shape[1]]
-        self.fused.indices[row, : len(best)] = columns[best]
-        self.fused.scores[row, : len(best)] = scores[best]
-        self.fused.parts[row, : len(best)] = parts[best]
-        self.fused.values[row, : len(best)] = values[best]
-
-
-def _best_columns(scores: Float64Array, k: int) -> BoolArray:
-    """Return which columns hold the k best scores of each row, never -inf; of equal scores the lower columns."""
-    n = scores.shape[1]
-    allowed = scores > -np.inf
-    if n <= k:
-        return allowed
-    kth = np.partition(scores, n - k, axis=1)[:, n - k, None]
-    is_above = scores > kth
-    is_equal = scores == kth
-    room = k - is_above.sum(axis=1, keepdims=True)
-    fits = is_equal & (np.cumsum(is_equal, axis=1) <= room)
-    return np.asarray((is_above | fits) & allowed)
+    def _write(
+        self,
+        rows: IntArray,
+        columns: IntArray,
+        places: IntArray,
+        *,
+        scores: Float64Array,
+        values: Sequence[npt.NDArray[Any]],
+    ) -> None:
+        """Write the best columns of some rows, which are at some places of the scores and values."""
+        is_listed = places >= 0
+        best = np.stack([np.take_along_axis(value, places, axis=1) for value in values], axis=2, dtype=np.float64)
+        self.fused.indices[rows] = np.where(is_listed, columns, -1)
+        self.fused.scores[rows] = np.where(is_listed, np.take_along_axis(scores, places, axis=1), np.nan)
+        self.fused.values[rows] = np.where(is_listed[:, :, None], best, np.nan)
+        parts = self.scale.parts(rows, columns, best)
+        self.fused.parts[rows] = np.where(is_listed[:, :, None], parts, np.nan)

@@ -144,17 +144,23 @@ class Rules:
         excluded = [(*item.excludes, *self.excludes.get(item.id, ())) for item in items]
         return listed, [[row_of[name] for name in names if name in row_of] for names in excluded]
 
-    def mask(self, items: Sequence[Item]) -> Mask:
-        """Return which pairs may be listed, for blocks of rows; see `recs.embedding.neighbors.top_k`."""
+    def mask(self, items: Sequence[Item]) -> Mask | None:
+        """Return which pairs may be listed, for blocks of rows, as `recs.embedding.neighbors.top_k` takes it.
+
+        None if all may.
+        """
         first_copy = _first_copies(items)
+        has_copies = self.collapse and len(np.unique(first_copy)) < len(items)
         listed, excluded = self.closed(items)
         together = _of_one_language(items) if self.same_language else None
+        if listed.all() and together is None and not has_copies and not any(excluded):
+            return None
 
         def allowed(start: int, stop: int) -> BoolArray:
             block = np.tile(listed, (stop - start, 1))
             if together is not None:
                 block &= together(start, stop)
-            if self.collapse:
+            if has_copies:
                 block &= first_copy[start:stop, None] != first_copy
             for row in range(start, stop):
                 block[row - start, excluded[row]] = False
@@ -179,12 +185,18 @@ def _first_copies(items: Sequence[Item]) -> IntArray:
     return np.array([first.setdefault((item.title, item.text), row) for row, item in enumerate(items)], np.int64)
 
 
-def _of_one_language(items: Sequence[Item]) -> Mask:
-    """Return which pairs may be in one language: both declare it, or one declares none and they share a script."""
+def _of_one_language(items: Sequence[Item]) -> Mask | None:
+    """Return which pairs may be in one language: both declare it, or one declares none and they share a script.
+
+    None if all pairs may.
+    """
     declared = [primary_language(item.lang) for item in items]
     number_of_code = {code: number for number, code in enumerate(sorted({code for code in declared if code}), 1)}
     language = np.array([number_of_code.get(code or "", 0) for code in declared], dtype=np.int64)  # 0: none declared
     script = np.array([_script_bits(item) for item in items], dtype=np.int64)  # 0: too little text
+    is_one_language = len(np.unique(language)) == 1
+    if is_one_language and (language[0] or np.bitwise_and.reduce(script[script != 0], initial=-1)):
+        return None
 
     def together(start: int, stop: int) -> BoolArray:
         languages = language[start:stop, None]

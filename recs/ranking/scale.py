@@ -5,10 +5,13 @@ This module knows rows, not items.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from recs.arrays import BoolArray, Float64Array, IntArray
 from recs.ranking.signals import Signal
@@ -36,36 +39,38 @@ class Moments:
     def empty(cls, n: int, signals: int) -> Moments:
         return cls(np.empty((n, signals)), np.empty((n, signals, signals)))
 
-    def fill(self, rows: IntArray, sample: IntArray, blocks: Sequence[Float64Array]) -> None:
+    def fill(self, rows: IntArray, sample: IntArray, blocks: Sequence[npt.NDArray[Any]]) -> None:
         """Set the moments of some rows, from the similarities of each signal: blocks of shape (rows, sample)."""
         n = len(self.means)
         is_own = rows[:, None] == sample
         pairs = np.maximum(len(sample) - is_own.sum(axis=1), 1)[:, None]
-        values = np.stack(blocks)
-        values[:, is_own] = 0
-        _fill_unknown(values, is_own)
-        means = values.sum(axis=2).T / pairs
-        products = np.einsum("krc,lrc->rkl", values, values, optimize=True) / pairs[:, :, None]
+        values = [_without_unknown(block.astype(np.float64), is_own) for block in blocks]
+        means = np.stack([value.sum(axis=1) for value in values], axis=1) / pairs
+        products = np.empty((len(rows), len(blocks), len(blocks)))
+        for one, other in combinations_with_replacement(range(len(blocks)), 2):
+            products[:, one, other] = products[:, other, one] = np.einsum("rc,rc->r", values[one], values[other])
+        products /= pairs[:, :, None]
         covariances = products - means[:, :, None] * means[:, None, :]
         is_flat = np.einsum("rkk->rk", covariances) <= _ROUNDING**2 * np.einsum("rkk->rk", products)
         self.means[rows] = means * (n / (n + _PRIOR_PAIRS))
         self.covariances[rows] = np.where(is_flat[:, :, None] | is_flat[:, None, :], 0, covariances)
 
 
-def _fill_unknown(values: Float64Array, is_own: BoolArray) -> None:
-    """Replace each NaN of (s, rows, columns) by the mean of its row, or by the overall mean in a row of nothing else.
+def _without_unknown(values: Float64Array, is_own: BoolArray) -> Float64Array:
+    """Replace each NaN of (rows, columns) by the mean of its row, or by the overall mean in a row of nothing else.
 
-    So unknown values change no mean. The pair of an item with itself, which has the value 0, does not count.
+    So unknown values change no mean. The pair of an item with itself does not count: its value is set to 0.
     """
+    values[is_own] = 0
     is_unknown = np.isnan(values)
-    if not is_unknown.any():
-        return
-    pairs = (~is_unknown & ~is_own).sum(axis=2)
-    values[is_unknown] = 0
-    sums = values.sum(axis=2)
-    overall = sums.sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)
-    means = np.where(pairs > 0, sums / np.maximum(pairs, 1), overall[:, None])
-    values[is_unknown] = np.broadcast_to(means[:, :, None], values.shape)[is_unknown]
+    if is_unknown.any():
+        pairs = (~is_unknown & ~is_own).sum(axis=1)
+        values[is_unknown] = 0
+        sums = values.sum(axis=1)
+        overall = sums.sum() / max(pairs.sum(), 1)
+        means = np.where(pairs > 0, sums / np.maximum(pairs, 1), overall)
+        values[is_unknown] = np.broadcast_to(means[:, None], values.shape)[is_unknown]
+    return values
 
 
 def pair_moments(signals: Sequence[Signal], sample: IntArray, n: int) -> tuple[Moments, Moments]:
@@ -109,50 +114,45 @@ class Scale:
         weights = np.array([signal.weight for signal in signals]) / np.where(differs, deviations, 1)
         return np.where(differs | ~differs.any(), weights, 0)
 
-    def _deviation(self, moments: Moments, kept: Sequence[int] | None = None) -> Float64Array:
-        """Return the deviation of the weighted sum of the kept signals (None for all) among the pairs of each item."""
-        weights = self._weights.copy()
-        if kept is not None:
-            weights[np.setdiff1d(np.arange(len(weights)), kept)] = 0
+    def _deviation(self, moments: Moments) -> Float64Array:
+        """Return the deviation of the weighted sum of the signals among the pairs of each item."""
         n = len(moments.means)
-        variances = np.einsum("k,ikl,l->i", weights, moments.covariances, weights)
+        variances = np.einsum("k,ikl,l->i", self._weights, moments.covariances, self._weights)
         variances = (n * variances + _PRIOR_PAIRS * variances.mean()) / (n + _PRIOR_PAIRS)
         return np.sqrt(np.where(variances > 0, variances, 1))
 
-    def scores(self, rows: IntArray, blocks: Mapping[int, Float64Array]) -> Float64Array:
-        """Return the scores of some rows with all columns, by the signals whose blocks are given."""
+    def scores(self, rows: IntArray, columns: IntArray, values: Sequence[npt.NDArray[Any]]) -> Float64Array:
+        """Return the scores of pairs, shape (r, c): NaN where the only signal knows nothing about a pair.
+
+        Parameters
+        ----------
+        rows : int64 array of shape (r,)
+        columns : int64 array of shape (r, c)
+            The second items of the pairs of each row.
+        values
+            The similarities of the pairs: for each signal an array of shape (r, c).
+        """
         if self._is_single:
-            single = next(iter(blocks.values())).copy()
-            single[np.isnan(single)] = -np.inf
-            return single
-        kept = list(blocks)
-        weights = self._weights[kept]
-        row_deviations = self._deviation(self._as_first, kept)[rows, None]
-        column_deviations = self._deviation(self._as_second, kept)
-        total = sum(
-            self._weights[k] * self._without_unknown(k, rows, block, 1 / row_deviations, 1 / column_deviations)
-            for k, block in blocks.items()
-        )
-        scores = total * (1 / row_deviations + 1 / column_deviations)
-        scores -= (self._as_first.means[rows][:, kept] @ weights)[:, None] / row_deviations
-        scores -= (self._as_second.means[:, kept] @ weights) / column_deviations
-        return np.asarray(scores / 2)
+            return values[0].astype(np.float64)
+        total = np.zeros(columns.shape)
+        for place, similarities in enumerate(values):
+            total += self._part(place, rows[:, None], columns, similarities)
+        return total
 
-    def _without_unknown(
-        self, k: int, rows: IntArray, block: Float64Array, row_weights: Float64Array, column_weights: Float64Array
-    ) -> Float64Array:
-        """Return the block of a signal; each NaN is replaced by the similarity that adds nothing to the score."""
-        is_unknown = np.isnan(block)
-        if not is_unknown.any():
-            return block
-        weighted = self._as_first.means[rows, k, None] * row_weights + self._as_second.means[:, k] * column_weights
-        return np.where(is_unknown, weighted / (row_weights + column_weights), block)
-
-    def parts(self, row: int, columns: IntArray, values: Float64Array) -> Float64Array:
-        """Return what each signal adds to the scores of some pairs; `values` and the result have shape (pairs, s)."""
+    def parts(self, rows: IntArray, columns: IntArray, values: Float64Array) -> Float64Array:
+        """Return what each signal adds to the scores of pairs; `values` and the result have shape (r, c, s)."""
         if self._is_single:
             return values
-        stands_out = (values - self._as_first.means[row]) / self._deviation_as_first[row]
-        stands_out += (values - self._as_second.means[columns]) / self._deviation_as_second[columns, None]
-        stands_out[np.isnan(values)] = 0
-        return np.asarray(stands_out * self._weights / 2)
+        parts = [self._part(place, rows[:, None], columns, values[:, :, place]) for place in range(values.shape[2])]
+        return np.stack(parts, axis=2)
+
+    def _part(self, place: int, rows: IntArray, columns: IntArray, similarities: npt.NDArray[Any]) -> Float64Array:
+        """Return what a signal adds: by how much the pairs stand out for both items; 0 where it knows nothing."""
+        by_row = self._weights[place] / 2 / self._deviation_as_first
+        by_column = self._weights[place] / 2 / self._deviation_as_second
+        usual = by_column * self._as_second.means[:, place]
+        part = similarities * (by_row[rows] + by_column[columns])
+        part -= (by_row * self._as_first.means[:, place])[rows]
+        part -= usual[columns]
+        part[np.isnan(part)] = 0
+        return np.asarray(part)

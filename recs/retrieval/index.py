@@ -137,6 +137,11 @@ class Index:
         words = QueryWords(scores.query.text, self.terms)
         return [self._hit(row, via, scores, words) for row, via in rows]
 
+    def best_ids(self, query: str, *, k: int = 10, signals: Signals = "auto") -> list[str]:
+        """Return the ids that `search` finds, best first, without their passages: what an evaluation needs."""
+        check_k(k)
+        return [self.table[row].id for row, _ in self._best(self._scores(query, signals), query, k, None, None)]
+
     def passages(
         self,
         query: str,

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from recs.clustering.layout import topic_anchors, topic_colours
-from recs.clustering.result import largest_first
 from recs.errors import MissingDependencyError, OutputError
 from recs.text.counts import counted
-from recs.writers.topic_names import COLUMN_WIDTH, EDGE, ROW_HEIGHT, TopicNames, name_slots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from recs.arrays import Float64Array, FloatArray, IntArray
-    from recs.clustering.result import Clustering
+    from recs.comparison.result import Comparison
     from recs.evaluation.classifiers import ClassifierEvaluation, SplitScore
     from recs.evaluation.rankings import RelatedEvaluation
 
@@ -27,12 +21,8 @@ BLUE = "#1f5fa8"
 GREY = "#8a8f98"
 PALE = "#d5d8dd"
 
-_LARGEST_CLOUD = 6.5  # inches
-_LOWEST_PAGE = 2  # inches
-_MANY_ITEMS = 5000  # with more, points are transparent and drawn as one picture
 
-
-def _new_figure(width: float, height: float, **options: Any) -> Figure:
+def new_figure(width: float, height: float, **options: Any) -> Figure:
     """Return an empty figure; width and height are in inches."""
     try:
         from matplotlib.figure import Figure
@@ -50,7 +40,7 @@ def plot_evaluation(evaluation: RelatedEvaluation, metric: str = "ndcg@10") -> F
         If matplotlib is not installed.
     """
     rankings = sorted(evaluation.rankings, key=lambda ranking: ranking.metrics[metric].mean)
-    figure = _new_figure(7, 0.45 * len(rankings) + 1, layout="constrained")
+    figure = new_figure(7, 0.45 * len(rankings) + 1, layout="constrained")
     axes = figure.subplots()
     for y, ranking in enumerate(rankings):
         estimate = ranking.metrics[metric]
@@ -68,6 +58,33 @@ def plot_evaluation(evaluation: RelatedEvaluation, metric: str = "ndcg@10") -> F
     return figure
 
 
+def plot_comparison(comparison: Comparison) -> Figure:
+    """Draw what each contestant reaches in each task: mean and its own 95 % interval, the choice in blue.
+
+    Two contestants whose intervals overlap may still differ: `Comparison.differences` has the paired verdicts.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    names = list(reversed(comparison.contestants))
+    tasks = comparison.scores
+    figure = new_figure(3 + 2.6 * max(len(tasks), 1), 0.4 * len(names) + 1, layout="constrained")
+    all_axes = figure.subplots(1, max(len(tasks), 1), sharey=True, squeeze=False)[0]
+    for axes, task in zip(all_axes, tasks, strict=False):
+        for y, name in enumerate(names):
+            if estimate := task.means.get(name):
+                colour = BLUE if name == comparison.choice.name else GREY
+                axes.plot([estimate.low, estimate.high], [y, y], color=colour, lw=2.5, solid_capstyle="round")
+                axes.plot(estimate.mean, y, "o", color=colour, ms=6)
+        axes.set(title=f"{task.task}\n{counted(task.queries, 'query', 'queries')}", xlabel=task.metric)
+        axes.set_yticks(range(len(names)), names)
+        axes.tick_params(left=False)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+    return figure
+
+
 def plot_classifier(evaluation: ClassifierEvaluation) -> Figure:
     """Draw how reliable probabilities are, and what precision costs: the first split dark, the other one pale.
 
@@ -80,7 +97,7 @@ def plot_classifier(evaluation: ClassifierEvaluation) -> Figure:
     MissingDependencyError
         If matplotlib is not installed.
     """
-    figure = _new_figure(9, 4, layout="constrained")
+    figure = new_figure(9, 4, layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot([0, 1], [0, 1], color=PALE, lw=1.5, zorder=1)
     right.axhline(evaluation.target_precision, color=PALE, lw=1.5, zorder=1)
@@ -111,94 +128,6 @@ def _draw_coverage(axes: Any, split: SplitScore, colour: str) -> None:
     axes.plot(coverage, precision, color=colour, lw=2, label=split.split)
     if split.auto_precision is not None:
         axes.plot(split.auto_coverage, split.auto_precision, "o", color=colour, ms=9, mec="white", zorder=4)
-
-
-def plot_topics(clustering: Clustering, coordinates: FloatArray) -> Figure:
-    """Draw a map of topics: neighbours in different colours, names outside the cloud, outliers pale and beneath.
-
-    Parameters
-    ----------
-    coordinates : array of shape (n, 2)
-        The position of each item, as `map_layout` returns it.
-
-    Raises
-    ------
-    MissingDependencyError
-        If matplotlib is not installed.
-
-    Notes
-    -----
-    If there is not enough room, only the largest topics have a name. The sum of the lengths of the lines to the names
-    is minimal, so that no two lines cross.
-    """
-    n = len(clustering)
-    topics, topic_of_item = largest_first(clustering)
-    page = _page_for(coordinates, len(topics))
-    figure = _new_figure(page.width, page.height, facecolor="white")
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, page.width), ylim=(0, page.height))
-    axes.axis("off")
-    anchors = topic_anchors(page.xy, topic_of_item, len(topics))
-    colours = np.array([*topic_colours(anchors), PALE])
-    area = float(np.clip(9000 / max(n, 1), 2.5, 50))
-    _draw_points(axes, page.xy, topic_of_item, colours, area=area)
-    slots = name_slots(page.width, page.rows)
-    names = TopicNames(axes, topics, outline=n > _MANY_ITEMS, dot_size=max(6, area**0.5 + 1))
-    names.draw(anchors, colours, slots)
-    axes.text(0.2, 0.18, _caption(topic_of_item, len(topics), len(slots)), color="#5c6068", size=8)
-    return figure
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Page:
-    """The page of a map, in inches: positions of the items, size, and rows of names on each side of the cloud."""
-
-    xy: npt.NDArray[Any]
-    width: float
-    height: float
-    rows: int
-
-
-def _page_for(coordinates: FloatArray, topics: int) -> _Page:
-    """Return a page that is as high as the cloud and the names need, with the cloud in its middle."""
-    xy = np.asarray(coordinates, np.float64).reshape(-1, 2)
-    xy = xy - xy.min(axis=0, initial=np.inf)
-    xy *= _LARGEST_CLOUD / max(xy.max(initial=0.0), 1e-9)
-    cloud_size = xy.max(axis=0, initial=0.0)
-    height_of_names = min(topics * ROW_HEIGHT / 2, _LARGEST_CLOUD)
-    rows = int(max(cloud_size[1], height_of_names, _LOWEST_PAGE) / ROW_HEIGHT) + 1
-    page_size = np.array([cloud_size[0] + 2 * (COLUMN_WIDTH + EDGE), rows * ROW_HEIGHT + 2 * EDGE])
-    xy += (page_size - cloud_size) / 2
-    return _Page(xy, page_size[0], page_size[1], rows)
-
-
-def _draw_points(axes: Any, xy: Float64Array, topic_of_item: IntArray, colours: Any, *, area: float) -> None:
-    """Draw outliers, then the items of topics, both in random order: no topic covers the others."""
-    n = len(xy)
-    many = n > _MANY_ITEMS
-    shuffled = np.random.default_rng(0).permutation(n)
-    is_outlier = topic_of_item[shuffled] < 0
-    for rows, layer in ((shuffled[is_outlier], 1), (shuffled[~is_outlier], 3)):
-        axes.scatter(
-            xy[rows, 0],
-            xy[rows, 1],
-            c=colours[topic_of_item[rows]],
-            alpha=0.55 if many else 0.9,
-            zorder=layer,
-            s=area,
-            linewidths=0,
-            rasterized=many,
-        )
-
-
-def _caption(topic_of_item: IntArray, topics: int, slots: int) -> str:
-    outliers = int((topic_of_item < 0).sum())
-    sentences = [
-        f"{counted(len(topic_of_item), 'item')}, {counted(topics, 'topic')}.",
-        f"Pale: {counted(outliers, 'item')} in none of them." if outliers else "",
-    ]
-    if slots < topics:
-        sentences.append(f"The {counted(topics - slots, 'smallest topic has', 'smallest topics have')} no name here.")
-    return " ".join(sentences)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

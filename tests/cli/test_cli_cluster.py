@@ -1,6 +1,9 @@
 """`recs cluster` as its user runs it."""
 
+import base64
+import gzip
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -31,11 +34,15 @@ def run(tmp_path_factory):
 def test_cluster_sample_posts_gives_every_public_post_a_place(run, tmp_path):
     page, plot, about, tags = (tmp_path / name for name in ("map.html", "map.png", "about.md", "tags.csv"))
     files = ("--map", str(page), "--plot", str(plot), "--report", str(about), "--tags", str(tags))
+    files += ("--site", str(tmp_path / "site"))
     report = json.loads(run(POSTS, "--format", "json", "--save", str(tmp_path / "topics.npz"), *files))
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert about.read_text(encoding="utf-8").startswith("# Topics\n")
     assert tags.read_text(encoding="utf-8").count("\n") == 1 + sum(topic["size"] for topic in report["topics"])
-    assert all(topic["name"] in page.read_text(encoding="utf-8") for topic in report["topics"])
+    packed = re.search(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"))
+    names = json.loads(gzip.decompress(base64.b64decode(packed[1])))["layers"][0]["names"]
+    assert sorted(names) == sorted(topic["name"] for topic in report["topics"])
+    assert len(list((tmp_path / "site").glob("*.html"))) == 1 + len(report["topics"])
     names = [topic["name"] for topic in report["topics"]]
     assert 3 <= len(names) == len(set(names)) <= 12
     assert len(report["items"]) == report["metrics"]["items"] == 127

@@ -16,8 +16,7 @@ from recs.cluster import cluster_items
 from recs.clustering.assignment import without_itself
 from recs.clustering.communities import grow, merge_clusters, move_rows
 from recs.clustering.graph import components, neighbor_graph, spectral_coordinates
-from recs.clustering.layout import map_layout
-from recs.clustering.result import topics_over_time
+from recs.clustering.timeline import topics_over_time
 from recs.embedding.vectors import Embeddings
 from recs.errors import FingerprintMismatchError, MissingDependencyError, OptionError, SourceError
 from recs.items import Item
@@ -618,29 +617,6 @@ def test_cluster_items_more_min_samples_than_texts_finds_nothing_and_says_why():
     assert made.topics == ()
     assert made.notes == ("no clusters found: no text has 1,000 others beside it (min_samples).",)
     assert cluster_items(items, embeddings).parameters["min_samples"] == 5
-
-
-# --- the map ---
-
-
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 5, 40])
-def test_map_layout_of_few_rows_is_finite_and_within_bounds(n):
-    X = np.random.default_rng(0).standard_normal((n, 6)).astype(np.float32)
-    places = map_layout(X)
-    assert places.shape == (n, 2)
-    assert places.dtype == np.float32
-    assert np.isfinite(places).all()
-    assert np.abs(places).max(initial=0) <= 1
-
-
-def test_map_layout_keeps_blobs_together_and_is_the_same_twice():
-    _, embeddings, truth = blobs([60, 60, 60])
-    places = map_layout(embeddings.vectors)
-    np.testing.assert_array_equal(places, map_layout(embeddings.vectors))
-    gaps = np.linalg.norm(places[:, None] - places, axis=2)
-    np.fill_diagonal(gaps, np.inf)
-    nearest = np.argsort(gaps, axis=1)[:, :5]
-    assert (truth[nearest] == truth[:, None]).mean() >= 0.98
 
 
 # --- real collections ---

@@ -15,7 +15,8 @@ from recs.errors import EmbeddingError, MissingDependencyError, OptionError, Sou
 from recs.ranking.fusion import fuse
 from recs.ranking.probability import LINK_ODDS
 from recs.ranking.rules import NO_RULES, Rules
-from recs.ranking.signals import centre, make_signals
+from recs.ranking.signals import make_signals
+from recs.ranking.vector_signals import centre
 from recs.readers.dates import parse_date
 from recs.writers.related import render_related
 

@@ -9,7 +9,8 @@ from standins import make_embedder, make_records
 
 import recs
 from recs import Embeddings, Item
-from recs.ranking.signals import SIGNALS, Passages, blank_note, centre, make_signals
+from recs.ranking.signals import SIGNALS, blank_note, make_signals
+from recs.ranking.vector_signals import Dense, Passages, centre
 
 
 def whole(signal, n):
@@ -77,7 +78,7 @@ def check_faces(signal, n):
 @pytest.mark.parametrize("block_pairs", [1, 40, 1 << 22])
 @pytest.mark.parametrize("similarity", ["cosine", "dot", "euclidean"])
 def test_passages_equals_the_best_pair_of_chunks(monkeypatch, block_pairs, similarity):
-    monkeypatch.setattr("recs.ranking.signals._BLOCK_PAIRS", block_pairs)
+    monkeypatch.setattr("recs.ranking.vector_signals._BLOCK_PAIRS", block_pairs)
     generator = np.random.default_rng(2)
     owners = np.repeat(np.arange(12), generator.integers(1, 5, 12))
     vectors = generator.standard_normal((len(owners), 4)).astype(np.float32)
@@ -88,15 +89,31 @@ def test_passages_equals_the_best_pair_of_chunks(monkeypatch, block_pairs, simil
         y -= y.mean(axis=0) * (len(y) / (len(y) + 10))
         y /= np.linalg.norm(y, axis=1, keepdims=True)
     between = -np.linalg.norm(y[:, None] - y, axis=2) if similarity == "euclidean" else y @ y.T
+    # Coarse cosines: each of four components is wrong by half of 1 / 4,095 at most. Else float32.
+    exactness = 2 * np.sqrt(4) * 0.5 / 4095 if similarity == "cosine" else 1e-6
     for row in range(12):
         for column in range(12):
             pairs = [
                 (between[a, b], a, b) for a in np.flatnonzero(owners == row) for b in np.flatnonzero(owners == column)
             ]
-            assert whole(signal, 12)[row, column] == pytest.approx(max(pairs)[0], abs=1e-6)
+            assert whole(signal, 12)[row, column] == pytest.approx(max(pairs)[0], abs=exactness)
             if row != column:
                 assert signal.best_pair(row, column) == max(pairs)[1:]
     check_faces(signal, 12)
+
+
+def test_coarse_cosines_are_exact_sums_so_that_no_order_of_rows_changes_a_bit():
+    generator = np.random.default_rng(3)
+    vectors = generator.standard_normal((300, 384)).astype(np.float32)
+    vectors[200] = vectors[7]
+    cosines = whole(Dense(vectors, "cosine", coarse=True), 300)
+    order = generator.permutation(300)
+    centred = (centre(vectors) * (4096 - 10)).round().astype(int)
+    np.testing.assert_array_equal(cosines, (centred @ centred.T).astype(np.float32) * np.float32(1 / 4086**2))
+    np.testing.assert_array_equal(cosines[200], cosines[7])
+    mixed = Dense(vectors[order], "cosine", coarse=True).block(np.arange(299), None)
+    np.testing.assert_array_equal(mixed, cosines[np.ix_(order[:299], order)])
+    np.testing.assert_allclose(cosines, whole(Dense(vectors, "cosine"), 300), atol=0.001)
 
 
 def test_passages_of_embedded_items_find_the_copied_passage():

@@ -378,7 +378,7 @@ def test_a_name_that_is_too_long_is_not_here(tmp_path):
 
 def test_passages_of_transcripts_are_scored_by_groups_of_chunks():
     generator = np.random.default_rng(5)
-    from recs.ranking.signals import Passages
+    from recs.ranking.vector_signals import Passages
 
     rows = np.repeat(np.arange(6), [3, 40, 1, 25, 2, 18])
     vectors = generator.standard_normal((len(rows), 8)).astype(np.float32)

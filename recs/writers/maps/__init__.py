@@ -1,0 +1,1 @@
+"""The map of topics: as one HTML page, and as a picture."""

@@ -1,0 +1,1 @@
+"""Topics as pages, feeds and data that a site owner publishes."""
