@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from recs.clustering.banned import BannedWords
 from recs.clustering.blanks import with_blank_items, without_blank_items
 from recs.clustering.checks import check_choice, check_counts
 from recs.clustering.closeness import PhraseModel
@@ -40,6 +39,7 @@ from recs.clustering.growth.seeds import SeededCut
 from recs.clustering.growth.seeds import seed_topics as with_seeds
 from recs.clustering.languages import BySubject
 from recs.clustering.parts import Layer, TopicChange
+from recs.clustering.phrase_reader import BannedWords
 from recs.clustering.phrases import Namer
 from recs.clustering.result import Assign, Clustering
 from recs.clustering.space import Space

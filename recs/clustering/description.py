@@ -9,13 +9,13 @@ from textwrap import shorten
 import numpy as np
 
 from recs.arrays import IntArray
-from recs.clustering.banned import BannedWords
 from recs.clustering.closeness import PhraseModel
 from recs.clustering.fitting import FittedCut, FittedLayers, topic_stabilities
 from recs.clustering.labels import cluster_sizes, renumber
 from recs.clustering.naming import topic_headings, unique_names
 from recs.clustering.parts import Layer
 from recs.clustering.phrase_index import PhraseIndex
+from recs.clustering.phrase_reader import BannedWords
 from recs.clustering.phrases import EXEMPLARS, Namer, Topic, topic_phrases
 from recs.clustering.space import Space
 from recs.errors import MissingDependencyError, ModelNotFoundError

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, IntArray
-from recs.clustering.banned import BannedWords
 from recs.clustering.labels import cluster_sizes
 from recs.clustering.phrase_occurrences import Occurrences
-from recs.clustering.phrase_reader import WordReader
+from recs.clustering.phrase_reader import BannedWords, WordReader
 from recs.items import Item
 from recs.text.words import STEM, tokenize, word_pattern
 

@@ -151,10 +151,9 @@ class Clustering:
             If the vectors are of another model.
         OptionError
         """
-        self.check_comparable(embeddings)
         check_count("k", k, least=1)
         temperature = float(self.parameters.get("temperature", 1.0))
-        probabilities = self.rule.probabilities(embeddings.vectors, temperature)
+        probabilities = self.rule.probabilities(self.by_subject(embeddings).vectors, temperature)
         places = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
         ids = np.array([topic.id for topic in self.topics], np.int64)
         is_blank = embeddings.blank[:, None]

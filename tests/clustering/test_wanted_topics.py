@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from recs.cluster import cluster_items
-from recs.clustering.banned import BannedWords
+from recs.clustering.phrase_reader import BannedWords
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError, SourceError
 from recs.items import Item
