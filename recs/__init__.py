@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from recs.classify import train_classifier as train_classifier
     from recs.cluster import cluster_items as cluster_items
     from recs.clustering.result import Clustering as Clustering
-    from recs.clustering.result import topics_over_time as topics_over_time
+    from recs.clustering.timeline import topics_over_time as topics_over_time
     from recs.contract import Note as Note
     from recs.contract import corpus_digest as corpus_digest
     from recs.contract import load_related as load_related
@@ -95,7 +95,7 @@ _HOME = {
     "search_items": "recs.search",
     "search_passages": "recs.search",
     "select_to_label": "recs.evaluation.label_review",
-    "topics_over_time": "recs.clustering.result",
+    "topics_over_time": "recs.clustering.timeline",
     "train_classifier": "recs.classify",
     "tune_related": "recs.evaluation.tuning",
     "update_related": "recs.writers.update",

@@ -1,11 +1,12 @@
 """Topics of a collection: dense cores, merged over the neighbour graph into layers from coarse to fine.
 
     items, vectors
+      → languages     what says in which of several languages a text is, taken out of the vectors         languages
       → space         distinct texts, the graph of nearest neighbours, and small dense cores:       copies, space,
                       HDBSCAN in spectral coordinates of the graph                                  graph, cores
       → granularity   cores grow over the graph and merge into a tree, which is cut at many         granularity,
                       resolutions; the cut that is most stable when items are left out is chosen    communities
-      → continuity    topics of an earlier run go on; merges and names of the user                  continuation, edits
+      → continuity    topics of an earlier run go on; merges and names of the user                  growth, edits
       → layers        a rule that assigns any vector to a topic; coarser and finer cuts             fitting, assignment
       → description   a name, phrases and examples for each topic                                   phrases, closeness,
                                                                                                     description
@@ -24,15 +25,19 @@ import numpy as np
 
 from recs.clustering.blanks import with_blank_items, without_blank_items
 from recs.clustering.closeness import PhraseModel
-from recs.clustering.continuation import EarlierRun, continue_topics, fit_layers
 from recs.clustering.copies import DistinctTexts
 from recs.clustering.cores import CoreOptions, Reduction, Selection
 from recs.clustering.description import Description, describe_layers
 from recs.clustering.edits import EditedCut, apply_edits
 from recs.clustering.fitting import FittedLayers
-from recs.clustering.granularity import Cut, Granularity, choose_granularity
+from recs.clustering.granularity import Granularity, choose_granularity
+from recs.clustering.growth.changes import changes_since
+from recs.clustering.growth.continuation import Continuation, continue_topics, fit_default, fit_layers
+from recs.clustering.growth.earlier import EarlierRun
+from recs.clustering.languages import BySubject
+from recs.clustering.parts import Layer, TopicChange
 from recs.clustering.phrases import Namer
-from recs.clustering.result import Assign, Clustering, SweepRow
+from recs.clustering.result import Assign, Clustering
 from recs.clustering.space import Space
 from recs.embedding.pipeline import open_cache
 from recs.embedding.vectors import Embeddings
@@ -86,7 +91,7 @@ def cluster_items(
         "close" leaves outliers unassigned; "all" assigns every item that the model can read to its most likely topic.
     previous
         An earlier clustering. Its topics keep their ids and names, as long as they have items. They are recognised by
-        the items that it had, and by its rule if none of them is here.
+        the items that it had, and by its rule if none of them is here. `Clustering.changes` says what is new.
     edits
         A JSON file of the user: `{"names": {"3": "Gardening"}, "merge": [[3, 7]]}`, by topic id.
     namer
@@ -134,15 +139,15 @@ def cluster_items(
 
     with open_cache(cache if embedder is not None else False) as store:
         model = PhraseModel.of(embedder, vectors, store)
-        texts = DistinctTexts.of(readable, vectors)
-        sizes = _core_sizes(min_cluster_size, min_samples, len(texts.vectors))
-        options = CoreOptions(**sizes, reduction=reduction, method=cluster_selection_method, seed=seed)
+        by_subject = BySubject.of(readable, vectors, previous.languages if previous is not None else None, cache=store)
+        texts = DistinctTexts.of(readable, by_subject.vectors)
+        options = _core_options(texts, min_cluster_size, min_samples, reduction, cluster_selection_method, seed=seed)
         space = Space.of(texts, vectors.similarity, options, everything=assign == "all")
         steps = _Steps.of(space, n_topics, vectors.ids, previous, edits)
         description = steps.described(readable, namer, model)
 
     parameters = _parameters(options, n_topics, assign, steps, description)
-    return with_blank_items(_assemble(vectors, steps, description, parameters=parameters), embeddings)
+    return with_blank_items(_assemble(by_subject, steps, description, parameters=parameters), embeddings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +159,7 @@ class _Steps:
 
     granularity: Granularity
     earlier: EarlierRun | None
-    continued: Cut
+    continued: Continuation
     edited: EditedCut
     fitted: FittedLayers
 
@@ -169,10 +174,11 @@ class _Steps:
     ) -> _Steps:
         granularity = choose_granularity(space, n_topics)
         earlier = EarlierRun.of(previous, ids)
-        continued = continue_topics(space, granularity.chosen, earlier)
         given_names = previous.parameters.get("names", {}) if previous is not None else {}
-        edited = apply_edits(continued, edits, earlier_names=given_names)
-        return cls(granularity, earlier, continued, edited, fit_layers(granularity, edited.cut, earlier))
+        continued = continue_topics(granularity, earlier)
+        edited = apply_edits(continued.cut, edits, earlier_names=given_names)
+        default = fit_default(granularity.space, continued, edited.cut, earlier)
+        return cls(granularity, earlier, continued, edited, fit_layers(granularity, default))
 
     def described(self, items: Sequence[Item], namer: Namer | None, model: PhraseModel | None) -> Description:
         earlier_names = self.earlier.names_without(self.edited.merged) if self.earlier is not None else {}
@@ -186,16 +192,20 @@ class _Steps:
         first_free = self.earlier.next_id if self.earlier is not None else 0
         return max([first_free, *(topic + 1 for topic in self.fitted.default.ids)])
 
+    def changes(self, ids: Sequence[str], shown: Layer) -> tuple[TopicChange, ...]:
+        """Return what is not as in the earlier run; `shown` is the default layer."""
+        return changes_since(self.earlier.clustering, ids, shown) if self.earlier is not None else ()
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Why these topics were chosen, which of an earlier run go on, and which edits had no effect."""
         if self.earlier is None:
             return (*self.granularity.notes, *self.edited.notes)
-        goes_on = not set(self.earlier.topic_ids).isdisjoint(self.continued.ids)
+        goes_on = not set(self.earlier.topic_ids).isdisjoint(self.continued.cut.ids)
         has_no_clusters = self.granularity.chosen not in self.granularity.cuts
         # "no clusters found" is not the whole truth if topics of the earlier run go on.
         why = () if goes_on and has_no_clusters else self.granularity.notes
-        return (*why, *self.earlier.notes(self.continued), *self.edited.notes)
+        return (*why, *self.earlier.notes(self.continued.cut), *self.edited.notes)
 
 
 def _check_choice(name: str, value: str, choices: Any) -> None:
@@ -220,13 +230,19 @@ def _check_count(name: str, value: object, *, least: int) -> None:
         raise OptionError(f"{name} is {value!r}, expected a whole number, {least} or more.")
 
 
-def _core_sizes(
-    min_cluster_size: int | Literal["auto"], min_samples: int | Literal["auto"], texts: int
-) -> dict[str, int]:
-    """Return `min_cluster_size` and `min_samples` for so many distinct texts."""
-    size = max(3, min(5, texts // 16)) if min_cluster_size == "auto" else min_cluster_size
+def _core_options(
+    texts: DistinctTexts,
+    min_cluster_size: int | Literal["auto"],
+    min_samples: int | Literal["auto"],
+    reduction: Reduction,
+    method: Selection,
+    *,
+    seed: int,
+) -> CoreOptions:
+    """Return how dense cores of some texts are searched for."""
+    size = max(3, min(5, len(texts.vectors) // 16)) if min_cluster_size == "auto" else min_cluster_size
     samples = min(_MIN_SAMPLES, size) if min_samples == "auto" else min_samples
-    return {"min_cluster_size": size, "min_samples": samples}
+    return CoreOptions(size, reduction, samples, method, seed)
 
 
 def _parameters(
@@ -244,9 +260,10 @@ def _parameters(
 
 
 def _assemble(
-    embeddings: Embeddings, steps: _Steps, description: Description, *, parameters: Mapping[str, Any]
+    by_subject: BySubject, steps: _Steps, description: Description, *, parameters: Mapping[str, Any]
 ) -> Clustering:
     """Return the result, put together from those of the steps."""
+    embeddings = by_subject.vectors
     fitted = steps.fitted
     space = fitted.space
     default = fitted.default
@@ -258,11 +275,13 @@ def _assemble(
         assigned=shown.assigned,
         strengths=np.where(labels >= 0, space.cores.strengths[space.row_of_item], 0.0),
         learned=default.learned,
+        leanings=steps.continued.leanings,
         layers=tuple(description.layers),
         default=fitted.place,
         topics=shown.topics,
-        sweep=tuple(_sweep_row(cut, is_chosen=cut is steps.granularity.chosen) for cut in steps.granularity.cuts),
+        sweep=steps.granularity.sweep,
         rule=default.rule,
+        languages=by_subject.languages,
         model=embeddings.model,
         fingerprint=embeddings.fingerprint,
         role=embeddings.role,
@@ -276,9 +295,6 @@ def _assemble(
             "core": float((labels >= 0).mean()) if len(labels) else 0.0,
             "stability": default.cut.stability,
         },
-        notes=(*steps.notes, *description.notes),
+        notes=(*steps.notes, *by_subject.notes, *description.notes),
+        changes=steps.changes(embeddings.ids, shown),
     )
-
-
-def _sweep_row(cut: Cut, *, is_chosen: bool) -> SweepRow:
-    return SweepRow(cut.resolution, len(cut.ids), cut.stability, cut.coverage, round(cut.score, 6), is_chosen)

@@ -42,7 +42,7 @@ PUBLIC = {
     "Skipped": "recs.items",
     "cluster_items": "recs.cluster",
     "corpus_digest": "recs.contract",
-    "topics_over_time": "recs.clustering.result",
+    "topics_over_time": "recs.clustering.timeline",
     "embed_items": "recs.embedding.pipeline",
     "load_embedder": "recs.embedding.load",
     "load_related": "recs.contract",

@@ -19,7 +19,20 @@ from recs.cli.terminal import printable, say
 from recs.errors import RecsError
 
 _VERBS = (
-    *("audit", "cache", "classify", "cluster", "doctor", "embed", "evaluate", "index", "mcp", "models", "read"),
+    *(
+        "audit",
+        "cache",
+        "classify",
+        "cluster",
+        "compare",
+        "doctor",
+        "embed",
+        "evaluate",
+        "index",
+        "mcp",
+        "models",
+        "read",
+    ),
     *("related", "search", "serve", "train", "truss", "tune"),
 )
 

@@ -25,6 +25,7 @@ from recs.cli.terminal import heading, printable, report_reading, say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
+    from recs.clustering.parts import TopicChange
     from recs.clustering.result import Clustering
     from recs.embedding.cache import Cache
     from recs.embedding.embedder import Embedder
@@ -169,7 +170,7 @@ def _write(clustering: Clustering, collection: Collection, embeddings: Embedding
     if files.tags:
         texts[files.tags] = topic_tags(clustering, format=files.tags.suffix.lower().strip("."))
     if files.map or files.plot:
-        places = map_layout(embeddings.vectors, similarity=embeddings.similarity)
+        places = map_layout(clustering.by_subject(embeddings).vectors, similarity=embeddings.similarity)
     if files.map:
         texts[files.map] = topic_map(clustering, collection.public, places)
     for path, text in texts.items():
@@ -197,6 +198,7 @@ def _report(clustering: Clustering) -> dict[str, Any]:
         "parameters": dict(clustering.parameters),
         "metrics": dict(clustering.metrics),
         "notes": list(clustering.notes),
+        "changes": [asdict(change) for change in clustering.changes],
         "topics": [asdict(topic) for topic in clustering.topics],
         "items": {
             name: {"topic": topic, "core": core >= 0, "strength": round(float(strength), 4)}
@@ -222,6 +224,8 @@ def _text(clustering: Clustering, collection: Collection) -> str:
         f"{counted(len(clustering), 'item')}, {counted(len(clustering.topics), 'topic')}, "
         f"{metrics['coverage']:.0%} of the items in one"
     ]
+    if clustering.changes:
+        lines += ["", "changes since the earlier run:", *(f"  {_told(change)}" for change in clustering.changes)]
     for topic in largest_first(clustering)[0]:
         lines += ["", f"{topic.size:5}  {printable(topic.name)}  [{topic.id}]"]
         lines += [f"       {', '.join(topic.phrases)}"] if topic.phrases else []
@@ -233,3 +237,10 @@ def _text(clustering: Clustering, collection: Collection) -> str:
             for row in clustering.sweep
         ]
     return "\n".join(lines) + "\n"
+
+
+def _told(change: TopicChange) -> str:
+    """Return a change of topics as a line of text."""
+    direction = {"split": "from", "merged": "into"}.get(change.kind)
+    other = f", {direction} {printable(change.other_name or '')}  [{change.other}]" if direction else ""
+    return f"{change.kind}: {printable(change.name)}  [{change.topic}], {counted(change.items, 'item')}{other}"

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -78,3 +78,39 @@ def convert(folder: Path) -> None:
 
     for path in convert_weights(folder):
         say(f"wrote {path}")
+
+
+class ModelUse(NamedTuple):
+    """What a verb does with `--cached-only`, which some verbs do not have, and if no model is on this machine.
+
+    The table of these is in docs/models.md too; a test compares them, and another one runs the verbs.
+
+    `without_model` is about items that have no vector in the cache: the vectors that are there are always used.
+    """
+
+    cached_only: str
+    without_model: str
+
+
+_BY_TERMS = "all items are ranked by terms; a note says so"
+
+MODEL_USE = {
+    "related": ModelUse("are ranked by terms; the result names them", _BY_TERMS),
+    "cluster": ModelUse("are in no topic; a note names them", "an error"),
+    "classify": ModelUse("get no label; a note names them", "an error"),
+    "train": ModelUse("", "an error"),
+    "evaluate": ModelUse("", "terms alone are judged; a note says so"),
+    "audit": ModelUse("", _BY_TERMS),
+    "tune": ModelUse("", "it learns for terms alone; a note says so"),
+    "embed": ModelUse("", "an error"),
+    "serve": ModelUse("", "an error"),
+}
+
+
+def use_table() -> str:
+    """Return the table as Markdown."""
+    lines = ["| verb | items without a cached vector, with `--cached-only` | the same, if no model is here |"]
+    lines.append("| --- | --- | --- |")
+    for verb, use in MODEL_USE.items():
+        lines.append(f"| `recs {verb}` | {use.cached_only or 'no such option'} | {use.without_model} |")
+    return "\n".join(lines) + "\n"

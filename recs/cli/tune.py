@@ -20,7 +20,8 @@ from recs.text.counts import counted
 def command(*, source: str, output: Path | None, judgments: Path | None, quiet: bool, setup: CollectionOptions) -> None:
     """Learn from the links in SOURCE how its author relates items, for `recs related --tuned FILE`.
 
-    It measures the gain by cross-validation, and writes nothing if there is no clear gain.
+    It starts from the default ranking, so that few links change little. It measures the gain by cross-validation, and
+    writes nothing if the gain may as well be chance.
     """
     from recs.errors import OutputError
     from recs.evaluation.tuning import tune_related
@@ -33,7 +34,7 @@ def command(*, source: str, output: Path | None, judgments: Path | None, quiet: 
         say(f"note: {note}")
     if not quiet:
         sources = counted(tuning.sources, "item that links", "items that link")
-        say(f"{sources} to others; nDCG@10, nested cross-validation:")
+        say(f"{sources} to others; nDCG@10, cross-validation:")
         say(f"  before {estimate(tuning.before)}")
         say(f"  after  {estimate(tuning.after)}")
         say(f"  gain   {estimate(tuning.gain, sign=True)}")

@@ -10,8 +10,9 @@ import numpy as np
 from recs.arrays import IntArray
 from recs.clustering.copies import DistinctTexts
 from recs.clustering.labels import renumber
+from recs.clustering.parts import Layer
 from recs.clustering.phrases import EXEMPLARS, Topic
-from recs.clustering.result import Clustering, Layer
+from recs.clustering.result import Clustering
 from recs.embedding.vectors import Embeddings
 from recs.items import Collection, Item
 from recs.text.counts import counted
@@ -47,8 +48,7 @@ def apply_topics(clustering: Clustering, items: Sequence[Item], embeddings: Embe
     ([1], [0, 1])
     """
     public = Collection(tuple(items)).public
-    embeddings = embeddings.take([item.id for item in public])
-    clustering.check_comparable(embeddings)
+    embeddings = clustering.by_subject(embeddings.take([item.id for item in public]))
     texts = DistinctTexts.of(public, embeddings)
     best, cosines = clustering.rule.scores(texts.vectors)
     taken = best if clustering.parameters["assign"] == "all" else clustering.rule.close(best, cosines)
@@ -69,12 +69,14 @@ def apply_topics(clustering: Clustering, items: Sequence[Item], embeddings: Embe
         assigned=assigned,
         strengths=np.zeros(len(assigned)),
         learned=np.full(len(assigned), -2),
+        leanings=np.full(len(assigned), -1),
         layers=(Layer(shown.resolution, shown.stability, coverage, assigned, topics),),
         default=0,
         topics=topics,
         sweep=(),
         metrics={**clustering.metrics, **counts},
         notes=tuple(_notes(topics, assigned)),
+        changes=(),
     )
 
 

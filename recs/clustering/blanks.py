@@ -48,6 +48,7 @@ def with_blank_items(clustering: Clustering, embeddings: Embeddings) -> Clusteri
         assigned=default.assigned,
         strengths=_spread(clustering.strengths, is_blank, 0),
         learned=_spread(clustering.learned, is_blank, -2),  # like a new item: in a later run it may have tokens
+        leanings=_spread(clustering.leanings, is_blank, -1),
         layers=layers,
         sweep=tuple(replace(row, coverage=round(row.coverage * readable_share, 6)) for row in clustering.sweep),
         metrics={**clustering.metrics, **metrics},

@@ -13,9 +13,9 @@ from recs.clustering.closeness import PhraseModel
 from recs.clustering.fitting import FittedCut, FittedLayers, topic_stabilities
 from recs.clustering.labels import cluster_sizes, renumber
 from recs.clustering.naming import topic_headings, unique_names
+from recs.clustering.parts import Layer
 from recs.clustering.phrase_index import PhraseIndex
 from recs.clustering.phrases import EXEMPLARS, Namer, Topic, topic_phrases
-from recs.clustering.result import Layer
 from recs.clustering.space import Space
 from recs.errors import MissingDependencyError, ModelNotFoundError
 from recs.items import Item

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recs.arrays import BoolArray, Float64Array, IntArray
+from recs.arrays import BoolArray, Float64Array, IntArray, unit_rows
 from recs.clustering.assignment import Discriminant, without_itself
 from recs.clustering.granularity import Cut
 from recs.clustering.labels import cluster_sizes, renumber, value_by_label
@@ -23,7 +23,7 @@ class FittedCut:
     assigned : int64 array of shape (n,)
         The place of the topic in `ids`; -1 for none.
     cosines : float64 array of shape (n,)
-        With the centroid of the best topic.
+        With the centroid of the topic that each row is assigned to, or else of the best one.
     learned : int64 array of shape (items,)
         The id of the topic that the rule learned for each item; -1 for none, -2 for items it did not learn from.
     """
@@ -35,8 +35,11 @@ class FittedCut:
     learned: IntArray
 
     @classmethod
-    def learn(cls, space: Space, cut: Cut) -> FittedCut:
-        """Learn the rule from a cut; clusters to which the rule assigns no row are left out."""
+    def learn(cls, space: Space, cut: Cut, *, held: BoolArray | None = None) -> FittedCut:
+        """Learn the rule from a cut; clusters to which the rule assigns no row are left out.
+
+        `held` rows are assigned to their cluster, whatever the rule says.
+        """
         while True:
             rule = Discriminant.fit(space.vectors, cut.labels, space.scatter)
             best, cosines = rule.scores(space.vectors)
@@ -45,7 +48,7 @@ class FittedCut:
             fair = np.where(value_by_label(is_one_row(cut), cut.labels, missing=False), space.texts.farthest, fair)
             rule = rule.with_thresholds(best, fair, space.in_core)
             learned = renumber(cut.labels, cut.ids)[space.row_of_item]
-            fitted = cls(cut, rule, _assigned(space, rule, best, cosines), cosines, learned)
+            fitted = cls(cut, rule, _assigned(space, rule, best, cosines), cosines, learned)._holding(space, held)
             filled = fitted.filled
             if filled.all():
                 return fitted
@@ -53,10 +56,20 @@ class FittedCut:
             cut = replace(cut, labels=np.where(in_empty_cluster, -1, cut.labels)).packed()
 
     @classmethod
-    def keep(cls, space: Space, cut: Cut, rule: Discriminant, learned: IntArray) -> FittedCut:
-        """Return a cut with a rule that was learned earlier."""
+    def keep(cls, space: Space, cut: Cut, rule: Discriminant, learned: IntArray, *, held: BoolArray) -> FittedCut:
+        """Return a cut with a rule that was learned earlier; `held` as in `learn`."""
         best, cosines = rule.scores(space.vectors)
-        return cls(cut, rule, _assigned(space, rule, best, cosines), cosines, learned)
+        return cls(cut, rule, _assigned(space, rule, best, cosines), cosines, learned)._holding(space, held)
+
+    def _holding(self, space: Space, held: BoolArray | None) -> FittedCut:
+        """Return the same with some rows in their clusters."""
+        if held is None:
+            return self
+        rows = np.flatnonzero(held & (self.cut.labels >= 0) & (self.assigned != self.cut.labels))
+        assigned, cosines = self.assigned.copy(), self.cosines.copy()
+        assigned[rows] = self.cut.labels[rows]
+        cosines[rows] = np.einsum("ij,ij->i", unit_rows(space.vectors[rows]), self.rule.centroids[assigned[rows]])
+        return replace(self, assigned=assigned, cosines=cosines)
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -73,7 +86,7 @@ def _assigned(space: Space, rule: Discriminant, best: IntArray, cosines: Float64
     return best if space.everything else rule.close(best, cosines)
 
 
-def with_topics_of_copies(space: Space, fitted: FittedCut, *, next_id: int) -> FittedCut:
+def with_topics_of_copies(space: Space, fitted: FittedCut, *, next_id: int, held: BoolArray | None = None) -> FittedCut:
     """Return the cut with a topic for each text that is repeated often enough and that the rule leaves out."""
     alone = np.flatnonzero(space.is_repeated & (fitted.assigned < 0))
     if not len(alone):
@@ -81,7 +94,7 @@ def with_topics_of_copies(space: Space, fitted: FittedCut, *, next_id: int) -> F
     labels = fitted.cut.labels.copy()
     labels[alone] = len(fitted.ids) + np.arange(len(alone))
     ids = (*fitted.ids, *range(next_id, next_id + len(alone)))
-    return FittedCut.learn(space, replace(fitted.cut, labels=labels, ids=ids).packed())
+    return FittedCut.learn(space, replace(fitted.cut, labels=labels, ids=ids).packed(), held=held)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ from recs.arrays import IntArray, unit_rows
 from recs.clustering.assignment import cluster_means, core_thresholds, without_itself
 from recs.clustering.communities import merge_clusters, move_rows
 from recs.clustering.labels import number_by_size, value_by_label, without_small_clusters
+from recs.clustering.parts import SweepRow
 from recs.clustering.space import Space
 
 _RESOLUTIONS = tuple(2.0 ** (step / 2) for step in range(-4, 7))  # from 1/4 to 8
@@ -171,6 +172,14 @@ class Granularity:
     cuts: Sequence[Cut]
     chosen: Cut
     notes: tuple[str, ...] = ()
+
+    @property
+    def sweep(self) -> tuple[SweepRow, ...]:
+        """A row for each cut, for the user."""
+        return tuple(
+            SweepRow(cut.resolution, len(cut.ids), cut.stability, cut.coverage, round(cut.score, 6), cut is self.chosen)
+            for cut in self.cuts
+        )
 
 
 def choose_granularity(space: Space, n_topics: int | None) -> Granularity:

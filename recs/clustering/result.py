@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
@@ -12,64 +12,16 @@ import numpy as np
 from recs.arrays import Float64Array, IntArray
 from recs.clustering.assignment import Discriminant
 from recs.clustering.labels import renumber
+from recs.clustering.languages import LanguageMeans
+from recs.clustering.parts import Layer, SweepRow, TopicChange
 from recs.clustering.phrases import Topic
 from recs.embedding.archive import opened_archive, save_archive
 from recs.embedding.vectors import Embeddings
-from recs.errors import FingerprintMismatchError, OptionError
-from recs.items import Item
+from recs.errors import FingerprintMismatchError
 
 Assign = Literal["close", "all"]
 
 SCHEMA = "recs.clustering/1"
-
-
-@dataclass(frozen=True, slots=True)
-class SweepRow:
-    """One granularity that was tried.
-
-    Attributes
-    ----------
-    resolution
-        How much denser than chance a topic must be; the tree of merges is cut at this value.
-    topics
-        The number of topics.
-    stability
-        How similar the topics are when three tenths of the items are left out: adjusted mutual information, 1 if equal.
-    coverage
-        The share of the items that are assigned.
-    score
-        The default layer is the one with the highest score.
-    chosen
-        Whether it is the default layer.
-    """
-
-    resolution: float
-    topics: int
-    stability: float
-    coverage: float
-    score: float
-    chosen: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer:
-    """One granularity of the result.
-
-    Attributes
-    ----------
-    resolution, stability, coverage
-        As in `SweepRow`.
-    assigned : int64 array of shape (n,)
-        The id of the topic of each item, -1 for none.
-    topics
-        Sorted by id. `Topic.parent` is a topic of the layer before.
-    """
-
-    resolution: float
-    stability: float
-    coverage: float
-    assigned: IntArray
-    topics: tuple[Topic, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,11 +35,15 @@ class Clustering:
     labels : int64 array of shape (n,)
         The topic of each item that is in a dense core; -1 for all others.
     assigned : int64 array of shape (n,)
-        The topic of each item that is as close to it as its core is; -1 for outliers.
+        The topic of each item that is as close to it as its core is; -1 for outliers. With `previous`, an item that
+        had a topic keeps it until the fresh fits of two runs agree that it should move.
     strengths : float64 array of shape (n,)
         How deep in its core an item is, 0 to 1; 0 outside.
     learned : int64 array of shape (n,)
         The topic that the rule learned for each item; -1 for none, -2 for items that came later.
+    leanings : int64 array of shape (n,)
+        With `previous`, the topic in which a fresh fit would put an item that has another one; the item moves if the
+        next run says so too. -1 for none; -2 and below is a topic that is not there yet.
     layers
         From coarse to fine.
     default
@@ -98,10 +54,14 @@ class Clustering:
         Every granularity that was tried, from coarse to fine.
     rule
         The rule of `predict`; its rows are in the order of `topics`.
+    languages
+        What was taken out of the vectors, so that topics are by subject and not by language.
     model, fingerprint, role, prompt
         Those of the embeddings.
     parameters, metrics, notes
         The options; numbers that describe the result; messages for the user.
+    changes
+        With `previous`, what is not as it was: first new topics, then those that are gone, by id.
 
     Examples
     --------
@@ -118,11 +78,13 @@ class Clustering:
     assigned: IntArray
     strengths: Float64Array
     learned: IntArray
+    leanings: IntArray
     layers: tuple[Layer, ...]
     default: int
     topics: tuple[Topic, ...]
     sweep: tuple[SweepRow, ...]
     rule: Discriminant
+    languages: LanguageMeans
     model: str
     fingerprint: str
     role: str
@@ -130,6 +92,7 @@ class Clustering:
     parameters: Mapping[str, Any]
     metrics: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    changes: tuple[TopicChange, ...] = ()
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:
@@ -151,8 +114,16 @@ class Clustering:
                 f"topics of vectors of {ours} cannot be compared with vectors of {theirs}; embed both with one model."
             )
 
+    def by_subject(self, embeddings: Embeddings) -> Embeddings:
+        """Return embeddings as the topics compare them: what says in which language a text is, is taken out.
+
+        They are the same embeddings if the clustering is of one language. Raises as `check_comparable` does.
+        """
+        self.check_comparable(embeddings)
+        return self.languages.removed_from(embeddings)
+
     def predict(self, embeddings: Embeddings) -> IntArray:
-        """Return the topic id of each row, -1 for none, by the rule that made `assigned`.
+        """Return the topic id of each row, -1 for none, by the rule that made `assigned` (for new items).
 
         Each row is assigned on its own: the other rows change nothing.
         A row of which the model knows no token (`Embeddings.blank`) is in no topic.
@@ -162,8 +133,8 @@ class Clustering:
         FingerprintMismatchError
             If the vectors are of another model.
         """
-        self.check_comparable(embeddings)
-        places = self.rule.assign(embeddings.vectors, everything=self.parameters["assign"] == "all")
+        vectors = self.by_subject(embeddings).vectors
+        places = self.rule.assign(vectors, everything=self.parameters["assign"] == "all")
         topics = renumber(places, [topic.id for topic in self.topics])
         return np.where(embeddings.blank, -1, topics)
 
@@ -176,7 +147,9 @@ class Clustering:
         """
         manifest = {name: getattr(self, name) for name in _MANIFEST}
         manifest |= {
+            "languages": self.languages.codes,
             "sweep": [asdict(row) for row in self.sweep],
+            "changes": [asdict(change) for change in self.changes],
             "layers": [
                 {"resolution": layer.resolution, "stability": layer.stability, "coverage": layer.coverage}
                 | {"topics": [asdict(topic) for topic in layer.topics]}
@@ -186,6 +159,7 @@ class Clustering:
         arrays: dict[str, Any] = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"rule_{name}": getattr(self.rule, name) for name in _RULE}
         arrays |= {f"layer_{place}": layer.assigned for place, layer in enumerate(self.layers)}
+        arrays |= {"language_means": self.languages.means}
         save_archive(path, SCHEMA, manifest, arrays)
 
     @classmethod
@@ -204,21 +178,32 @@ class Clustering:
             )
             fields = {name: manifest[name] for name in _MANIFEST}
             fields |= {"ids": tuple(manifest["ids"]), "notes": tuple(manifest["notes"])}
+            stored = {name: arrays[name] for name in _ARRAYS if name in arrays}
+            stored.setdefault("leanings", np.full(len(manifest["ids"]), -1))  # an older file has none
             clustering = cls(
                 **fields,
-                **{name: arrays[name] for name in _ARRAYS},
+                **stored,
+                changes=tuple(TopicChange(**change) for change in manifest.get("changes", ())),
                 layers=layers,
                 topics=layers[manifest["default"]].topics if layers else (),
                 sweep=tuple(SweepRow(**row) for row in manifest["sweep"]),
                 rule=Discriminant(*(arrays[f"rule_{name}"] for name in _RULE)),
+                languages=_languages(manifest, arrays),
             )
             _check_shapes(clustering)
             return clustering
 
 
 _MANIFEST = ("ids", "default", "model", "fingerprint", "role", "prompt", "parameters", "metrics", "notes")
-_ARRAYS = ("labels", "assigned", "strengths", "learned")
+_ARRAYS = ("labels", "assigned", "strengths", "learned", "leanings")
 _RULE = ("weights", "offsets", "centroids", "thresholds")
+
+
+def _languages(manifest: Mapping[str, Any], arrays: Mapping[str, Any]) -> LanguageMeans:
+    """Return the means of languages in a file; older files have none."""
+    if "languages" not in manifest:
+        return LanguageMeans.none(arrays["rule_weights"].shape[-1])
+    return LanguageMeans(tuple(manifest["languages"]), arrays["language_means"])
 
 
 def _check_shapes(clustering: Clustering) -> None:
@@ -232,6 +217,11 @@ def _check_shapes(clustering: Clustering) -> None:
         array = getattr(clustering if name in _ARRAYS else clustering.rule, name)
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+    means = clustering.languages.means
+    if means.shape != (len(clustering.languages.codes), dim) or not np.isfinite(means).all():
+        raise ValueError(
+            f"language_means has shape {means.shape}, expected finite numbers of the shape (languages, {dim})"
+        )
     if clustering.parameters["assign"] not in get_args(Assign) or not isinstance(clustering.parameters["next_id"], int):
         raise ValueError("the parameters are not those of a clustering")
 
@@ -248,44 +238,3 @@ def largest_first(clustering: Clustering) -> tuple[list[Topic], IntArray]:
     place_of_topic = {topic.id: place for place, topic in enumerate(topics)}
     places = [place_of_topic.get(topic, -1) for topic in clustering.assigned.tolist()]
     return topics, np.array(places, np.int64)
-
-
-PERIODS = {"year": 4, "month": 7, "day": 10}
-"""For each period, how many characters of an ISO 8601 date name it."""
-
-
-def topics_over_time(
-    clustering: Clustering, items: Iterable[Item], *, period: Literal["year", "month", "day"] = "month"
-) -> dict[str, dict[int, int]]:
-    """Count the items of each topic in each period, from first to last.
-
-    Items without a date or a topic are left out.
-
-    Returns
-    -------
-    dict
-        By period ("2026-11"), then by topic id. Each period has all topics; periods without a dated item are left out.
-
-    Raises
-    ------
-    OptionError
-
-    Examples
-    --------
-    >>> import recs
-    >>> items = [recs.Item(id=f"{i:02}", text=f"post {i}", published=f"20{20 + i % 2}-05-01") for i in range(24)]
-    >>> X = np.eye(2).repeat(12, axis=0) + np.random.default_rng(0).normal(0, 0.1, (24, 2))
-    >>> clustering = recs.cluster_items(items, recs.Embeddings.from_array([item.id for item in items], X, model="demo"))
-    >>> recs.topics_over_time(clustering, items, period="year")
-    {'2020': {0: 6, 1: 6}, '2021': {0: 6, 1: 6}}
-    """
-    if period not in PERIODS:
-        raise OptionError(f"period is {period!r}, expected one of {', '.join(PERIODS)}.")
-    topic_of_item = dict(zip(clustering.ids, clustering.assigned.tolist(), strict=True))
-    counts: dict[str, dict[int, int]] = {}
-    for item in items:
-        topic = topic_of_item.get(item.id, -1)
-        if item.published and topic >= 0:
-            of_period = counts.setdefault(item.published[: PERIODS[period]], {each.id: 0 for each in clustering.topics})
-            of_period[topic] += 1
-    return dict(sorted(counts.items()))

@@ -35,21 +35,29 @@ class Choice:
     beaten_by: Mapping[str, tuple[Difference, ...]]
 
 
-def choose(names: Sequence[str], pairs: Sequence[Difference], costs: Mapping[str, Costs]) -> Choice:
+def choose(
+    names: Sequence[str], pairs: Sequence[Difference], costs: Mapping[str, Costs], offered: Sequence[str] = ()
+) -> Choice:
     """Choose the cheapest contestant that no other is better than, in the tasks that say what a user gets.
 
-    If each is beaten in some task, the choice is among those that are beaten least often.
+    One that takes part in all of these tasks comes before one that does not. If each is better than another somewhere,
+    the choice is among those that are beaten in the fewest tasks.
+
+    Parameters
+    ----------
+    offered
+        The contestants that can be chosen, if not all: the others are there for comparison.
     """
     decisive = [each for each in pairs if each.task in PRIMARY] or list(pairs)
     beaten = {name: tuple(each for each in decisive if _loser(each) == name) for name in names}
-    # One that a task could not judge must not win by that.
-    tasks = {each.task for each in decisive}
-    judged = {name: {each.task for each in decisive if name in (each.first, each.second)} for name in names}
-    complete = [name for name in names if judged[name] == tasks] or list(names)
-    fewest = min(len(beaten[name]) for name in complete)
-    able = [name for name in complete if len(beaten[name]) == fewest]
-    name = min(able, key=lambda one: (costs[one].order, one))
-    return Choice(name, _reason(name, able, beaten, decisive), beaten)
+    tasks = {name: {each.task for each in decisive if name in (each.first, each.second)} for name in names}
+    missing = {name: len({each.task for each in decisive} - tasks[name]) for name in names}
+    able = min(
+        (len({each.task for each in beaten[name]}), missing[name], costs[name].order, name) for name in offered or names
+    )
+    name = able[-1]
+    alike = [other for other in offered or names if not beaten[other] and not missing[other] and other != name]
+    return Choice(name, _reason(name, alike, beaten, decisive), beaten)
 
 
 def _loser(difference: Difference) -> str | None:
@@ -59,18 +67,17 @@ def _loser(difference: Difference) -> str | None:
 
 
 def _reason(
-    name: str, able: Sequence[str], beaten: Mapping[str, Sequence[Difference]], decisive: Sequence[Difference]
+    name: str, alike: Sequence[str], beaten: Mapping[str, Sequence[Difference]], decisive: Sequence[Difference]
 ) -> str:
     if all(each.verdict == "cannot tell" for each in decisive):
         return f"{name}: nothing here judges the contestants well enough, so this is the cheapest one"
     if beaten[name]:
-        tasks = ", ".join(sorted({each.task for each in beaten[name]}))
+        tasks = _and(sorted({each.task for each in beaten[name]}))
         return f"{name}: every contestant is beaten in some task, this one only in {tasks}"
-    losers = [other for other in beaten if other not in able]
-    alike = [other for other in able if other != name]
     parts = [f"{name}: no other contestant is better beyond the interval"]
     if alike:
         parts.append(f"{_and(alike)} {'is' if len(alike) == 1 else 'are'} no better and cost more")
+    losers = [other for other in beaten if beaten[other]]
     if losers:
         parts.append(f"{_and(losers)} {'is' if len(losers) == 1 else 'are'} beaten")
     return "; ".join(parts)
@@ -149,19 +156,20 @@ def _kept(old: Sequence[str], new: Sequence[str]) -> float:
     return len(set(old) & set(new)) / len(old) if old else float(not new)
 
 
-def switch_sentence(current: str, costs: Costs, chosen: str) -> str:
-    """Return what it costs to switch to the choice.
+def switch_sentence(current: str, costs: Costs, choice: Choice) -> str:
+    """Return what it costs to switch from the current contestant to the choice.
 
     Examples
     --------
-    >>> switch_sentence("A", Costs(tokens=2_000_000, minutes=3.25, vectors_mb=12.5), "B")
-    'a switch from A to B embeds 2,000,000 tokens again (3.2 minutes here) and writes 12.5 MB of vectors'
+    >>> choice = Choice("B", "", {"A": (), "B": ()})
+    >>> switch_sentence("A", Costs(tokens=2000, minutes=3.25, vectors_mb=12.5), choice)
+    'nothing is better than A, so it may stay; a switch to B embeds 2,000 tokens (3.2 minutes here), 12.5 MB of vectors'
     """
-    if chosen == current:
+    if choice.name == current:
         return f"{current} stays: nothing has to be embedded again"
+    may_stay = "" if choice.beaten_by[current] else f"nothing is better than {current}, so it may stay; "
     if not costs.vectors_mb:
-        return f"a switch from {current} to {chosen} embeds nothing"
+        return f"{may_stay}a switch to {choice.name} embeds nothing"
     tokens = counted(costs.tokens, "token") if costs.tokens else "all texts"
     minutes = f" ({costs.minutes:.1f} minutes here)" if costs.minutes else ""
-    vectors = f"writes {costs.vectors_mb:.1f} MB of vectors"
-    return f"a switch from {current} to {chosen} embeds {tokens} again{minutes} and {vectors}"
+    return f"{may_stay}a switch to {choice.name} embeds {tokens}{minutes}, {costs.vectors_mb:.1f} MB of vectors"

@@ -189,7 +189,7 @@ class _Contest:
         costs = self._costs(parsed_prices(prices, names), measure=measure)
         if not pairs:
             self.notes.append("nothing in this collection judges the contestants")
-        choice = choose(names, pairs, costs)
+        choice = choose(names, pairs, costs, [one.name for one in self.contestants if one.is_offered])
         changed = self._change(choice, pairs)
         shown = {changed.before, changed.after} if changed else set()
         ids = {one for each in (changed.examples if changed else ()) for one in (each.id, *each.before, *each.after)}
@@ -201,7 +201,7 @@ class _Contest:
             differences=pairs,
             costs=costs,
             choice=choice,
-            switch=switch_sentence(names[0], costs[choice.name], choice.name),
+            switch=switch_sentence(names[0], costs[choice.name], choice),
             change=changed if len(shown) == 2 else None,
             titles={item.id: item.title or item.id for item in self.collection.public if item.id in ids},
             notes=tuple(self.notes),

@@ -61,9 +61,9 @@ class Contestant:
         return self.kind in ("model", "vectors", "LSA")
 
     @property
-    def can_search(self) -> bool:
-        """Whether it can rank items for a query."""
-        return self.kind != "vectors"
+    def is_offered(self) -> bool:
+        """Whether recs can make results with it; the other baselines are there for comparison."""
+        return self.kind in ("model", "vectors", "terms")
 
     def embed(self, items: Sequence[Item], cache: Cache | bool, **options: Any) -> Embeddings:
         """Return the vectors of items; `options` are those of `recs.embed_items`."""

@@ -2,7 +2,7 @@
 
 References
 ----------
-Deerwester et al., Indexing by latent semantic analysis, Journal of the American Society for Information Science 41 (1990).
+Deerwester et al., Indexing by latent semantic analysis, J. Am. Soc. Inf. Sci. 41 (1990).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from recs.errors import MissingDependencyError
 from recs.items import Item
 from recs.text.words import tokenize
 
-_DIM = 256
+_DIM = 100
+_SMALL = 20  # items: with fewer, words of one item count too
 _TINY = 1e-12
 
 
@@ -45,10 +46,10 @@ class LatentSemantics:
             from sklearn.feature_extraction.text import TfidfVectorizer
         except ImportError as error:
             raise MissingDependencyError("LSA", "scikit-learn", "classify") from error
-        weigh = TfidfVectorizer(analyzer=tokenize, sublinear_tf=True)
+        weigh = TfidfVectorizer(analyzer=tokenize, sublinear_tf=True, min_df=1 if len(items) < _SMALL else 2)
         weights = weigh.fit_transform([_text(item) for item in items])
         dim = max(1, min(_DIM, min(weights.shape) - 1))
-        return cls(weigh, TruncatedSVD(dim, random_state=0).fit(weights))
+        return cls(weigh, TruncatedSVD(dim, n_iter=2, random_state=0).fit(weights))
 
     def vectors(self, texts: Sequence[str]) -> Float64Array:
         """Return the vectors of texts, shape (n, d), unit rows; a text without a word of the collection has none."""

@@ -37,7 +37,7 @@ from recs.related import related_items
 from recs.retrieval.index import Index
 from recs.search import PASSAGE_TOKENS, build_index
 
-PRIMARY = ("related", "search", "labels")
+PRIMARY = ("related", "search", "neighbours", "labels")
 """The tasks that say what a user gets; a choice is made by them."""
 _C = 10.0  # of the classifier: the same for all contestants
 
@@ -93,7 +93,7 @@ def judge_related(
 ) -> Iterator[Judged]:
     """Yield the two tasks of related lists."""
     alone = {one.name: _related(one, vectors, "dense") for one in contestants if one.has_vectors}
-    for task, rankings in (("related", lists), ("related, alone", alone)):
+    for task, rankings in (("related", lists), ("related by vectors", alone)):
         yield _judged(task, rankings, links)
 
 
@@ -141,7 +141,7 @@ def judge_search(
             index = _index(one, one.embedder, asked, cache, options)
             as_searched[one.name] = _hits(index, asked.queries, "auto")
             alone[one.name] = _hits(index, asked.queries, "dense")
-    for task, rankings in (("search", as_searched), ("search, alone", alone)):
+    for task, rankings in (("search", as_searched), ("search by vectors", alone)):
         yield _judged(task, rankings, relevant)
 
 
@@ -203,5 +203,5 @@ def judge_labels(contestants: Sequence[Contestant], vectors: Vectors, labels: Ma
             Y = y[:, None] == np.arange(len(classes))
             scores = search_penalty(Examples(X, Y, np.ones_like(Y), single=True), C=_C).scores
             right[one.name] = (scores.argmax(axis=1) == y).astype(np.float64)
-    yield Judged("neighbours", f"share of {DEPTH} with the label", ids, near)
+    yield Judged("neighbours", f"share of {DEPTH}", ids, near)
     yield Judged("labels", "accuracy", ids, right)

@@ -88,15 +88,15 @@ def skewness(counts: npt.ArrayLike) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over sources and its 95 % bootstrap interval."""
+    """A mean over sources and its bootstrap interval, of 95 % unless said otherwise."""
 
     mean: float
     low: float
     high: float
 
 
-def bootstrap(values: npt.ArrayLike, *, seed: int = 0) -> Estimate:
-    """Return the mean of n values, n > 0, and its 95 % interval by 2,000 resamples.
+def bootstrap(values: npt.ArrayLike, *, seed: int = 0, level: float = 0.95) -> Estimate:
+    """Return the mean of n values, n > 0, and its interval of a level by 2,000 resamples.
 
     For the differences between two rankings of the same sources, this is the paired interval. The order of the values
     does not matter.
@@ -109,5 +109,5 @@ def bootstrap(values: npt.ArrayLike, *, seed: int = 0) -> Estimate:
     values = np.sort(np.asarray(values, dtype=np.float64))
     generator = np.random.default_rng(seed)
     means = [values[generator.integers(0, len(values), len(values))].mean() for _ in range(RESAMPLES)]
-    low, high = np.percentile(means, [2.5, 97.5])
+    low, high = np.percentile(means, [50 - 50 * level, 50 + 50 * level])
     return Estimate(float(values.mean()), float(low), float(high))

@@ -197,7 +197,7 @@ def scored_candidates(
         scores = scores if is_single else linked_probability(scores)
     else:
         columns_of_rows = ranked.fused.indices
-        scores = tuned.scores(pair_features(items, ranked.fused, ranked.used))
+        scores = tuned.scores(pair_features(items, ranked.fused, ranked.used, untuned_scores(items, ranked)))
     only_related = is_single and ranked.used[0] in TERM_SIGNALS  # items that share no term are not related
     candidates = []
     for columns, scores_of_row in zip(columns_of_rows.tolist(), scores.tolist(), strict=True):

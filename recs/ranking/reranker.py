@@ -1,7 +1,7 @@
 """The re-ranking that `recs tune` learns from the links of a site: features of pairs, and their weights.
 
-The file is small and readable: weights by the name of a feature. It changes the order of the candidates of the fused
-ranking and never adds one.
+It starts from the default: there, the logarithm of the odds of a link has the weight 1. The file is small and readable:
+weights by the name of a feature. It changes the order of the candidates of the fused ranking and never adds one.
 """
 
 import json
@@ -16,11 +16,12 @@ from recs.arrays import Float64Array, IntArray
 from recs.errors import OptionError, SourceError
 from recs.files import write_atomically
 from recs.items import Item
+from recs.ranking.ages import closeness_in_time
 from recs.ranking.fusion import Fused
-from recs.readers.dates import parse_date
 
-SCHEMA = "recs.tuned/1"
-PAIR_FEATURES = ("log_score", "days", "tags", "category", "series", "inbound")  # in addition to the parts of the score
+SCHEMA = "recs.tuned/2"
+PAIR_FEATURES = ("default", "dates", "tags", "category", "series", "inbound")  # in addition to the parts of the score
+_LEAST_ODDS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Tuned:
     ----------
     signals, fingerprint
         What the ranking was made of; "" without a model. Another ranking needs another tuning.
-    means, deviations, weights
+    weights
         By the name of the feature.
     intercept
         Of the regression.
@@ -41,8 +42,6 @@ class Tuned:
 
     signals: tuple[str, ...]
     fingerprint: str
-    means: Mapping[str, float]
-    deviations: Mapping[str, float]
     weights: Mapping[str, float]
     intercept: float
     gain: Mapping[str, Any]
@@ -51,7 +50,7 @@ class Tuned:
         """Return the probability that the author links each pair; NaN where there is no pair."""
         total = np.full(next(iter(features.values())).shape, self.intercept)
         for name, weight in self.weights.items():
-            total += weight * (features[name] - self.means[name]) / self.deviations[name]
+            total += weight * features[name]
         return np.asarray(np.round(1 / (1 + np.exp(-total)), 6))
 
     def check(self, signals: Sequence[str], fingerprint: str) -> None:
@@ -84,21 +83,23 @@ class Tuned:
         unknown = sorted(set(self.weights) - {*PAIR_FEATURES, *self.signals})
         if unknown:
             raise ValueError(f"{unknown[0]!r} is not a feature; expected some of {', '.join(PAIR_FEATURES)}")
-        numbers = [self.intercept]
-        for table in (self.means, self.deviations, self.weights):
-            numbers += [table[name] for name in self.weights]
-        if not np.isfinite(numbers).all():
+        if not np.isfinite([self.intercept, *self.weights.values()]).all():
             raise ValueError("some numbers are not finite")
 
 
-def pair_features(items: Sequence[Item], fused: Fused, signals: Sequence[str]) -> dict[str, Float64Array]:
-    """Return the features of each of n items with each of its candidates: shape (n, depth), NaN for no pair."""
+def pair_features(
+    items: Sequence[Item], fused: Fused, signals: Sequence[str], scores: Float64Array
+) -> dict[str, Float64Array]:
+    """Return the features of each of n items with each of its candidates: shape (n, depth), NaN for no pair.
+
+    `scores` are those of the ranking without tuning: the odds of links, or the similarities of a single signal.
+    """
     missing = fused.indices < 0
     columns = np.where(missing, 0, fused.indices)
     features = {name: fused.parts[:, :, place].copy() for place, name in enumerate(signals)}
     features |= {
-        "log_score": np.log(np.maximum(np.nan_to_num(fused.scores), 0.1)),
-        "days": _closeness_in_time(items, columns),
+        "default": _standing_out(scores) if len(signals) == 1 else np.log(np.maximum(scores, _LEAST_ODDS)),
+        "dates": closeness_in_time(items, fused.indices),
         "tags": _of_pairs(items, columns, _shared_tags),
         "category": _of_pairs(items, columns, lambda a, b: float(bool(a.category) and a.category == b.category)),
         "series": _of_pairs(items, columns, lambda a, b: float(bool(a.series) and a.series == b.series)),
@@ -109,18 +110,14 @@ def pair_features(items: Sequence[Item], fused: Fused, signals: Sequence[str]) -
     return features
 
 
-def _closeness_in_time(items: Sequence[Item], columns: IntArray) -> Float64Array:
-    """Return -ln(1 + months between the dates of both items); the mean where a date is not known."""
-    if not items:
-        return np.zeros(columns.shape)
-    days = np.full(len(items), np.nan)
-    for row, item in enumerate(items):
-        moment = parse_date(item.published)
-        if moment is not None:
-            days[row] = moment.timestamp() / 86400
-    closeness = -np.log1p(np.abs(days[columns] - days[:, None]) / 30)
-    mean = float(np.nanmean(closeness)) if np.isfinite(closeness).any() else 0.0
-    return np.asarray(np.nan_to_num(closeness, nan=mean))
+def _standing_out(similarities: Float64Array) -> Float64Array:
+    """Return by how many deviations similarities are above the mean of all candidates; 0 if all are equal."""
+    is_pair = np.isfinite(similarities)
+    if not is_pair.any():
+        return similarities.copy()
+    above = similarities - similarities[is_pair].mean()
+    deviation = float(similarities[is_pair].std())
+    return np.asarray(above / deviation if deviation > 0 else 0 * above)
 
 
 def _shared_tags(left: Item, right: Item) -> float:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recs.errors import MissingDependencyError, OutputError
+from recs.text.counts import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from recs.comparison.result import Comparison
     from recs.evaluation.classifiers import ClassifierEvaluation, SplitScore
     from recs.evaluation.rankings import RelatedEvaluation
 
@@ -53,6 +55,33 @@ def plot_evaluation(evaluation: RelatedEvaluation, metric: str = "ndcg@10") -> F
     axes.set_xlabel(f"{metric}, mean of {evaluation.sources} items and 95 % interval")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def plot_comparison(comparison: Comparison) -> Figure:
+    """Draw what each contestant reaches in each task: mean and its own 95 % interval, the choice in blue.
+
+    Two contestants whose intervals overlap may still differ: `Comparison.differences` has the paired verdicts.
+
+    Raises
+    ------
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    names = list(reversed(comparison.contestants))
+    tasks = comparison.scores
+    figure = new_figure(3 + 2.6 * max(len(tasks), 1), 0.4 * len(names) + 1, layout="constrained")
+    all_axes = figure.subplots(1, max(len(tasks), 1), sharey=True, squeeze=False)[0]
+    for axes, task in zip(all_axes, tasks, strict=False):
+        for y, name in enumerate(names):
+            if estimate := task.means.get(name):
+                colour = BLUE if name == comparison.choice.name else GREY
+                axes.plot([estimate.low, estimate.high], [y, y], color=colour, lw=2.5, solid_capstyle="round")
+                axes.plot(estimate.mean, y, "o", color=colour, ms=6)
+        axes.set(title=f"{task.task}\n{counted(task.queries, 'query', 'queries')}", xlabel=task.metric)
+        axes.set_yticks(range(len(names)), names)
+        axes.tick_params(left=False)
+        axes.spines[["top", "right", "left"]].set_visible(False)
     return figure
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from recs.clustering.phrases import Topic
-from recs.clustering.result import Clustering, largest_first, topics_over_time
+from recs.clustering.result import Clustering, largest_first
+from recs.clustering.timeline import topics_over_time
 from recs.errors import OptionError
 from recs.text.counts import counted
 from recs.writers.cells import csv_text

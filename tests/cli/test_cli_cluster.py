@@ -192,3 +192,16 @@ def test_cluster_previous_on_new_items_alone_keeps_ids_and_names(standin):
     done = standin("month.json", "--previous", "t.npz", "--format", "json")
     assert names(json.loads(done.stdout)) == names(saved)
     assert "note: previous: no item was in the earlier run; 3 of its 3 topics were recognised" in done.stderr
+
+
+def test_cluster_previous_tells_what_changed(standin, tmp_path):
+    saved = json.loads(standin("year.json", "--save", "t.npz", "--format", "json").stdout)
+    assert saved["changes"] == []
+    assert "changes since" not in standin("year.json", "--previous", "t.npz").stdout
+    into, merged = (saved["topics"][place] for place in (0, 1))
+    (tmp_path / "edits.json").write_text(json.dumps({"merge": [[into["id"], merged["id"]]]}), encoding="utf-8")
+    options = ("year.json", "--previous", "t.npz", "--edits", "edits.json")
+    (change,) = json.loads(standin(*options, "--format", "json").stdout)["changes"]
+    assert (change["kind"], change["topic"], change["other"]) == ("merged", merged["id"], into["id"])
+    line = f"  merged: {merged['name']}  [{merged['id']}], {merged['size']} items, into {change['other_name']}  "
+    assert f"changes since the earlier run:\n{line}[{into['id']}]\n" in standin(*options).stdout

@@ -6,7 +6,7 @@ from places import POSTS, ROOT
 
 import recs.models.registry
 from recs.cli import cli
-from recs.cli.model_use import MODEL_USE, table
+from recs.cli.models import MODEL_USE, use_table
 
 ARGUMENTS = {
     "embed": ["garlic"],
@@ -20,7 +20,7 @@ ARGUMENTS = {
 
 
 def test_the_docs_have_the_table():
-    assert table() in (ROOT / "docs/models.md").read_text(encoding="utf-8")
+    assert use_table() in (ROOT / "docs/models.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("verb", MODEL_USE)

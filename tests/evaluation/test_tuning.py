@@ -11,8 +11,6 @@ from recs.errors import MissingDependencyError, OptionError, SourceError
 from recs.evaluation.tuning import tune_related
 from recs.ranking.reranker import Tuned
 
-pytest.importorskip("sklearn", reason="scikit-learn is part of the extra 'classify'")
-
 
 @pytest.fixture(scope="module")
 def site():
@@ -34,7 +32,7 @@ def test_tune_related_learns_what_links_follow_and_reports_the_gain(tuning):
     assert tuning.gain.low > 0
     assert tuning.after.mean - tuning.before.mean == pytest.approx(tuning.gain.mean)
     assert max(tuning.tuned.weights, key=lambda name: abs(tuning.tuned.weights[name])) == "tags"
-    assert set(tuning.tuned.weights) >= {"terms", "dense", "tags", "days", "inbound"}
+    assert set(tuning.tuned.weights) >= {"default", "terms", "dense", "tags", "dates", "inbound"}
 
 
 def test_tune_related_permuted_rows_give_the_same_weights(site, tuning):
@@ -49,8 +47,19 @@ def test_tune_related_links_at_random_teach_nothing(site):
     assert tune_related(site, judgments=links, signals="terms,mentions", cache=False).tuned is None
 
 
+def test_tune_related_few_links_change_little_and_more_change_more(site):
+    moved = []
+    for count in (10, 20, 40):
+        sources = [item for item in site if item.links][:count]
+        links = [{"src": item.id, "dst": link.target} for item in sources for link in item.links]
+        learned = tune_related(site, judgments=links, embedder=make_embedder(), cache=False).tuned
+        moved.append(abs(learned.weights["tags"]))
+        assert 0.5 < learned.weights["default"] < 1.5
+    assert 0 < moved[0] < moved[1] < moved[2]
+
+
 def test_tune_related_too_few_links_are_an_error():
-    with pytest.raises(SourceError, match="1 item links to others; recs tune needs 20"):
+    with pytest.raises(SourceError, match="1 item links to others; recs tune needs 10"):
         tune_related(recs.read_items(make_records(9)), judgments=[{"src": "p001", "dst": "p002"}], cache=False)
 
 
@@ -83,10 +92,10 @@ def test_tuned_file_reorders_the_lists_it_was_made_for(site, tuning, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"schema": "recs.tuned/2"},
+        {"schema": "recs.tuned/1"},
         {"weights": {"unknown": 1.0}},
         {"intercept": float("nan")},
-        {"means": {}},
+        {"weights": {"tags": float("inf")}},
         {"weights": None},
         {"more": 1},
     ],

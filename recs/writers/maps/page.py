@@ -19,7 +19,8 @@ import numpy as np
 
 from recs.arrays import Float64Array, FloatArray, IntArray
 from recs.clustering.maps.topics import topic_anchors, topic_colours
-from recs.clustering.result import Clustering, Layer, largest_first
+from recs.clustering.parts import Layer
+from recs.clustering.result import Clustering, largest_first
 from recs.items import Item
 from recs.writers.cells import dumps, whole_characters
 
