@@ -66,8 +66,10 @@ notebooks: .venv/installed-dev ## run the notebooks
 	    HF_HUB_OFFLINE=1 RECS_CACHE_DIR="$(CURDIR)/build/cache" $(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks/*.ipynb; \
 	else echo "notebooks: none yet"; fi
 
-docs: .venv/installed-dev ## write docs/cli.md anew from what --help prints
+docs: .venv/installed-dev ## write docs/cli.md anew, and build the documentation as a site: build/site/index.html
 	@RECS_WRITE_DOCS=1 $(BIN)/python -m pytest tests/cli/test_docs_cli.py
+	@$(BIN)/python -c "import mkdocs, material, mkdocstrings, mkdocs_jupyter" 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt '.[docs]'
+	@$(BIN)/python docs/site/build.py
 
 gallery: .venv/installed-dev ## maps of the sample data as pictures and pages, in build/gallery; with RECS_DATA=FOLDER of real collections too
 	@RECS_CACHE_DIR=$${RECS_CACHE_DIR:-build/cache} $(BIN)/python benchmarks/gallery.py build/gallery --docs

@@ -41,6 +41,7 @@ PUBLIC = {
     "Rules": "recs.ranking.rules",
     "Skipped": "recs.items",
     "cluster_items": "recs.cluster",
+    "compare_models": "recs.comparison.compare",
     "corpus_digest": "recs.contract",
     "topics_over_time": "recs.clustering.timeline",
     "embed_items": "recs.embedding.pipeline",

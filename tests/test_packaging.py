@@ -62,7 +62,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_wheel_holds_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
-    suffixes = {".py", ".toml", ".json", ".html", ".typed"}
+    suffixes = {".py", ".toml", ".json", ".html", ".css", ".js", ".typed"}
     files = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "recs").rglob("*")
@@ -131,6 +131,7 @@ def test_extra_all_holds_every_extra_for_users() -> None:
     apart = {
         "all",
         "dev",
+        "docs",
         "multilingual",
         "umap",
     }  # the weights of a second model; umap is heavy, and spectral does as well
