@@ -28,6 +28,7 @@ LABELLED = ("stc_stackoverflow", "banking77", "clinc150")
 NOW = "2026-11-01"
 WINDOW = (1280, 800)
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=9000")
+FLAGS += ("--run-all-compositor-stages-before-draw", "--disable-background-networking")
 
 
 def sources() -> dict[str, Path]:
