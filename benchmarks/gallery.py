@@ -28,6 +28,7 @@ LABELLED = ("stc_stackoverflow", "banking77", "clinc150")
 NOW = "2026-11-01"
 WINDOW = (1280, 800)
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=9000")
+FLAGS += ("--run-all-compositor-stages-before-draw", "--disable-background-networking")
 
 
 def sources() -> dict[str, Path]:
@@ -64,7 +65,7 @@ def draw(name: str, source: Path, folder: Path) -> list[Path]:
 def filled(figure: Any) -> np.ndarray:
     """Return the share of the width and of the height of a picture that its points span, without one in a hundred."""
     (axes,) = figure.axes
-    points = axes.transData.transform(np.vstack([each.get_offsets() for each in axes.collections]))
+    points = axes.transData.transform(np.vstack([np.asarray(each.get_offsets()) for each in axes.collections]))
     low, high = np.quantile(points, [0.005, 0.995], axis=0)
     return np.asarray((high - low) / figure.bbox.size)
 

@@ -109,10 +109,8 @@ def main() -> None:
     if options.peers:
         methods = {"openTSNE": by_open_tsne, "scikit-learn": by_scikit_learn, "PaCMAP": by_pacmap}
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    print(
-        "| set | rows | layout | preserved | seconds | of processor | stable: again, other order |\n"
-        "|---|---|---|---|---|---|---|"
-    )
+    print("| set | rows | layout | preserved | seconds | of processor | stable: again, other order |")
+    print("|---|---|---|---|---|---|---|")
     for name, sizes in SETS.items():
         if options.peers:
             vectors = np.load(options.peers / f"{name}.npy")

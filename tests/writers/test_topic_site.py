@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from types import SimpleNamespace
@@ -140,7 +141,8 @@ def test_write_topic_site_refuses_files_of_others_and_broken_manifests(tmp_path:
     outside = tmp_path.parent / "outside.txt"
     outside.write_text("x")
     (tmp_path / "index.html").unlink()
-    manifest = {"schema": "recs.topic-site/1", "files": {"../outside.txt": "0", str(outside): "0"}}
+    digest = hashlib.sha256(b"x").hexdigest()
+    manifest = {"schema": "recs.topic-site/1", "files": {"../outside.txt": digest, str(outside): digest}}
     (tmp_path / MANIFEST).write_text(json.dumps(manifest))
     write_topic_site(clustering(["a"]), items(), tmp_path)
     assert outside.exists()

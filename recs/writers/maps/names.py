@@ -18,7 +18,8 @@ _SMALLEST = 8.0
 _WIDEST = 3.2  # inches
 _ROW = 0.2  # inches from one place for a name to the next
 _FAR = 0.3  # inches; a name that is farther from its topic gets a line
-_MANY = 400  # points; of more, each counts less
+_LOOKED_AT = 4000  # points
+_MANY = 400  # points; of more, each counts less, and of fewer, more
 _MISSING = "□"
 _DARK = 0.6  # of the colour of a topic: its name can be read on white
 # Of places around a topic: down in rows, across in half widths of the name.
@@ -40,8 +41,8 @@ class TopicNames:
 
     def __init__(self, axes: Any, points: Float64Array, low: Sequence[float], high: Sequence[float]) -> None:
         self.axes = axes
-        self.points = points
-        self.weight = min(1.0, _MANY / max(len(points), 1))
+        self.points = points[:: 1 + len(points) // _LOOKED_AT]
+        self.weight = min(3.0, _MANY / max(len(self.points), 1))
         self.frame = (*low, *high)
         self.boxes: list[tuple[float, float, float, float]] = []
 

@@ -38,13 +38,13 @@ def topics_json(topics: Sequence[TopicEntries]) -> str:
 def topic_front_matter(topic: TopicEntries) -> str:
     """Return a page without text whose front matter tells all of a topic: for Hugo's `content` or a Jekyll collection.
 
-    Values are JSON, which YAML can read.
+    Values are JSON, which YAML can read. There is neither text nor a description: recs does not take it for an item.
     """
     fields = {
         "title": topic.name,
         "slug": topic.slug,
         "layout": "topic",
-        "description": ", ".join(topic.phrases[:6]),
+        "phrases": list(topic.phrases),
         "topic_id": topic.id,
         "item_count": len(topic.ids),
         "typical_items": [entry.id for entry in topic.typical],

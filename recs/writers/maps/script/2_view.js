@@ -1,6 +1,6 @@
 // Which part of the map is shown: `zoom` times the size that fits, moved by `left` and `top` pixels.
 const view = {zoom: 1, left: 0, top: 0};
-const EDGE = 34, LARGEST_ZOOM = 300, MOST_STRETCH = 1.6;
+const EDGE = 34, LARGEST_ZOOM = 300, MOST_STRETCH = 1.8;
 const canvas = byId("map");
 const width = () => canvas.clientWidth, height = () => canvas.clientHeight;
 

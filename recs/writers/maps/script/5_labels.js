@@ -61,7 +61,7 @@ function bestPlace(middleX, middleY, label) {
   for (const [across, down, distance] of OFFSETS) {
     const box = {...label, x: middleX + across * label.half, y: middleY + down * LINE};
     if (!isFree(box)) continue;
-    const cost = covered(box) + distance;
+    const cost = covered(box) * Math.max(1, Math.min(3, 400 / n)) + distance;
     if (cost < least) [best, least] = [box, cost];
   }
   return best;
