@@ -133,7 +133,23 @@ def fitted(sites: Sequence[Site]) -> LinkOdds:
     model = LogisticRegression(C=1e6, max_iter=1000)
     model.fit(np.concatenate(features), np.concatenate(linked), sample_weight=np.concatenate(weights))
     power, decay = np.maximum(model.coef_[0], 0)  # neither a lower score nor more time makes a link likelier
-    return LinkOdds(power=float(power), decay=float(decay), level=float(np.exp(-model.intercept_[0])))
+    strengths = [np.exp(pairs @ [power, decay]) for pairs in features]
+    return LinkOdds(power=float(power), decay=float(decay), level=level_of(sites, strengths, linked))
+
+
+def level_of(sites: Sequence[Site], strengths: Sequence[Values], linked: Sequence[Values]) -> float:
+    """Return the level by which each site would have as many expected links as there are: the geometric mean."""
+    levels = []
+    stops = np.cumsum([len(site.judged) for site in sites])
+    for site, stop in zip(sites, stops.tolist(), strict=True):
+        own = slice(stop - len(site.judged), stop)
+        values, links = np.concatenate(strengths[own]), np.concatenate(linked[own]).sum()
+        low, high = -30.0, 30.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if (values / (values + np.exp(middle))).sum() > links else (low, middle)
+        levels.append(low - np.log(len(site.items)))
+    return float(np.exp(np.mean(levels)))
 
 
 def tfidf(items: Sequence[Item]) -> Ranked:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import log
+from math import exp, log
 
 import numpy as np
 
@@ -52,12 +52,10 @@ class Explainer:
     def _undated(self, row: int, other: int, score: float) -> float:
         """Return the score that the pair would have if its dates were as far apart as those of other pairs."""
         is_pair = self.fused.indices[row] == other
-        if self.closeness is None or not is_pair.any():
+        if self.closeness is None or not is_pair.any() or not 0 < score < 1:
             return score
-        fused_score = self.fused.scores[row, is_pair]
-        odds = LINK_ODDS.odds(fused_score, self.closeness[row, is_pair])[0]
-        undated_odds = LINK_ODDS.odds(fused_score)[0]
-        return float(score * undated_odds * (1 + odds) / (odds * (1 + undated_odds))) if odds else score
+        odds = score / (1 - score) * exp(-LINK_ODDS.decay * float(self.closeness[row, is_pair][0]))
+        return odds / (1 + odds)
 
     def _phrases(self, row: int, other: int) -> tuple[str, ...]:
         """Return the rarest phrases that both items use, the one with the highest weight first."""

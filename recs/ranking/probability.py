@@ -14,8 +14,8 @@ class ScoreScale:
     Attributes
     ----------
     kind, range
-        "p_linked": the probability that the author links the two items, estimated on other sites; on a new site it is
-        right within a factor of about 3, and too low if the site is small. "p_linked_here": the same, learned by
+        "p_linked": the probability that the author links the two items, if the first one links to any; estimated on
+        other sites; on a new site it is right within a factor of about 2. "p_linked_here": the same, learned by
         `recs tune` from the site's own links. "centred_cosine": the cosine after the mean of the collection is
         subtracted from every vector. "euclidean": minus the distance. Others are "dot", "tfidf_cosine" and
         "share_of_title".
@@ -38,28 +38,30 @@ TUNED_SCALE = ScoreScale("p_linked_here", (0.0, 1.0))
 
 @dataclass(frozen=True, slots=True)
 class LinkOdds:
-    """The odds that an author links two items: score ** power * (1 + months between them) ** -decay / level.
+    """The odds that an author links two of n items: score ** power * (1 + months between them) ** -decay / (level * n).
 
-    The months count in relation to the mean of the collection, so that a pair without dates is an average pair.
+    An author who links chooses one or two of all items, so that the odds of each fall as there are more. The months
+    count in relation to the mean of the collection: a pair without dates is an average pair.
     """
 
     power: float
     decay: float
     level: float
 
-    def odds(self, scores: Float64Array, closeness: Float64Array | float = 0.0) -> Float64Array:
+    def odds(self, scores: Float64Array, closeness: Float64Array | float, items: int) -> Float64Array:
         """Return the odds of pairs that stand out by so many deviations; `closeness` as `closeness_in_time` gives it.
 
         Examples
         --------
-        >>> link_odds = LinkOdds(power=2.0, decay=0.5, level=16.0)
-        >>> link_odds.odds(np.array([-1.0, 4.0, 4.0]), np.log([1.0, 1.0, 4.0])).round(9).tolist()
+        >>> link_odds = LinkOdds(power=2.0, decay=0.5, level=0.8)
+        >>> link_odds.odds(np.array([-1.0, 4.0, 4.0]), np.log([1.0, 1.0, 4.0]), 20).round(9).tolist()
         [0.0, 1.0, 2.0]
         """
-        return np.asarray(np.maximum(scores, 0) ** self.power * np.exp(self.decay * closeness) / self.level)
+        strengths = np.maximum(scores, 0) ** self.power * np.exp(self.decay * closeness)
+        return np.asarray(strengths / (self.level * max(items, 1)))
 
 
-LINK_ODDS = LinkOdds(power=2.33, decay=0.51, level=600.0)
+LINK_ODDS = LinkOdds(power=2.33, decay=0.51, level=0.75)
 """Fitted to the pairs of 2,126 posts of ten sites. Fitted on nine of them, it ranks the tenth better than the score
 alone does (docs/benchmarks.md). For a site with links of its own, `recs tune` does better."""
 

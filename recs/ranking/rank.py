@@ -215,4 +215,4 @@ def untuned_scores(items: Sequence[Item], ranked: RankedItems, *, link_odds: Lin
     fused = ranked.fused
     if len(ranked.signals) == 1:
         return fused.scores
-    return link_odds.odds(fused.scores, closeness_in_time(items, fused.indices))
+    return link_odds.odds(fused.scores, closeness_in_time(items, fused.indices), len(items))

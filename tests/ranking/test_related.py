@@ -250,7 +250,7 @@ def test_related_items_fused_scores_are_odds_that_fall_with_the_months_between_d
     )
     usual = np.log1p(months).mean()
     for row, item in enumerate(items):
-        factors = np.exp(-LINK_ODDS.decay * (np.log1p(months[row]) - usual)) / LINK_ODDS.level
+        factors = np.exp(-LINK_ODDS.decay * (np.log1p(months[row]) - usual)) / (LINK_ODDS.level * len(items))
         odds = np.maximum(fused.scores[row], 0) ** LINK_ODDS.power * factors
         order = np.argsort(-odds, kind="stable")
         assert [match.id for match in lists[item.id]] == [items[column].id for column in fused.indices[row][order]]
@@ -428,7 +428,9 @@ def test_related_items_previous_newcomer_has_to_be_clearly_better(tmp_path):
     for name, entry in after.items():
         fifth, sixth = fresh[name]["related"][4:6]
         shown = {match["id"] for match in entry["related"]}
-        assert (fifth["id"] in shown) == (fifth["score"] > sixth["score"] + 0.01 + 1e-9)
+        odds = [match["score"] / (1 - match["score"]) for match in (fifth, sixth)]
+        is_better = fifth["score"] > sixth["score"] + 0.01 + 1e-9 and odds[0] > 2 * odds[1] + 1e-9
+        assert (fifth["id"] in shown) == is_better
 
 
 @pytest.mark.parametrize(
