@@ -20,6 +20,7 @@ VERBS = {
     "tune": ("tune",),
     "evaluate": ("evaluate",),
     "evaluate classify": ("evaluate", *CLASSIFY),
+    "evaluate topics": ("evaluate", "--task", "topics"),
     "cluster": ("cluster",),
     "train": ("train", "--label", "topic", "--no-evaluate"),
     "classify": ("classify", "--classifier", "model"),
