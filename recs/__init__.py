@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from recs.evaluation.label_review import select_to_label as select_to_label
     from recs.evaluation.rankings import evaluate_related as evaluate_related
     from recs.evaluation.search import evaluate_search as evaluate_search
+    from recs.evaluation.topics import evaluate_topics as evaluate_topics
     from recs.evaluation.tuning import tune_related as tune_related
     from recs.items import Collection as Collection
     from recs.items import Item as Item
@@ -83,6 +84,7 @@ _HOME = {
     "evaluate_classifier": "recs.evaluation.classifiers",
     "evaluate_related": "recs.evaluation.rankings",
     "evaluate_search": "recs.evaluation.search",
+    "evaluate_topics": "recs.evaluation.topics",
     "iter_items": "recs.readers.stream",
     "label_issues": "recs.evaluation.label_review",
     "load_embedder": "recs.embedding.load",

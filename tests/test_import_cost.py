@@ -55,6 +55,7 @@ PUBLIC = {
     "audit_related": "recs.evaluation.audit",
     "evaluate_related": "recs.evaluation.rankings",
     "evaluate_search": "recs.evaluation.search",
+    "evaluate_topics": "recs.evaluation.topics",
     "evaluate_classifier": "recs.evaluation.classifiers",
     "iter_items": "recs.readers.stream",
     "label_issues": "recs.evaluation.label_review",

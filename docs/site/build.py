@@ -29,7 +29,14 @@ GROUPS = {
     "Search": ("build_index", "open_index", "save_index", "search_items", "search_passages", "Index", "Hit"),
     "Topics": ("cluster_items", "Clustering", "topics_over_time"),
     "Labels": ("train_classifier", "Classifier", "LabelRules", "label_issues", "select_to_label"),
-    "How good it is": ("compare_models", "evaluate_related", "evaluate_search", "evaluate_classifier", "audit_related"),
+    "How good it is": (
+        "compare_models",
+        "evaluate_related",
+        "evaluate_search",
+        "evaluate_classifier",
+        "evaluate_topics",
+        "audit_related",
+    ),
 }
 
 

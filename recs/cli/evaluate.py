@@ -1,14 +1,14 @@
-"""`recs evaluate`: how good related lists, a classifier or search are."""
+"""`recs evaluate`: how good related lists, a classifier, search or the names of topics are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.labels import LabelOptions, draw, label_options, opened_labels
+from recs.cli.labels import LabelOptions, draw, label_options, opened_labels, without_field
 from recs.cli.labels import table as classifier_table
 from recs.cli.option_values import CollectionOptions, OutputOptions, RuleOptions
 from recs.cli.options import (
@@ -19,24 +19,28 @@ from recs.cli.options import (
     rule_options,
     source_argument,
 )
-from recs.cli.session import opened_collection, present_for, report_lost_tokens, write_report
-from recs.cli.terminal import estimate
+from recs.cli.session import embedded, opened_collection, present_for, report_lost_tokens, write_report
+from recs.cli.terminal import estimate, printable, report_reading
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
+    from recs.evaluation.metrics import Estimate
     from recs.evaluation.rankings import RankingScore, RelatedEvaluation
     from recs.evaluation.search import SearchEvaluation
+    from recs.evaluation.topics import TopicsEvaluation
+
+_NAMES_SHOWN = 5
 
 
 @click.command("evaluate")
 @source_argument
 @click.option(
     "--task",
-    type=click.Choice(["related", "classify", "search"]),
+    type=click.Choice(["related", "classify", "search", "topics"]),
     default="related",
     show_default=True,
-    help="What to judge: related lists by links, a classifier of --label by labels that are held out, or search by "
-    "titles that must find their texts.",
+    help="What to judge: related lists by links, a classifier of --label by labels that are held out, search by "
+    "titles that must find their texts, or the names of topics.",
 )
 @label_options
 @click.option(
@@ -70,7 +74,9 @@ def command(
     """Judge rankings of SOURCE by the links that its author wrote. The rankings do not see these links.
 
     With --task classify: judge a classifier of the field --label, by time and at random. With --task search: judge
-    search by words, by vectors and by both. Without -o: a table. With -o or --format json: everything, as JSON.
+    search by words, by vectors and by both. With --task topics: judge the names of the topics of `recs cluster` by
+    items that they were not made from, and by the field --label (without it: category). Without -o: a table. With -o
+    or --format json: everything, as JSON.
     """
     if queries and task != "search":
         raise click.UsageError("--queries needs --task search.")
@@ -81,6 +87,11 @@ def command(
         if figure:
             raise click.UsageError("--task search has no figure.")
         _search(source, queries, judgments, output, setup)
+        return
+    if task == "topics":
+        if figure or judgments or since:
+            raise click.UsageError("--task topics has no figure, and uses no --judgments and no --since.")
+        _topics(source, labels.label, output, setup)
         return
     from recs.evaluation.rankings import evaluate_related
     from recs.readers.read import read_records
@@ -125,6 +136,47 @@ def _search(
         chosen["signals"] = "terms" if options["embedder"] is None else "auto"
         evaluation = evaluate_search(collection, **records, **chosen)
     write_report(evaluation.to_dict(), search_table(evaluation), output)
+
+
+def _topics(source: str, label: str | None, output: OutputOptions, setup: CollectionOptions) -> None:
+    from recs.evaluation.topics import evaluate_topics
+
+    collection = setup.reading.read(source)
+    if not output.quiet:
+        report_reading(without_field(collection, label))
+    with embedded(collection.public, setup, role="clustering", quiet=output.quiet) as (embeddings, embedder, cache):
+        options: dict[str, Any] = {"label": label, "embedder": embedder, "cache": cache or False}
+        evaluation = evaluate_topics(collection, embeddings=embeddings, **options)
+    write_report(evaluation.to_dict(), topics_table(evaluation), output)
+
+
+def topics_table(evaluation: TopicsEvaluation) -> str:
+    """Return the evaluation of names of topics as text for a terminal."""
+    topics = evaluation.topics
+    lines = [
+        f"{counted(len(topics), 'topic')} of {counted(evaluation.items, 'item')}; names are searched for in "
+        "halves of the items. Those as given were made from both halves, all others from the other half",
+        "",
+        f"{'names':20}" + "".join(f"{head:>24}" for head in ("mrr by words", "mrr by vectors", "mean", "behind")),
+    ]
+    for score in evaluation.scores:
+        figures = (_cell(of) for of in (score.by_words, score.by_vectors, score.mean))
+        lines.append(f"{score.names:20}{''.join(figures)}{_cell(score.behind, sign=True)}".rstrip())
+    lines.append(f"{'chance':20}{evaluation.chance:72.3f}")
+    if evaluation.label is not None:
+        lines += ["", f"{'matches ' + evaluation.label:20}{'all words':>24}{'nearest by vectors':>24}"]
+        for score in evaluation.scores:
+            cells = _cell(score.class_by_words) + _cell(score.class_by_vectors)
+            lines.append(f"{score.names:20}{cells}".rstrip())
+    hard = [topic for topic in topics if topic.reciprocal_rank < 1][:_NAMES_SHOWN]
+    if hard:
+        lines += ["", "names that are hardest to tell apart, as given:"]
+        lines += [f"  {topic.reciprocal_rank:.3f}  {printable(topic.name)}, {topic.items:,} items" for topic in hard]
+    return "\n".join([*lines, *(f"note: {note}" for note in evaluation.notes)]) + "\n"
+
+
+def _cell(of: Estimate | None, *, sign: bool = False) -> str:
+    return f"{estimate(of, sign=sign) if of else '':>24}"
 
 
 def search_table(evaluation: SearchEvaluation) -> str:

@@ -84,16 +84,14 @@ def opened_labels(
     source: str, labels: LabelOptions, setup: CollectionOptions, *, quiet: bool
 ) -> Iterator[tuple[Collection, Embeddings, dict[str, Any]]]:
     """Yield the items of SOURCE, their vectors, and the options of `recs.train_classifier` that say what to learn."""
-    from recs.classification.labels import AUTO, LabelRules, fold_name, load_label_rules
+    from recs.classification.labels import LabelRules, load_label_rules
 
     if not labels.label:
         raise click.UsageError("--label FIELD is needed: category, tags, or the name of any other field of SOURCE.")
     rules, texts = load_label_rules(labels.labels_file) if labels.labels_file else (LabelRules(), {})
     collection = setup.reading.read(source)
     if not quiet:
-        read = {fold_name(labels.label), fold_name(labels.label + AUTO)}
-        others = {name: count for name, count in collection.ignored_fields.items() if fold_name(name) not in read}
-        report_reading(replace(collection, ignored_fields=others))
+        report_reading(without_field(collection, labels.label))
     with embedded(collection.public, setup, role="classification", quiet=quiet) as (embeddings, embedder, cache):
         words = _texts(collection, labels, rules, texts)
         named = words and embedder.embed(list(words.values()), ids=list(words), role="classification", store=cache)
@@ -102,6 +100,15 @@ def opened_labels(
         if named:
             learning["label_texts"] = named
         yield collection, embeddings, learning
+
+
+def without_field(collection: Collection, label: str | None) -> Collection:
+    """Return a collection that does not report the field of the labels as one that was not read."""
+    from recs.classification.labels import AUTO, fold_name
+
+    read = {fold_name(label), fold_name(label + AUTO)} if label else set()
+    others = {name: count for name, count in collection.ignored_fields.items() if fold_name(name) not in read}
+    return replace(collection, ignored_fields=others)
 
 
 def _texts(collection: Collection, labels: LabelOptions, rules: LabelRules, texts: Mapping[str, str]) -> dict[str, str]:
