@@ -259,7 +259,8 @@ def _most_useful(X: FloatArray, worth: FloatArray, covered: FloatArray, rows: In
             heapq.heappush(queue, updated)
             continue
         chosen.append(row)
-        covered = np.maximum(covered, X @ X[row])
+        with np.errstate(invalid="ignore"):
+            covered = np.maximum(covered, X @ X[row])
     return chosen
 
 

@@ -47,7 +47,8 @@ class Dense:
 
     def block(self, rows: IntArray | slice, columns: IntArray | slice | None) -> npt.NDArray[Any]:
         others = slice(None) if columns is None else columns
-        products = self._vectors[rows] @ self._vectors[others].T
+        with np.errstate(invalid="ignore"):  # some builds of BLAS raise the flag on lanes beyond the end of an array
+            products = self._vectors[rows] @ self._vectors[others].T
         if self._squares is not None:
             products = -np.sqrt(np.maximum(self._squares[rows][:, None] + self._squares[others] - 2 * products, 0))
         if self._scale != 1:
