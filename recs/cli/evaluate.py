@@ -78,19 +78,14 @@ def command(
     items that they were not made from, and by the field --label (without it: category). Without -o: a table. With -o
     or --format json: everything, as JSON.
     """
-    if queries and task != "search":
-        raise click.UsageError("--queries needs --task search.")
+    _refuse_unused(task, queries=queries, judgments=judgments, since=since, figure=figure)
     if task == "classify":
         _classify(source, labels, figure, output, setup)
         return
     if task == "search":
-        if figure:
-            raise click.UsageError("--task search has no figure.")
         _search(source, queries, judgments, output, setup)
         return
     if task == "topics":
-        if figure or judgments or since:
-            raise click.UsageError("--task topics has no figure, and uses no --judgments and no --since.")
         _topics(source, labels.label, output, setup)
         return
     from recs.evaluation.rankings import evaluate_related
@@ -107,6 +102,18 @@ def command(
 
         save_figure(plot_evaluation(evaluation), figure)
     write_report(evaluation.to_dict(), table(evaluation), output)
+
+
+def _refuse_unused(
+    task: str, *, queries: Path | None, judgments: Path | None, since: str | None, figure: Path | None
+) -> None:
+    """Raise `UsageError` for options that the task does not use."""
+    if queries and task != "search":
+        raise click.UsageError("--queries needs --task search.")
+    if figure and task in ("search", "topics"):
+        raise click.UsageError(f"--task {task} has no figure.")
+    if task == "topics" and (judgments or since):
+        raise click.UsageError("--task topics uses no --judgments and no --since.")
 
 
 def _classify(

@@ -56,7 +56,7 @@ def test_without_labels_nothing_is_matched(run):
     ("arguments", "said"),
     [
         (["--label", "colour"], "no item has a label in 'colour'"),
-        (["--since", "2020-01-01"], "--task topics has no figure"),
+        (["--since", "2020-01-01"], "--task topics uses no --judgments and no --since"),
         (["--figure", "names.png"], "--task topics has no figure"),
     ],
 )
