@@ -80,28 +80,39 @@ def command(
     """
     if queries and task != "search":
         raise click.UsageError("--queries needs --task search.")
+    if figure and task in ("search", "topics"):
+        raise click.UsageError(f"--task {task} has no figure.")
+    if task == "topics" and (judgments or since):
+        raise click.UsageError("--task topics uses no --judgments and no --since.")
     if task == "classify":
         _classify(source, labels, figure, output, setup)
-        return
-    if task == "search":
-        if figure:
-            raise click.UsageError("--task search has no figure.")
+    elif task == "search":
         _search(source, queries, judgments, output, setup)
-        return
-    if task == "topics":
-        if figure or judgments or since:
-            raise click.UsageError("--task topics has no figure, and uses no --judgments and no --since.")
+    elif task == "topics":
         _topics(source, labels.label, output, setup)
-        return
+    else:
+        _related(source, rules, figure, output, setup, k=k, judgments=judgments, since=since)
+
+
+def _related(
+    source: str,
+    rules: RuleOptions,
+    figure: Path | None,
+    output: OutputOptions,
+    setup: CollectionOptions,
+    *,
+    judgments: Path | None,
+    **judging: Any,
+) -> None:
     from recs.evaluation.rankings import evaluate_related
     from recs.readers.read import read_records
 
-    links = read_records(judgments) if judgments else None
     shown = rules.read()
+    judging |= {"judgments": read_records(judgments) if judgments else None, "rules": shown}
     now = present_for(shown, setup)
     # The notes of the evaluation name the items of which the model knows no token.
     with opened_collection(source, setup, quiet=output.quiet, report=report_lost_tokens) as (collection, options):
-        evaluation = evaluate_related(collection, k=k, judgments=links, since=since, rules=shown, **options, now=now)
+        evaluation = evaluate_related(collection, **judging, **options, now=now)
     if figure:
         from recs.writers.figures import plot_evaluation, save_figure
 
