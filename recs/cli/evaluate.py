@@ -78,42 +78,46 @@ def command(
     items that they were not made from, and by the field --label (without it: category). Without -o: a table. With -o
     or --format json: everything, as JSON.
     """
-    _refuse_unused(task, queries=queries, judgments=judgments, since=since, figure=figure)
-    if task == "classify":
-        _classify(source, labels, figure, output, setup)
-        return
-    if task == "search":
-        _search(source, queries, judgments, output, setup)
-        return
-    if task == "topics":
-        _topics(source, labels.label, output, setup)
-        return
-    from recs.evaluation.rankings import evaluate_related
-    from recs.readers.read import read_records
-
-    links = read_records(judgments) if judgments else None
-    shown = rules.read()
-    now = present_for(shown, setup)
-    # The notes of the evaluation name the items of which the model knows no token.
-    with opened_collection(source, setup, quiet=output.quiet, report=report_lost_tokens) as (collection, options):
-        evaluation = evaluate_related(collection, k=k, judgments=links, since=since, rules=shown, **options, now=now)
-    if figure:
-        from recs.writers.figures import plot_evaluation, save_figure
-
-        save_figure(plot_evaluation(evaluation), figure)
-    write_report(evaluation.to_dict(), table(evaluation), output)
-
-
-def _refuse_unused(
-    task: str, *, queries: Path | None, judgments: Path | None, since: str | None, figure: Path | None
-) -> None:
-    """Raise `UsageError` for options that the task does not use."""
     if queries and task != "search":
         raise click.UsageError("--queries needs --task search.")
     if figure and task in ("search", "topics"):
         raise click.UsageError(f"--task {task} has no figure.")
     if task == "topics" and (judgments or since):
         raise click.UsageError("--task topics uses no --judgments and no --since.")
+    if task == "classify":
+        _classify(source, labels, figure, output, setup)
+    elif task == "search":
+        _search(source, queries, judgments, output, setup)
+    elif task == "topics":
+        _topics(source, labels.label, output, setup)
+    else:
+        _related(source, rules, figure, output, setup, k=k, judgments=judgments, since=since)
+
+
+def _related(
+    source: str,
+    rules: RuleOptions,
+    figure: Path | None,
+    output: OutputOptions,
+    setup: CollectionOptions,
+    *,
+    judgments: Path | None,
+    **judging: Any,
+) -> None:
+    from recs.evaluation.rankings import evaluate_related
+    from recs.readers.read import read_records
+
+    shown = rules.read()
+    judging |= {"judgments": read_records(judgments) if judgments else None, "rules": shown}
+    now = present_for(shown, setup)
+    # The notes of the evaluation name the items of which the model knows no token.
+    with opened_collection(source, setup, quiet=output.quiet, report=report_lost_tokens) as (collection, options):
+        evaluation = evaluate_related(collection, **judging, **options, now=now)
+    if figure:
+        from recs.writers.figures import plot_evaluation, save_figure
+
+        save_figure(plot_evaluation(evaluation), figure)
+    write_report(evaluation.to_dict(), table(evaluation), output)
 
 
 def _classify(
