@@ -170,6 +170,7 @@ def switch_sentence(current: str, costs: Costs, choice: Choice) -> str:
     may_stay = "" if choice.beaten_by[current] else f"nothing is better than {current}, so it may stay; "
     if not costs.vectors_mb:
         return f"{may_stay}a switch to {choice.name} embeds nothing"
-    tokens = counted(costs.tokens, "token") if costs.tokens else "all texts"
+    read = round((costs.tokens or 0) * (1 - (costs.tokens_lost or 0.0)))
+    tokens = counted(read, "token") if read else "all texts"
     minutes = f" ({costs.minutes:.1f} minutes here)" if costs.minutes else ""
     return f"{may_stay}a switch to {choice.name} embeds {tokens}{minutes}, {costs.vectors_mb:.1f} MB of vectors"
