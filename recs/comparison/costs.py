@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -78,9 +79,12 @@ class Costs:
 
     @property
     def order(self) -> tuple[float, float, float]:
-        """What makes a contestant cheaper: smaller files, then fewer tokens to embed, then smaller vectors."""
+        """What makes a contestant cheaper: smaller files, then fewer tokens to embed, then smaller vectors.
+
+        A model without files here, such as that of a service, comes after all others.
+        """
         read = (self.tokens or 0) * (1 - (self.tokens_lost or 0.0))
-        return (self.download_mb or 0.0, read, self.vectors_mb or 0.0)
+        return (math.inf if self.download_mb is None else self.download_mb, read, self.vectors_mb or 0.0)
 
 
 def costs_of(

@@ -95,6 +95,8 @@ def cost(costs: Costs, key: str) -> str:
         return value
     if key in _SHARES:
         return f"{value:.0%}".replace("%", " %")
+    if key == "price":
+        return f"{value:.4f}"
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}"
 
 

@@ -136,6 +136,8 @@ def test_the_choice_is_the_cheapest_that_nothing_beats():
     choice = choose(list(costs), pairs, costs)
     assert choice.name == "small"
     assert choice.reason.endswith("big is no better and cost more; words is beaten")
+    service = {**costs, "small": Costs(download_mb=None, price=0.01)}
+    assert choose(list(service), pairs, service).name == "big"  # a service is not free
     worse_here = [*pairs, difference("big", "small", "better", task="search")]
     assert choose(["big", "small"], worse_here, costs).name == "big"
     assert choose(list(costs), pairs, costs, offered=["words", "big"]).name == "big"
