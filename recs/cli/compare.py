@@ -156,10 +156,8 @@ def _prices(pairs: Sequence[str]) -> dict[str, float]:
 
 
 def _labels(collection: Collection, field: str) -> Mapping[str, str]:
-    """Return the value of a field by item id, where it is a single text or number."""
-    values = {}
-    for item in collection.public:
-        value = getattr(item, field) if field in ("category", "series", "group", "lang") else item.meta.get(field)
-        if isinstance(value, str | int) and str(value).strip():
-            values[item.id] = str(value)
-    return values
+    """Return the label of each item that has exactly one; an error if another field than the default has none."""
+    from recs.classification.labels import read_labels
+
+    given = read_labels(collection.public, field, required=field != "category").given
+    return {name: labels[0] for name, labels in given.items() if len(labels) == 1}

@@ -36,10 +36,13 @@ ScoredPhrase = tuple[float, int]
 """The score of a phrase, and its number."""
 
 
+NONE_BANNED = BannedWords()
+
+
 class PhraseIndex:
     """The phrases of n items. The items are read once; then the index answers for the topics of every layer."""
 
-    def __init__(self, items: Sequence[Item], banned: BannedWords = BannedWords()) -> None:  # noqa: B008
+    def __init__(self, items: Sequence[Item], banned: BannedWords = NONE_BANNED) -> None:
         self.banned = banned
         self._reader = WordReader(limit=max(_LEAST_WORDS, _WORDS // max(len(items), 1)))
         for row, item in enumerate(items):

@@ -9,6 +9,7 @@ from typing import Any
 from recs.comparison.choice import Change, Choice, change, choose, switch_sentence
 from recs.comparison.contestants import BASELINES, Contestant, read_contestant
 from recs.comparison.costs import Costs, costs_of, first_vectors, measured_speeds, parsed_prices
+from recs.comparison.latent import check_installed
 from recs.comparison.result import Comparison, TaskScores
 from recs.comparison.tasks import Judged, Vectors, judge_labels, judge_related, judge_search, related_lists
 from recs.comparison.verdicts import Difference, differences
@@ -178,6 +179,11 @@ class _Contest:
         usable = {name: label for name, label in usable.items() if counts[label] >= _LEAST_LABELLED}
         if len(set(usable.values())) < 2:
             self.notes.append("labels are not judged: fewer than two labels are on two items")
+            return
+        try:
+            check_installed("a judgment by labels")
+        except MissingDependencyError as error:
+            self.notes.append(f"labels are not judged: {error}")
             return
         self.judged += judge_labels(self.contestants, self.whole, usable)
 

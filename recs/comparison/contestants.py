@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from recs.comparison.latent import LatentSemantics
+from recs.comparison.latent import LatentSemantics, check_installed
 from recs.embedding.cache import Cache
 from recs.embedding.documents import Overflow
 from recs.embedding.embedder import Embedder
@@ -110,6 +110,8 @@ def read_contestant(name: str, cache: Cache | None, **options: Any) -> Contestan
     """
     for kind in BASELINES:
         if name.casefold() == kind.casefold():
+            if kind == "LSA":
+                check_installed()
             return Contestant(kind, kind)
     if name.endswith(".npz"):
         return Contestant(name, "vectors", given=Embeddings.load(Path(name)))

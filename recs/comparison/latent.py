@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Self
 
 from recs.arrays import Float64Array
@@ -41,11 +42,10 @@ class LatentSemantics:
     @classmethod
     def fit(cls, items: Sequence[Item]) -> Self:
         """Learn from items; `MissingDependencyError` without scikit-learn."""
-        try:
-            from sklearn.decomposition import TruncatedSVD
-            from sklearn.feature_extraction.text import TfidfVectorizer
-        except ImportError as error:
-            raise MissingDependencyError("LSA", "scikit-learn", "classify") from error
+        check_installed()
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         weigh = TfidfVectorizer(analyzer=tokenize, sublinear_tf=True, min_df=1 if len(items) < _SMALL else 2)
         weights = weigh.fit_transform([_text(item) for item in items])
         dim = max(1, min(_DIM, min(weights.shape) - 1))
@@ -63,6 +63,12 @@ class LatentSemantics:
         """Return the vectors of items."""
         vectors = self.vectors([_text(item) for item in items])
         return Embeddings.from_array([item.id for item in items], vectors, model="LSA")
+
+
+def check_installed(what: str = "LSA") -> None:
+    """Raise `MissingDependencyError` without scikit-learn, which `what` needs."""
+    if find_spec("sklearn") is None:
+        raise MissingDependencyError(what, "scikit-learn", "classify")
 
 
 def _text(item: Item) -> str:

@@ -112,9 +112,7 @@ class _ComputedOnce:
         self._matrix = signal.block(np.arange(n), None)
 
     def block(self, rows: IntArray, columns: IntArray | None) -> npt.NDArray[Any]:
-        if columns is None or len(columns) == len(self._matrix):
-            return np.asarray(self._matrix[rows])
-        return np.asarray(self._matrix[np.ix_(rows, columns)])
+        return np.asarray(self._matrix[rows] if columns is None else self._matrix[np.ix_(rows, columns)])
 
     def proposals(self, rows: IntArray) -> DenseProposals:
         return DenseProposals(self._matrix[rows], rows)

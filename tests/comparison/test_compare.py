@@ -15,6 +15,8 @@ from places import POSTS
 
 import recs
 from recs.cli import cli
+from recs.cli.compare import _labels
+from recs.comparison import latent
 from recs.comparison.choice import change, choose
 from recs.comparison.contestants import read_contestant
 from recs.comparison.costs import Costs
@@ -118,6 +120,26 @@ def test_too_few_judgments_cannot_tell():
 def test_a_way_that_is_none_is_an_error(name):
     with pytest.raises(OptionError, match=r"is no way to use a model; expected chunk=N"):
         read_contestant(name, None)
+
+
+def test_lsa_is_left_out_without_scikit_learn(posts, monkeypatch):
+    monkeypatch.setattr(latent, "find_spec", lambda name: None)
+    found = recs.compare_models(posts, [], baselines=["terms", "BM25", "LSA"], tasks=["related"], measure=False)
+    assert found.contestants == ("terms", "BM25")
+    assert "pip install 'recs-toolkit[classify]'" in found.left_out["LSA"]
+    note = recs.compare_models(posts, [], baselines=["terms", "BM25"], tasks=["labels"], measure=False).notes[0]
+    assert note.startswith("labels are not judged: a judgment by labels needs scikit-learn")
+
+
+def test_a_field_of_labels_is_read_as_a_classifier_reads_it(tmp_path):
+    rows = [{"id": row, "text": f"soil seeds word{row}", "Kind": ["a", "b"][row % 2]} for row in range(8)]
+    source = tmp_path / "posts.json"
+    source.write_text(json.dumps(rows))
+    collection = recs.read_items(source)
+    assert _labels(collection, "kind") == {str(row): "ab"[row % 2] for row in range(8)}
+    assert _labels(collection, "category") == {}
+    with pytest.raises(OptionError, match="colour"):
+        _labels(collection, "colour")
 
 
 def test_one_contestant_is_an_error(posts):

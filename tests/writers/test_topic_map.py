@@ -94,7 +94,7 @@ def test_topic_map_fills_both_axes_and_keeps_days_tags_and_urls() -> None:
     assert all(120 < len(preview) <= 221 for preview in data["previews"])
 
 
-# ruff: noqa: E501
+# ruff: noqa: E501  (the steps are JavaScript, which is easier to read in long lines)
 STEPS = """<script nonce="recs">ready.then(() => {
 const press = (key, to, more) => to.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true, ...more}));
 const over = (a, b) => Math.abs(a.x - b.x) < a.half + b.half && Math.abs(a.y - b.y) < LINE;
