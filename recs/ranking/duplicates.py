@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from recs.arrays import Float64Array
+from recs.ranking.centred import centre
 from recs.ranking.chooser import Similar
 from recs.ranking.rank import RankedItems
-from recs.ranking.vector_signals import centre
 
 # Two items are one text from this similarity on, by the first of these signals that is used.
 _SAME_TEXT = {"terms": 0.8, "dense": 0.95}

@@ -35,7 +35,7 @@ def fill_lists(chooser: Chooser, lists: Sequence[list[Pick]], languages: Sequenc
         if len(picks) >= chooser.k:
             continue
         choice = everywhere if rules.fill == "recent" else of_category[_category(chooser.items[row])]
-        may = mask(row, row + 1)[0] if mask else np.ones(len(lists), dtype=np.bool_)
+        may = mask(np.array(row), np.arange(len(lists))) if mask else np.ones(len(lists), dtype=np.bool_)
         may[row] = False
         if rules.same_language and (language := languages[row]) is not None:
             may &= np.array([other in (None, language) for other in languages])

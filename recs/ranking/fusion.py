@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recs.arrays import Float64Array, IntArray
-from recs.embedding.neighbors import Mask
+from recs.ranking.pairs import Mask
 from recs.ranking.proposals import DenseProposals, best_columns, union
 from recs.ranking.scale import Scale
 from recs.ranking.signals import Signal
@@ -59,6 +59,13 @@ class Fused:
         parts = np.full((n, depth, signals), np.nan)
         return cls(np.full((n, depth), -1, np.int64), np.full((n, depth), np.nan), parts, parts.copy())
 
+    def put(self, rows: IntArray, block: "Fused") -> None:
+        """Set some rows to those of a block."""
+        self.indices[rows] = block.indices
+        self.scores[rows] = block.scores
+        self.parts[rows] = block.parts
+        self.values[rows] = block.values
+
 
 def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mask | None = None) -> Fused:
     """Rank for each of n rows the other rows by the fused score of the signals.
@@ -70,7 +77,7 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
     ids
         The ids of the rows. Their digests choose the sample, so that it changes little when the collection does.
     mask
-        The pairs that may be listed, as `recs.embedding.neighbors.top_k` takes it.
+        Which pairs may be listed; all if None.
 
     Notes
     -----
@@ -95,10 +102,9 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
     is_small = n <= _SAMPLE
     if is_small:
         signals = [_ComputedOnce(signal, n) for signal in signals]
-    ranker = _Ranker(signals, Scale(signals, _sample(ids), n), mask, fused, all_pairs=is_small)
-    step = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // (4 * n)))
-    for start in range(0, n, step):
-        ranker.rank(np.arange(start, min(start + step, n)))
+    ranker = Ranker(signals, Scale.of(signals, sampled_rows(ids), n), mask, n, depth, all_pairs=is_small)
+    for rows in ranker.blocks(np.arange(n)):
+        fused.put(rows, ranker.rank(rows))
     return fused
 
 
@@ -118,7 +124,7 @@ class _ComputedOnce:
         return DenseProposals(self._matrix[rows], rows)
 
 
-def _sample(ids: Sequence[str]) -> IntArray:
+def sampled_rows(ids: Sequence[str]) -> IntArray:
     """Return the rows from which means and deviations are computed: those with the lowest digests, sorted."""
     if len(ids) <= _SAMPLE:
         return np.arange(len(ids))
@@ -127,38 +133,45 @@ def _sample(ids: Sequence[str]) -> IntArray:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Ranker:
-    """Ranks rows, a block at a time, and writes the result into `fused`."""
+class Ranker:
+    """Ranks some of n rows: the `depth` best columns of each.
+
+    Attributes
+    ----------
+    all_pairs
+        Whether every column is scored, or only those that a signal proposes.
+    """
 
     signals: Sequence[Signal]
     scale: Scale
     mask: Mask | None
-    fused: Fused
-    all_pairs: bool
+    n: int
+    depth: int
+    all_pairs: bool = False
 
-    def rank(self, rows: IntArray) -> None:
-        """Rank a block of neighbouring rows."""
-        depth = self.fused.indices.shape[1]
-        allowed = None if self.mask is None else self._broadcast(self.mask(int(rows[0]), int(rows[-1]) + 1), rows)
+    def blocks(self, rows: IntArray) -> list[IntArray]:
+        """Return the rows in blocks of a size that `rank` takes."""
+        step = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // (4 * self.n)))
+        return [rows[start : start + step] for start in range(0, len(rows), step)]
+
+    def rank(self, rows: IntArray) -> Fused:
+        """Return the ranking of a block of rows."""
         if self.all_pairs:
-            columns = self._broadcast(np.arange(len(self.fused.indices)), rows)
+            columns = np.broadcast_to(np.arange(self.n), (len(rows), self.n))
             values = [signal.block(rows, None) for signal in self.signals]
         else:
             proposals = [signal.proposals(rows) for signal in self.signals]
-            columns = union([each.best(max(_CANDIDATES, depth), allowed) for each in proposals])
+            columns = union([each.best(max(_CANDIDATES, self.depth), self.mask) for each in proposals])
             values = [each.at(columns) for each in proposals]
         is_pair = (columns >= 0) & (columns != rows[:, None])
-        if allowed is not None:
-            is_pair &= np.take_along_axis(allowed, np.maximum(columns, 0), axis=1)
+        if self.mask is not None:
+            is_pair &= self.mask(rows[:, None], np.maximum(columns, 0))
         scores = np.round(self.scale.scores(rows, columns, values), DECIMALS) + 0.0  # adding 0: no negative zeros
         scores[~is_pair | np.isnan(scores)] = -np.inf
-        places = best_columns(scores, depth)
-        self._write(rows, np.take_along_axis(columns, places, axis=1), places, scores=scores, values=values)
+        places = best_columns(scores, self.depth)
+        return self._taken(rows, np.take_along_axis(columns, places, axis=1), places, scores=scores, values=values)
 
-    def _broadcast(self, array: npt.NDArray[Any], rows: IntArray) -> npt.NDArray[Any]:
-        return np.broadcast_to(array, (len(rows), len(self.fused.indices)))
-
-    def _write(
+    def _taken(
         self,
         rows: IntArray,
         columns: IntArray,
@@ -166,12 +179,14 @@ class _Ranker:
         *,
         scores: Float64Array,
         values: Sequence[npt.NDArray[Any]],
-    ) -> None:
-        """Write the best columns of some rows, which are at some places of the scores and values."""
+    ) -> Fused:
+        """Return the best columns of some rows, which are at some places of the scores and values."""
         is_listed = places >= 0
         best = np.stack([np.take_along_axis(value, places, axis=1) for value in values], axis=2, dtype=np.float64)
-        self.fused.indices[rows] = np.where(is_listed, columns, -1)
-        self.fused.scores[rows] = np.where(is_listed, np.take_along_axis(scores, places, axis=1), np.nan)
-        self.fused.values[rows] = np.where(is_listed[:, :, None], best, np.nan)
         parts = self.scale.parts(rows, columns, best)
-        self.fused.parts[rows] = np.where(is_listed[:, :, None], parts, np.nan)
+        return Fused(
+            indices=np.where(is_listed, columns, -1),
+            scores=np.where(is_listed, np.take_along_axis(scores, places, axis=1), np.nan),
+            parts=np.where(is_listed[:, :, None], parts, np.nan),
+            values=np.where(is_listed[:, :, None], best, np.nan),
+        )

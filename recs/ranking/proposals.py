@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from recs.arrays import BoolArray, Float64Array, IntArray
+from recs.arrays import Float64Array, IntArray
+from recs.ranking.pairs import Mask
 
 _TILE = 128  # columns; of most tiles only the largest score is read
 
@@ -19,11 +20,10 @@ _TILE = 128  # columns; of most tiles only the largest score is read
 class Proposals(Protocol):
     """What a signal says about some rows."""
 
-    def best(self, k: int, allowed: BoolArray | None) -> IntArray:
+    def best(self, k: int, mask: Mask | None) -> IntArray:
         """Return the k most similar columns of each row, shape (rows, k); -1 where there are fewer.
 
-        `allowed` says of each pair whether it may be listed, and has the shape (rows, columns); None if all may. An
-        item is never proposed to itself.
+        `mask` says which pairs may be listed; None if all may. An item is never proposed to itself.
         """
 
     def at(self, columns: IntArray) -> Float64Array:
@@ -33,19 +33,18 @@ class Proposals(Protocol):
 class DenseProposals:
     """Proposals from all similarities of r rows: an array of shape (r, n), NaN where nothing is known.
 
-    `own` are the columns of the r items themselves, if they are among the columns.
+    `own` are the columns of the r items themselves.
     """
 
-    def __init__(self, similarities: npt.NDArray[Any], own: IntArray | None) -> None:
+    def __init__(self, similarities: npt.NDArray[Any], own: IntArray) -> None:
         self._similarities = similarities
         self._own = own
 
-    def best(self, k: int, allowed: BoolArray | None) -> IntArray:
+    def best(self, k: int, mask: Mask | None) -> IntArray:
         scores = self._similarities
-        if self._own is not None:
-            scores[np.arange(len(scores)), self._own] = -np.inf
-        if allowed is not None:
-            scores = np.where(allowed, scores, -np.inf)
+        scores[np.arange(len(scores)), self._own] = -np.inf
+        if mask is not None:
+            scores = np.where(mask(self._own[:, None], np.arange(scores.shape[1])), scores, -np.inf)
         if np.isnan(scores.min(initial=0)):
             scores = np.where(np.isnan(scores), -np.inf, scores)
         return best_columns(scores, k)
@@ -62,15 +61,15 @@ class SparseProposals:
         self._similarities = similarities
         self._own = own
 
-    def best(self, k: int, allowed: BoolArray | None) -> IntArray:
+    def best(self, k: int, mask: Mask | None) -> IntArray:
         pairs = self._similarities
         columns_of_rows = []
         scores_of_rows = []
         for row, (start, end) in enumerate(zip(pairs.indptr[:-1], pairs.indptr[1:], strict=True)):
             columns = pairs.indices[start:end]
             scores = np.where(columns == self._own[row], 0, pairs.data[start:end])
-            if allowed is not None:
-                scores *= allowed[row, columns]
+            if mask is not None:
+                scores *= mask(self._own[row], columns)
             floor = np.partition(scores, -k)[-k] if len(scores) > k else 0
             high = np.flatnonzero((scores >= floor) & (scores > 0))
             columns_of_rows.append(columns[high])

@@ -15,11 +15,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from recs.arrays import BoolArray, IntArray
-from recs.embedding.neighbors import Mask
 from recs.errors import OptionError, SourceError
 from recs.filters import ItemTable, Where, allowed, check_fields, fits_all, fits_any
 from recs.items import Item
 from recs.ranking.ages import NO_AGE, check_age, first_day
+from recs.ranking.pairs import AllowedPairs, excluded_pairs
 from recs.text.languages import primary_language
 from recs.text.scripts import SCRIPTS, scripts_of
 
@@ -144,29 +144,16 @@ class Rules:
         excluded = [(*item.excludes, *self.excludes.get(item.id, ())) for item in items]
         return listed, [[row_of[name] for name in names if name in row_of] for names in excluded]
 
-    def mask(self, items: Sequence[Item]) -> Mask | None:
-        """Return which pairs may be listed, for blocks of rows, as `recs.embedding.neighbors.top_k` takes it.
-
-        None if all may.
-        """
+    def mask(self, items: Sequence[Item]) -> AllowedPairs | None:
+        """Return which pairs of items may be listed; None if all may."""
         first_copy = _first_copies(items)
         has_copies = self.collapse and len(np.unique(first_copy)) < len(items)
         listed, excluded = self.closed(items)
-        together = _of_one_language(items) if self.same_language else None
-        if listed.all() and together is None and not has_copies and not any(excluded):
+        languages, scripts = _languages_and_scripts(items) if self.same_language else (None, None)
+        if listed.all() and languages is None and not has_copies and not any(excluded):
             return None
-
-        def allowed(start: int, stop: int) -> BoolArray:
-            block = np.tile(listed, (stop - start, 1))
-            if together is not None:
-                block &= together(start, stop)
-            if has_copies:
-                block &= first_copy[start:stop, None] != first_copy
-            for row in range(start, stop):
-                block[row - start, excluded[row]] = False
-            return block
-
-        return allowed
+        pairs = excluded_pairs(excluded, len(items))
+        return AllowedPairs(listed, pairs, first_copy if has_copies else None, languages, scripts)
 
 
 _RULE_NAMES = tuple(each.name for each in fields(Rules))
@@ -185,26 +172,16 @@ def _first_copies(items: Sequence[Item]) -> IntArray:
     return np.array([first.setdefault((item.title, item.text), row) for row, item in enumerate(items)], np.int64)
 
 
-def _of_one_language(items: Sequence[Item]) -> Mask | None:
-    """Return which pairs may be in one language: both declare it, or one declares none and they share a script.
-
-    None if all pairs may.
-    """
+def _languages_and_scripts(items: Sequence[Item]) -> tuple[IntArray, IntArray] | tuple[None, None]:
+    """Return the languages and the scripts of items, as `AllowedPairs` has them; None if all pairs are allowed."""
     declared = [primary_language(item.lang) for item in items]
     number_of_code = {code: number for number, code in enumerate(sorted({code for code in declared if code}), 1)}
-    language = np.array([number_of_code.get(code or "", 0) for code in declared], dtype=np.int64)  # 0: none declared
-    script = np.array([_script_bits(item) for item in items], dtype=np.int64)  # 0: too little text
-    is_one_language = len(np.unique(language)) == 1
-    if is_one_language and (language[0] or np.bitwise_and.reduce(script[script != 0], initial=-1)):
-        return None
-
-    def together(start: int, stop: int) -> BoolArray:
-        languages = language[start:stop, None]
-        scripts = script[start:stop, None]
-        share_script = (scripts & script != 0) | (scripts == 0) | (script == 0)
-        return np.asarray(np.where((languages == 0) | (language == 0), share_script, languages == language), np.bool_)
-
-    return together
+    languages = np.array([number_of_code.get(code or "", 0) for code in declared], dtype=np.int64)
+    scripts = np.array([_script_bits(item) for item in items], dtype=np.int64)
+    is_one_language = len(np.unique(languages)) == 1
+    if is_one_language and (languages[0] or np.bitwise_and.reduce(scripts[scripts != 0], initial=-1)):
+        return None, None
+    return languages, scripts
 
 
 def _script_bits(item: Item) -> int:

@@ -36,12 +36,14 @@ class Moments:
     covariances: Float64Array
 
     @classmethod
-    def empty(cls, n: int, signals: int) -> Moments:
-        return cls(np.empty((n, signals)), np.empty((n, signals, signals)))
+    def joined(cls, parts: Sequence[Moments]) -> Moments:
+        """Return the moments of parts of the items as one."""
+        means = np.concatenate([part.means for part in parts])
+        return cls(means, np.concatenate([part.covariances for part in parts]))
 
-    def fill(self, rows: IntArray, sample: IntArray, blocks: Sequence[npt.NDArray[Any]]) -> None:
-        """Set the moments of some rows, from the similarities of each signal: blocks of shape (rows, sample)."""
-        n = len(self.means)
+    @classmethod
+    def of(cls, rows: IntArray, sample: IntArray, n: int, blocks: Sequence[npt.NDArray[Any]]) -> Moments:
+        """Return the moments of some of n items, from the similarities of each signal: blocks of (rows, sample)."""
         is_own = rows[:, None] == sample
         pairs = np.maximum(len(sample) - is_own.sum(axis=1), 1)[:, None]
         values = [_without_unknown(block.astype(np.float64), is_own) for block in blocks]
@@ -52,8 +54,8 @@ class Moments:
         products /= pairs[:, :, None]
         covariances = products - means[:, :, None] * means[:, None, :]
         is_flat = np.einsum("rkk->rk", covariances) <= _ROUNDING**2 * np.einsum("rkk->rk", products)
-        self.means[rows] = means * (n / (n + _PRIOR_PAIRS))
-        self.covariances[rows] = np.where(is_flat[:, :, None] | is_flat[:, None, :], 0, covariances)
+        covariances = np.where(is_flat[:, :, None] | is_flat[:, None, :], 0, covariances)
+        return cls(means * (n / (n + _PRIOR_PAIRS)), covariances)
 
 
 def _without_unknown(values: Float64Array, is_own: BoolArray) -> Float64Array:
@@ -73,37 +75,43 @@ def _without_unknown(values: Float64Array, is_own: BoolArray) -> Float64Array:
     return values
 
 
-def pair_moments(signals: Sequence[Signal], sample: IntArray, n: int) -> tuple[Moments, Moments]:
-    """Return the moments of pairs (item, other), and of pairs (other, item); the others are those of the sample."""
+def pair_moments(signals: Sequence[Signal], sample: IntArray, rows: IntArray, n: int) -> tuple[Moments, Moments]:
+    """Return the moments of some of n items: as first items of pairs, and as second ones; the others are the sample."""
     is_symmetric = all(signal.symmetric for signal in signals)
-    as_first = Moments.empty(n, len(signals))
-    as_second = as_first if is_symmetric else Moments.empty(n, len(signals))
+    as_first: list[Moments] = []
+    as_second: list[Moments] = []
     step = max(1, BLOCK_BYTES // (8 * len(sample) * len(signals)))
-    for start in range(0, n, step):
-        rows = np.arange(start, min(start + step, n))
-        blocks = [signal.block(rows, sample) for signal in signals]
-        as_first.fill(rows, sample, blocks)
+    for start in range(0, len(rows), step):
+        of_block = rows[start : start + step]
+        blocks = [signal.block(of_block, sample) for signal in signals]
+        as_first.append(Moments.of(of_block, sample, n, blocks))
         if not is_symmetric:
             pairs = zip(signals, blocks, strict=True)
-            turned = [block if signal.symmetric else signal.block(sample, rows).T for signal, block in pairs]
-            as_second.fill(rows, sample, turned)
-    return as_first, as_second
+            turned = [block if signal.symmetric else signal.block(sample, of_block).T for signal, block in pairs]
+            as_second.append(Moments.of(of_block, sample, n, turned))
+    joined = Moments.joined(as_first)
+    return joined, joined if is_symmetric else Moments.joined(as_second)
 
 
 class Scale:
     """Turns similarities of several signals into scores: by how many deviations a pair stands out, for both items.
 
-    A single signal needs no common scale: its similarities are the scores.
+    A single signal needs no common scale: its similarities are the scores. `moments` are those of all items.
     """
 
-    def __init__(self, signals: Sequence[Signal], sample: IntArray, n: int) -> None:
+    def __init__(self, signals: Sequence[Signal], moments: tuple[Moments, Moments] | None) -> None:
         self._is_single = len(signals) == 1
-        if self._is_single:
+        if moments is None:
             return
-        self._as_first, self._as_second = pair_moments(signals, sample, n)
+        self._as_first, self._as_second = moments
         self._weights = self._standardised_weights(signals)
         self._deviation_as_first = self._deviation(self._as_first)
         self._deviation_as_second = self._deviation(self._as_second)
+
+    @classmethod
+    def of(cls, signals: Sequence[Signal], sample: IntArray, n: int) -> Scale:
+        """Return the scale of n items, with the pairs of a sample of them."""
+        return cls(signals, None if len(signals) == 1 else pair_moments(signals, sample, np.arange(n), n))
 
     def _standardised_weights(self, signals: Sequence[Signal]) -> Float64Array:
         """Return the weight of each signal, divided by its deviation over all pairs; 0 if all pairs are equal."""

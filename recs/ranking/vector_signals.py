@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarity, unit_rows
+from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarity
 from recs.embedding.vectors import Embeddings
 from recs.items import Item
-from recs.ranking.proposals import DenseProposals
+from recs.ranking.centred import centre, whole_numbers, whole_scale
+from recs.ranking.pairs import Mask
+from recs.ranking.proposals import DenseProposals, best_columns
 
-# In a small collection the mean is mostly made of its own few items. So only n / (n + this) of it is subtracted: then
-# the items of a collection of two do not become opposites. With 500 items 98 % is subtracted.
-_MEAN_PRIOR = 10
 _BLOCK_PAIRS = 1 << 22
 _MOST_SAID = 16  # groups of chunks of one transcript
 
@@ -25,8 +23,7 @@ _MOST_SAID = 16  # groups of chunks of one transcript
 class Dense:
     """The model's own similarity of the items' vectors; for cosine the mean of the collection is subtracted first.
 
-    `coarse` cosines are products of whole numbers below 2^12 in float32. Such sums are exact in any order, so that a
-    cosine is the same on every machine and equal vectors have equal cosines. They differ from exact ones by some .0001.
+    `coarse` cosines are those of `WholeVectors`.
     """
 
     name = "dense"
@@ -36,14 +33,25 @@ class Dense:
     def __init__(
         self, vectors: FloatArray, similarity: Similarity, blank: BoolArray | None = None, *, coarse: bool = False
     ) -> None:
-        self._vectors = centre(vectors, blank) if similarity == "cosine" else vectors.astype(np.float64)
+        self._vectors: npt.NDArray[Any] = (
+            centre(vectors, blank) if similarity == "cosine" else vectors.astype(np.float64)
+        )
         self._squares = np.einsum("ij,ij->i", self._vectors, self._vectors) if similarity == "euclidean" else None
         self._blank = np.zeros(len(vectors), dtype=bool) if blank is None else blank
         self._scale = 1.0
         if coarse and similarity == "cosine":
-            largest = 2**12 - math.ceil(math.sqrt(vectors.shape[1]) / 2)  # rounding makes a row so much longer at most
-            self._vectors = np.rint(self._vectors * largest).astype(np.float32)
-            self._scale = 1 / largest**2
+            self._vectors = whole_numbers(self._vectors)
+            self._scale = whole_scale(vectors.shape[1])
+
+    @classmethod
+    def of_whole_numbers(cls, vectors: npt.NDArray[np.float32], blank: BoolArray) -> Dense:
+        """Return the signal of rows that `whole_numbers` returned."""
+        signal = cls.__new__(cls)
+        signal._vectors = vectors
+        signal._squares = None
+        signal._blank = blank
+        signal._scale = whole_scale(vectors.shape[1])
+        return signal
 
     def block(self, rows: IntArray | slice, columns: IntArray | slice | None) -> npt.NDArray[Any]:
         others = slice(None) if columns is None else columns
@@ -54,6 +62,18 @@ class Dense:
         if self._scale != 1:
             products *= self._vectors.dtype.type(self._scale)
         return _without(products, self._blank[rows], self._blank[others])
+
+    def at(self, rows: IntArray, columns: IntArray) -> npt.NDArray[Any]:
+        """Return the similarities of each row with its own columns, shape (r, c); a column of -1 has any."""
+        others = np.maximum(columns, 0)
+        products = np.einsum("rd,rcd->rc", self._vectors[rows], self._vectors[others])
+        if self._squares is not None:
+            squares = self._squares[rows][:, None] + self._squares[others]
+            products = -np.sqrt(np.maximum(squares - 2 * products, 0))
+        if self._scale != 1:
+            products *= self._vectors.dtype.type(self._scale)
+        products[self._blank[rows][:, None] | self._blank[others]] = np.nan
+        return np.asarray(products)
 
     def proposals(self, rows: IntArray) -> DenseProposals:
         return DenseProposals(self.block(rows, None), rows)
@@ -90,13 +110,20 @@ class Passages:
     ) -> None:
         self._ungrouped = None if groups is None else (vectors, rows, similarity, blank)
         if groups is not None:
-            first = np.searchsorted(groups, np.arange(groups[-1] + 1))
-            sizes = np.diff(first, append=len(groups))
-            vectors = (np.add.reduceat(vectors, first, axis=0) / sizes[:, None]).astype(np.float32)
-            rows = rows[first]
+            vectors, rows = grouped(vectors, rows, groups)
         self._chunks = Dense(vectors, similarity, None if blank is None else blank[rows], coarse=True)
         self._counts = np.bincount(rows)
         self._starts = np.cumsum(self._counts) - self._counts
+
+    @classmethod
+    def of_whole_numbers(cls, vectors: npt.NDArray[np.float32], rows: IntArray, blank: BoolArray) -> Passages:
+        """Return the signal of chunks whose rows `whole_numbers` returned."""
+        signal = cls.__new__(cls)
+        signal._ungrouped = None
+        signal._chunks = Dense.of_whole_numbers(vectors, blank[rows])
+        signal._counts = np.bincount(rows)
+        signal._starts = np.cumsum(signal._counts) - signal._counts
+        return signal
 
     def block(self, rows: IntArray, columns: IntArray | None) -> FloatArray:
         is_whole = columns is None and len(rows) == len(self._counts)  # then half of the pairs are enough
@@ -140,9 +167,16 @@ class Passages:
         """The signal of single chunks, if this one is of groups."""
         return Passages(*self._ungrouped) if self._ungrouped else None
 
-    def of_row(self, row: int, columns: IntArray) -> FloatArray:
-        """Return the similarities of one item with others."""
-        return np.asarray(self._best(np.array([row]), columns)[0])
+    def at(self, rows: IntArray, columns: IntArray) -> Float64Array:
+        """Return the similarities of each row with its own columns, shape (r, c); a column of -1 has any."""
+        others = np.maximum(columns, 0)
+        values = self._chunks.at(self._starts[rows], self._starts[others]).astype(np.float64)
+        has_several = self.has_several()
+        is_long = has_several[others] | has_several[rows][:, None]
+        for place in np.flatnonzero(is_long.any(axis=1)).tolist():
+            of_place = is_long[place]
+            values[place, of_place] = self._best(rows[place : place + 1], others[place, of_place])[0]
+        return values
 
     def _chunks_of(self, items: IntArray) -> IntArray | slice:
         """Return the places of the chunks of some items, one item after the other."""
@@ -164,7 +198,7 @@ class PassageProposals:
         self._signal = signal
         self._rows = rows
 
-    def best(self, k: int, allowed: BoolArray | None) -> IntArray:
+    def best(self, k: int, mask: Mask | None) -> IntArray:
         listed = np.full((len(self._rows), k), -1, np.int64)
         has_several = self._signal.has_several()
         is_long = has_several[self._rows]
@@ -173,22 +207,20 @@ class PassageProposals:
             (np.flatnonzero(~is_long), np.flatnonzero(has_several)),
         ):
             if len(places) and len(columns):
-                listed[places] = self._best_among(places, columns, k, allowed)
+                listed[places] = self._best_among(self._rows[places], columns, k, mask)
         return listed
 
-    def _best_among(self, places: IntArray, columns: IntArray, k: int, allowed: BoolArray | None) -> IntArray:
-        rows = self._rows[places]
+    def _best_among(self, rows: IntArray, columns: IntArray, k: int, mask: Mask | None) -> IntArray:
         similarities = self._signal.block(rows, columns)
-        similarities[rows[:, None] == columns] = -np.inf
-        of_columns = None if allowed is None else allowed[np.ix_(places, columns)]
-        best = DenseProposals(similarities, None).best(k, of_columns)
+        may = rows[:, None] != columns
+        if mask is not None:
+            may &= mask(rows[:, None], columns)
+        similarities[~may | np.isnan(similarities)] = -np.inf
+        best = best_columns(similarities, k)
         return np.where(best < 0, -1, columns[best])
 
     def at(self, columns: IntArray) -> Float64Array:
-        values = np.empty(columns.shape)
-        for place, row in enumerate(self._rows.tolist()):
-            values[place] = self._signal.of_row(row, np.maximum(columns[place], 0))
-        return values
+        return self._signal.at(self._rows, columns)
 
 
 def _largest(pairs: npt.NDArray[Any], counts: IntArray) -> npt.NDArray[Any]:
@@ -204,29 +236,11 @@ def _largest(pairs: npt.NDArray[Any], counts: IntArray) -> npt.NDArray[Any]:
     return np.asarray(largest)
 
 
-def centre(vectors: FloatArray, blank: BoolArray | None = None) -> Float64Array:
-    """Return unit rows from which the mean row was subtracted; for small n only a part of it.
-
-    Parameters
-    ----------
-    vectors : float32 array of shape (n, d)
-    blank : bool array of shape (n,), optional
-        These rows do not count in the mean, and become zeros.
-
-    Examples
-    --------
-    >>> centre(np.array([[1, 0], [0, 1]], np.float32)).round(3).tolist()
-    [[0.996, -0.091], [-0.091, 0.996]]
-    """
-    exact: Float64Array = unit_rows(vectors.astype(np.float64))
-    if blank is not None and blank.any():
-        centred = np.zeros_like(exact)
-        centred[~blank] = centre(vectors[~blank])
-        return centred
-    n = len(exact)
-    if n:
-        exact -= exact.mean(axis=0) * (n / (n + _MEAN_PRIOR))
-    return np.asarray(unit_rows(exact))
+def grouped(vectors: FloatArray, rows: IntArray, groups: IntArray) -> tuple[FloatArray, IntArray]:
+    """Return the mean vector of each group of chunks, and the item that it belongs to."""
+    first = np.searchsorted(groups, np.arange(groups[-1] + 1))
+    sizes = np.diff(first, append=len(groups))
+    return (np.add.reduceat(vectors, first, axis=0) / sizes[:, None]).astype(np.float32), rows[first]
 
 
 def groups_of_chunks(items: Sequence[Item], embeddings: Embeddings) -> IntArray | None:

@@ -97,7 +97,8 @@ def test_fill_equals_the_oracle_and_no_list_shows_what_a_rule_forbids(specs, spe
     rules = rules.at(items, datetime(2026, 11, 1, tzinfo=UTC))
     generator = np.random.default_rng(seed)
     allowed = rules.mask(items)
-    mask = allowed(0, len(items)) if allowed else np.ones((len(items), len(items)), dtype=bool)
+    rows_of = np.arange(len(items))
+    mask = allowed(rows_of[:, None], rows_of) if allowed else np.ones((len(items), len(items)), dtype=bool)
     np.fill_diagonal(mask, val=False)
     pairs = [generator.permutation(np.flatnonzero(line))[: int(generator.integers(0, 3))].tolist() for line in mask]
     ranking = [[(other, round(0.8 - place / 4, 2)) for place, other in enumerate(rows)] for rows in pairs]

@@ -144,7 +144,7 @@ def test_fuse_mask_is_respected_and_acts_before_the_best_are_taken(number):
     signals = random_signals(1, n)[:number]
     allowed = np.random.default_rng(2).random((n, n)) < 0.1
     allowed[7] = False
-    fused = fuse(signals, names(n), 8, mask=lambda start, stop: allowed[start:stop])
+    fused = fuse(signals, names(n), 8, mask=lambda rows, columns: allowed[rows, columns])
     scores = signals[0].matrix if number == 1 else oracle(signals)
     assert lists_of(fused) == expected_lists(scores, 8, allowed)
     assert lists_of(fused)[7] == []
@@ -191,7 +191,7 @@ def test_fuse_candidates_equal_all_pairs_where_sample_is_everything(monkeypatch,
     expected = fuse(signals, names(n), 5)
     monkeypatch.setattr(fusion, "_SAMPLE", 20)
     monkeypatch.setattr(fusion, "_CANDIDATES", candidates)
-    monkeypatch.setattr(fusion, "_sample", lambda ids: np.arange(len(ids)))
+    monkeypatch.setattr(fusion, "sampled_rows", lambda ids: np.arange(len(ids)))
     found = fuse(signals, names(n), 5)
     if candidates > n:
         np.testing.assert_array_equal(found.indices, expected.indices)
@@ -216,11 +216,11 @@ def test_fuse_sample_stands_for_all(monkeypatch):
 def test_sample_keeps_most_rows_when_an_item_is_added(monkeypatch):
     monkeypatch.setattr(fusion, "_SAMPLE", 50)
     ids = names(300)
-    before = {ids[row] for row in fusion._sample(ids)}
-    after = {[*ids, "new"][row] for row in fusion._sample([*ids, "new"])}
+    before = {ids[row] for row in fusion.sampled_rows(ids)}
+    after = {[*ids, "new"][row] for row in fusion.sampled_rows([*ids, "new"])}
     assert len(before) == len(after) == 50
     assert len(before & after) >= 49
-    assert np.array_equal(fusion._sample(ids[:50]), np.arange(50))
+    assert np.array_equal(fusion.sampled_rows(ids[:50]), np.arange(50))
 
 
 def unknown_oracle(signals):
@@ -254,7 +254,7 @@ def unknown_oracle(signals):
 @pytest.mark.parametrize("sample", [2048, 29])
 def test_fuse_pairs_of_which_a_signal_knows_nothing_are_ranked_by_the_others(monkeypatch, sample):
     monkeypatch.setattr(fusion, "_SAMPLE", sample)
-    monkeypatch.setattr(fusion, "_sample", lambda ids: np.arange(len(ids)))
+    monkeypatch.setattr(fusion, "sampled_rows", lambda ids: np.arange(len(ids)))
     n, signals = 30, random_signals(5, 30, symmetric=(True, True))
     unknown = np.zeros((n, n), dtype=bool)
     unknown[[4, 11]] = unknown[:, [4, 11]] = True

@@ -33,22 +33,23 @@ def test_best_columns_are_the_k_best_and_ties_go_to_the_lower_column(seed, n, k,
 def test_proposals_sparse_and_dense_are_the_allowed_best(seed, n, k):
     generator = np.random.default_rng(seed)
     similarities = generator.integers(0, 5, (3, n)) / 4
-    allowed = generator.random((3, n)) < 0.7 if n % 2 else None
+    allowed = generator.random((n, n)) < 0.7 if n % 2 else None
+    mask = None if allowed is None else lambda rows, columns: allowed[rows, columns]
     own = generator.integers(0, n, 3)
     columns = generator.integers(-1, n, (3, 5))
-    oracle = similarities.copy() if allowed is None else np.where(allowed, similarities, -np.inf)
+    oracle = similarities.copy() if allowed is None else np.where(allowed[own], similarities, -np.inf)
     oracle[np.arange(3), own] = -np.inf
     for made in (SparseProposals(sparse.csr_array(similarities), own), DenseProposals(similarities.copy(), own)):
         is_sparse = isinstance(made, SparseProposals)
         expected = np.where(similarities > 0, oracle, -np.inf) if is_sparse else oracle
-        assert made.best(k, allowed).tolist() == sorted_columns(expected, k)
+        assert made.best(k, mask).tolist() == sorted_columns(expected, k)
         taken = np.take_along_axis(similarities, np.maximum(columns, 0), axis=1)
         is_other = (columns >= 0) & (columns != own[:, None])
         np.testing.assert_array_equal(made.at(columns)[is_other], taken[is_other])
 
 
 def test_proposals_of_pairs_that_nothing_is_known_about_are_none():
-    made = DenseProposals(np.array([[np.nan, 0.2, 0.5], [np.nan, np.nan, np.nan]]), None)
+    made = DenseProposals(np.array([[np.nan, 0.2, 0.5], [np.nan, np.nan, np.nan]]), np.array([0, 1]))
     assert made.best(2, None).tolist() == [[2, 1], [-1, -1]]
 
 

@@ -12,11 +12,11 @@ from standins import BagEncoder, make_embedder, make_records
 import recs
 from recs import Embeddings, Item, related_items
 from recs.errors import EmbeddingError, MissingDependencyError, OptionError, SourceError
+from recs.ranking.centred import centre
 from recs.ranking.fusion import fuse
 from recs.ranking.probability import LINK_ODDS
 from recs.ranking.rules import NO_RULES, Rules
 from recs.ranking.signals import make_signals
-from recs.ranking.vector_signals import centre
 from recs.readers.dates import parse_date
 from recs.writers.related import render_related
 

@@ -277,7 +277,7 @@ def mask(items, rules):
     """Return the pairs that a ranking lists: those of the rules, without an item and itself."""
     allowed = rules.mask(items)
     others = ~np.eye(len(items), dtype=bool)
-    return others if allowed is None else allowed(0, len(items)) & others
+    return others if allowed is None else allowed(np.arange(len(items))[:, None], np.arange(len(items))) & others
 
 
 def test_mask_keeps_declared_languages_apart():
@@ -350,8 +350,10 @@ def test_mask_in_blocks_equals_the_whole():
     items = [replace(item, excludes=("i03", "unknown")) for item in items]
     rules = Rules(excludes={"i05": ("i01", "i02")}, no_recommend=frozenset({"i08"}))
     allowed = rules.mask(items)
-    whole = allowed(0, 9)
-    assert (np.vstack([allowed(0, 2), allowed(2, 7), allowed(7, 9)]) == whole).all()
+    rows = np.arange(9)
+    whole = allowed(rows[:, None], rows)
+    assert (np.vstack([allowed(part[:, None], rows) for part in (rows[:2], rows[2:7], rows[7:])]) == whole).all()
+    assert (allowed(rows, rows[::-1]) == whole[rows, rows[::-1]]).all()
     assert not whole[:, [3, 8]].any()
     assert not whole[5, [1, 2]].any()
     assert whole[4, 1]

@@ -9,8 +9,9 @@ from standins import make_embedder, make_records
 
 import recs
 from recs import Embeddings, Item
+from recs.ranking.centred import centre
 from recs.ranking.signals import SIGNALS, blank_note, make_signals
-from recs.ranking.vector_signals import Dense, Passages, centre
+from recs.ranking.vector_signals import Dense, Passages
 
 
 def whole(signal, n):
