@@ -31,12 +31,13 @@ def fill_lists(chooser: Chooser, lists: Sequence[list[Pick]], languages: Sequenc
     of_category = _rows_by_category(chooser.items)
     everywhere = newest_first(chooser.items)
     mask = rules.mask(chooser.items)
+    everyone = np.arange(len(lists))
     for row, picks in enumerate(lists):
         if len(picks) >= chooser.k:
             continue
         choice = everywhere if rules.fill == "recent" else of_category[_category(chooser.items[row])]
-        may = mask(np.array(row), np.arange(len(lists))) if mask else np.ones(len(lists), dtype=np.bool_)
-        may[row] = False
+        may = mask(np.array(row), everyone) if mask else np.ones(len(lists), dtype=np.bool_)
+        may = may & (everyone != row)
         if rules.same_language and (language := languages[row]) is not None:
             may &= np.array([other in (None, language) for other in languages])
         _fill(chooser, row, picks, [other for other in choice if may[other]])
