@@ -43,14 +43,14 @@ class AllowedPairs:
     scripts: IntArray | None = None
 
     def __call__(self, rows: IntArray, columns: IntArray) -> BoolArray:
-        may = np.broadcast_to(self.listed[columns], np.broadcast_shapes(rows.shape, columns.shape))
+        may = np.array(np.broadcast_to(self.listed[columns], np.broadcast_shapes(rows.shape, columns.shape)))
         if self.first_copy is not None:
-            may = may & (self.first_copy[rows] != self.first_copy[columns])
+            may &= self.first_copy[rows] != self.first_copy[columns]
         if self.languages is not None and self.scripts is not None:
-            may = may & self._together(rows, columns, self.languages, self.scripts)
+            may &= self._together(rows, columns, self.languages, self.scripts)
         if len(self.excluded):
-            may = may & ~np.isin(rows * len(self.listed) + columns, self.excluded)
-        return np.asarray(may)
+            may &= ~np.isin(rows * len(self.listed) + columns, self.excluded)
+        return may
 
     def _together(self, rows: IntArray, columns: IntArray, languages: IntArray, scripts: IntArray) -> BoolArray:
         """Return whether two items are in one language, as far as that is known."""
