@@ -1,0 +1,12 @@
+"""Collections that are too large for one process: work in shards, by processes of this machine or by Ray.
+
+shards      a table for each shard, written whole, and found again by the next run
+runners     processes of this machine
+ray_runner  a cluster of Ray
+folder      arrays of all items, as memory maps
+store       items as shards
+vectors     the vectors of items and chunks, from the model to whole numbers in the order of cells
+terms       terms counted in one pass, and weighed in a second one
+ranking     the scale of the signals, then the candidates of each shard
+related     all of it: the related lists of a large collection
+"""
