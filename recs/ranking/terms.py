@@ -26,8 +26,8 @@ MAX_SHARE = 0.3
 MAX_DOCUMENTS = 1000
 SMALL_COLLECTION = 20  # with fewer documents every term is kept: the limits above would leave almost nothing
 # A line of so many words in so many different texts comes from a template: no text is about its terms.
-_LINE_WORDS = 5
-_LINE_TEXTS = 3
+LINE_WORDS = 5
+LINE_TEXTS = 3
 _LEAST_SAID = 200  # terms of a transcript, however little was written
 
 
@@ -75,16 +75,25 @@ def item_terms(titles: Sequence[str], texts: Sequence[str], written: Sequence[in
     numbers = TermNumbers()
     rows, own, said = _term_lists(titles, texts, written or [len(text) for text in texts], numbers)
     counts = TermCounts(rows, [np.concatenate(both) for both in zip(own, said, strict=True)])
-    weights, chosen = counts.select(counts.connecting())
-    for row in (row for row, terms in enumerate(said) if len(terms)):
-        _limit_said(weights, row, np.isin(counts.terms[chosen], own[row]), counts.idf[chosen])
-    weights.eliminate_zeros()
-    weigh_terms(weights, counts.idf[chosen])
-    shares = _shares_of_titles(numbers.of(titles), counts)
+    weights, _ = connecting_weights(counts, own, said)
+    shares = shares_of_titles(numbers.of(titles), counts)
     in_titles = np.bincount(shares.indices, minlength=len(counts.terms)) > 0
     present, columns = counts.select(in_titles & counts.shared)
     present.data[:] = 1
     return ItemTerms(weights[counts.rows], present[counts.rows], shares[:, columns])
+
+
+def connecting_weights(counts: TermCounts, own: Sequence[TermArray], said: Sequence[TermArray]) -> tuple[Any, IntArray]:
+    """Return the weights of the terms that connect texts, rows of length 1, and the places of these terms.
+
+    `own` are the terms that were written in each text, `said` those of its transcript.
+    """
+    weights, chosen = counts.select(counts.connecting())
+    idf = counts.idf[chosen]
+    for row in (row for row, terms in enumerate(said) if len(terms)):
+        _limit_said(weights, row, np.isin(counts.terms[chosen], own[row]), idf)
+    weights.eliminate_zeros()
+    return weigh_terms(weights, idf), chosen
 
 
 def _term_lists(
@@ -115,11 +124,12 @@ def _limit_said(counts: Any, row: int, is_own: BoolArray, idf: Float64Array) -> 
     counts.data[places.start + only_said[order[limit:]]] = 0
 
 
-def _shares_of_titles(titles: Sequence[TermArray], counts: TermCounts) -> Any:
+def shares_of_titles(titles: Sequence[TermArray], counts: TermCounts) -> Any:
     """Return the share of each telling term in its title, a csr_array of shape (n, terms)."""
     from scipy import sparse
 
     is_telling = counts.telling()
+    idf = counts.idf
     columns_of_titles = []
     for title in titles:
         columns = np.searchsorted(counts.terms, np.unique(title))  # a title's terms are in the text of its item
@@ -127,16 +137,16 @@ def _shares_of_titles(titles: Sequence[TermArray], counts: TermCounts) -> Any:
     columns = np.concatenate([np.zeros(0, np.int64), *columns_of_titles])
     ends = np.cumsum([0, *map(len, columns_of_titles)])
     rows = np.repeat(np.arange(len(titles)), np.diff(ends))
-    totals = np.bincount(rows, counts.idf[columns], minlength=len(titles))
+    totals = np.bincount(rows, idf[columns], minlength=len(titles))
     more_than_totals = totals + np.log((1 + counts.distinct) / 2) + 1e-9
     shape = (len(titles), len(counts.terms))
-    return sparse.csr_array((counts.idf[columns] / more_than_totals[rows], columns, ends), shape=shape)
+    return sparse.csr_array((idf[columns] / more_than_totals[rows], columns, ends), shape=shape)
 
 
 def _without_repeated_lines(*groups: Sequence[str]) -> list[list[str]]:
     """Return groups of texts without lines that several different texts have; a text of nothing else stays as it is."""
-    lines = repeated_lines({text for texts in groups for text in texts}, _LINE_TEXTS)
-    lines = {line for line in lines if len(tokenize(line)) >= _LINE_WORDS}
+    lines = repeated_lines({text for texts in groups for text in texts}, LINE_TEXTS)
+    lines = {line for line in lines if len(tokenize(line)) >= LINE_WORDS}
     return [[without_lines(text, lines)[0] for text in texts] for texts in groups]
 
 
@@ -181,7 +191,6 @@ class TermCounts:
         How many distinct texts have each term.
     shared : bool array of shape (v,)
         Whether two texts, equal or not, have the term.
-    idf : float64 array of shape (v,)
     """
 
     def __init__(self, rows: IntArray, texts: Sequence[TermArray]) -> None:
@@ -201,7 +210,11 @@ class TermCounts:
         self.documents = np.bincount(columns, minlength=shape[1])
         in_texts = np.bincount(columns, np.repeat(copies, np.diff(ends)), minlength=shape[1])
         self.shared = in_texts >= MIN_DOCUMENTS
-        self.idf = np.log((2 + self.distinct) / (1 + self.documents))  # above 0 also for a term of all texts
+
+    @property
+    def idf(self) -> Float64Array:
+        """The weights of the terms: the fewer texts have one, the larger; above 0 also for a term of all texts."""
+        return np.asarray(np.log((2 + self.distinct) / (1 + self.documents)))
 
     def connecting(self) -> BoolArray:
         """Return which terms are in enough texts to connect some, and in few enough to tell them from the others."""
@@ -209,14 +222,19 @@ class TermCounts:
 
     def telling(self) -> BoolArray:
         """Return which terms are in few enough texts to tell them from the others."""
-        if self.distinct < SMALL_COLLECTION:
-            return self.documents > 0
-        return np.asarray(self.documents <= min(MAX_SHARE * self.distinct, MAX_DOCUMENTS))
+        return is_telling(self.documents, self.distinct)
 
     def select(self, keep: BoolArray) -> tuple[Any, IntArray]:
         """Return the counts of some columns, and which columns they are."""
         columns = np.flatnonzero(keep)
         return self.matrix[:, columns], columns
+
+
+def is_telling(documents: IntArray, distinct: int) -> BoolArray:
+    """Return which terms are in few enough of the different texts to tell them apart."""
+    if distinct < SMALL_COLLECTION:
+        return documents > 0
+    return np.asarray(documents <= min(MAX_SHARE * distinct, MAX_DOCUMENTS))
 
 
 def weigh_terms(counts: Any, idf: Float64Array) -> Any:
