@@ -41,9 +41,8 @@ class Dense:
         self._blank = np.zeros(len(vectors), dtype=bool) if blank is None else blank
         self._scale = 1.0
         if coarse and similarity == "cosine":
-            largest = 2**12 - math.ceil(math.sqrt(vectors.shape[1]) / 2)  # rounding makes a row so much longer at most
-            self._vectors = np.rint(self._vectors * largest).astype(np.float32)
-            self._scale = 1 / largest**2
+            self._vectors = whole_rows(self._vectors)
+            self._scale = 1 / longest_whole_row(vectors.shape[1]) ** 2
 
     def block(self, rows: IntArray | slice, columns: IntArray | slice | None) -> npt.NDArray[Any]:
         others = slice(None) if columns is None else columns
@@ -227,6 +226,25 @@ def centre(vectors: FloatArray, blank: BoolArray | None = None) -> Float64Array:
     if n:
         exact -= exact.mean(axis=0) * (n / (n + _MEAN_PRIOR))
     return np.asarray(unit_rows(exact))
+
+
+def whole_rows(units: npt.NDArray[Any]) -> FloatArray:
+    """Return unit rows multiplied by `longest_whole_row` and rounded: their products are exact in float32.
+
+    Examples
+    --------
+    >>> whole_rows(np.array([[0.6, 0.8]])).tolist()
+    [[2457.0, 3276.0]]
+    """
+    return np.asarray(np.rint(units * longest_whole_row(units.shape[1])), np.float32)
+
+
+def longest_whole_row(dim: int) -> int:
+    """Return how long a row of `dim` numbers may be so that it is no longer than 2^12 when these are rounded.
+
+    Sums of products of two such rows are at most 2^24, in any order: whole numbers that float32 holds.
+    """
+    return 2**12 - math.ceil(math.sqrt(dim) / 2)  # rounding makes a row so much longer at most
 
 
 def groups_of_chunks(items: Sequence[Item], embeddings: Embeddings) -> IntArray | None:
