@@ -44,19 +44,23 @@ def share_of_mean(mean: Float64Array, n: int) -> Float64Array:
     return np.asarray(mean * (n / (n + _MEAN_PRIOR)))
 
 
-def whole_numbers(centred: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def whole_rows(centred: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Return unit rows as whole numbers below 2^12 in float32.
 
     The products of such rows are sums below 2^24: exact in any order. So they are the same on every machine, and equal
     vectors have equal products. As cosines they differ from exact ones by some .0001.
     """
-    return np.asarray(np.rint(centred * _largest_whole(centred.shape[1])), np.float32)
+    return np.asarray(np.rint(centred * longest_whole_row(centred.shape[1])), np.float32)
 
 
 def whole_scale(dim: int) -> float:
-    """Return what turns a product of `whole_numbers` into a cosine."""
-    return 1 / _largest_whole(dim) ** 2
+    """Return what turns a product of `whole_rows` into a cosine."""
+    return 1 / longest_whole_row(dim) ** 2
 
 
-def _largest_whole(dim: int) -> int:
+def longest_whole_row(dim: int) -> int:
+    """Return how long a row of `dim` numbers may be so that it is no longer than 2^12 when these are rounded.
+
+    Sums of products of two such rows are at most 2^24, in any order: whole numbers that float32 holds.
+    """
     return 2**12 - math.ceil(math.sqrt(dim) / 2)  # rounding makes a row so much longer at most

@@ -116,18 +116,18 @@ def best_columns(scores: npt.NDArray[Any], k: int) -> IntArray:
     take = min(k, scores.shape[1])
     if not take or not len(scores):
         return np.full((len(scores), k), -1, np.int64)
-    rows, columns = _high_pairs(scores, take)
+    rows, columns = high_pairs(scores, take)
     return _listed(rows, columns, scores[rows, columns], (len(scores), k))
 
 
-def _high_pairs(scores: npt.NDArray[Any], k: int) -> tuple[IntArray, IntArray]:
-    """Return pairs of rows and columns, among them the k best of each row."""
+def high_pairs(scores: npt.NDArray[Any], k: int) -> tuple[IntArray, IntArray]:
+    """Return pairs of rows and columns, among them the k best of each row and all that equal these; none of -inf."""
     n = scores.shape[1]
     width = max(1, min(_TILE, n // (8 * k)))  # enough tiles that the best k are seldom in one
     padded = np.pad(scores, ((0, 0), (0, -n % width)), constant_values=-np.inf) if n % width else scores
     tiles = padded.reshape(len(scores), -1, width)
     maxima = tiles.max(axis=2)
-    floors = np.partition(maxima, -k, axis=1)[:, -k]
+    floors = np.maximum(np.partition(maxima, -k, axis=1)[:, -k], np.finfo(scores.dtype).min)
     rows, places = np.nonzero(maxima >= floors[:, None])
     tile, place_in_tile = np.nonzero(tiles[rows, places] >= floors[rows, None])
     columns = places[tile] * width + place_in_tile

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarity
 from recs.embedding.vectors import Embeddings
 from recs.items import Item
-from recs.ranking.centred import centre, whole_numbers, whole_scale
+from recs.ranking.centred import centre, whole_rows, whole_scale
 from recs.ranking.pairs import Mask
 from recs.ranking.proposals import DenseProposals, best_columns
 
@@ -40,12 +40,12 @@ class Dense:
         self._blank = np.zeros(len(vectors), dtype=bool) if blank is None else blank
         self._scale = 1.0
         if coarse and similarity == "cosine":
-            self._vectors = whole_numbers(self._vectors)
+            self._vectors = whole_rows(self._vectors)
             self._scale = whole_scale(vectors.shape[1])
 
     @classmethod
     def of_whole_numbers(cls, vectors: npt.NDArray[np.float32], blank: BoolArray) -> Dense:
-        """Return the signal of rows that `whole_numbers` returned."""
+        """Return the signal of rows that `whole_rows` returned."""
         signal = cls.__new__(cls)
         signal._vectors = vectors
         signal._squares = None
@@ -117,7 +117,7 @@ class Passages:
 
     @classmethod
     def of_whole_numbers(cls, vectors: npt.NDArray[np.float32], rows: IntArray, blank: BoolArray) -> Passages:
-        """Return the signal of chunks whose rows `whole_numbers` returned."""
+        """Return the signal of chunks whose rows `whole_rows` returned."""
         signal = cls.__new__(cls)
         signal._ungrouped = None
         signal._chunks = Dense.of_whole_numbers(vectors, blank[rows])
