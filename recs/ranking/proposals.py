@@ -76,7 +76,7 @@ class SparseProposals:
             scores_of_rows.append(scores[high])
         rows = np.repeat(np.arange(pairs.shape[0]), list(map(len, columns_of_rows)))
         columns = np.concatenate([np.zeros(0, np.int64), *columns_of_rows])
-        return _listed(rows, columns, np.concatenate([np.zeros(0), *scores_of_rows]), (pairs.shape[0], k))
+        return listed_columns(rows, columns, np.concatenate([np.zeros(0), *scores_of_rows]), (pairs.shape[0], k))
 
     def at(self, columns: IntArray) -> Float64Array:
         pairs = self._similarities
@@ -117,7 +117,7 @@ def best_columns(scores: npt.NDArray[Any], k: int) -> IntArray:
     if not take or not len(scores):
         return np.full((len(scores), k), -1, np.int64)
     rows, columns = high_pairs(scores, take)
-    return _listed(rows, columns, scores[rows, columns], (len(scores), k))
+    return listed_columns(rows, columns, scores[rows, columns], (len(scores), k))
 
 
 def high_pairs(scores: npt.NDArray[Any], k: int) -> tuple[IntArray, IntArray]:
@@ -135,7 +135,7 @@ def high_pairs(scores: npt.NDArray[Any], k: int) -> tuple[IntArray, IntArray]:
     return rows[tile][is_column], columns[is_column]
 
 
-def _listed(rows: IntArray, columns: IntArray, scores: npt.NDArray[Any], shape: tuple[int, int]) -> IntArray:
+def listed_columns(rows: IntArray, columns: IntArray, scores: npt.NDArray[Any], shape: tuple[int, int]) -> IntArray:
     """Return the best columns of each row in a table; the pairs that are given hold them."""
     listed = np.full(shape, -1, np.int64)
     is_pair = scores > -np.inf

@@ -63,9 +63,9 @@ def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Se
         texts = [item.text for item in items]
         terms = item_terms([item.title for item in items], texts, [item.written for item in items])
         if "terms" in names:
-            signals.append(_Products("terms", 2.0, terms.weights, terms.weights))
+            signals.append(Products("terms", 2.0, terms.weights, terms.weights))
         if "mentions" in names and terms.titles.nnz:
-            signals.append(_Products("mentions", 1.0, terms.present, terms.titles))
+            signals.append(Products("mentions", 1.0, terms.present, terms.titles))
     if embeddings is None:
         return signals
     if "dense" in names:
@@ -74,7 +74,7 @@ def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Se
         signals.append(Dense(*vectors, coarse=is_one_of_several))
     if "passages" in names and len(embeddings.chunk_vectors) > len(items):
         chunks = (embeddings.chunk_vectors, embeddings.chunk_rows)
-        groups = groups_of_chunks(items, embeddings)
+        groups = groups_of_chunks([item.written for item in items], embeddings)
         signals.append(Passages(*chunks, embeddings.similarity, embeddings.blank, groups=groups))
     return signals
 
@@ -108,16 +108,19 @@ def _named(ids: Sequence[str]) -> str:
     return ", ".join(map(repr, ids[:_NAMED])) + (", …" if len(ids) > _NAMED else "")
 
 
-class _Products:
-    """Products of sparse rows: the row in `left` of the first item of a pair, and in `right` of the second."""
+class Products:
+    """Products of sparse rows: the row in `left` of the first item of a pair, and in `right` of the second.
 
-    def __init__(self, name: str, weight: float, left: Any, right: Any) -> None:
+    `turned` are the columns of `right` as rows, if they are known.
+    """
+
+    def __init__(self, name: str, weight: float, left: Any, right: Any, turned: Any = None) -> None:
         self.name = name
         self.weight = weight
         self.symmetric = left is right
         self._left = left
         self._right = right
-        self._columns = right.T.tocsr()
+        self._columns = right.T.tocsr() if turned is None else turned
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Float64Array:
         if columns is None and self.symmetric and len(rows) == len(self._right.indptr) - 1:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarity
 from recs.embedding.vectors import Embeddings
-from recs.items import Item
 from recs.ranking.centred import centre, whole_rows, whole_scale
 from recs.ranking.pairs import Mask
 from recs.ranking.proposals import DenseProposals, best_columns
@@ -37,43 +36,48 @@ class Dense:
             centre(vectors, blank) if similarity == "cosine" else vectors.astype(np.float64)
         )
         self._squares = np.einsum("ij,ij->i", self._vectors, self._vectors) if similarity == "euclidean" else None
-        self._blank = np.zeros(len(vectors), dtype=bool) if blank is None else blank
+        self.blank = np.zeros(len(vectors), dtype=bool) if blank is None else blank
         self._scale = 1.0
         if coarse and similarity == "cosine":
             self._vectors = whole_rows(self._vectors)
             self._scale = whole_scale(vectors.shape[1])
 
     @classmethod
-    def of_whole_numbers(cls, vectors: npt.NDArray[np.float32], blank: BoolArray) -> Dense:
-        """Return the signal of rows that `whole_rows` returned."""
+    def of_whole_numbers(cls, vectors: npt.NDArray[Any], blank: BoolArray) -> Dense:
+        """Return the signal of rows that `whole_rows` returned, as float32 or int16."""
         signal = cls.__new__(cls)
         signal._vectors = vectors
         signal._squares = None
-        signal._blank = blank
+        signal.blank = blank
         signal._scale = whole_scale(vectors.shape[1])
         return signal
 
     def block(self, rows: IntArray | slice, columns: IntArray | slice | None) -> npt.NDArray[Any]:
         others = slice(None) if columns is None else columns
         with np.errstate(invalid="ignore"):  # some builds of BLAS raise the flag on lanes beyond the end of an array
-            products = self._vectors[rows] @ self._vectors[others].T
+            products = self._rows(rows) @ self._rows(others).T
         if self._squares is not None:
             products = -np.sqrt(np.maximum(self._squares[rows][:, None] + self._squares[others] - 2 * products, 0))
         if self._scale != 1:
-            products *= self._vectors.dtype.type(self._scale)
-        return _without(products, self._blank[rows], self._blank[others])
+            products *= products.dtype.type(self._scale)
+        return _without(products, self.blank[rows], self.blank[others])
 
     def at(self, rows: IntArray, columns: IntArray) -> npt.NDArray[Any]:
         """Return the similarities of each row with its own columns, shape (r, c); a column of -1 has any."""
         others = np.maximum(columns, 0)
-        products = np.einsum("rd,rcd->rc", self._vectors[rows], self._vectors[others])
+        products = np.einsum("rd,rcd->rc", self._rows(rows), self._rows(others))
         if self._squares is not None:
             squares = self._squares[rows][:, None] + self._squares[others]
             products = -np.sqrt(np.maximum(squares - 2 * products, 0))
         if self._scale != 1:
-            products *= self._vectors.dtype.type(self._scale)
-        products[self._blank[rows][:, None] | self._blank[others]] = np.nan
+            products *= products.dtype.type(self._scale)
+        products[self.blank[rows][:, None] | self.blank[others]] = np.nan
         return np.asarray(products)
+
+    def _rows(self, rows: IntArray | slice) -> npt.NDArray[Any]:
+        """Return some vectors; whole numbers as float32."""
+        vectors = self._vectors[rows]
+        return vectors.astype(np.float32) if vectors.dtype.kind == "i" else vectors
 
     def proposals(self, rows: IntArray) -> DenseProposals:
         return DenseProposals(self.block(rows, None), rows)
@@ -116,7 +120,7 @@ class Passages:
         self._starts = np.cumsum(self._counts) - self._counts
 
     @classmethod
-    def of_whole_numbers(cls, vectors: npt.NDArray[np.float32], rows: IntArray, blank: BoolArray) -> Passages:
+    def of_whole_numbers(cls, vectors: npt.NDArray[Any], rows: IntArray, blank: BoolArray) -> Passages:
         """Return the signal of chunks whose rows `whole_rows` returned."""
         signal = cls.__new__(cls)
         signal._ungrouped = None
@@ -149,6 +153,11 @@ class Passages:
 
     def proposals(self, rows: IntArray) -> PassageProposals:
         return PassageProposals(self, rows)
+
+    @property
+    def blank_chunks(self) -> BoolArray:
+        """Which chunks are of items whose vectors say nothing."""
+        return self._chunks.blank
 
     def has_several(self) -> BoolArray:
         """Return which items have more than one chunk."""
@@ -243,20 +252,21 @@ def grouped(vectors: FloatArray, rows: IntArray, groups: IntArray) -> tuple[Floa
     return (np.add.reduceat(vectors, first, axis=0) / sizes[:, None]).astype(np.float32), rows[first]
 
 
-def groups_of_chunks(items: Sequence[Item], embeddings: Embeddings) -> IntArray | None:
+def groups_of_chunks(written: Sequence[int], embeddings: Embeddings) -> IntArray | None:
     """Return the group of each chunk, from 0, in the order of the chunks; None if each is a group of its own.
 
     The chunks of a long transcript are joined to 16 groups of neighbours, since all pairs of the chunks of hour-long
-    talks would take minutes.
+    talks would take minutes. `written` is where the transcript of each item begins, or the length of its text.
     """
     rows = embeddings.chunk_rows
-    if not len(embeddings.chunk_spans) or all(item.times is None for item in items):
+    if not len(embeddings.chunk_spans):
         return None
-    written = np.array([item.written for item in items])
-    is_said = embeddings.chunk_spans[:, 0] >= np.maximum(written[rows], 1)
-    said = np.bincount(rows[is_said], minlength=len(items))
-    places = np.arange(len(rows)) - np.repeat(np.searchsorted(rows, np.arange(len(items))), np.bincount(rows))
-    places -= (np.bincount(rows, minlength=len(items)) - said)[rows]  # from 0 at the first chunk of the transcript
+    is_said = embeddings.chunk_spans[:, 0] >= np.maximum(np.array(written), 1)[rows]
+    if not is_said.any():
+        return None
+    said = np.bincount(rows[is_said], minlength=len(written))
+    places = np.arange(len(rows)) - np.repeat(np.searchsorted(rows, np.arange(len(written))), np.bincount(rows))
+    places -= (np.bincount(rows, minlength=len(written)) - said)[rows]  # from 0 at the first chunk of the transcript
     parts = np.minimum(said, _MOST_SAID)[rows]
     parts = np.where(is_said, places * parts // np.maximum(said[rows], 1), places)
     starts = np.flatnonzero((np.diff(rows, prepend=-1) != 0) | (np.diff(parts, prepend=-1) != 0) | ~is_said)

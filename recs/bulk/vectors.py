@@ -1,0 +1,211 @@
+"""Vectors of a large collection: from the model, then less the mean of all, in whole numbers, in the order of cells."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, unit_rows
+from recs.bulk.folder import ArrayFolder, list_column, lists_of
+from recs.bulk.shards import ShardsError, read_shard
+from recs.bulk.store import StoredTexts
+from recs.embedding.cache import Cache
+from recs.embedding.documents import Overflow
+from recs.embedding.load import find_embedder
+from recs.embedding.pipeline import open_cache
+from recs.ranking.cells import assign, in_cells, learn_cells
+from recs.ranking.centred import share_of_mean, whole_rows
+from recs.ranking.vector_signals import grouped, groups_of_chunks
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from recs.embedding.embedder import Embedder
+    from recs.embedding.vectors import Embeddings
+
+_KEY = b"recs"  # in the metadata of a shard: what is the same in all shards
+_FIXED = 2.0**32  # a number of a unit vector in whole parts of this: their sum is exact in any order
+_SAMPLE = 65_536  # rows from which cells are learned
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedTexts:
+    """Embeds the items of a shard; it holds names, so that another process can load the model.
+
+    Attributes
+    ----------
+    model, loading
+        The arguments of `recs.load_embedder`.
+    cache
+        The folder of the vector cache; None for none.
+    """
+
+    model: str
+    loading: tuple[tuple[str, Any], ...] = ()
+    overflow: Overflow = "chunk"
+    cache: Path | None = None
+    cached_only: bool = False
+
+    def __call__(self, path: Path) -> pa.Table:
+        stored = StoredTexts.read(path)
+        with open_cache(self.cache or False) as cache:
+            embedder = _embedder(self) if cache is None else self.find(cache)
+            embeddings = embedder.embed(
+                stored.texts,
+                ids=stored.ids,
+                titles=stored.titles,
+                written=stored.written,
+                overflow=self.overflow,
+                store=cache,
+                cached_only=self.cached_only,
+            )
+        return _vector_table(embeddings, groups_of_chunks(stored.written, embeddings))
+
+    def find(self, cache: Cache | None) -> Embedder:
+        """Return the embedder; `ModelError` if the model cannot be loaded."""
+        return find_embedder(self.model, cache, cached_only=self.cached_only, **dict(self.loading))
+
+
+@lru_cache(maxsize=1)
+def _embedder(texts: EmbedTexts) -> Embedder:
+    """Return the embedder that a process keeps from shard to shard."""
+    return texts.find(None)
+
+
+def _vector_table(embeddings: Embeddings, groups: IntArray | None) -> pa.Table:
+    """Return the vectors of the items of a shard and of their passages: chunks, or groups of chunks."""
+    import pyarrow as pa
+
+    chunks, rows = embeddings.chunk_vectors, embeddings.chunk_rows
+    if groups is not None:
+        chunks, rows = grouped(chunks, rows, groups)
+    n = len(embeddings)
+    ends = np.searchsorted(rows, np.arange(n + 1)) * embeddings.dim
+    columns = {
+        "vector": list_column(embeddings.vectors.ravel(), np.arange(n + 1) * embeddings.dim),
+        "chunks": list_column(chunks.ravel(), ends),
+        "count": pa.array(np.bincount(embeddings.chunk_rows, minlength=n)),
+        "tokens": pa.array(embeddings.tokens),
+        "lost": pa.array(embeddings.tokens_lost),
+    }
+    names = ("model", "fingerprint", "similarity", "role", "prompt", "dim")
+    same = json.dumps({name: getattr(embeddings, name) for name in names}, sort_keys=True)
+    return pa.table(columns).replace_schema_metadata({_KEY: same.encode()})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorShards:
+    """The vectors of all items, in shards.
+
+    Attributes
+    ----------
+    same
+        What is the same for all: the model's name, its fingerprint, the similarity, role, prompt and dim.
+    blank : bool array of shape (n,)
+    tokens, lost, counts : int64 arrays of shape (n,)
+        Tokens of an item, those that are in no vector, and its chunks.
+    """
+
+    paths: Sequence[Path]
+    same: dict[str, Any]
+    blank: BoolArray
+    tokens: IntArray
+    lost: IntArray
+    counts: IntArray
+
+    @classmethod
+    def of(cls, paths: Sequence[Path]) -> VectorShards:
+        """Return the vectors of these files; `ShardsError` if they are of two models."""
+        tables = [read_shard(path, ["tokens", "lost", "count"]) for path in paths]
+        same = {bytes(table.schema.metadata[_KEY]) for table in tables}
+        if len(same) > 1:
+            raise ShardsError("the shards have vectors of two models; remove the folder of this run and run it again.")
+        tokens, lost, counts = (
+            np.concatenate([table[name].to_numpy() for table in tables]) for name in ("tokens", "lost", "count")
+        )
+        return cls(paths, json.loads(same.pop()), lost >= tokens, tokens, lost, counts)
+
+    @property
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return int(self.same["dim"])
+
+    def rows(self, column: str) -> Iterator[tuple[FloatArray, IntArray]]:
+        """Yield the vectors of each shard, and the item of each vector among all items."""
+        start = 0
+        for path in self.paths:
+            values, ends = lists_of(read_shard(path, [column])[column])
+            counts = np.diff(ends) // self.dim
+            yield values.reshape(-1, self.dim), start + np.repeat(np.arange(len(counts)), counts)
+            start += len(counts)
+
+
+def write_vectors(vectors: VectorShards, ids: Sequence[str], arrays: ArrayFolder, *, passages: bool) -> None:
+    """Write the vectors in whole numbers, and their cells, for the signals of vectors."""
+    n = len(ids)
+    arrays.save("blank", vectors.blank)
+    shape = (n, vectors.dim)
+    arrays.write("vectors", (rows for rows, _ in vectors.rows("vector")), shape=shape, dtype=np.float32)
+    arrays.write("dense", _whole(vectors, "vector"), shape=shape, dtype=np.int16)
+    chosen = _sample([name.encode("utf-8", "surrogatepass") for name in ids])
+    _write_cells("dense", "dense", np.arange(n), chosen, arrays)
+    if not passages:
+        return
+    items = np.concatenate([rows for _, rows in vectors.rows("chunks")])
+    arrays.save("chunks.items", items)
+    arrays.write("chunks", _whole(vectors, "chunks"), shape=(len(items), vectors.dim), dtype=np.int16)
+    places = np.arange(len(items)) - np.searchsorted(items, items)
+    chosen = _sample(
+        [f"{place} {ids[item]}".encode("utf-8", "replace") for place, item in zip(places, items, strict=True)]
+    )
+    _write_cells("chunks", "chunks", np.arange(len(items)), chosen, arrays)
+    of_long = np.bincount(items, minlength=n)[items] > 1
+    _write_cells("chunks", "long", np.flatnonzero(of_long), chosen, arrays)
+
+
+def _sample(names: Sequence[bytes]) -> IntArray:
+    """Return the rows with the lowest digests of their names, in the order of the digests."""
+    digests = np.array([hashlib.blake2b(name, digest_size=8).digest() for name in names])
+    return np.argsort(digests, kind="stable")[:_SAMPLE]
+
+
+def _whole(vectors: VectorShards, column: str) -> Iterator[FloatArray]:
+    """Yield the vectors of each shard, less the mean of all, as whole numbers; zeros for those that mean nothing."""
+    total = np.zeros(vectors.dim, np.int64)
+    count = 0
+    for rows, items in vectors.rows(column):
+        units = unit_rows(rows[~vectors.blank[items]].astype(np.float64))
+        total += np.rint(units * _FIXED).astype(np.int64).sum(axis=0)
+        count += len(units)
+    subtracted: Float64Array = share_of_mean(total / (_FIXED * max(count, 1)), count)
+    for rows, items in vectors.rows(column):
+        says = ~vectors.blank[items]
+        whole = np.zeros(rows.shape, np.float32)
+        whole[says] = whole_rows(unit_rows(unit_rows(rows[says].astype(np.float64)) - subtracted))
+        yield whole
+
+
+def cell_count(n: int) -> int:
+    """Return the number of cells for n rows: four times the square root, so that a cell has some hundred rows."""
+    return int(min(max(4 * n**0.5, 1), 65_536))
+
+
+def _write_cells(source: str, name: str, columns: IntArray, sample: IntArray, arrays: ArrayFolder) -> None:
+    """Write the cells of some columns of an array, and its rows in their order."""
+    whole = arrays.read(source)
+    centroids = learn_cells(np.asarray(whole[sample], np.float32), cell_count(len(columns)))
+    assigned = assign(whole if len(columns) == len(whole) else whole[columns], centroids)
+    order, starts = in_cells(assigned, len(centroids))
+    arrays.save(f"{name}.centroids", centroids)
+    arrays.save(f"{name}.columns", columns[order])
+    arrays.save(f"{name}.starts", starts)
+    step = 16_384
+    pieces = (whole[columns[order[start : start + step]]] for start in range(0, len(order), step))
+    arrays.write(f"{name}.rows", pieces, shape=(len(order), whole.shape[1]), dtype=np.int16)
