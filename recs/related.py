@@ -126,6 +126,27 @@ def related_items(
     options: dict[str, Any] = {"embedder": embedder, "cache": cache, "overflow": overflow, "cached_only": cached_only}
     options |= {"signals": signals, "depth": max(CANDIDATES, k), "rules": shown, "progress": progress}
     ranked = rank_items(items, embeddings, **options)
+    choice: dict[str, Any] = {"k": k, "rules": rules, "shown": shown, "overflow": overflow}
+    return ranked_lists(collection, ranked, tuned=tuned, why=why, previous=previous, **choice)
+
+
+def ranked_lists(
+    collection: Collection,
+    ranked: RankedItems,
+    *,
+    k: int,
+    rules: Rules,
+    shown: Rules,
+    tuned: str | Path | None = None,
+    why: bool = False,
+    previous: str | Path | None = None,
+    overflow: Overflow = "chunk",
+) -> RelatedLists:
+    """Return the related lists of a collection whose public items are ranked.
+
+    `shown` are the rules at the present moment. The other arguments are those of `related_items`.
+    """
+    items = collection.public
     candidates, scale = tuned_candidates(items, ranked, tuned)
     earlier = None if previous is None else earlier_lists(Path(previous))
     twins = near_duplicates(ranked)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from recs.ranking.signals import Signal
 
 _MOMENTS = ("first", "second")
-_OF_CANDIDATES = {"indices": np.int64, "scores": np.float64, "parts": np.float64, "values": np.float64}
+_OF_CANDIDATES = {"indices": np.int64, "scores": np.float64, "parts": np.float32, "values": np.float32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,10 @@ class RankShard:
 
         ranker = _ranker(self)
         blocks = [ranker.rank(block) for block in ranker.blocks(rows)]
-        columns = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in _OF_CANDIDATES}
-        return pa.table({name: _rows_column(column) for name, column in columns.items()})
+        columns = {}
+        for name, dtype in _OF_CANDIDATES.items():
+            columns[name] = _rows_column(np.concatenate([getattr(block, name) for block in blocks]).astype(dtype))
+        return pa.table(columns)
 
 
 @lru_cache(maxsize=1)
@@ -90,7 +92,7 @@ def rank_shards(
     *,
     runner: Runner,
 ) -> Fused:
-    """Return the ranking of n items by the named signals, whose arrays are in the folder; its arrays are memory maps."""
+    """Return the ranking of n items by these signals. Its arrays are memory maps, those of all signals in float32."""
     n = len(ids)
     depth = min(depth, n - 1)
     arrays.save("sample", sampled_rows(ids))

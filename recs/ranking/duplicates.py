@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from recs.arrays import Float64Array
@@ -54,5 +56,6 @@ def similarity_of(ranked: RankedItems) -> Similar:
     """Return a function for the similarities of rows, in [-1, 1] whatever the similarity of the model is."""
     if ranked.embeddings is None:
         return lambda a, b: ranked.signals[0].block(np.array(a), np.array(b))
-    rows = centre(ranked.embeddings.vectors, ranked.embeddings.blank)
-    return lambda a, b: rows[a] @ rows[b].T
+    embeddings = ranked.embeddings
+    centred = cache(lambda: centre(embeddings.vectors, embeddings.blank))  # only some rules need it
+    return lambda a, b: centred()[a] @ centred()[b].T

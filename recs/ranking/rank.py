@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from recs.arrays import Float64Array
+from recs.arrays import Float64Array, IntArray
 from recs.contract import Note
 from recs.embedding.cache import Cache
 from recs.embedding.embedder import Embedder
@@ -117,7 +117,7 @@ def rank_items(
     >>> ranked.fused.indices.tolist(), ranked.scale.kind
     ([[1], [0], [1]], 'tfidf_cosine')
     """
-    names = _signal_names(signals)
+    names = signal_names(signals)
     notes: list[Note] = []
     with open_cache(cache) as store:
         languages = item_languages(items, store)
@@ -143,18 +143,18 @@ def rank_items(
         embeddings = None
     if embeddings is not None:
         covered = _covered_languages(embeddings, options.get("embedder"))
-        notes += _notes_on_vectors(embeddings, uncovered_note(languages, covered, embeddings.model))
+        notes += notes_on_vectors(embeddings, uncovered_note(languages, covered, embeddings.model))
     fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items))
     return RankedItems(made, fused, languages, embeddings, notes)
 
 
-def _notes_on_vectors(embeddings: Embeddings, uncovered: str | None) -> list[Note]:
+def notes_on_vectors(embeddings: Embeddings, uncovered: str | None) -> list[Note]:
     """Return notes on items whose vectors are missing or say little."""
     texts = {"languages": uncovered, "blank": blank_note(embeddings), "by-terms": missing_note(embeddings)}
     return [Note(text, code=code) for code, text in texts.items() if text]
 
 
-def _signal_names(signals: str | Sequence[str]) -> tuple[str, ...]:
+def signal_names(signals: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names of the signals in the order of `SIGNALS`; `OptionError` for another name."""
     asked = signals.split(",") if isinstance(signals, str) else list(signals)
     names = SIGNALS if asked == ["auto"] else tuple(name for name in SIGNALS if name in asked)
@@ -170,9 +170,31 @@ def _covered_languages(embeddings: Embeddings, embedder: Embedder | str | None) 
     return model_languages(embeddings.model)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates(Sequence[list[tuple[int, float]]]):
+    """The candidates of n rows: of each row its (column, score) pairs, best first, made when they are asked for.
+
+    Attributes
+    ----------
+    columns : int64 array of shape (n, depth)
+        -1 where there is no candidate.
+    scores : float64 array of shape (n, depth)
+    """
+
+    columns: IntArray
+    scores: Float64Array
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __getitem__(self, row: Any) -> Any:
+        pairs = zip(self.columns[row].tolist(), self.scores[row].tolist(), strict=True)
+        return [(column, score) for column, score in pairs if column >= 0]
+
+
 def tuned_candidates(
     items: Sequence[Item], ranked: RankedItems, path: str | Path | None
-) -> tuple[list[list[tuple[int, float]]], ScoreScale]:
+) -> tuple[Candidates, ScoreScale]:
     """Return the candidates of each row with their scores, best first, and what a score measures.
 
     `path` is a file that `recs tune` wrote, or None. Raises `OptionError` if it was learned for another ranking.
@@ -186,28 +208,23 @@ def tuned_candidates(
 
 def scored_candidates(
     items: Sequence[Item], ranked: RankedItems, tuned: Tuned | None, *, link_odds: LinkOdds = LINK_ODDS
-) -> list[list[tuple[int, float]]]:
+) -> Candidates:
     """Return the candidates of each row with their scores, best first; by `link_odds` if there are several signals."""
     is_single = len(ranked.signals) == 1
+    columns = ranked.fused.indices
+    scores = untuned_scores(items, ranked, link_odds=link_odds)
     if tuned is None:
-        scores = untuned_scores(items, ranked, link_odds=link_odds)
         order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), axis=1, kind="stable")
-        columns_of_rows = np.take_along_axis(ranked.fused.indices, order, axis=1)
-        scores = np.take_along_axis(scores, order, axis=1)
-        scores = scores if is_single else linked_probability(scores)
     else:
-        columns_of_rows = ranked.fused.indices
-        scores = tuned.scores(pair_features(items, ranked.fused, ranked.used, untuned_scores(items, ranked)))
-    only_related = is_single and ranked.used[0] in TERM_SIGNALS  # items that share no term are not related
-    candidates = []
-    for columns, scores_of_row in zip(columns_of_rows.tolist(), scores.tolist(), strict=True):
-        pairs = [(column, score) for column, score in zip(columns, scores_of_row, strict=True) if column >= 0]
-        if only_related:
-            pairs = [(column, score) for column, score in pairs if score != 0]
-        if tuned is not None:
-            pairs.sort(key=lambda pair: (-pair[1], pair[0]))
-        candidates.append(pairs)
-    return candidates
+        scores = tuned.scores(pair_features(items, ranked.fused, ranked.used, scores))
+        order = np.lexsort((columns, -scores))
+    columns = np.take_along_axis(columns, order, axis=1)
+    scores = np.take_along_axis(scores, order, axis=1)
+    if tuned is None and not is_single:
+        scores = linked_probability(scores)
+    if is_single and ranked.used[0] in TERM_SIGNALS:  # items that share no term are not related
+        columns = np.where(scores == 0, -1, columns)
+    return Candidates(columns, scores)
 
 
 def untuned_scores(items: Sequence[Item], ranked: RankedItems, *, link_odds: LinkOdds = LINK_ODDS) -> Float64Array:

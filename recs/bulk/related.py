@@ -1,0 +1,227 @@
+"""The related lists of a large collection: the steps of `recs.related_items`, each in shards on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recs.bulk.folder import ArrayFolder
+from recs.bulk.ranking import rank_shards, write_mask
+from recs.bulk.runners import LocalRunner, core_count
+from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, map_shards, read_shard
+from recs.bulk.signals import read_signals
+from recs.bulk.store import SHARD_ITEMS, Part, StoredTexts, store_items
+from recs.bulk.terms import weigh_texts
+from recs.bulk.vectors import EmbedTexts, VectorShards, write_vectors
+from recs.contract import Note
+from recs.embedding.pipeline import open_cache
+from recs.embedding.vectors import Embeddings
+from recs.errors import OptionError
+from recs.files import cache_folder, one_at_a_time
+from recs.items import Collection, Item
+from recs.models.registry import model_languages
+from recs.ranking.rank import CANDIDATES, RankedItems, notes_on_vectors, signal_names
+from recs.ranking.rules import Rules
+from recs.ranking.signals import TERM_SIGNALS
+from recs.readers.dates import parse_now
+from recs.related import ranked_lists
+from recs.text.languages import item_languages, uncovered_note
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from recs.ranking.lists import RelatedLists
+
+RUNS = "shards"  # in the cache folder: the shards of runs that are not finished
+_VERSION = 1  # raised when the files of a step change
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run: its items, where its files are, and what computes its shards."""
+
+    items: Sequence[Item]
+    folder: Path
+    runner: Runner
+    parts: Sequence[Part]
+
+    @property
+    def arrays(self) -> ArrayFolder:
+        return ArrayFolder(self.folder / "arrays")
+
+    @property
+    def ids(self) -> list[str]:
+        return [item.id for item in self.items]
+
+
+def related_in_shards(
+    collection: Collection,
+    embedding: EmbedTexts | None,
+    *,
+    k: int = 5,
+    signals: str | Sequence[str] = "auto",
+    rules: Rules | None = None,
+    previous: str | Path | None = None,
+    now: str | date | datetime | None = None,
+    runner: Runner | None = None,
+    folder: Path | None = None,
+    shard_items: int = SHARD_ITEMS,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> RelatedLists:
+    """Return the related lists of a large collection, as `recs.related_items` does, from shards on the disk.
+
+    Parameters
+    ----------
+    embedding
+        What embeds the texts; None to rank by terms alone.
+    k, signals, rules, previous, now
+        As in `recs.related_items`.
+    runner
+        What computes the shards: `LocalRunner` or `RayRunner`. The result does not depend on it.
+    folder
+        Where the shards are. They stay there; if the run is broken off, the next one with the same items and options
+        goes on from them. By default they are in the cache folder, and are removed when the run is finished.
+    shard_items
+        Items of a shard.
+    progress
+        Called when a shard is done: with the step, the number of shards that are done, and of all.
+
+    Raises
+    ------
+    OptionError
+        If there are fewer than two items, or the similarity of the model is not cosine.
+    ShardsError
+        If shards failed.
+    MissingDependencyError
+        If pyarrow is not installed.
+
+    Notes
+    -----
+    Each item is compared by its terms with all items that share a rare one, and by vectors with those in the cells near
+    to it (`recs.ranking.cells`), which are a twentieth of all. Memory: the texts once, some 2 KB an item more, and for
+    each worker a shard. Disk: some 10 KB an item.
+    """
+    check_pyarrow()
+    items = collection.public
+    if len(items) < 2:
+        raise OptionError(f"there are {len(items)} public items; shards need two.")
+    names = signal_names(signals)
+    shown = (rules := rules or Rules()).at(collection.items, parse_now(now))
+    with _opened(items, (embedding, names, shown, k, shard_items), folder) as place:
+        watched = _Watched(runner or LocalRunner(), progress)
+        parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
+        ranked = _rank(_Run(items, place, watched, parts), names, embedding, shown, depth=max(CANDIDATES, k))
+        overflow = "chunk" if embedding is None else embedding.overflow
+        return ranked_lists(collection, ranked, k=k, rules=rules, shown=shown, previous=previous, overflow=overflow)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A runner that reports what is done."""
+
+    runner: Runner
+    progress: Callable[[str, int, int], None] | None
+
+    def run(self, calls: Sequence[Call], resources: Resources) -> Iterator[Done]:
+        for number, done in enumerate(self.runner.run(calls, resources), 1):
+            if self.progress is not None:
+                self.progress(calls[0].folder.name, number, len(calls))
+            yield done
+
+
+@contextmanager
+def _opened(items: Sequence[Item], options: Any, folder: Path | None) -> Iterator[Path]:
+    """Yield the folder of a run, named by the digest of all that it depends on; no other run uses it meanwhile."""
+    from recs import __version__
+
+    digest = hashlib.sha256(repr((__version__, _VERSION, options)).encode("utf-8", "replace"))
+    for item in items:
+        digest.update(repr((item.id, item.title, item.text, item.written, item.lang)).encode("utf-8", "replace"))
+    place = (folder or cache_folder() / RUNS) / digest.hexdigest()[:16]
+    place.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(place):
+        yield place
+        if folder is None:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _rank(run: _Run, names: tuple[str, ...], embedding: EmbedTexts | None, shown: Rules, *, depth: int) -> RankedItems:
+    """Return the ranking of the items by the named signals, as far as there is something to compute them from."""
+    notes: list[Note] = []
+    cache = None if embedding is None else embedding.cache
+    languages = _languages(run, cache)
+    if set(names) & set(TERM_SIGNALS):
+        weigh_texts(run.parts, run.arrays, runner=run.runner)
+    embeddings = None
+    if embedding is not None and not set(names) <= set(TERM_SIGNALS):
+        embeddings = _embeddings(run, embedding, passages="passages" in names)
+        covered = model_languages(embeddings.model)
+        notes += notes_on_vectors(embeddings, uncovered_note(languages, covered, embeddings.model))
+    used = _used(names, run.arrays, embeddings)
+    if not used:
+        raise OptionError(f"these items have nothing from which to compute the signals {', '.join(names)}.")
+    write_mask(shown.mask(run.items), run.arrays)
+    fused = rank_shards(run.parts, run.ids, used, depth=depth, arrays=run.arrays, runner=run.runner)
+    return RankedItems(read_signals(used, run.arrays), fused, languages, embeddings, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Languages:
+    """Guesses the languages of the items of a shard; `declared` are those of all items."""
+
+    cache: Path | None
+    declared: tuple[str | None, ...]
+
+    def __call__(self, part: Part) -> pa.Table:
+        import pyarrow as pa
+
+        stored = StoredTexts.read(part.path)
+        declared = self.declared[part.start : part.stop]
+        items = [
+            Item(name, text, lang=lang) for name, text, lang in zip(stored.ids, stored.texts, declared, strict=True)
+        ]
+        with open_cache(self.cache or False) as store:
+            return pa.table({"language": pa.array(item_languages(items, store), pa.string())})
+
+
+def _languages(run: _Run, cache: Path | None) -> list[str | None]:
+    declared = tuple(item.lang for item in run.items)
+    paths = map_shards(_Languages(cache, declared), run.parts, run.folder / "languages", runner=run.runner)
+    return [language for path in paths for language in read_shard(path)["language"].to_pylist()]
+
+
+def _embeddings(run: _Run, embedding: EmbedTexts, *, passages: bool) -> Embeddings:
+    """Return the vectors of all items, as a memory map, without those of their chunks, which are on the disk."""
+    with open_cache(embedding.cache or False) as cache:
+        similarity = embedding.find(cache).spec.similarity
+    if similarity != "cosine":
+        raise OptionError(f"{embedding.model}: its similarity is {similarity}; only cosine is computed in shards.")
+    files = [part.path for part in run.parts]
+    resources = Resources(cores=core_count())
+    paths = map_shards(embedding, files, run.folder / "vectors", runner=run.runner, resources=resources)
+    vectors = VectorShards.of(paths)
+    several = passages and int(vectors.counts.sum()) > len(run.items)
+    write_vectors(vectors, run.ids, run.arrays, passages=several)
+    run.arrays.save("has_passages", np.array([several]))
+    same = {name: vectors.same[name] for name in ("fingerprint", "similarity", "model", "role", "prompt")}
+    made = Embeddings(tuple(run.ids), run.arrays.read("vectors"), **same)
+    return replace(made, tokens=vectors.tokens, tokens_lost=vectors.lost)
+
+
+def _used(names: tuple[str, ...], arrays: ArrayFolder, embeddings: Embeddings | None) -> tuple[str, ...]:
+    """Return the names of the signals for which there is something."""
+    is_there = {
+        "terms": True,
+        "mentions": "mentions" in names and len(arrays.read("titles.data")) > 0,
+        "dense": embeddings is not None,
+        "passages": embeddings is not None and bool(arrays.read("has_passages")[0]),
+    }
+    return tuple(name for name in names if is_there[name])
