@@ -200,14 +200,12 @@ def _languages(run: _Run, cache: Path | None) -> list[str | None]:
 
 def _embeddings(run: _Run, embedding: EmbedTexts, *, passages: bool) -> Embeddings:
     """Return the vectors of all items, as a memory map, without those of their chunks, which are on the disk."""
-    with open_cache(embedding.cache or False) as cache:
-        similarity = embedding.find(cache).spec.similarity
-    if similarity != "cosine":
-        raise OptionError(f"{embedding.model}: its similarity is {similarity}; only cosine is computed in shards.")
     files = [part.path for part in run.parts]
     resources = Resources(cores=core_count())
     paths = map_shards(embedding, files, run.folder / "vectors", runner=run.runner, resources=resources)
     vectors = VectorShards.of(paths)
+    if (similarity := vectors.same["similarity"]) != "cosine":
+        raise OptionError(f"{embedding.model}: its similarity is {similarity}; only cosine is computed in shards.")
     several = passages and int(vectors.counts.sum()) > len(run.items)
     write_vectors(vectors, run.ids, run.arrays, passages=several)
     run.arrays.save("has_passages", np.array([several]))

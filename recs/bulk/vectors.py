@@ -66,7 +66,7 @@ class EmbedTexts:
                 store=cache,
                 cached_only=self.cached_only,
             )
-        return _vector_table(embeddings, groups_of_chunks(stored.written, embeddings))
+        return vector_table(embeddings, groups_of_chunks(stored.written, embeddings))
 
     def find(self, cache: Cache | None) -> Embedder:
         """Return the embedder; `ModelError` if the model cannot be loaded."""
@@ -79,7 +79,7 @@ def _embedder(texts: EmbedTexts) -> Embedder:
     return texts.find(None)
 
 
-def _vector_table(embeddings: Embeddings, groups: IntArray | None) -> pa.Table:
+def vector_table(embeddings: Embeddings, groups: IntArray | None) -> pa.Table:
     """Return the vectors of the items of a shard and of their passages: chunks, or groups of chunks."""
     import pyarrow as pa
 
