@@ -56,9 +56,9 @@ def weigh_texts(parts: Sequence[Part], arrays: ArrayFolder, *, runner: Runner) -
     _merge(map_shards(term_counts, shards, folder / "counts", runner=runner), int(is_first.sum()), arrays)
     arrays.save("title_terms", _title_terms(terms, arrays))
     weights = map_shards(text_weights, shards, folder / "weights", runner=runner)
-    columns = len(arrays.read("vocabulary"))
-    for name, width in {"terms": columns, "present": columns, "titles": columns}.items():
-        _write_rows(weights, name, (len(is_first), width), arrays)
+    shape = (len(is_first), len(arrays.read("vocabulary")))
+    for name in ("terms", "present", "titles"):
+        _write_rows(weights, name, shape, arrays)
 
 
 def line_digests(path: Path) -> pa.Table:
@@ -138,11 +138,10 @@ def term_counts(shard: tuple[Path, Part, ArrayFolder]) -> pa.Table:
 
     path, part, arrays = shard
     own, said, _ = _terms_of(path)
-    unique = [np.unique(np.concatenate(both)) for both in zip(own, said, strict=True)]
-    is_first = arrays.read("is_first")[part.start : part.stop]
-    terms, places = np.unique(np.concatenate([np.zeros(0, np.uint64), *unique]), return_inverse=True)
-    in_first = np.repeat(is_first, [len(of_item) for of_item in unique])
-    documents = np.bincount(places, in_first, minlength=len(terms)).astype(np.int32)
+    of_items = [np.unique(np.concatenate(both)) for both in zip(own, said, strict=True)]
+    terms, places = np.unique(np.concatenate([np.zeros(0, np.uint64), *of_items]), return_inverse=True)
+    is_first = np.repeat(arrays.read("is_first")[part.start : part.stop], list(map(len, of_items)))
+    documents = np.bincount(places, is_first, minlength=len(terms)).astype(np.int32)
     items = np.bincount(places, minlength=len(terms)).astype(np.int32)
     return pa.table({"term": pa.array(terms), "documents": pa.array(documents), "items": pa.array(items)})
 
@@ -177,20 +176,22 @@ def _merged(paths: Sequence[Path]) -> Iterator[tuple[TermArray, IntArray, IntArr
 
     entries = sum(pq.ParquetFile(path).metadata.num_rows for path in paths)
     ranges = 1 + entries // _TERMS_AT_ONCE
-    for number in range(ranges):
-        low, high = (np.uint64(min((2**64 * edge) // ranges, 2**64 - 1)) for edge in (number, number + 1))
-        pieces = []
-        for path in paths:
-            table = read_shard(path)
-            columns = [table[name].to_numpy() for name in ("term", "documents", "items")]
-            stop = len(columns[0]) if number == ranges - 1 else int(np.searchsorted(columns[0], high))
-            start = int(np.searchsorted(columns[0], low))
-            pieces.append([column[start:stop] for column in columns])
+    for low, high in pairwise(2**64 * number // ranges for number in range(ranges + 1)):
+        pieces = [_slice(path, low, high) for path in paths]
         if pieces:
             terms, documents, items = (np.concatenate(column) for column in zip(*pieces, strict=True))
             unique, places = np.unique(terms, return_inverse=True)
             in_texts, in_items = (np.bincount(places, counts, minlength=len(unique)) for counts in (documents, items))
             yield unique, in_texts.astype(np.int64), in_items.astype(np.int64)
+
+
+def _slice(path: Path, low: int, high: int) -> list[Any]:
+    """Return the terms of a shard from `low` to below `high`, and their counts."""
+    table = read_shard(path)
+    columns = [table[name].to_numpy() for name in ("term", "documents", "items")]
+    start = int(np.searchsorted(columns[0], np.uint64(low)))
+    stop = int(np.searchsorted(columns[0], np.uint64(high - 1), side="right"))
+    return [column[start:stop] for column in columns]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,17 +230,20 @@ def text_weights(shard: tuple[Path, Part, ArrayFolder]) -> pa.Table:
     path, _, arrays = shard
     own, said, titles = _terms_of(path)
     counts = TermCounts(np.arange(len(own)), [np.concatenate(both) for both in zip(own, said, strict=True)])
+    _count_in_all(counts, arrays)
+    present, columns = counts.select(np.isin(counts.terms, arrays.read("title_terms")))
+    present.data[:] = 1
+    rows = {"terms": connecting_weights(counts, own, said), "present": (present, columns)}
+    rows["titles"] = (shares_of_titles(titles, counts)[:, columns], columns)
+    return _row_table(rows, np.searchsorted(arrays.read("vocabulary"), counts.terms))
+
+
+def _count_in_all(counts: TermCounts, arrays: ArrayFolder) -> None:
+    """Replace what the texts of a shard say of its terms by what those of all shards say."""
     statistics = _Statistics.of(counts.terms, arrays)
     counts.distinct = statistics.distinct
     counts.documents = statistics.documents
     counts.shared = statistics.items >= MIN_DOCUMENTS
-    in_titles = np.isin(counts.terms, arrays.read("title_terms"))
-    present, columns = counts.select(in_titles)
-    present.data[:] = 1
-    weights, chosen = connecting_weights(counts, own, said)
-    shares = shares_of_titles(titles, counts)[:, columns]
-    places = np.searchsorted(arrays.read("vocabulary"), counts.terms)
-    return _row_table({"terms": (weights, chosen), "present": (present, columns), "titles": (shares, columns)}, places)
 
 
 def _row_table(rows: dict[str, tuple[Any, IntArray]], places: IntArray) -> pa.Table:
