@@ -47,6 +47,7 @@ class Moments:
         is_own = rows[:, None] == sample
         pairs = np.maximum(len(sample) - is_own.sum(axis=1), 1)[:, None]
         values = [_without_unknown(block.astype(np.float64), is_own) for block in blocks]
+        is_unknown = np.stack([(np.isnan(block) | is_own).all(axis=1) for block in blocks], axis=1)
         means = np.stack([value.sum(axis=1) for value in values], axis=1) / pairs
         products = np.empty((len(rows), len(blocks), len(blocks)))
         for one, other in combinations_with_replacement(range(len(blocks)), 2):
@@ -55,11 +56,21 @@ class Moments:
         covariances = products - means[:, :, None] * means[:, None, :]
         is_flat = np.einsum("rkk->rk", covariances) <= _ROUNDING**2 * np.einsum("rkk->rk", products)
         covariances = np.where(is_flat[:, :, None] | is_flat[:, None, :], 0, covariances)
+        means = np.where(is_unknown & (len(sample) > is_own.sum(axis=1))[:, None], np.nan, means)
         return cls(means * (n / (n + _PRIOR_PAIRS)), covariances)
+
+    def filled(self) -> Moments:
+        """Return the moments with the mean of all items for an item of which a signal knows nothing."""
+        is_unknown = np.isnan(self.means)
+        if not is_unknown.any():
+            return self
+        known = np.maximum((~is_unknown).sum(axis=0), 1)
+        overall = np.where(is_unknown, 0, self.means).sum(axis=0) / known
+        return Moments(np.where(is_unknown, overall, self.means), self.covariances)
 
 
 def _without_unknown(values: Float64Array, is_own: BoolArray) -> Float64Array:
-    """Replace each NaN of (rows, columns) by the mean of its row, or by the overall mean in a row of nothing else.
+    """Replace each NaN of (rows, columns) by the mean of its row, or by 0 in a row of nothing else.
 
     So unknown values change no mean. The pair of an item with itself does not count: its value is set to 0.
     """
@@ -69,8 +80,7 @@ def _without_unknown(values: Float64Array, is_own: BoolArray) -> Float64Array:
         pairs = (~is_unknown & ~is_own).sum(axis=1)
         values[is_unknown] = 0
         sums = values.sum(axis=1)
-        overall = sums.sum() / max(pairs.sum(), 1)
-        means = np.where(pairs > 0, sums / np.maximum(pairs, 1), overall)
+        means = sums / np.maximum(pairs, 1)
         values[is_unknown] = np.broadcast_to(means[:, None], values.shape)[is_unknown]
     return values
 
@@ -103,7 +113,7 @@ class Scale:
         self._is_single = len(signals) == 1
         if moments is None:
             return
-        self._as_first, self._as_second = moments
+        self._as_first, self._as_second = (of_side.filled() for of_side in moments)
         self._weights = self._standardised_weights(signals)
         self._deviation_as_first = self._deviation(self._as_first)
         self._deviation_as_second = self._deviation(self._as_second)
