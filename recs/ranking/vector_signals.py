@@ -36,7 +36,9 @@ class Dense:
     def __init__(
         self, vectors: FloatArray, similarity: Similarity, blank: BoolArray | None = None, *, coarse: bool = False
     ) -> None:
-        self._vectors = centre(vectors, blank) if similarity == "cosine" else vectors.astype(np.float64)
+        self._vectors: npt.NDArray[Any] = (
+            centre(vectors, blank) if similarity == "cosine" else vectors.astype(np.float64)
+        )
         self._squares = np.einsum("ij,ij->i", self._vectors, self._vectors) if similarity == "euclidean" else None
         self._blank = np.zeros(len(vectors), dtype=bool) if blank is None else blank
         self._scale = 1.0
