@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recs.bulk.folder import ArrayFolder
-from recs.bulk.ranking import rank_shards, write_mask
+from recs.bulk.nearest import write_mask
+from recs.bulk.ranking import rank_shards
 from recs.bulk.runners import LocalRunner, core_count
 from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, map_shards, read_shard
 from recs.bulk.signals import read_signals
