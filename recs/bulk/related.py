@@ -70,6 +70,7 @@ def related_in_shards(
     k: int = 5,
     signals: str | Sequence[str] = "auto",
     rules: Rules | None = None,
+    tuned: str | Path | None = None,
     previous: str | Path | None = None,
     now: str | date | datetime | None = None,
     runner: Runner | None = None,
@@ -83,7 +84,7 @@ def related_in_shards(
     ----------
     embedding
         What embeds the texts; None to rank by terms alone.
-    k, signals, rules, previous, now
+    k, signals, rules, tuned, previous, now
         As in `recs.related_items`.
     runner
         What computes the shards: `LocalRunner` or `RayRunner`. The result does not depend on it.
@@ -121,7 +122,8 @@ def related_in_shards(
         parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         ranked = _rank(_Run(items, place, watched, parts), names, embedding, shown, depth=max(CANDIDATES, k))
         overflow = "chunk" if embedding is None else embedding.overflow
-        return ranked_lists(collection, ranked, k=k, rules=rules, shown=shown, previous=previous, overflow=overflow)
+        listing: dict[str, Any] = {"rules": rules, "shown": shown, "tuned": tuned, "previous": previous}
+        return ranked_lists(collection, ranked, k=k, overflow=overflow, **listing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ def _rank(run: _Run, names: tuple[str, ...], embedding: EmbedTexts | None, shown
         raise OptionError(f"these items have nothing from which to compute the signals {', '.join(names)}.")
     write_mask(shown.mask(run.items), run.arrays)
     fused = rank_shards(run.parts, run.ids, used, depth=depth, arrays=run.arrays, runner=run.runner)
-    return RankedItems(read_signals(used, run.arrays), fused, languages, embeddings, notes)
+    chunks = 0 if embeddings is None else int(run.arrays.read("chunk_count")[0])
+    return RankedItems(read_signals(used, run.arrays), fused, languages, embeddings, notes, chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,7 @@ def _embeddings(run: _Run, embedding: EmbedTexts, *, passages: bool) -> Embeddin
     several = passages and int(vectors.counts.sum()) > len(run.items)
     write_vectors(vectors, run.ids, run.arrays, passages=several)
     run.arrays.save("has_passages", np.array([several]))
+    run.arrays.save("chunk_count", np.array([vectors.counts.sum() - (vectors.lost > vectors.tokens).sum()]))
     same = {name: vectors.same[name] for name in ("fingerprint", "similarity", "model", "role", "prompt")}
     made = Embeddings(tuple(run.ids), run.arrays.read("vectors"), **same)
     return replace(made, tokens=vectors.tokens, tokens_lost=vectors.lost)
