@@ -9,6 +9,10 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from recs.bulk.ray_runner import RayRunner as RayRunner
+    from recs.bulk.related import related_in_shards as related_in_shards
+    from recs.bulk.runners import LocalRunner as LocalRunner
+    from recs.bulk.vectors import EmbedTexts as EmbedTexts
     from recs.classification.classifier import Classifier as Classifier
     from recs.classification.labels import LabelRules as LabelRules
     from recs.classify import train_classifier as train_classifier
@@ -62,6 +66,7 @@ _HOME = {
     "Classifier": "recs.classification.classifier",
     "Clustering": "recs.clustering.result",
     "Collection": "recs.items",
+    "EmbedTexts": "recs.bulk.vectors",
     "Embedder": "recs.embedding.embedder",
     "Embeddings": "recs.embedding.vectors",
     "Hit": "recs.retrieval.hits",
@@ -69,10 +74,12 @@ _HOME = {
     "Item": "recs.items",
     "LabelRules": "recs.classification.labels",
     "Link": "recs.items",
+    "LocalRunner": "recs.bulk.runners",
     "Match": "recs.items",
     "Note": "recs.contract",
     "RecsError": "recs.errors",
     "RelatedLists": "recs.ranking.lists",
+    "RayRunner": "recs.bulk.ray_runner",
     "Rules": "recs.ranking.rules",
     "Skipped": "recs.items",
     "audit_related": "recs.evaluation.audit",
@@ -92,6 +99,7 @@ _HOME = {
     "open_index": "recs.search",
     "plain_text": "recs.text.plain",
     "read_items": "recs.readers.read",
+    "related_in_shards": "recs.bulk.related",
     "related_items": "recs.related",
     "related_to": "recs.search",
     "save_index": "recs.search",

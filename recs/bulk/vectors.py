@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, unit_rows
 from recs.bulk.folder import ArrayFolder, list_column, lists_of
-from recs.bulk.shards import ShardsError, read_shard
+from recs.bulk.shards import read_shard
 from recs.bulk.store import StoredTexts
 from recs.embedding.cache import Cache
 from recs.embedding.documents import Overflow
 from recs.embedding.load import find_embedder
 from recs.embedding.pipeline import open_cache
+from recs.errors import ShardsError
 from recs.ranking.cells import SAMPLE_OF_CELL, assign, cells_of, in_cells, learn_cells
 from recs.ranking.centred import share_of_mean, whole_rows
 from recs.ranking.vector_signals import grouped, groups_of_chunks
