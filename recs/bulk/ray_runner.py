@@ -231,22 +231,48 @@ def _import_ray() -> Any:
 
 def _connect(ray: Any, address: str, folder: str) -> None:
     """Connect to a cluster, or start a Ray on this machine whose files are in a folder; `ShardsError` if it fails."""
-    if address == "auto":
-        address = os.environ.get("RAY_ADDRESS") or "auto"
     options = {"log_to_driver": False, "configure_logging": False}
     try:
         if address == "local":
             with _quiet({"RAY_TMPDIR": folder}):
                 ray.init(address, num_cpus=core_count(), include_dashboard=False, **options)
             return
-        if (place := _PLACE.fullmatch(address)) is not None:
-            socket.create_connection((place["host"].strip("[]"), int(place["port"])), timeout=_ANSWER).close()
-        with _quiet({}):
+        address = _recorded() if address == "auto" else address
+        _check_answer(address)
+        with _quiet({"RAY_gcs_server_port_wait_time_s": "5"}):  # tries, of a second or more; without it 20
             ray.init(address, **options)
     except Exception as error:  # Ray raises many kinds, and Exception itself if it starts too slowly
+        if "ray[client]" in str(error):
+            raise MissingDependencyError(
+                f"the address {address}", "grpcio (pip install grpcio) and Ray", "ray"
+            ) from error
         first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         advice = "" if address == "local" else " Start one with `ray start --head`, or use the address 'local'."
         raise ShardsError(f"no cluster of Ray at {address} ({first}).{advice}") from error
+
+
+def _recorded() -> str:
+    """Return the address that "auto" stands for, where it is written down; "auto" if it is not: Ray looks for one."""
+    if address := os.environ.get("RAY_ADDRESS"):
+        return address
+    file = Path(os.environ.get("RAY_TMPDIR") or "/tmp", "ray", "ray_current_cluster")  # of the last `ray start`
+    return file.read_text().strip() if file.is_file() else "auto"
+
+
+def _check_answer(address: str) -> None:
+    """Raise `OSError` if nothing that could be Ray answers: it would wait for minutes.
+
+    Ray speaks HTTP/2, in which a server greets with a frame of settings (RFC 9113, section 3.4).
+    """
+    place = _PLACE.fullmatch(address)
+    if place is None or os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
+        return
+    greeting = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+    with socket.create_connection((place["host"].strip("[]"), int(place["port"])), timeout=_ANSWER) as connection:
+        connection.sendall(greeting)
+        answer = connection.recv(9)
+    if answer[3:4] != b"\x04":
+        raise OSError("what answers there is not Ray")
 
 
 @contextmanager
