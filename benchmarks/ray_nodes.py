@@ -274,7 +274,7 @@ def overhead(arguments: argparse.Namespace, folder: Path) -> None:
             of_engine.append(report)
             print(engine, report, flush=True)
     for what in ("seconds", "processor"):
-        pairs = zip(*([report[what] for report in of_engine] for of_engine in reports.values()), strict=True)
+        pairs = [(here[what], ray[what]) for here, ray in zip(*reports.values(), strict=True) if "problem" not in ray]
         print(f"{what}: Ray / processes, median: {statistics.median(ray / here for here, ray in pairs):.3f}")
 
 

@@ -14,9 +14,9 @@ import pytest
 import shard_jobs
 from shard_jobs import Cubes, computed
 
-from recs.bulk import ray_runner
+from recs.bulk import ray_connection, ray_runner
 from recs.bulk.ray_runner import RETRIES, RayRunner
-from recs.bulk.runners import LocalRunner
+from recs.bulk.runners import LocalRunner, core_count
 from recs.bulk.shards import MANIFEST, Call, Resources, ShardsError, map_shards, read_shard, whole_shards
 from recs.errors import MissingDependencyError, OptionError
 
@@ -91,7 +91,7 @@ def test_ray_runner_no_cluster_at_the_address_is_said_at_once(tmp_path, form):
 @needs_ray
 @pytest.mark.parametrize("words", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_ray_runner_a_server_that_is_not_ray_is_said_at_once(monkeypatch, words):
-    monkeypatch.setattr(ray_runner, "_ANSWER", 0.2)
+    monkeypatch.setattr(ray_connection, "_ANSWER", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve():
@@ -112,19 +112,19 @@ def test_ray_runner_a_server_that_is_not_ray_is_said_at_once(monkeypatch, words)
 def test_ray_runner_auto_is_the_address_that_is_written_down(monkeypatch, tmp_path):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
-    assert ray_runner._recorded() == "auto"
+    assert ray_connection._recorded() == "auto"
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "ray_current_cluster").write_text("10.0.0.1:6379\n")
-    assert ray_runner._recorded() == "10.0.0.1:6379"
+    assert ray_connection._recorded() == "10.0.0.1:6379"
     monkeypatch.setenv("RAY_ADDRESS", "ray://head:10001")
-    assert ray_runner._recorded() == "ray://head:10001"
+    assert ray_connection._recorded() == "ray://head:10001"
 
 
 @pytest.mark.slow
 @needs_ray
 @pytest.mark.parametrize("cores", [1, 2])
 def test_ray_runner_makes_the_bytes_of_the_local_runner(cluster, tmp_path, cores):
-    if cores > ray_runner.core_count():
+    if cores > core_count():
         pytest.skip("this machine has one core")
     resources = Resources(cores)
     there = map_shards(Cubes(tmp_path / "log"), [1, 2, 3], tmp_path / "ray", runner=cluster, resources=resources)
@@ -141,7 +141,7 @@ def test_ray_runner_makes_the_bytes_of_the_local_runner(cluster, tmp_path, cores
 @needs_ray
 def test_ray_runner_a_killed_process_is_replaced_by_ray(cluster, tmp_path, capsys):
     work = Cubes(tmp_path / "log", dies_once=(2,))
-    with ray_runner._clean_output():
+    with ray_connection._clean_output():
         paths = map_shards(work, [1, 2, 3], tmp_path / "out", runner=cluster)
         time.sleep(0.5)  # Ray reports from a thread
     assert computed(tmp_path / "log") == [1, 2, 2, 3]
@@ -170,7 +170,7 @@ def test_ray_runner_a_shard_that_always_fails_or_dies_is_named_and_the_others_ar
 @pytest.mark.slow
 @needs_ray
 def test_ray_runner_more_cores_than_any_node_has_is_refused_before_anything_is_computed(cluster, tmp_path):
-    message = rf"a shard needs 5000 cores; the largest node of the cluster at local has {ray_runner.core_count()}\."
+    message = rf"a shard needs 5000 cores; the largest node of the cluster at local has {core_count()}\."
     with pytest.raises(ShardsError, match=message):
         map_shards(Cubes(tmp_path / "log"), [1], tmp_path / "out", runner=cluster, resources=Resources(5000))
     assert computed(tmp_path / "log") == []
@@ -205,6 +205,20 @@ def test_mark_knows_another_folder_and_another_version(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OptionError, match="must have an absolute path"), ray_runner._marked(Path("out")):
         pass
+
+
+def test_mark_counts_the_tries_of_each_shard_and_ends_them(tmp_path):
+    """Ray tries a shard that fills the memory of its node without end."""
+    calls = [Call(Cubes(tmp_path / "log"), number, f"part-{number:05}", tmp_path / "out") for number in (1, 2)]
+    (tmp_path / "out").mkdir()
+    with ray_runner._marked(tmp_path / "out") as mark:
+        tries = [ray_runner._compute(calls[0], mark) for _ in range(RETRIES + 3)]
+        assert [done.problem for done in tries[: RETRIES + 1]] == [""] * (RETRIES + 1)
+        assert all("memory was full, 4 times" in done.problem for done in tries[RETRIES + 1 :])
+        assert ray_runner._compute(calls[1], mark).problem == ""
+        lost = ray_runner._Mark(tmp_path / "none" / "mark", mark.token, mark.version)
+        assert "none: cannot be written: No such file" in lost.count("part-00001")
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 @pytest.mark.slow
