@@ -90,7 +90,7 @@ clean: ## remove .venv and everything that was made
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/made
 	@echo "Installing the package and its tools into .venv; the first time takes a few minutes ..."
-	@$(INSTALL) '.[all,multilingual,dev]'
+	@$(INSTALL) '.[all,multilingual,ray,dev]'
 	@touch .venv/installed $@
 
 .venv/made:

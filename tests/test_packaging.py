@@ -133,6 +133,7 @@ def test_extra_all_holds_every_extra_for_users() -> None:
         "dev",
         "docs",
         "multilingual",
+        "ray",
         "umap",
-    }  # the weights of a second model; umap is heavy, and spectral does as well
+    }  # the weights of a second model; Ray is for clusters; umap is heavy, and spectral does as well
     assert set(everything.partition("[")[2].rstrip("]").split(",")) == set(extras) - apart

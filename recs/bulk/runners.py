@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from recs.bulk.shards import Call, Done, Resources
 from recs.errors import OptionError
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +62,5 @@ def core_count() -> int:
 
 def _limit_threads(threads: int) -> None:
     """Let the libraries of a new process use so many threads; they read this when they are loaded, later."""
-    for name in _THREAD_VARIABLES:
+    for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
