@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -74,7 +75,7 @@ def related_in_shards(
     previous: str | Path | None = None,
     now: str | date | datetime | None = None,
     runner: Runner | None = None,
-    folder: Path | None = None,
+    folder: str | os.PathLike[str] | None = None,
     shard_items: int = SHARD_ITEMS,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> RelatedLists:
@@ -117,7 +118,7 @@ def related_in_shards(
         raise OptionError(f"there are {len(items)} public items; shards need two.")
     names = signal_names(signals)
     shown = (rules := rules or Rules()).at(collection.items, parse_now(now))
-    with _opened(items, (embedding, names, shown, k, shard_items), folder) as place:
+    with _opened(items, (embedding, names, shown, k, shard_items), None if folder is None else Path(folder)) as place:
         watched = _Watched(runner or LocalRunner(), progress)
         parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         ranked = _rank(_Run(items, place, watched, parts), names, embedding, shown, depth=max(CANDIDATES, k))
