@@ -193,7 +193,7 @@ BEGIN
     few := {LARGEST_EXACT}::bigint * live.items / greatest(live.rows, 1);
     fitting := live.items;
     IF fitting > few AND filters <> '{{{{}}}}' THEN
-        EXECUTE format('SELECT count(*) FROM (SELECT FROM {{schema}}.%I i WHERE %s LIMIT %s) some',
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM {{schema}}.%I i WHERE %s LIMIT %s) AS fitting_items',
             table_of_items, fits, few + 1) INTO fitting;
     END IF;
     IF fitting > few AND k <= 1000 THEN

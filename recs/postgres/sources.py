@@ -17,7 +17,6 @@ from recs.ranking.lists import RelatedLists
 from recs.retrieval.index import Index
 from recs.retrieval.storage import is_index
 from recs.search import open_index
-from recs.writers.related import json_document
 
 Kind = Literal["lists", "index"]
 KINDS: tuple[Kind, ...] = ("lists", "index")
@@ -119,11 +118,21 @@ def opened_source(
     if isinstance(source, Index):
         return IndexSource(source, storage)
     if isinstance(source, RelatedLists):
-        return ListsSource(json.loads(json_document(source)))
+        return ListsSource(_document_of(source))
     path = Path(source).expanduser()
     if is_index(path):
         return IndexSource(open_index(path), storage)
     return ListsSource(_document(path))
+
+
+def _document_of(lists: RelatedLists) -> Mapping[str, Any]:
+    """Return what is published of lists in memory, in the form of a file of related lists."""
+    names = ("title", "url", "lang", "excerpt", "image")
+    items = {
+        name: {**{key: getattr(lists.items[name], key) for key in names}, "related": lists.get(name)}
+        for name in lists.lists
+    }
+    return {"model": None if lists.model is None else dict(lists.model), "items": items}
 
 
 def _document(path: Path) -> Mapping[str, Any]:
