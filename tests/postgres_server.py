@@ -37,8 +37,13 @@ def programs() -> Path:
 
 
 @contextmanager
-def running_postgres(settings: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
-    """Yield how a new server is reached: PGHOST, PGPORT and PGUSER. It is stopped and removed at the end."""
+def running_postgres(
+    settings: Mapping[str, str] | None = None, *, largest_file: int | None = None
+) -> Iterator[dict[str, str]]:
+    """Yield how a new server is reached: PGHOST, PGPORT and PGUSER. It is stopped and removed at the end.
+
+    With `largest_file`, it cannot write files of more bytes: as on a full disk (not on Windows).
+    """
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the path of a socket has at most 107 characters
     account = _ACCOUNT if sys.platform != "win32" and os.geteuid() == 0 else None
     if account:
@@ -51,7 +56,7 @@ def running_postgres(settings: Mapping[str, str] | None = None) -> Iterator[dict
         options = " ".join(f"-c {name}={value}" for name, value in chosen.items())
         address = f"-h 127.0.0.1 -p {port}" if sys.platform == "win32" else f'-h "" -k {folder} -p {port}'
         started = ("-w", "-t", "60", "-o", f"{address} {options}", "-l", f"{folder}/log", "-D", f"{folder}/data")
-        _run("pg_ctl", *started, "start", account=account)
+        _run("pg_ctl", *started, "start", account=account, largest_file=largest_file)
         try:
             yield {"PGHOST": host, "PGPORT": str(port), "PGUSER": USER}
         finally:
@@ -67,7 +72,7 @@ def _free_port() -> Iterator[int]:
         yield probe.getsockname()[1]
 
 
-def _run(program: str, *arguments: str, account: str | None) -> None:
+def _run(program: str, *arguments: str, account: str | None, largest_file: int | None = None) -> None:
     if account:
         import pwd  # not on Windows
     command = [str(programs() / program), *arguments]

@@ -57,9 +57,8 @@ def check_address(address: str) -> None:
     scheme, mark, rest = address.partition("://")
     if not mark or scheme not in ("postgresql", "postgres"):
         raise OptionError(f"the address of the database does not begin with postgresql://, {_EXPECTED}.")
-    before_query = rest.partition("?")[0]
-    authority = before_query.partition("/")[0]
-    if before_query.count("@") > authority.count("@") or authority.count("@") > 1 or "#" in rest:
+    authority = re.split("[/?]", rest, maxsplit=1)[0]
+    if authority.count("@") > 1 or rest.count("@") > authority.count("@") or "#" in rest:
         raise OptionError(
             "the address of the database has a character in its user or password that must be written in another way: "
             "@ as %40, / as %2F, # as %23, ? as %3F, : as %3A."

@@ -74,21 +74,29 @@ class Published:
     def __init__(
         self, to: str, schema: str = "recs", find_embedder: Callable[[str, str], Embedder] = matching_embedder
     ) -> None:
-        from psycopg import IsolationLevel
-
         check_name(schema)
         self._address = to
         self._schema = schema
         self._find_embedder = find_embedder
         self._embedders: dict[tuple[str, str], Embedder] = {}
         self._connection: Any = opened_connection(to)
-        self._connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        with told(to):
-            query = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s"
-            row = self._connection.execute(query, [schema]).fetchone()
-        if row is None or not is_own(row[0]):
+        try:
+            self._prepare()
+        except BaseException:
             self.close()
-            raise SourceError(f"{place(to)}: nothing is published in the schema {schema!r}; see recs publish.")
+            raise
+
+    def _prepare(self) -> None:
+        from psycopg import IsolationLevel
+
+        self._connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        with told(self._address):
+            query = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s"
+            row = self._connection.execute(query, [self._schema]).fetchone()
+        if row is None or not is_own(row[0]):
+            raise SourceError(
+                f"{place(self._address)}: nothing is published in the schema {self._schema!r}; see recs publish."
+            )
 
     def close(self) -> None:
         """Close the connection."""
@@ -177,9 +185,10 @@ class Published:
 
     def _filters(self, where: Where | None, version: Version) -> dict[str, list[str]]:
         filters = comparable(where or {})
+        fields = [*(name for name in NAMES if name in version.fields), *sorted(set(version.fields) - set(NAMES))]
         for name, values in filters.items():
-            if version.items and name not in NAMES and name not in version.fields:
-                raise unknown_field(name, version.fields)
+            if version.items and name not in NAMES and name not in fields:
+                raise unknown_field(name, fields)
             filters[name] = [value for value in values if is_storable(value)]
         return filters
 
@@ -282,5 +291,5 @@ expected postgresql://USER@HOST/DATABASE.
 def _hit(row: tuple[Any, ...]) -> Hit:
     name, title, url, score, start, stop, text = row
     rounded = round(float(score), ROUNDING)
-    passage = Passage(name, start, stop, text, rounded) if stop > start else None
+    passage = None if start is None else Passage(name, start, stop, text, rounded)
     return Hit(name, title, url, rounded, passage, parts={"dense": rounded})

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from recs.errors import OptionError, OutputError
 from recs.postgres import definitions
 from recs.postgres.connection import (
+    check_address,
     check_name,
     formatted,
     opened_connection,
@@ -124,9 +125,10 @@ def publish_result(
 expected postgresql://USER@HOST/DATABASE.
     """
     check_name(schema)
+    check_address(to)
+    opened = opened_source(source, halfvec=halfvec)
     with opened_connection(to) as connection, told(to, _KEPT):
         _lock(connection, schema, to)
-        opened = opened_source(source, halfvec=halfvec)
         vectors = schema_of_vectors(connection, to)
         _make_schema(connection, schema, vectors)
         publisher = _Publisher(connection, schema, vectors, report or (lambda _: None))
@@ -134,11 +136,20 @@ expected postgresql://USER@HOST/DATABASE.
 
 
 def _lock(connection: Connection[Any], schema: str, to: str) -> None:
-    """Take the lock of the publishers of a schema until the connection ends; `OutputError` if another one holds it."""
-    key = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
-    row = connection.execute(key, [f"recs.publish {schema}"]).fetchone()
-    if not row or not row[0]:
-        raise OutputError(f"{place(to)}: another publication into {schema} is running; try again when it has ended.")
+    """Take the lock of the publishers of a schema until the connection ends; `OutputError` if another one holds it.
+
+    It waits for a moment: the server may not have seen yet that the connection of the one before has ended.
+    """
+    from psycopg.errors import LockNotAvailable
+
+    connection.execute("SET lock_timeout = '2s'")
+    try:
+        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"recs.publish {schema}"])
+    except LockNotAvailable:
+        raise OutputError(
+            f"{place(to)}: another publication into {schema} is running; try again when it has ended."
+        ) from None
+    connection.execute("RESET lock_timeout")
 
 
 def _make_schema(connection: Connection[Any], schema: str, vectors: str) -> None:

@@ -20,6 +20,7 @@ from recs.contract import RelatedFile, safe_url
 from recs.filters import day, facets, fields_of
 from recs.items import Item
 from recs.retrieval.index import Index
+from recs.retrieval.passages import trimmed
 from recs.retrieval.records import item_record
 
 _SEPARATOR = "\x1f"
@@ -175,11 +176,17 @@ def passage_blocks(index: Index, storage: str, counted: Counted, left_out: Itera
     for first in range(0, len(index), _BATCH):
         rows = [row for row in range(first, min(first + _BATCH, len(index))) if row not in gone]
         if rows:
-            spans = [vectors.spans(row) for row in rows]
+            texts = [index.table[row].text for row in rows]
+            spans = [_spans(text, vectors.spans(row)) for row, text in zip(rows, texts, strict=True)]
             mixed = [0.5 * vectors.item(row) + 0.5 * vectors.passage_vectors(row) for row in rows]
             owners = np.repeat(rows, [len(each) for each in spans])
             yield _block(owners, np.concatenate(spans), np.concatenate(mixed), storage, counted)
     yield b"\xff\xff"
+
+
+def _spans(text: str, spans: IntArray) -> IntArray:
+    """Return the spans of passages without white space around them, shape (count, 2)."""
+    return np.array([trimmed(text, (start, stop)) for start, stop in spans.tolist()])
 
 
 def _block(owners: IntArray, spans: IntArray, vectors: FloatArray, storage: str, counted: Counted) -> bytes:
