@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 USER = "postgres"
 _ACCOUNT = "nobody"
@@ -49,8 +50,8 @@ def running_postgres(
     if account:
         shutil.chown(folder, account)
     try:
-        with _free_port() as port:
-            host = "127.0.0.1" if sys.platform == "win32" else str(folder)
+        port = _free_port()
+        host = "127.0.0.1" if sys.platform == "win32" else str(folder)
         _run("initdb", "-A", "trust", "-U", USER, "-E", "utf8", "--no-locale", "-D", f"{folder}/data", account=account)
         chosen = {"fsync": "off", "log_min_messages": "fatal", **(settings or {})}
         options = " ".join(f"-c {name}={value}" for name, value in chosen.items())
@@ -65,22 +66,26 @@ def running_postgres(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def _free_port() -> Iterator[int]:
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        yield probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 def _run(program: str, *arguments: str, account: str | None, largest_file: int | None = None) -> None:
+    options: dict[str, Any] = {}
     if account:
         import pwd  # not on Windows
-    command = [str(programs() / program), *arguments]
+
+        options = {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": [], "cwd": "/"}
+    if largest_file:
+        import resource
+
+        limits = (largest_file, largest_file)
+        options["preexec_fn"] = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     with tempfile.TemporaryFile() as output:  # a pipe would stay open as long as the server runs
-        options = {"user": account, "group": pwd.getpwnam(account).pw_gid, "extra_groups": []} if account else {}
-        done = subprocess.run(
-            command, stdout=output, stderr=output, cwd="/" if account else None, check=False, **options
-        )
+        command = [str(programs() / program), *arguments]
+        done = subprocess.run(command, stdout=output, stderr=output, check=False, **options)
         output.seek(0)
         if done.returncode:
             raise Unavailable(f"{program}: {output.read().decode(errors='replace')[-2000:]}")

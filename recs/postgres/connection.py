@@ -44,7 +44,7 @@ def opened_connection(address: str) -> Connection[tuple[object, ...]]:
     try:
         return psycopg.connect(**parts, autocommit=True)  # type: ignore[no-any-return]
     except psycopg.Error as error:
-        raise SourceError(f"{place(address)}: no connection ({_told(error, secret)}).") from None
+        raise SourceError(f"{place(address)}: no connection ({first_line(error, secret)}).") from None
 
 
 def check_address(address: str) -> None:
@@ -86,7 +86,7 @@ def told(address: str, what_is_kept: str = "") -> Iterator[None]:
         yield
     except psycopg.Error as error:
         secret = unquote(urlsplit(address).password or "")
-        what = _told(error, secret)
+        what = first_line(error, secret)
         raise OutputError(f"{place(address)}: {what}.{what_is_kept and ' ' + what_is_kept}") from None
 
 
@@ -96,30 +96,6 @@ def formatted(text: str, schema: str, **names: str) -> Composed:
 
     identifiers = {key: sql.Identifier(name) for key, name in {"schema": schema, **names}.items()}
     return sql.SQL(text).format(**identifiers)
-
-
-def schema_of_vectors(connection: Connection[tuple[object, ...]], address: str) -> str:
-    """Return the schema of the extension pgvector; it is installed if that is allowed and it is not there yet."""
-    import psycopg
-
-    query = (
-        "SELECT n.nspname, e.extversion FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
-        "WHERE e.extname = 'vector'"
-    )
-    row = connection.execute(query).fetchone()
-    if row is None:
-        try:
-            connection.execute("CREATE EXTENSION vector")
-        except psycopg.Error as error:
-            raise OutputError(
-                f"{place(address)}: no extension pgvector ({_told(error)}); ask for: CREATE EXTENSION vector"
-            ) from None
-        row = connection.execute(query).fetchone() or ("public", "0")
-    name, version = map(str, row)
-    if tuple(map(int, version.split(".")[:2])) < (0, 8):
-        raise OutputError(f"{place(address)}: pgvector {version}, expected 0.8 or newer; ask for an update of it.")
-    check_name(name, "schema of pgvector")
-    return name
 
 
 def check_name(name: str, what: str = "schema") -> None:
@@ -133,7 +109,7 @@ def check_name(name: str, what: str = "schema") -> None:
         raise OptionError(f"the {what} is {name[:70]!r}, expected a name of small letters, digits and _, but not pg_….")
 
 
-def _told(error: Exception, secret: str = "") -> str:
+def first_line(error: Exception, secret: str = "") -> str:
     """Return the first line of a message of the database, without the password."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     line = " ".join(lines[0].split())[:300].rstrip(".")

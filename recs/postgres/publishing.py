@@ -13,18 +13,11 @@ from dataclasses import dataclass
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from recs.errors import OptionError, OutputError
+from recs.errors import OptionError
 from recs.postgres import definitions
-from recs.postgres.connection import (
-    check_address,
-    check_name,
-    formatted,
-    opened_connection,
-    place,
-    schema_of_vectors,
-    told,
-)
+from recs.postgres.connection import check_address, check_name, formatted, opened_connection, told
 from recs.postgres.rows import is_storable
+from recs.postgres.schemas import lock_publishers, make_schema, schema_of_vectors
 from recs.postgres.sources import IndexSource, Kind, ListsSource, opened_source
 from recs.postgres.staging import Staging, names_of
 from recs.ranking.lists import RelatedLists
@@ -128,55 +121,11 @@ expected postgresql://USER@HOST/DATABASE.
     check_address(to)
     opened = opened_source(source, halfvec=halfvec)
     with opened_connection(to) as connection, told(to, _KEPT):
-        _lock(connection, schema, to)
+        lock_publishers(connection, schema, to)
         vectors = schema_of_vectors(connection, to)
-        _make_schema(connection, schema, vectors)
+        make_schema(connection, schema, vectors)
         publisher = _Publisher(connection, schema, vectors, report or (lambda _: None))
         return publisher.publish(opened, allow_shrink=allow_shrink)
-
-
-def _lock(connection: Connection[Any], schema: str, to: str) -> None:
-    """Take the lock of the publishers of a schema until the connection ends; `OutputError` if another one holds it.
-
-    It waits for a moment: the server may not have seen yet that the connection of the one before has ended.
-    """
-    from psycopg.errors import LockNotAvailable
-
-    connection.execute("SET lock_timeout = '2s'")
-    try:
-        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"recs.publish {schema}"])
-    except LockNotAvailable:
-        raise OutputError(
-            f"{place(to)}: another publication into {schema} is running; try again when it has ended."
-        ) from None
-    connection.execute("RESET lock_timeout")
-
-
-def _make_schema(connection: Connection[Any], schema: str, vectors: str) -> None:
-    """Make the tables, views and functions of a schema, or bring views and functions up to date.
-
-    Raises `OptionError` if there is a schema of this name with something else in it.
-    """
-    row = connection.execute(
-        "SELECT obj_description(n.oid, 'pg_namespace'), EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid) "
-        "FROM pg_namespace n WHERE nspname = %s",
-        [schema],
-    ).fetchone()
-    comment, is_used = row or (None, False)
-    if comment == definitions.COMMENT:
-        return
-    if is_used and not definitions.is_own(comment):
-        raise OptionError(f"the schema {schema!r} has tables of something else; choose another one with --schema.")
-    commands = [] if row else ["CREATE SCHEMA {schema}"]
-    commands += [] if definitions.is_own(comment) else [definitions.TABLES]
-    commands += [
-        "SELECT '[1]'::{vectors}.vector",  # its library is loaded, and with it the names of its settings
-        definitions.REPLACED,
-        f"COMMENT ON SCHEMA {{schema}} IS '{definitions.COMMENT}'",
-    ]
-    with connection.transaction():
-        for command in commands:
-            connection.execute(formatted(command, schema, vectors=vectors))
 
 
 @dataclass(frozen=True)

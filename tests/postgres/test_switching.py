@@ -170,10 +170,10 @@ def test_rows_that_are_lost_on_the_way_are_noticed(database, schema, connection,
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the size of files is limited by the system of Unix")
 def test_a_full_disk_leaves_the_old_version():
-    with running_postgres(largest_file=18_000_000) as reached:
+    with running_postgres(largest_file=17_500_000) as reached:
         database = f"postgresql://{reached['PGUSER']}@/postgres?host={reached['PGHOST']}&port={reached['PGPORT']}"
         publish_all(database, "recs", "first")
-        large = [recs.Item(f"item{row:03}", b64encode(os.urandom(700_000)).decode()) for row in range(N)]
+        large = [recs.Item(f"item{row:03}", b64encode(os.urandom(700_000)).decode()) for row in range(20)]
         with pytest.raises(OutputError, match=r"could not extend file .* The version before is served"):
             recs.publish_result(make_large(large), database)
         with psycopg.connect(database) as connection:
