@@ -122,7 +122,7 @@ _CONDITION = """
 
 # The items whose best passages are nearest: of all passages of items that fit, or of the first ones that the index
 # finds. It finds them nearly in their order (relaxed_order), so more of them are sorted than are asked for: if what
-# fits is far from the query, strict_order has .59 of the best ten, this .98 (docs/benchmarks.md). The names of the
+# fits is far from the query, strict_order has half of the best ten, this nearly all (docs/benchmarks.md). The names of the
 # tables have the number of the version, so this is planned at each call.
 _NEAREST = """
         EXECUTE format(
@@ -179,7 +179,7 @@ BEGIN
         EXECUTE format('SELECT count(*) FROM (SELECT FROM {{schema}}.%I i WHERE %s LIMIT %s) AS fitting_items',
             table_of_items, fits, few + 1) INTO fitting;
     END IF;
-    wanted_rows := CASE filters WHEN '{{{{}}}}' THEN 200 ELSE 500 END + 10 * k;
+    wanted_rows := CASE filters WHEN '{{{{}}}}' THEN 200 ELSE 800 END + 10 * k;
     IF fitting > few AND k <= 1000 THEN
         first_ones := format('ORDER BY p.v OPERATOR({{vectors}}.<#>) $1::{{vectors}}.%s(%s) LIMIT %s',
             live.storage, live.dim, wanted_rows);
