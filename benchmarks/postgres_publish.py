@@ -175,7 +175,7 @@ def recall(address: str, vectors: Any, tags: dict[str, Any], queries: dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--items", type=int, default=300_000)
-    parser.add_argument("--queries", type=int, default=10_000)
+    parser.add_argument("--queries", type=int, default=10_000, help="while versions are switched; 0: no second version")
     parser.add_argument("--halfvec", action="store_true")
     options = parser.parse_args()
     vectors, of_topic = make_vectors(options.items)
@@ -197,6 +197,8 @@ def main() -> None:
         recs.publish_result(editions[0], address, halfvec=options.halfvec, report=steps)
         steps.report("publish")
         recall(address, vectors, tags, queries)
+        if not options.queries:
+            return
         listed = queries[""].tolist()
         with Readers(address, listed) as readers:
             steps = Steps(server)

@@ -121,9 +121,9 @@ _CONDITION = """
     END LOOP;"""
 
 # The items whose best passages are nearest: of all passages of items that fit, or of the first ones that the index
-# finds. It finds them nearly in their order (relaxed_order), so more of them are sorted than are asked for: if what
-# fits is far from the query, strict_order has half of the best ten, this nearly all (docs/benchmarks.md). The names of the
-# tables have the number of the version, so this is planned at each call.
+# finds. It finds them nearly in their order (relaxed_order), so more of them are sorted than are asked for. If what
+# fits is far from the query, strict_order has about half of the best ten, and this nearly all (docs/benchmarks.md).
+# The names of the tables have the number of the version, so this is planned at each call.
 _NEAREST = """
         EXECUTE format(
             'SELECT array_agg("row"), array_agg(distance), max(of_all) FROM (

@@ -141,6 +141,7 @@ class _Publisher:
         self.report("hide")
         gone = self._hide(source, allow_shrink=allow_shrink)
         if earlier is not None:
+            self._show(source.kind, earlier[0])
             return Publication(source.kind, *earlier, is_new=False, gone=gone, hidden=self._hidden(earlier[0]))
         number = self._new_version(source)
         staging = Staging(self.connection, source, number, names_of(number, self.schema, self.vectors), self.report)
@@ -212,18 +213,22 @@ class _Publisher:
         self._execute(query, [items, rows, digest, fields, number])
 
     def _switch(self, kind: Kind, number: int) -> None:
-        """Serve a version, and show again what it has and an earlier one of its kind had not."""
+        """Serve a version."""
         with self.connection.transaction():
             self._execute(definitions.LOCK)
             for old, new in (("previous", "old"), ("live", "previous")):
                 query = "UPDATE {schema}.versions SET state = %s WHERE kind = %s AND state = %s"
                 self._execute(query, [new, kind, old])
             self._execute("UPDATE {schema}.versions SET state = 'live' WHERE number = %s", [number])
-            self._execute(
-                "DELETE FROM {schema}.removed r USING {schema}.all_items i "
-                "WHERE r.by = %s AND i.version = %s AND i.id = r.id",
-                [kind, number],
-            )
+            self._show(kind, number)
+
+    def _show(self, kind: Kind, number: int) -> None:
+        """Show again what a version has and an earlier publication of its kind had hidden."""
+        query = (
+            "DELETE FROM {schema}.removed r USING {schema}.all_items i "
+            "WHERE r.by = %s AND i.version = %s AND i.id = r.id"
+        )
+        self._execute(query, [kind, number])
 
     def _hidden(self, number: int) -> int:
         query = (

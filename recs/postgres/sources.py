@@ -13,6 +13,7 @@ from typing import Any, Literal
 from recs.contract import SCHEMA, RelatedFile
 from recs.errors import OptionError, SourceError
 from recs.items import Item
+from recs.postgres.definitions import FORMAT
 from recs.ranking.lists import RelatedLists
 from recs.retrieval.index import Index
 from recs.retrieval.storage import is_index
@@ -51,7 +52,7 @@ class IndexSource:
     @property
     def digest(self) -> str:
         """Changes when an item, the model or the type of the vectors does."""
-        digest = hashlib.sha256(f"{self.head['fingerprint']} {self.storage}".encode())
+        digest = hashlib.sha256(f"{FORMAT} {self.head['fingerprint']} {self.storage}".encode())
         digest.update(self.index.table.contents.tobytes())
         return digest.hexdigest()
 
@@ -88,7 +89,7 @@ class ListsSource:
     @property
     def digest(self) -> str:
         """Changes when a list does."""
-        text = json.dumps(self.document["items"], sort_keys=True)
+        text = FORMAT + json.dumps(self.document["items"], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property

@@ -111,6 +111,22 @@ def test_a_failed_publication_hides_what_has_gone_all_the_same(publish, ids):
     assert ids() == {f"item{row:03}" for row in range(11)}
 
 
+def test_the_served_version_published_again_after_a_failure_is_shown_as_a_whole(publish, ids):
+    index = make_index(make_items())
+    publish(index)
+
+    def fail(step):
+        if step == "copy":
+            raise RuntimeError(step)
+
+    with pytest.raises(RuntimeError):
+        publish(make_index(make_items(11)), report=fail)
+    assert len(ids()) == 11
+    again = publish(index)
+    assert (again.is_new, again.hidden) == (False, 0)
+    assert len(ids()) == 12
+
+
 def test_an_item_that_comes_back_is_shown_again(publish, ids):
     items = make_items()
     publish(make_index(items))
