@@ -107,8 +107,8 @@ def publish_result(
 
     Notes
     -----
-    An index of 300,000 passages with 384 dimensions takes about three minutes (docs/benchmarks.md), nearly all of it
-    for the HNSW index.
+    An index of 300,000 passages with 384 dimensions takes about two minutes (docs/benchmarks.md), most of it for the
+    HNSW index.
 
     Examples
     --------
