@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from recs.items import Link as Link
     from recs.items import Match as Match
     from recs.items import Skipped as Skipped
+    from recs.postgres.published import open_published as open_published
+    from recs.postgres.publishing import publish_result as publish_result
     from recs.ranking.lists import RelatedLists as RelatedLists
     from recs.ranking.rules import Rules as Rules
     from recs.readers.read import read_items as read_items
@@ -97,7 +99,9 @@ _HOME = {
     "load_embedder": "recs.embedding.load",
     "load_related": "recs.contract",
     "open_index": "recs.search",
+    "open_published": "recs.postgres.published",
     "plain_text": "recs.text.plain",
+    "publish_result": "recs.postgres.publishing",
     "read_items": "recs.readers.read",
     "related_in_shards": "recs.bulk.related",
     "related_items": "recs.related",
