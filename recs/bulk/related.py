@@ -17,6 +17,7 @@ import numpy as np
 from recs.bulk.folder import ArrayFolder
 from recs.bulk.nearest import write_mask
 from recs.bulk.ranking import rank_shards
+from recs.bulk.recall import TOP, measured_recall
 from recs.bulk.runners import LocalRunner, core_count
 from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, map_shards, read_shard
 from recs.bulk.signals import read_signals
@@ -30,6 +31,7 @@ from recs.errors import OptionError
 from recs.files import cache_folder, one_at_a_time
 from recs.items import Collection, Item
 from recs.models.registry import model_languages
+from recs.ranking.cells import EXACT
 from recs.ranking.rank import CANDIDATES, RankedItems, notes_on_vectors, signal_names
 from recs.ranking.rules import Rules
 from recs.ranking.signals import TERM_SIGNALS
@@ -174,6 +176,9 @@ def _rank(run: _Run, names: tuple[str, ...], embedding: EmbedTexts | None, shown
         raise OptionError(f"these items have nothing from which to compute the signals {', '.join(names)}.")
     write_mask(shown.mask(run.items), run.arrays)
     fused = rank_shards(run.parts, run.ids, used, depth=depth, arrays=run.arrays, runner=run.runner)
+    if "dense" in used and len(run.items) > EXACT:
+        recall = measured_recall(run.ids, run.arrays)
+        notes.append(Note(f"vectors found {recall:.3f} of the {TOP} nearest items, of 1,000 items", code="recall"))
     chunks = 0 if embeddings is None else int(run.arrays.read("chunk_count")[0])
     return RankedItems(read_signals(used, run.arrays), fused, languages, embeddings, notes, chunks)
 

@@ -124,12 +124,16 @@ class _ComputedOnce:
         return DenseProposals(self._matrix[rows], rows)
 
 
-def sampled_rows(ids: Sequence[str]) -> IntArray:
-    """Return the rows from which means and deviations are computed: those with the lowest digests, sorted."""
-    if len(ids) <= _SAMPLE:
+def sampled_rows(ids: Sequence[str], most: int | None = None) -> IntArray:
+    """Return the rows from which means and deviations are computed: those with the lowest digests, sorted.
+
+    `most` is how many at most; 2,048 if left out.
+    """
+    most = most or _SAMPLE
+    if len(ids) <= most:
         return np.arange(len(ids))
     digests = [hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in ids]
-    return np.sort(np.argsort(np.array(digests), kind="stable")[:_SAMPLE])
+    return np.sort(np.argsort(np.array(digests), kind="stable")[:most])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -137,3 +137,24 @@ def test_related_in_shards_a_run_that_failed_goes_on_and_removes_nothing(tmp_pat
 def test_related_in_shards_needs_two_items_and_a_cosine(tmp_path):
     with pytest.raises(OptionError, match="1 public items"):
         related_in_shards(make_collection(2), None, runner=HERE, folder=tmp_path)
+
+
+def test_related_in_shards_in_cells_is_near_to_exact_and_says_how_near(tmp_path, monkeypatch):
+    from recs.bulk import nearest, related
+
+    collection = make_collection(900, seed=5)
+    options = {"k": 5, "runner": HERE, "now": "2026-11-01", "signals": "dense"}
+    exact = lists_of(related_in_shards(collection, WordVectors("words"), folder=tmp_path / "exact", **options))
+    for module in (nearest, related):
+        monkeypatch.setattr(module, "EXACT", 100)
+    lists = related_in_shards(collection, WordVectors("words"), folder=tmp_path / "cells", **options)
+    made = lists_of(lists)
+    (note,) = [note for note in lists.notes if note.code == "recall"]
+    recall = float(note.split()[2])
+    shared = np.mean([len(set(made[name]) & set(exact[name])) / 5 for name in made])
+    assert 0.8 < recall < 1
+    assert abs(shared - recall) < 0.1
+    monkeypatch.setattr(nearest, "SHARE", 1.0)
+    lists = related_in_shards(collection, WordVectors("words"), folder=tmp_path / "all", **options)
+    assert lists_of(lists) == exact
+    assert any("1.000 of the 10 nearest" in note for note in lists.notes)
