@@ -17,7 +17,7 @@ from recs.bulk.nearest import read_mask, write_nearest
 from recs.bulk.shards import Runner, map_shards, read_shard
 from recs.bulk.signals import read_signals
 from recs.bulk.store import Part
-from recs.ranking.fusion import Fused, Ranker, sampled_rows
+from recs.ranking.fusion import Fused, Ranker, is_all_pairs, sampled_rows
 from recs.ranking.scale import Moments, Scale, pair_moments
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def _signals(shard: RankShard) -> list[Signal]:
 def _ranker(shard: RankShard) -> Ranker:
     signals = read_signals(shard.names, shard.arrays)
     moments = _read_moments(shard.arrays) if len(signals) > 1 else None
-    return Ranker(signals, Scale(signals, moments), read_mask(shard.arrays), shard.n, shard.depth)
+    scale = Scale(signals, moments)
+    mask = read_mask(shard.arrays)
+    return Ranker(signals, scale, mask, shard.n, shard.depth, all_pairs=is_all_pairs(shard.n))
 
 
 def rank_shards(

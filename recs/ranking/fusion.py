@@ -99,13 +99,18 @@ def fuse(signals: Sequence[Signal], ids: Sequence[str], depth: int, *, mask: Mas
     fused = Fused.empty(n, depth, len(signals))
     if not depth:
         return fused
-    is_small = n <= _SAMPLE
+    is_small = is_all_pairs(n)
     if is_small:
         signals = [_ComputedOnce(signal, n) for signal in signals]
     ranker = Ranker(signals, Scale.of(signals, sampled_rows(ids), n), mask, n, depth, all_pairs=is_small)
     for rows in ranker.blocks(np.arange(n)):
         fused.put(rows, ranker.rank(rows))
     return fused
+
+
+def is_all_pairs(n: int) -> bool:
+    """Return whether all pairs of n items are scored by all signals."""
+    return n <= _SAMPLE
 
 
 class _ComputedOnce:

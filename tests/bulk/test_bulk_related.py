@@ -97,11 +97,14 @@ def test_related_in_shards_the_shards_and_the_order_of_items_change_nothing(tmp_
     assert json.loads(texts.pop())["counts"]["items"] == 229
 
 
-def test_related_in_shards_finds_what_all_pairs_find(tmp_path):
+def test_related_in_shards_finds_what_all_pairs_find(tmp_path, monkeypatch):
+    from recs.ranking import fusion
+
     collection = make_collection(600, seed=3)
     public = collection.public
     vectors = word_embeddings([item.id for item in public], [item.text for item in public])
     expected = lists_of(recs.related_items(collection, vectors, k=10, cache=False, now="2026-11-01"))
+    monkeypatch.setattr(fusion, "_SAMPLE", 598)
     made = lists_of(
         related_in_shards(collection, WordVectors("words"), k=10, runner=HERE, folder=tmp_path, now="2026-11-01")
     )
@@ -141,7 +144,9 @@ def test_related_in_shards_needs_two_items_and_a_cosine(tmp_path):
 
 def test_related_in_shards_in_cells_is_near_to_exact_and_says_how_near(tmp_path, monkeypatch):
     from recs.bulk import nearest, related
+    from recs.ranking import fusion
 
+    monkeypatch.setattr(fusion, "_SAMPLE", 300)
     collection = make_collection(900, seed=5)
     options = {"k": 5, "runner": HERE, "now": "2026-11-01", "signals": "dense"}
     exact = lists_of(related_in_shards(collection, WordVectors("words"), folder=tmp_path / "exact", **options))

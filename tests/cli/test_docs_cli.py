@@ -54,9 +54,9 @@ def test_help_of_every_verb_says_what_each_option_does():
             assert option.help or option.name == "form", (names, option.name)
 
 
-def test_formats_of_related_are_those_of_the_writer_a_folder_and_a_table():
+def test_formats_of_related_are_those_of_the_writer_folders_and_a_table():
     from recs.writers.related import FORMATS
 
     command = cli.get_command(click.Context(cli), "related")
     (formats,) = (option.type.choices for option in command.params if option.name == "form")
-    assert set(formats) == {*FORMATS, "files", "table"}
+    assert set(formats) == {*FORMATS, "files", "parquet", "table"}
