@@ -106,7 +106,9 @@ def _check_format(output: OutputOptions) -> None:
     if output.form == "table" and output.output:
         raise click.UsageError("a table is for the terminal; choose another --format with -o.")
     if output.form in _FOLDERS and not output.output:
-        raise click.UsageError(f"--format {output.form} writes a folder {_FOLDERS[output.form]}; name it: -o DIR.")
+        raise click.UsageError(
+            f"--format {output.form} writes a folder {_FOLDERS[output.form]}; name the folder: -o DIR."
+        )
 
 
 def _in_shards(
