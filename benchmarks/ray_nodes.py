@@ -264,9 +264,10 @@ def disk(arguments: argparse.Namespace, folder: Path) -> None:
 
 def overhead(arguments: argparse.Namespace, folder: Path) -> None:
     """Compare both engines on this machine in turn."""
-    arguments.source, arguments.vectors = MIXED, folder / "small.npy"
-    source = recs.read_items(Path(os.environ["RECS_DATA"], bulk_related.SOURCE, "data.jsonl")).public
-    np.save(arguments.vectors, recs.embed_items(source, cache=folder / "cache").vectors)
+    arguments.source, arguments.vectors = MIXED, arguments.vectors or folder / "small.npy"
+    if not arguments.vectors.exists():
+        source = recs.read_items(Path(os.environ["RECS_DATA"], bulk_related.SOURCE, "data.jsonl")).public
+        np.save(arguments.vectors, recs.embed_items(source).vectors)
     reports: dict[str, list[dict]] = {"processes": [], "local": []}
     for number in range(arguments.repeat):
         for engine, of_engine in reports.items():
@@ -290,7 +291,7 @@ def main() -> None:
     parser.add_argument("--small-disk", type=int, default=200, help="KB")
     parser.add_argument("--engine", help="processes, or an address of Ray")
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--vectors", type=Path)
+    parser.add_argument("--vectors", type=Path, help="of the small collection; made if they are not there")
     arguments = parser.parse_args()
     if arguments.what == "drive":
         drive(arguments)
