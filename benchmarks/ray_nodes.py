@@ -156,9 +156,12 @@ def start_node(number: int, folder: Path, *, prefix: tuple[str, ...] = ()) -> No
     command += ["--object-store-memory=200000000", "--disable-usage-stats"]
     head = ["--head", "--port=6379", "--include-dashboard=false", f"--temp-dir={folder / 'ray'}"]
     command += head if number == 0 else [f"--address={ADDRESS}"]
-    done = subprocess.run(within(number, command, prefix), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"node {number} did not start:\n{done.stdout}\n{done.stderr}")
+    for _ in range(3):  # a node has 30 s to start, which is short on a busy machine
+        done = subprocess.run(within(number, command, prefix), capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return
+        kill(SPACES[number])
+    raise SystemExit(f"node {number} did not start:\n{done.stdout}\n{done.stderr}")
 
 
 def kill(space: str) -> int:
