@@ -43,6 +43,9 @@ PLACES = ("10.77.0.1", "10.77.0.2")
 ADDRESS = f"{PLACES[0]}:6379"
 CORES = 2  # of each node
 MIXED = "mixed"
+os.environ["RAY_worker_niceness"] = (
+    "0"  # for times: Ray's workers give way to all other programs, those of `LocalRunner` do not
+)
 
 
 # one run, in a process of its own
