@@ -43,7 +43,7 @@ PLACES = ("10.77.0.1", "10.77.0.2")
 ADDRESS = f"{PLACES[0]}:6379"
 CORES = 2  # of each node
 MIXED = "mixed"
-os.environ["RAY_worker_niceness"] = (
+os.environ.update(RAY_worker_niceness="0")  # else the workers of Ray would give way to all other programs
     "0"  # for times: Ray's workers give way to all other programs, those of `LocalRunner` do not
 )
 
