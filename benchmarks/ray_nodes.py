@@ -44,8 +44,6 @@ ADDRESS = f"{PLACES[0]}:6379"
 CORES = 2  # of each node
 MIXED = "mixed"
 os.environ.update(RAY_worker_niceness="0")  # else the workers of Ray would give way to all other programs
-    "0"  # for times: Ray's workers give way to all other programs, those of `LocalRunner` do not
-)
 
 
 # one run, in a process of its own
