@@ -9,6 +9,10 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from recs.bulk.ray_runner import RayRunner as RayRunner
+    from recs.bulk.related import related_in_shards as related_in_shards
+    from recs.bulk.runners import LocalRunner as LocalRunner
+    from recs.bulk.vectors import EmbedTexts as EmbedTexts
     from recs.classification.classifier import Classifier as Classifier
     from recs.classification.labels import LabelRules as LabelRules
     from recs.classify import train_classifier as train_classifier
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
     from recs.items import Link as Link
     from recs.items import Match as Match
     from recs.items import Skipped as Skipped
+    from recs.postgres.published import open_published as open_published
+    from recs.postgres.publishing import publish_result as publish_result
     from recs.ranking.lists import RelatedLists as RelatedLists
     from recs.ranking.rules import Rules as Rules
     from recs.readers.read import read_items as read_items
@@ -62,6 +68,7 @@ _HOME = {
     "Classifier": "recs.classification.classifier",
     "Clustering": "recs.clustering.result",
     "Collection": "recs.items",
+    "EmbedTexts": "recs.bulk.vectors",
     "Embedder": "recs.embedding.embedder",
     "Embeddings": "recs.embedding.vectors",
     "Hit": "recs.retrieval.hits",
@@ -69,10 +76,12 @@ _HOME = {
     "Item": "recs.items",
     "LabelRules": "recs.classification.labels",
     "Link": "recs.items",
+    "LocalRunner": "recs.bulk.runners",
     "Match": "recs.items",
     "Note": "recs.contract",
     "RecsError": "recs.errors",
     "RelatedLists": "recs.ranking.lists",
+    "RayRunner": "recs.bulk.ray_runner",
     "Rules": "recs.ranking.rules",
     "Skipped": "recs.items",
     "audit_related": "recs.evaluation.audit",
@@ -90,8 +99,11 @@ _HOME = {
     "load_embedder": "recs.embedding.load",
     "load_related": "recs.contract",
     "open_index": "recs.search",
+    "open_published": "recs.postgres.published",
     "plain_text": "recs.text.plain",
+    "publish_result": "recs.postgres.publishing",
     "read_items": "recs.readers.read",
+    "related_in_shards": "recs.bulk.related",
     "related_items": "recs.related",
     "related_to": "recs.search",
     "save_index": "recs.search",

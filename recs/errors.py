@@ -12,6 +12,7 @@ RecsError
 │   └── TextTooLongError    a text is longer than the context window and overflow is "error"
 ├── CacheError              a vector cache is damaged, not of recs, or of a newer schema
 ├── OutputError             a result could not be written; the earlier file is unchanged
+├── ShardsError             some shards of a large collection could not be computed
 └── MissingDependencyError  an optional part is not installed                    (also an ImportError)
 
 Each message says in one line where the error is, what was found, what was expected and what to do. The command line
@@ -78,6 +79,10 @@ class CacheError(RecsError):
 
 class OutputError(RecsError):
     """A result could not be written; the earlier file is unchanged."""
+
+
+class ShardsError(RecsError):
+    """Some shards of a run could not be computed; the others are done, and the next run begins from them."""
 
 
 class MissingDependencyError(RecsError, ImportError):

@@ -126,6 +126,57 @@ def fits_all(where: Where, items: Sequence[Item]) -> BoolArray:
     return np.asarray(_each_field(where, items).all(axis=0))
 
 
+def comparable(where: Where) -> dict[str, list[str]]:
+    """Return the values of filters in the form in which they are compared with `facets` and `day`.
+
+    Raises `OptionError` as `allowed` does, but for a field that no item has.
+
+    Examples
+    --------
+    >>> comparable({"tag": "Soil", "lang": ["en-GB"], "since": 2026})
+    {'tag': ['soil'], 'lang': ['en'], 'since': ['2026']}
+    """
+    as_compared = {"lang": _language, "since": _day, "until": _day}
+    return {name: [as_compared.get(name, _fold)(each) for each in _values(name, where[name])] for name in where}
+
+
+def facets(item: Item) -> list[tuple[str, str]]:
+    """Return the fields and values of an item by which a filter selects it, all but its date.
+
+    Examples
+    --------
+    >>> facets(Item("a", "A.", tags=["Soil"], lang="en-GB", meta={"level": 2}))
+    [('tag', 'soil'), ('lang', 'en'), ('level', '2')]
+    """
+    cells: dict[str, Any] = {"tag": item.tags, "category": item.category, "series": item.series}
+    cells |= {"lang": _language(item.lang) if item.lang else None}
+    cells |= {name: value for name, value in item.meta.items() if name not in _FILTERS}
+    return [(name, _fold(value)) for name, cell in cells.items() for value in _listed(cell)]
+
+
+def fields_of(item: Item) -> set[str]:
+    """Return the fields that an item has, by the names that filters use.
+
+    Examples
+    --------
+    >>> sorted(fields_of(Item("a", "A.", published="2026-03-01", meta={"level": 2, "note": ""})))
+    ['level', 'since', 'until']
+    """
+    own = {name for name, value in item.meta.items() if _is_there(value)}
+    return own | {name for name, column in _COLUMNS.items() if _is_there(getattr(item, column))}
+
+
+def day(item: Item) -> str | None:
+    """Return the day on which an item was published, as filters compare it; None if it has no date.
+
+    Examples
+    --------
+    >>> day(Item("a", "A.", published="2026-03-01T12:00:00Z"))
+    '2026-03-01'
+    """
+    return item.published[:10] if item.published is not None and _is_date(item.published) else None
+
+
 def _each_field(where: Where, items: Sequence[Item]) -> BoolArray:
     """Return for each field which items have one of its values, bool of shape (fields, n)."""
     table = ItemTable(items)
@@ -134,10 +185,19 @@ def _each_field(where: Where, items: Sequence[Item]) -> BoolArray:
 
 
 def _unknown_field(name: str, table: Table) -> OptionError:
-    """Return an error that names the nearest of the fields that items have, or the first of all of them."""
     own = {field for row in range(len(table)) for field, value in table[row].meta.items() if _is_there(value)}
     fields = [field for field, column in _COLUMNS.items() if any(map(_is_there, table.column(column)))]
-    fields += sorted(own)
+    return unknown_field(name, [*fields, *sorted(own)])
+
+
+def unknown_field(name: str, fields: Sequence[str]) -> OptionError:
+    """Return an error that names the nearest of the fields that items have, or the first of all of them.
+
+    Examples
+    --------
+    >>> print(unknown_field("categry", ["tag", "category"]))
+    no item has a field 'categry' to filter by; the nearest is category.
+    """
     nearest = get_close_matches(name, fields, _NEAREST, _CLOSE)
     if nearest:
         advice = f"the nearest {'is' if len(nearest) == 1 else 'are'} {', '.join(nearest)}"

@@ -157,7 +157,7 @@ def ranked_lists(
         model=ranked.model,
         score=scale,
         config={"k": k, "signals": ranked.used, "overflow": overflow, **rules.changed()},
-        counts=_counts(collection, ranked.embeddings, lists, k),
+        counts=_counts(collection, ranked, lists, k),
         corpus=corpus_digest(items),
         notes=(*ranked.notes, *filter_notes(items, rules), *_changes(items, picks, earlier)),
         twins=_twins_by_id(items, twins),
@@ -215,7 +215,7 @@ def _matches(
 
 
 def _counts(
-    collection: Collection, embeddings: Embeddings | None, lists: Mapping[str, Sequence[Match]], k: int
+    collection: Collection, ranked: RankedItems, lists: Mapping[str, Sequence[Match]], k: int
 ) -> dict[str, int]:
     counts = {
         "items": len(lists),
@@ -225,10 +225,11 @@ def _counts(
         "duplicates": len(lists) - len({(item.title, item.text) for item in collection.public}),
         "short_lists": sum(len(matches) < k for matches in lists.values()),
     }
+    embeddings = ranked.embeddings
     if embeddings is not None and len(embeddings.tokens):
         counts["tokens"] = int(embeddings.tokens.sum())
         counts["tokens_lost"] = int(embeddings.tokens_lost[~embeddings.missing].sum())
-        counts["chunks"] = len(embeddings.chunk_vectors) - int(embeddings.missing.sum())
+        counts["chunks"] = ranked.chunks
     return counts
 
 

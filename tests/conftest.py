@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -64,3 +65,16 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.fail(f"RECS_DATA is {named!r}, which is no folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[dict[str, str]]:
+    """How to reach a PostgreSQL server with pgvector: PGHOST, PGPORT, PGUSER. Skipped where none can be started."""
+    from postgres_server import Unavailable, running_postgres
+
+    pytest.importorskip("psycopg")
+    try:
+        with running_postgres() as reached:
+            yield reached
+    except Unavailable as error:
+        pytest.skip(f"no PostgreSQL server: {error}")

@@ -26,7 +26,7 @@ PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").gl
 RECIPES = sorted(f"docs/recipes/{path.name}" for path in (ROOT / "docs" / "recipes").glob("*.md"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PODCAST = ROOT / "datasets" / "podcast.xml"
-LANGUAGES = {"", "text", "sh", "console", "python", "toml", "json", "go-html-template"}
+LANGUAGES = {"", "text", "sh", "console", "python", "toml", "json", "go-html-template", "sql"}
 NOW = "2026-11-01"
 """The day on which the pages are read: the sample blog has posts that are scheduled for later."""
 NUMBER = r"\d+\.\d+"
@@ -153,6 +153,26 @@ def run_python(block, folder, namespace):
         exec(compile(block.text, f"{block.page}:{block.line}", "exec"), namespace)
 
 
+def open_database(reached, monkeypatch):
+    """Make the database of the page, and the default of everything that connects."""
+    import psycopg
+
+    for name, value in reached.items():
+        monkeypatch.setenv(name, value)
+    with psycopg.connect("postgresql:///postgres", autocommit=True) as connection:
+        connection.execute("CREATE DATABASE site")
+
+
+def run_sql(block):
+    import psycopg
+
+    with psycopg.connect("postgresql:///site", autocommit=True) as connection:
+        for statement in block.text.split(";\n"):
+            if statement.strip():
+                cursor = connection.execute(statement)
+                assert not statement.startswith("SELECT") or cursor.fetchall(), f"{block.page}:{block.line}: no rows"
+
+
 def read_toml(block, folder):
     path = folder / "block.toml"
     path.write_text(block.text, encoding="utf-8")
@@ -161,8 +181,10 @@ def read_toml(block, folder):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_block_of_a_page_runs(page, folder, monkeypatch):
+def test_every_block_of_a_page_runs(page, folder, monkeypatch, request):
     monkeypatch.setenv("RECS_CACHE_DIR", str(folder / "cache"))
+    if page == "docs/postgres.md":
+        open_database(request.getfixturevalue("postgres"), monkeypatch)
     namespace = {"__name__": page}
     if page != "README.md":
         run(["recs", "related", "posts.json", "--now", NOW, "-o", "related.json"], folder, Block(page, 0, "sh", ""))
@@ -178,6 +200,8 @@ def test_every_block_of_a_page_runs(page, folder, monkeypatch):
             read_toml(block, folder)
         elif block.language == "json":
             json.loads(block.text)
+        elif block.language == "sql":
+            run_sql(block)
 
 
 @pytest.mark.parametrize("page", [*PAGES, *RECIPES, "CONTRIBUTING.md"])

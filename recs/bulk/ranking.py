@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from recs.arrays import Float64Array, IntArray
 from recs.bulk.folder import ArrayFolder, list_column, lists_of
+from recs.bulk.nearest import read_mask, write_nearest
 from recs.bulk.shards import Runner, map_shards, read_shard
 from recs.bulk.signals import read_signals
 from recs.bulk.store import Part
 from recs.ranking.fusion import Fused, Ranker, sampled_rows
-from recs.ranking.pairs import AllowedPairs
 from recs.ranking.scale import Moments, Scale, pair_moments
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def rank_shards(
     n = len(ids)
     depth = min(depth, n - 1)
     arrays.save("sample", sampled_rows(ids))
+    if "dense" in names:
+        write_nearest(parts, n, depth, arrays, runner=runner)
     if len(names) > 1:
         moments = RankShard(arrays, names, n, depth, "moments")
         _write_moments(map_shards(moments, parts, arrays.path / "moments", runner=runner), len(names), n, arrays)
@@ -106,21 +108,6 @@ def rank_shards(
         shape = shapes.get(name, (n, depth, len(names)))
         arrays.write(name, (_rows_of(path, name, shape[1:]) for path in paths), shape=shape, dtype=dtype)
     return Fused(**{name: arrays.read(name) for name in _OF_CANDIDATES})
-
-
-def write_mask(mask: AllowedPairs | None, arrays: ArrayFolder) -> None:
-    """Write which pairs may be listed."""
-    values = {} if mask is None else {field.name: getattr(mask, field.name) for field in fields(mask)}
-    arrays.save("mask", np.array(sorted(name for name, value in values.items() if value is not None), np.str_))
-    for name, value in values.items():
-        if value is not None:
-            arrays.save(f"mask.{name}", value)
-
-
-def read_mask(arrays: ArrayFolder) -> AllowedPairs | None:
-    """Return which pairs may be listed, as `write_mask` wrote it."""
-    names = arrays.read("mask").tolist()
-    return AllowedPairs(**{name: arrays.read(f"mask.{name}") for name in names}) if names else None
 
 
 def _write_moments(paths: Sequence[Path], signals: int, n: int, arrays: ArrayFolder) -> None:

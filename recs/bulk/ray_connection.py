@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from recs.bulk.runners import core_count
-from recs.bulk.shards import ShardsError
-from recs.errors import MissingDependencyError
+from recs.errors import MissingDependencyError, ShardsError
 
 PLACE = re.compile(r"(?:ray://)?(?P<host>[^/:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
 _ANSWER = 5.0  # seconds that a cluster has to answer

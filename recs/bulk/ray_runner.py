@@ -11,8 +11,8 @@ from typing import Any
 
 from recs.bulk.ray_connection import PLACE, connection
 from recs.bulk.runners import THREAD_VARIABLES
-from recs.bulk.shards import Call, Done, Resources, ShardsError
-from recs.errors import OptionError
+from recs.bulk.shards import Call, Done, Resources
+from recs.errors import OptionError, ShardsError
 from recs.files import write_atomically
 
 RETRIES = 3  # of a shard whose process or node was killed; Ray runs it again, on another node if it must

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recs.bulk.folder import ArrayFolder
-from recs.bulk.ranking import rank_shards, write_mask
+from recs.bulk.nearest import write_mask
+from recs.bulk.ranking import rank_shards
 from recs.bulk.runners import LocalRunner, core_count
 from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, map_shards, read_shard
 from recs.bulk.signals import read_signals
@@ -69,10 +71,11 @@ def related_in_shards(
     k: int = 5,
     signals: str | Sequence[str] = "auto",
     rules: Rules | None = None,
+    tuned: str | Path | None = None,
     previous: str | Path | None = None,
     now: str | date | datetime | None = None,
     runner: Runner | None = None,
-    folder: Path | None = None,
+    folder: str | os.PathLike[str] | None = None,
     shard_items: int = SHARD_ITEMS,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> RelatedLists:
@@ -82,7 +85,7 @@ def related_in_shards(
     ----------
     embedding
         What embeds the texts; None to rank by terms alone.
-    k, signals, rules, previous, now
+    k, signals, rules, tuned, previous, now
         As in `recs.related_items`.
     runner
         What computes the shards: `LocalRunner` or `RayRunner`. The result does not depend on it.
@@ -115,12 +118,13 @@ def related_in_shards(
         raise OptionError(f"there are {len(items)} public items; shards need two.")
     names = signal_names(signals)
     shown = (rules := rules or Rules()).at(collection.items, parse_now(now))
-    with _opened(items, (embedding, names, shown, k, shard_items), folder) as place:
+    with _opened(items, (embedding, names, shown, k, shard_items), None if folder is None else Path(folder)) as place:
         watched = _Watched(runner or LocalRunner(), progress)
         parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         ranked = _rank(_Run(items, place, watched, parts), names, embedding, shown, depth=max(CANDIDATES, k))
         overflow = "chunk" if embedding is None else embedding.overflow
-        return ranked_lists(collection, ranked, k=k, rules=rules, shown=shown, previous=previous, overflow=overflow)
+        listing: dict[str, Any] = {"rules": rules, "shown": shown, "tuned": tuned, "previous": previous}
+        return ranked_lists(collection, ranked, k=k, overflow=overflow, **listing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,8 @@ def _rank(run: _Run, names: tuple[str, ...], embedding: EmbedTexts | None, shown
         raise OptionError(f"these items have nothing from which to compute the signals {', '.join(names)}.")
     write_mask(shown.mask(run.items), run.arrays)
     fused = rank_shards(run.parts, run.ids, used, depth=depth, arrays=run.arrays, runner=run.runner)
-    return RankedItems(read_signals(used, run.arrays), fused, languages, embeddings, notes)
+    chunks = 0 if embeddings is None else int(run.arrays.read("chunk_count")[0])
+    return RankedItems(read_signals(used, run.arrays), fused, languages, embeddings, notes, chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +214,7 @@ def _embeddings(run: _Run, embedding: EmbedTexts, *, passages: bool) -> Embeddin
     several = passages and int(vectors.counts.sum()) > len(run.items)
     write_vectors(vectors, run.ids, run.arrays, passages=several)
     run.arrays.save("has_passages", np.array([several]))
+    run.arrays.save("chunk_count", np.array([vectors.counts.sum() - (vectors.lost > vectors.tokens).sum()]))
     same = {name: vectors.same[name] for name in ("fingerprint", "similarity", "model", "role", "prompt")}
     made = Embeddings(tuple(run.ids), run.arrays.read("vectors"), **same)
     return replace(made, tokens=vectors.tokens, tokens_lost=vectors.lost)

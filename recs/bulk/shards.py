@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from recs.errors import MissingDependencyError, OutputError, RecsError
+from recs.errors import MissingDependencyError, OutputError, ShardsError
 from recs.files import write_atomically
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ _T = TypeVar("_T")
 _DIGITS = 16  # of the digest in the name of a file
 _NAME = re.compile(rf"(part-[0-9]{{5}})\.([0-9a-f]{{{_DIGITS}}})\.parquet")
 MANIFEST = "manifest.json"
-
-
-class ShardsError(RecsError):
-    """Some shards of a run failed; the others are done, and the next run begins from them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from recs.arrays import BoolArray, Float64Array, IntArray
 from recs.bulk.folder import ArrayFolder
+from recs.bulk.nearest import read_cells, share_of
 from recs.ranking.cells import Cells
 from recs.ranking.pairs import Mask
 from recs.ranking.proposals import listed_columns
@@ -27,7 +29,7 @@ def read_signals(names: tuple[str, ...], arrays: ArrayFolder) -> list[Signal]:
         signals.append(Products("mentions", 1.0, arrays.read_rows("present"), *titles))
     if "dense" in names:
         dense = Dense.of_whole_numbers(arrays.read("dense"), arrays.read("blank"))
-        signals.append(_DenseInCells(dense, arrays.read("dense"), read_cells("dense", arrays)))
+        signals.append(_DenseNearest(dense, arrays.read("near.columns")))
     if "passages" in names:
         chunks = arrays.read("chunks")
         passages = Passages.of_whole_numbers(chunks, arrays.read("chunks.items"), arrays.read("blank"))
@@ -36,22 +38,16 @@ def read_signals(names: tuple[str, ...], arrays: ArrayFolder) -> list[Signal]:
     return signals
 
 
-def read_cells(name: str, arrays: ArrayFolder) -> Cells:
-    """Return the cells of an array."""
-    return Cells(*(arrays.read(f"{name}.{part}") for part in ("centroids", "columns", "starts", "rows")))
-
-
-class _DenseInCells:
-    """The similarity of the vectors of items; each item finds its candidates in the cells near to it."""
+class _DenseNearest:
+    """The similarity of the vectors of items; the nearest items are known (`recs.bulk.nearest`)."""
 
     name = Dense.name
     weight = Dense.weight
     symmetric = True
 
-    def __init__(self, signal: Dense, vectors: Any, cells: Cells) -> None:
+    def __init__(self, signal: Dense, nearest: npt.NDArray[np.int32]) -> None:
         self.signal = signal
-        self.vectors = vectors
-        self.cells = cells
+        self.nearest = nearest
 
     def block(self, rows: IntArray, columns: IntArray | None) -> Any:
         return self.signal.block(rows, columns)
@@ -62,22 +58,12 @@ class _DenseInCells:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _DenseProposals:
-    dense: _DenseInCells
+    dense: _DenseNearest
     rows: IntArray
 
-    def best(self, k: int, mask: Mask | None) -> IntArray:
-        blank = self.dense.signal.blank
-
-        def allowed(own: IntArray, columns: IntArray) -> BoolArray:
-            may = ~(blank[own][:, None] | blank[columns])
-            return may if mask is None else may & mask(own[:, None], columns)
-
-        vectors = self.dense.vectors[self.rows]
-        says = ~blank[self.rows]
-        listed = np.full((len(self.rows), k), -1, np.int64)
-        check = allowed if mask is not None or blank.any() else None
-        listed[says] = self.dense.cells.propose(vectors[says], self.rows[says], k, allowed=check).columns
-        return listed
+    def best(self, k: int, mask: Mask | None) -> IntArray:  # noqa: ARG002
+        """Return the nearest columns. `mask` was applied when they were searched."""
+        return self.dense.nearest[self.rows, :k].astype(np.int64)
 
     def at(self, columns: IntArray) -> Float64Array:
         return np.asarray(self.dense.signal.at(self.rows, columns), np.float64)
@@ -127,24 +113,38 @@ class _PassageProposals:
     def _best_in(self, cells: Cells, rows: IntArray, k: int, mask: Mask | None) -> IntArray:
         """Return the items whose passages are nearest to one of those of each row."""
         items = self.passages.items
-        blank: BoolArray = self.passages.signal.blank_chunks
-
-        def allowed(own: IntArray, columns: IntArray) -> BoolArray:
-            may = np.asarray((items[own][:, None] != items[columns]) & ~(blank[own][:, None] | blank[columns]))
-            return may if mask is None else may & mask(items[own][:, None], items[columns])
-
         starts = np.searchsorted(items, rows)
         counts = np.searchsorted(items, rows, side="right") - starts
         chunks = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-        nearest = cells.propose(self.passages.vectors[chunks], chunks, k, allowed=allowed)
+        may = _MayBeListed(items, self.passages.signal.blank_chunks, mask)
+        nearest = cells.propose(self.passages.vectors[chunks], chunks, k, share=share_of(cells), mask=may)
         places = np.repeat(np.repeat(np.arange(len(rows)), counts), k)
         columns = np.where(nearest.columns < 0, -1, items[nearest.columns]).ravel()
         scores = np.where(nearest.columns < 0, -np.inf, nearest.products).ravel()
-        order = np.lexsort((-scores, columns, places))
-        is_first = np.ones(len(order), np.bool_)
-        is_first[1:] = (np.diff(columns[order]) != 0) | (np.diff(places[order]) != 0)
-        kept = order[is_first]
+        kept = _best_of_pairs(places, columns, scores)
         return listed_columns(places[kept], columns[kept], scores[kept], (len(rows), k))
 
     def at(self, columns: IntArray) -> Float64Array:
         return self.passages.signal.at(self.rows, columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _MayBeListed:
+    """Which pairs of chunks may be listed: those of two items that may be, and whose vectors say something."""
+
+    items: IntArray
+    blank: BoolArray
+    mask: Mask | None
+
+    def __call__(self, own: IntArray, columns: IntArray) -> BoolArray:
+        items = self.items
+        may = np.asarray((items[own] != items[columns]) & ~(self.blank[own] | self.blank[columns]))
+        return may if self.mask is None else may & self.mask(items[own], items[columns])
+
+
+def _best_of_pairs(places: IntArray, columns: IntArray, scores: npt.NDArray[Any]) -> IntArray:
+    """Return where the highest score of each pair of a place and a column is."""
+    order = np.lexsort((-scores, columns, places))
+    is_first = np.ones(len(order), np.bool_)
+    is_first[1:] = (np.diff(columns[order]) != 0) | (np.diff(places[order]) != 0)
+    return order[is_first]

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, unit_rows
 from recs.bulk.folder import ArrayFolder, list_column, lists_of
-from recs.bulk.shards import ShardsError, read_shard
+from recs.bulk.shards import read_shard
 from recs.bulk.store import StoredTexts
 from recs.embedding.cache import Cache
 from recs.embedding.documents import Overflow
 from recs.embedding.load import find_embedder
 from recs.embedding.pipeline import open_cache
-from recs.ranking.cells import assign, in_cells, learn_cells
+from recs.errors import ShardsError
+from recs.ranking.cells import SAMPLE_OF_CELL, assign, cells_of, in_cells, learn_cells
 from recs.ranking.centred import share_of_mean, whole_rows
 from recs.ranking.vector_signals import grouped, groups_of_chunks
 
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
 _KEY = b"recs"  # in the metadata of a shard: what is the same in all shards
 _FIXED = 2.0**32  # a number of a unit vector in whole parts of this: their sum is exact in any order
-_SAMPLE = 65_536  # rows from which cells are learned
+_PIECE = 16_384  # rows that are written at a time
+_SAMPLE = 65_536  # rows at least from which cells are learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,26 +157,28 @@ def write_vectors(vectors: VectorShards, ids: Sequence[str], arrays: ArrayFolder
     shape = (n, vectors.dim)
     arrays.write("vectors", (rows for rows, _ in vectors.rows("vector")), shape=shape, dtype=np.float32)
     arrays.write("dense", _whole(vectors, "vector"), shape=shape, dtype=np.int16)
-    chosen = _sample([name.encode("utf-8", "surrogatepass") for name in ids])
-    _write_cells("dense", "dense", np.arange(n), chosen, arrays)
+    chosen = _by_digest([name.encode("utf-8", "surrogatepass") for name in ids])
+    _Rows(arrays.read("dense"), np.arange(n), ~vectors.blank).write_cells("dense", chosen, arrays)
     if not passages:
         return
     items = np.concatenate([rows for _, rows in vectors.rows("chunks")])
     arrays.save("chunks.items", items)
     arrays.write("chunks", _whole(vectors, "chunks"), shape=(len(items), vectors.dim), dtype=np.int16)
     places = np.arange(len(items)) - np.searchsorted(items, items)
-    chosen = _sample(
+    chosen = _by_digest(
         [f"{place} {ids[item]}".encode("utf-8", "replace") for place, item in zip(places, items, strict=True)]
     )
-    _write_cells("chunks", "chunks", np.arange(len(items)), chosen, arrays)
+    says = ~vectors.blank[items]
+    whole = arrays.read("chunks")
+    _Rows(whole, np.arange(len(items)), says).write_cells("chunks", chosen, arrays)
     of_long = np.bincount(items, minlength=n)[items] > 1
-    _write_cells("chunks", "long", np.flatnonzero(of_long), chosen, arrays)
+    _Rows(whole, np.flatnonzero(of_long), says[of_long]).write_cells("long", chosen, arrays)
 
 
-def _sample(names: Sequence[bytes]) -> IntArray:
-    """Return the rows with the lowest digests of their names, in the order of the digests."""
+def _by_digest(names: Sequence[bytes]) -> IntArray:
+    """Return the rows in the order of the digests of their names."""
     digests = np.array([hashlib.blake2b(name, digest_size=8).digest() for name in names])
-    return np.argsort(digests, kind="stable")[:_SAMPLE]
+    return np.argsort(digests, kind="stable")
 
 
 def _whole(vectors: VectorShards, column: str) -> Iterator[FloatArray]:
@@ -192,20 +197,24 @@ def _whole(vectors: VectorShards, column: str) -> Iterator[FloatArray]:
         yield whole
 
 
-def cell_count(n: int) -> int:
-    """Return the number of cells for n rows: four times the square root, so that a cell has some hundred rows."""
-    return int(min(max(4 * n**0.5, 1), 65_536))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Rows of an array in whole numbers that become cells: of all `columns` those that are `listed`."""
 
+    whole: npt.NDArray[np.int16]
+    columns: IntArray
+    listed: BoolArray
 
-def _write_cells(source: str, name: str, columns: IntArray, sample: IntArray, arrays: ArrayFolder) -> None:
-    """Write the cells of some columns of an array, and its rows in their order."""
-    whole = arrays.read(source)
-    centroids = learn_cells(np.asarray(whole[sample], np.float32), cell_count(len(columns)))
-    assigned = assign(whole if len(columns) == len(whole) else whole[columns], centroids)
-    order, starts = in_cells(assigned, len(centroids))
-    arrays.save(f"{name}.centroids", centroids)
-    arrays.save(f"{name}.columns", columns[order])
-    arrays.save(f"{name}.starts", starts)
-    step = 16_384
-    pieces = (whole[columns[order[start : start + step]]] for start in range(0, len(order), step))
-    arrays.write(f"{name}.rows", pieces, shape=(len(order), whole.shape[1]), dtype=np.int16)
+    def write_cells(self, name: str, order: IntArray, arrays: ArrayFolder) -> None:
+        """Write the cells and the rows in their order; they are learned from rows of the array in this order."""
+        count = cells_of(len(self.columns))
+        centroids = learn_cells(self.whole[order[: max(_SAMPLE, count * SAMPLE_OF_CELL)]], count)
+        is_all = len(self.columns) == len(self.whole)
+        assigned = assign(self.whole if is_all else self.whole[self.columns], centroids)
+        places, starts = in_cells(assigned, len(centroids), self.listed)
+        columns = self.columns[places]
+        arrays.save(f"{name}.centroids", centroids)
+        arrays.save(f"{name}.columns", columns)
+        arrays.save(f"{name}.starts", starts)
+        pieces = (self.whole[columns[start : start + _PIECE]] for start in range(0, len(columns), _PIECE))
+        arrays.write(f"{name}.rows", pieces, shape=(len(columns), self.whole.shape[1]), dtype=np.int16)

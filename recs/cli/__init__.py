@@ -31,6 +31,7 @@ _VERBS = (
         "index",
         "mcp",
         "models",
+        "publish",
         "read",
     ),
     *("related", "search", "serve", "train", "truss", "tune"),

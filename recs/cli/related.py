@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,13 +21,16 @@ from recs.cli.common.options import (
 )
 from recs.cli.common.repeat import repeatable
 from recs.cli.common.session import opened_collection, present_for
+from recs.cli.common.sharding import ShardOptions, embedding_of, is_for_shards, shard_options, shard_progress
 from recs.cli.common.terminal import emit, report_related, sample_table, say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
+    from recs.items import Collection
     from recs.ranking.lists import RelatedLists
 
 _SAMPLES = 5
+_FOLDERS = {"files": "with a file for each item", "parquet": "of tables"}
 
 
 @click.command("related")
@@ -48,8 +51,9 @@ _SAMPLES = 5
 @click.option("--strict", is_flag=True, help="Write nothing if fewer than half of the items of --previous are left.")
 @cached_only_option
 @rule_options
-@output_options("json", "jsonl", "csv", "hugo", "jekyll", "eleventy", "files", "table")
+@output_options("json", "jsonl", "csv", "hugo", "jekyll", "eleventy", "files", "parquet", "table")
 @collection_options
+@shard_options
 @repeatable
 def command(
     *,
@@ -66,6 +70,7 @@ def command(
     rules: RuleOptions,
     output: OutputOptions,
     setup: CollectionOptions,
+    shards: ShardOptions,
 ) -> None:
     """Write the related list of every public item of SOURCE.
 
@@ -73,27 +78,58 @@ def command(
     """
     from recs.related import related_items
 
-    if output.form == "table" and output.output:
-        raise click.UsageError("a table is for the terminal; choose another --format with -o.")
-    if output.form == "files" and not output.output:
-        raise click.UsageError("--format files writes a folder with a file for each item; name the folder: -o DIR.")
+    _check_format(output)
     if strict and not previous:
         raise click.UsageError("--strict compares with an earlier result; name it: --previous FILE.")
     if text is not None or draft is not None:
-        where = _where(rules)
-        _relate_text(source, _new_text(text, draft), output, setup, k=k, where=where)
+        _relate_text(source, _new_text(text, draft), output, setup, k=k, where=_where(rules))
         return
     previous = _existing(previous)
     shown = rules.read()
     now = present_for(shown, setup)
     with opened_collection(source, setup, quiet=output.quiet, signals=signals, cached_only=cached_only) as opened:
         collection, options = opened
-        lists = related_items(collection, k=k, rules=shown, tuned=tuned, why=why, previous=previous, now=now, **options)
+        listing: dict[str, Any] = {"k": k, "rules": shown, "tuned": tuned, "previous": previous, "now": now}
+        if is_for_shards(len(collection.public), shards, unless="--why" if why else ""):
+            lists = _in_shards(collection, options, setup, shards, quiet=output.quiet, **listing)
+        else:
+            lists = related_items(collection, why=why, **listing, **options)
     if not output.quiet:
         report_related(lists)
     if previous:
         _check_shrinking(len(lists), previous, strict=strict)
     _write(lists, output)
+
+
+def _check_format(output: OutputOptions) -> None:
+    """Raise `click.UsageError` if the format and the place of the output do not fit."""
+    if output.form == "table" and output.output:
+        raise click.UsageError("a table is for the terminal; choose another --format with -o.")
+    if output.form in _FOLDERS and not output.output:
+        raise click.UsageError(f"--format {output.form} writes a folder {_FOLDERS[output.form]}; name it: -o DIR.")
+
+
+def _in_shards(
+    collection: Collection,
+    options: Mapping[str, Any],
+    setup: CollectionOptions,
+    shards: ShardOptions,
+    *,
+    quiet: bool,
+    **listing: Any,
+) -> RelatedLists:
+    """Return the lists of a large collection; in memory if the similarity of the model is not cosine."""
+    from recs.bulk.related import related_in_shards
+    from recs.related import related_items
+
+    embedder = options["embedder"]
+    if embedder is not None and embedder.spec.similarity != "cosine" and not shards.are_given:
+        return related_items(collection, **listing, **options)
+    cached_only = options.get("cached_only", False)
+    embedding = None if embedder is None else embedding_of(setup, cached_only=cached_only)
+    progress = shard_progress(len(collection.public), quiet=quiet)
+    place: dict[str, Any] = {"runner": shards.make_runner(), "folder": shards.folder, "progress": progress}
+    return related_in_shards(collection, embedding, signals=options["signals"], **listing, **place)
 
 
 def _write(lists: RelatedLists, output: OutputOptions) -> None:

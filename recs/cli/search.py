@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from recs.cli.common.option_values import CollectionOptions, OutputOptions, filters_of
-from recs.cli.common.options import choice, collection_options, file_option, output_options, source_argument
+from recs.cli.common.options import choice, collection_options, file_option, output_options
 from recs.cli.common.session import opened_collection, report_languages
 from recs.cli.common.terminal import emit, printable, say
 
@@ -32,7 +32,7 @@ def _filter(name: str, help: str, metavar: str = "NAME") -> Callable[[_F], _F]:
 
 
 @click.command("search")
-@source_argument
+@click.argument("source", required=False)
 @click.argument("query", nargs=-1)
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="Hits for each query.")
 @choice("--signals", "auto terms dense", "Rank by words, by vectors, or by both.")
@@ -49,12 +49,19 @@ def _filter(name: str, help: str, metavar: str = "NAME") -> Callable[[_F], _F]:
 @click.option("--passages", is_flag=True, help="Print passages for a language model, with numbered sources.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=2000, show_default=True, help="Of the passages.")
 @file_option("--queries", "Read one query from each line of FILE.")
+@click.option(
+    "--from",
+    "published",
+    metavar="URL",
+    help="Search what `recs publish` put into this database. There is no SOURCE.",
+)
+@click.option("--schema", default="recs", show_default=True, metavar="NAME", help="The schema of recs in the database.")
 @click.option("--why", is_flag=True, help="Say what words and vectors add to each score.")
 @output_options("table", "json", "jsonl")
 @collection_options
 def command(
     *,
-    source: str,
+    source: str | None,
     query: Sequence[str],
     k: int,
     signals: str,
@@ -62,6 +69,8 @@ def command(
     passages: bool,
     max_tokens: int,
     queries: Path | None,
+    published: str | None,
+    schema: str,
     why: bool,
     output: OutputOptions,
     setup: CollectionOptions,
@@ -71,8 +80,18 @@ def command(
 
     A phrase in quotation marks comes first if an item holds it, and so does an exact title or id.
     """
-    asked = _queries(query, queries)
+    if published is None and source is None:
+        raise click.UsageError("name a SOURCE, or a database with --from.")
     where = _where(filters)
+    if published is not None:
+        if passages or signals == "terms":
+            raise click.UsageError("a search in a database is by vectors: without --passages and --signals terms.")
+        asked = _queries((source, *query) if source else query, queries)
+        options = {"k": k, "where": where, "min_score": min_score}
+        write_hits(asked, _published_hits(asked, published, schema, setup, options), output, why=why)
+        return
+    asked = _queries(query, queries)
+    assert source is not None
     with opened_index(source, setup, signals=signals, quiet=output.quiet) as index:
         chosen: dict[str, Any] = {"signals": signals, "where": where}
         if passages:
@@ -96,6 +115,15 @@ def write_hits(
         for query, hits in zip(asked, results, strict=True)
     ]
     _write(records, [_table(hits, why=why) for hits in results], output, asked)
+
+
+def _published_hits(
+    asked: Sequence[str], address: str, schema: str, setup: CollectionOptions, options: dict[str, Any]
+) -> list[list[Hit]]:
+    from recs.postgres.published import Published
+
+    with Published(address, schema, partial(_embedder, setup)) as published:
+        return [published.search(one, **options) for one in asked]
 
 
 def _queries(words: Sequence[str], file: Path | None) -> list[str]:

@@ -57,6 +57,8 @@ class RankedItems:
         The vectors; None if no signal uses vectors.
     notes
         Messages for the user.
+    chunks
+        How many chunks have a vector.
     """
 
     signals: Sequence[Signal]
@@ -64,6 +66,7 @@ class RankedItems:
     languages: Sequence[str | None]
     embeddings: Embeddings | None
     notes: Sequence[Note]
+    chunks: int = 0
 
     @property
     def used(self) -> list[str]:
@@ -145,7 +148,8 @@ def rank_items(
         covered = _covered_languages(embeddings, options.get("embedder"))
         notes += notes_on_vectors(embeddings, uncovered_note(languages, covered, embeddings.model))
     fused = fuse(made, [item.id for item in items], depth, mask=rules.mask(items))
-    return RankedItems(made, fused, languages, embeddings, notes)
+    chunks = 0 if embeddings is None else len(embeddings.chunk_vectors) - int(embeddings.missing.sum())
+    return RankedItems(made, fused, languages, embeddings, notes, chunks)
 
 
 def notes_on_vectors(embeddings: Embeddings, uncovered: str | None) -> list[Note]:

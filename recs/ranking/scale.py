@@ -64,8 +64,8 @@ class Moments:
         is_unknown = np.isnan(self.means)
         if not is_unknown.any():
             return self
-        known = np.maximum((~is_unknown).sum(axis=0), 1)
-        overall = np.where(is_unknown, 0, self.means).sum(axis=0) / known
+        items = np.maximum((~is_unknown).sum(axis=0), 1)
+        overall = np.where(is_unknown, 0, self.means).sum(axis=0) / items
         return Moments(np.where(is_unknown, overall, self.means), self.covariances)
 
 

@@ -12,7 +12,9 @@ from typing import NamedTuple
 from recs.readers.folders.sites import find_site
 from recs.readers.opened import Format, Opened, Records, does_not_fit
 from recs.readers.platforms import blogger, buttondown, ghost, medium, notion, substack, tumblr
+from recs.readers.tables import parquet_parts, parquet_records
 from recs.readers.wordpress import rest
+from recs.text.counts import counted
 
 
 class _OfDocument(NamedTuple):
@@ -87,6 +89,16 @@ def open_table_of_substack(table: Path, source: str) -> Opened:
     return Opened(source, records, "an export of Substack, by its posts.csv", "table")
 
 
+def _parquet(path: Path, source: str) -> Opened | None:
+    tables = parquet_parts(path)
+    if not tables:
+        return None
+    records = chain.from_iterable(
+        parquet_records(table, f"{source}/{table.relative_to(path)}", path) for table in tables
+    )
+    return Opened(source, records, f"{counted(len(tables), 'Parquet file')} in a folder", "table")
+
+
 def _substack(path: Path, source: str) -> Opened | None:
     table = substack.find_table(path.resolve())
     return open_table_of_substack(table, source) if table is not None else None
@@ -132,6 +144,7 @@ def _notion(path: Path, source: str) -> Opened | None:
 
 
 _FOLDERS: dict[Format, Callable[[Path, str], Opened | None]] = {
+    "parquet": _parquet,
     "substack": _substack,
     "medium": _medium,
     "blogger": _blogger,

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from recs.errors import MissingDependencyError, SourceError
 from recs.items import Skipped
@@ -15,6 +16,7 @@ from recs.readers.visibility.closings import rule_of
 
 _QUOTED = re.compile(r"\"[^\"]*\"")
 _LARGEST_CELL = 1 << 30
+_PARQUET_ROWS = 4096  # in memory at a time
 _CUT = "the file ends in the middle of this row, where a value may say that it is closed"
 _LIBRARIES = ("pandas", "polars", "pyarrow")
 INDEX = "recs.index"
@@ -103,21 +105,41 @@ def check_columns(names: Sequence[str], source: str) -> None:
         raise SourceError(f"{source}: two columns are called {twice!r}; column names must be unique.")
 
 
-def parquet_records(path: Path, source: str) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of a Parquet file. Raises `SourceError`, or `MissingDependencyError` without pyarrow."""
+def parquet_records(path: Path, source: str, folder: Path | None = None) -> Iterator[tuple[str, object]]:
+    """Yield (position, record) of a Parquet file. Raises `SourceError`, or `MissingDependencyError` without pyarrow.
+
+    A folder "status=draft" between `folder` and the file is a field of all its records.
+    """
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
         raise MissingDependencyError("reading Parquet", "pyarrow", "tables") from error
+    number = 0
+    folders = path.relative_to(folder).parts[:-1] if folder is not None else ()
+    of_folders = dict(unquote(name).split("=", 1) for name in folders if "=" in name)
     try:
-        table = pyarrow.parquet.read_table(path)
-        check_columns(table.column_names, source)
-        rows = table.to_pylist()
+        with pyarrow.parquet.ParquetFile(path) as file:
+            check_columns(file.schema_arrow.names, source)
+            for batch in file.iter_batches(_PARQUET_ROWS):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{source}: row {number}", {**of_folders, **row}
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise SourceError(f"{source}: not readable as Parquet ({str(error).splitlines()[0]}).") from error
-    for number, row in enumerate(rows, 1):
-        yield f"{source}: row {number}", row
+
+
+def parquet_parts(folder: Path) -> list[Path]:
+    """Return the Parquet files of a folder and of those in it, sorted by path; none if it holds other documents.
+
+    Names that begin with a dot or an underscore, and a manifest.json, are those of the program that wrote it.
+    """
+    files = [
+        path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in ("manifest.json", ".lock")
+    ]
+    names = [path.relative_to(folder).parts for path in files]
+    seen = [path for path, parts in zip(files, names, strict=True) if not any(part[0] in "._" for part in parts)]
+    return seen if all(path.suffix == ".parquet" for path in seen) else []
 
 
 def is_frame(source: object) -> bool:

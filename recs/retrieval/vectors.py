@@ -169,6 +169,11 @@ class JoinedVectors:
         vectors, place = self._place(row)
         return np.asarray(vectors.spans[vectors.starts[place] : vectors.starts[place + 1]])
 
+    def passage_vectors(self, row: int) -> FloatArray:
+        """Return the vectors of the passages of an item, shape (count, d)."""
+        vectors, place = self._place(row)
+        return np.asarray(vectors.passages[vectors.starts[place] : vectors.starts[place + 1]])
+
     def passages_of(self, row: int) -> slice:
         """Return the places of the passages of an item among the m passages."""
         vectors, place = self._place(row)

@@ -3,29 +3,32 @@
 `json` is the contract `recs.related/1`: keys are sorted, and each item is on one line, so that a diff shows the lists
 that changed. `jsonl` has a line for each item, `csv` a line for each match. `hugo`, `jekyll` and `eleventy` are a data
 file from the id of an item to its list: the templates in `examples/` find a page by the path of its file, or by its
-address, whichever is the id. `files` is a folder with one file for each item (`recs.writers.item_files`).
+address, whichever is the id. `files` is a folder with one file for each item (`recs.writers.item_files`), `parquet` one
+with the rows of `csv` as tables.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recs.contract import SCHEMA, Entry
 from recs.errors import OptionError
-from recs.files import write_if_changed
+from recs.files import write_atomically, write_if_changed
 from recs.ranking.lists import entry_of, rounded
 from recs.ranking.previous import item_digest
 from recs.writers.cells import csv_text, dumps, json_lines, whole_characters
 from recs.writers.item_files import write_item_files
+from recs.writers.tables import write_tables
 
 if TYPE_CHECKING:
     from recs.ranking.lists import RelatedLists
 
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 _COLUMNS = ("id", "rank", "related_id", "title", "url", "score", "via")
+_TYPES = {"rank": "int32", "score": "float64"}
 
 
 def render_related(lists: RelatedLists, *, format: str = "json") -> str:
@@ -64,8 +67,9 @@ def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: 
     Parameters
     ----------
     format
-        As in `render_related`, or "files": then `path` is a folder, which gets a JSON file for each item. None means
-        the format of the suffix of `path`: .jsonl, .ndjson or .csv; else JSON.
+        As in `render_related`, or "files" or "parquet": then `path` is a folder, which gets a JSON file for each item,
+        or tables with the columns of "csv". None means the format of the suffix of `path`: .jsonl, .ndjson or .csv;
+        else JSON.
 
     Raises
     ------
@@ -88,12 +92,21 @@ def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: 
     chosen = format or _SUFFIXES.get(path.suffix.lower(), "json")
     if chosen == "files":
         write_item_files(_lists_by_id(lists), path)
+    elif chosen == "parquet":
+        write_tables(_table_rows(lists), path, _TYPES)
+    elif chosen == "json" and not path.exists():
+        write_atomically(path, (whole_characters(piece).encode("utf-8") for piece in json_pieces(lists)))
     else:
         write_if_changed(path, render_related(lists, format=chosen).encode("utf-8"))
 
 
 def json_document(lists: RelatedLists, more: Mapping[str, Any] | None = None) -> str:
     """Return the contract `recs.related/1` as text, with more members if there are any."""
+    return "".join(json_pieces(lists, more))
+
+
+def json_pieces(lists: RelatedLists, more: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """Yield the contract `recs.related/1` in pieces, so that the text of a large collection is never in memory."""
     head: dict[str, Any] = {
         "config": dict(lists.config),
         "corpus": lists.corpus,
@@ -103,9 +116,16 @@ def json_document(lists: RelatedLists, more: Mapping[str, Any] | None = None) ->
         "score": {"kind": lists.score.kind, "range": list(lists.score.range)},
     }
     head |= more or {}
-    items = _object({name: _item(lists, name) for name in lists.lists}).rstrip("\n") if lists.lists else "{}"
-    members = {key: dumps(value) for key, value in head.items()} | {"items": items}
-    return "{\n" + ",\n".join(f'"{key}":{members[key]}' for key in sorted(members)) + "\n}\n"
+    yield "{"
+    for place, key in enumerate(sorted({*head, "items"})):
+        yield f'{"," if place else ""}\n"{key}":'
+        if key != "items":
+            yield dumps(head[key])
+        elif lists.lists:
+            yield from _object_pieces((name, _item(lists, name)) for name in sorted(lists.lists))
+        else:
+            yield "{}"
+    yield "\n}\n"
 
 
 def _lines(lists: RelatedLists) -> str:
@@ -114,14 +134,16 @@ def _lines(lists: RelatedLists) -> str:
 
 def _table(lists: RelatedLists) -> str:
     """Return a line a match, sorted by id and rank."""
-    return csv_text(_table_rows(lists), header=_COLUMNS, texts=("title", "url"))
+    rows = ({**row, "score": f"{row['score']:.4f}"} for row in _table_rows(lists))
+    return csv_text(rows, header=_COLUMNS, texts=("title", "url"))
 
 
-def _table_rows(lists: RelatedLists) -> Iterator[dict[str, object]]:
+def _table_rows(lists: RelatedLists) -> Iterator[dict[str, Any]]:
+    """Yield a row for each match."""
     for name in sorted(lists.lists):
         for rank, match in enumerate(lists.lists[name], 1):
             target = lists.items[match.id]
-            cells = (name, rank, match.id, target.title, target.url or "", f"{rounded(match.score):.4f}", match.via)
+            cells = (name, rank, match.id, target.title, target.url or "", rounded(match.score), match.via)
             yield dict(zip(_COLUMNS, cells, strict=True))
 
 
@@ -154,4 +176,12 @@ def _item(lists: RelatedLists, name: str) -> dict[str, Any]:
 
 def _object(members: dict[str, Any]) -> str:
     """Return a JSON object with a line for each key, sorted."""
-    return "{\n" + ",\n".join(f"{dumps(key)}:{dumps(members[key])}" for key in sorted(members)) + "\n}\n"
+    return "".join(_object_pieces((key, members[key]) for key in sorted(members))) + "\n"
+
+
+def _object_pieces(members: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    """Yield a JSON object with a line for each key."""
+    yield "{"
+    for place, (key, value) in enumerate(members):
+        yield f"{',' if place else ''}\n{dumps(key)}:{dumps(value)}"
+    yield "\n}"

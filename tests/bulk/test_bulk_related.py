@@ -8,10 +8,9 @@ import pytest
 import recs
 from recs.bulk.related import related_in_shards
 from recs.bulk.runners import LocalRunner
-from recs.bulk.shards import ShardsError
 from recs.bulk.vectors import EmbedTexts, vector_table
 from recs.embedding.vectors import Embeddings
-from recs.errors import OptionError
+from recs.errors import OptionError, ShardsError
 from recs.writers.related import render_related
 
 pytest.importorskip("pyarrow")

@@ -17,8 +17,8 @@ from shard_jobs import Cubes, computed
 from recs.bulk import ray_connection, ray_runner
 from recs.bulk.ray_runner import RETRIES, RayRunner
 from recs.bulk.runners import LocalRunner, core_count
-from recs.bulk.shards import MANIFEST, Call, Resources, ShardsError, map_shards, read_shard, whole_shards
-from recs.errors import MissingDependencyError, OptionError
+from recs.bulk.shards import MANIFEST, Call, Resources, map_shards, read_shard, whole_shards
+from recs.errors import MissingDependencyError, OptionError, ShardsError
 
 pytest.importorskip("pyarrow")
 HERE = LocalRunner(workers=0)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from recs.bulk.runners import LocalRunner
-from recs.bulk.shards import MANIFEST, ShardsError, map_shards, read_shard, whole_shards, write_shard
+from recs.bulk.shards import MANIFEST, map_shards, read_shard, whole_shards, write_shard
+from recs.errors import ShardsError
 
 pa = pytest.importorskip("pyarrow")
 HERE = LocalRunner(workers=0)

@@ -108,6 +108,24 @@ def test_read_items_parquet_and_data_frame_agree(tmp_path):
         assert [(s.id, s.reason) for s in items.skipped] == [("2", "no text")]
 
 
+def test_read_items_a_folder_of_parquet_files_is_one_table(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    for number, status in enumerate(("published", "draft")):
+        part = tmp_path / f"status={status}"
+        part.mkdir()
+        rows = [{"id": f"{number}{row}", "text": f"Plant it, {number} {row}."} for row in range(3)]
+        pandas.DataFrame(rows).to_parquet(part / "part-0.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    (tmp_path / "manifest.json").write_text("{}")
+    items = _read(tmp_path)
+    assert [item.id for item in items] == ["10", "11", "12", "00", "01", "02"]
+    assert [item.id for item in items.public] == ["00", "01", "02"]  # the name of a folder may be what closes an item
+    assert items.format == "2 Parquet files in a folder"
+    assert [item.id for item in _read(tmp_path, format="parquet").public] == ["00", "01", "02"]
+    (tmp_path / "readme.md").write_text("A post.")
+    assert [item.text for item in _read(tmp_path)] == ["A post."]
+
+
 def test_read_items_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingDependencyError, match=r"recs-toolkit\[tables\]"):

@@ -1,0 +1,164 @@
+"""Lists of the nearest columns, with their products as whole numbers, and what reverse pairs add to them.
+
+A pair is one number, its key: the product, then the column. So the lowest keys are the best pairs, ties go to the lower
+column, and no two keys of a row are equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recs.arrays import BoolArray, FloatArray, IntArray
+from recs.ranking.pairs import Mask
+
+NO_PAIR = np.iinfo(np.int64).max
+_COLUMN_BITS = 32
+_ANY_COLUMN = (1 << _COLUMN_BITS) - 1
+_NO_PRODUCT = 1 << 25  # more than any
+_BLOCK_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearest:
+    """The k nearest columns of q queries, best first, ties in the order of columns.
+
+    Attributes
+    ----------
+    columns : int64 array of shape (q, k)
+        -1 where a query has fewer.
+    products : float32 array of shape (q, k)
+        Whole numbers; a cosine is the product divided by `longest_whole_row(d) ** 2`. NaN where `columns` is -1.
+    compared : int64 array of shape (q,)
+        The rows that each query was multiplied with; centroids are not counted.
+    """
+
+    columns: IntArray
+    products: FloatArray
+    compared: IntArray
+
+    @classmethod
+    def empty(cls, queries: int, k: int) -> Nearest:
+        shape = (queries, k)
+        return cls(np.full(shape, -1, np.int64), np.full(shape, np.nan, np.float32), np.zeros(queries, np.int64))
+
+    def write(self, places: IntArray | slice, keys: IntArray) -> None:
+        """Set the lists of some queries to the sorted keys of their pairs."""
+        best = keys[:, : self.columns.shape[1]]
+        is_pair = best < NO_PAIR
+        self.columns[places] = np.where(is_pair, best & _ANY_COLUMN, -1)
+        self.products[places] = np.where(is_pair, _NO_PRODUCT - (best >> _COLUMN_BITS), np.nan)
+
+    def keys(self, start: int, stop: int) -> IntArray:
+        """Return the keys of the pairs of some queries, in the shape of the lists."""
+        columns = self.columns[start:stop]
+        keys = pair_keys(np.nan_to_num(self.products[start:stop]), columns)
+        return np.where(columns >= 0, keys, NO_PAIR)
+
+
+def pair_keys(products: npt.NDArray[Any], columns: IntArray) -> IntArray:
+    """Return the keys of pairs: whole numbers in the order of the best pair first.
+
+    Examples
+    --------
+    >>> np.argsort(pair_keys(np.array([5.0, 7.0, 7.0]), np.array([0, 4, 2]))).tolist()
+    [2, 1, 0]
+    """
+    return (_NO_PRODUCT - products.astype(np.int64) << _COLUMN_BITS) + columns
+
+
+def lowest_keys(rows: IntArray, keys: IntArray, shape: tuple[int, int]) -> IntArray:
+    """Return the lowest keys of each row, sorted, in a table filled up with `NO_PAIR`; `rows` are ascending."""
+    counts = np.bincount(rows, minlength=shape[0])
+    table = np.full((shape[0], max(shape[1], int(counts.max(initial=0)))), NO_PAIR)
+    table[rows, np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)] = keys
+    return np.sort(np.partition(table, shape[1] - 1, axis=1)[:, : shape[1]], axis=1)
+
+
+def without(keys: IntArray, never: IntArray) -> IntArray:
+    """Return sorted keys without the pairs with some columns of each row: keys (q, k) and columns (q, r)."""
+    columns = keys & _ANY_COLUMN
+    for each in never.T:
+        keys = np.where(columns == each[:, None], NO_PAIR, keys)
+    return np.sort(keys, axis=1)
+
+
+def mutual(
+    nearest: Nearest,
+    own: IntArray,
+    *,
+    listed: BoolArray | None = None,
+    mask: Mask | None = None,
+    refused: IntArray | None = None,
+) -> Nearest:
+    """Return the lists with reverse pairs: if a query proposes another, it is proposed to that one as well.
+
+    An approximate search that misses a pair from one side often has it from the other (docs/benchmarks.md). No product
+    is computed.
+
+    Parameters
+    ----------
+    own : int64 array of shape (q,)
+        The column of each query, each another.
+    listed : bool array of shape (n,), optional
+        The columns that may be in lists.
+    mask, refused
+        As `Cells.propose` takes them.
+
+    Notes
+    -----
+    Time O(q k log (q k)), memory O(q k).
+
+    Examples
+    --------
+    >>> lists = Nearest(np.array([[1], [2], [-1]]), np.array([[9], [8], [np.nan]], np.float32), np.zeros(3, np.int64))
+    >>> mutual(lists, np.arange(3)).columns.ravel().tolist()
+    [1, 0, 1]
+    """
+    targets, columns, products = _reverse_pairs(nearest, own)
+    is_pair = np.ones(len(targets), np.bool_) if listed is None else listed[columns]
+    if mask is not None:
+        is_pair = is_pair & mask(own[targets], columns)
+    if refused is not None:
+        is_pair = is_pair & (refused[targets] != columns[:, None]).all(axis=1)
+    return with_pairs(nearest, targets[is_pair], columns[is_pair], products[is_pair])
+
+
+def _reverse_pairs(nearest: Nearest, own: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return the pairs of lists from the other side: places of queries, columns and products."""
+    places, ranks = np.nonzero(nearest.columns >= 0)
+    columns = nearest.columns[places, ranks]
+    place_of = np.full(max(int(columns.max(initial=-1)), int(own.max(initial=-1))) + 1, -1)
+    place_of[own] = np.arange(len(own))
+    targets = place_of[columns]
+    is_query = targets >= 0
+    return targets[is_query], own[places[is_query]], nearest.products[places, ranks][is_query]
+
+
+def with_pairs(nearest: Nearest, places: IntArray, columns: IntArray, products: FloatArray) -> Nearest:
+    """Return the lists with more pairs of some queries; a pair that a list has already counts once.
+
+    Parameters
+    ----------
+    places : int64 array of shape (p,)
+        The place of the query of each pair, in any order.
+    columns : int64 array of shape (p,)
+    products : float32 array of shape (p,)
+    """
+    q, k = nearest.columns.shape
+    joined = Nearest.empty(q, k)
+    joined.compared[:] = nearest.compared
+    order = np.argsort(places, kind="stable")
+    starts = np.arange(0, q if k else 0, _BLOCK_ROWS)
+    ends = np.searchsorted(places[order], starts + _BLOCK_ROWS)
+    for start, new in zip(starts.tolist(), np.split(order, ends), strict=False):
+        old = nearest.keys(start, start + _BLOCK_ROWS)
+        keys = pair_keys(products[new], columns[new])
+        both = np.concatenate([old, lowest_keys(places[new] - start, keys, old.shape)], axis=1)
+        both.sort(axis=1)
+        both[:, 1:][both[:, 1:] == both[:, :-1]] = NO_PAIR
+        joined.write(slice(start, start + len(old)), np.sort(both, axis=1))
+    return joined
