@@ -31,7 +31,10 @@ def connection(address: str) -> Iterator[Any]:
         return
     short = "/tmp" if Path("/tmp").is_dir() else None  # the path of a socket has at most some 100 characters
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ray-", dir=short, ignore_cleanup_errors=True))
+        folder = ""
+        if address == "local":
+            place = tempfile.TemporaryDirectory(prefix="ray-", dir=short, ignore_cleanup_errors=True)
+            folder = stack.enter_context(place)
         stack.enter_context(_clean_output())
         stack.callback(_leave, ray)  # after a start that failed too: some of its processes may run
         _connect(ray, address, folder)

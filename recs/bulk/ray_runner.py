@@ -36,8 +36,9 @@ class RayRunner:
     All nodes need the same version of this package, and must share the file system of the shards. A shard has as many
     threads as cores, as with `LocalRunner`, so that the bytes are the same. A process or a node that is killed is
     Ray's to replace: it runs the shard again, at most `RETRIES` times. If the script is killed, Ray ends its tasks; the
-    next run goes on from the whole shards. The start of a local Ray takes some 4 s, a connection 1 s:
-    `connected` keeps one for several runs.
+    next run goes on from the whole shards. The start of a local Ray takes some 10 s of processor time, and that of each
+    worker 3 s: `connected` keeps them for several runs. Beside other programs Ray's workers give way, unless the
+    variable RAY_worker_niceness is 0.
 
     References
     ----------

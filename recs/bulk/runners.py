@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from recs.bulk.shards import Call, Done, Resources
@@ -22,12 +23,13 @@ class LocalRunner:
     Attributes
     ----------
     workers
-        Processes at a time; with 0 this process computes all. The default is the number of cores, divided by those that
-        a shard needs.
+        How many cores are used: so many processes, or fewer if a shard needs several cores. With 0 this process
+        computes all. The default is the number of cores.
 
     Notes
     -----
-    The processes are started anew ("spawn"): a script that uses this needs the line `if __name__ == "__main__":`.
+    The processes are started anew ("spawn"): a script that uses this needs the line `if __name__ == "__main__":`. While
+    they start, the variables of this process that limit the threads of numpy and torch are set to the cores of a shard.
     """
 
     workers: int | None = None
@@ -41,10 +43,10 @@ class LocalRunner:
         if self.workers == 0:
             yield from (call() for call in calls)
             return
-        workers = min(self.workers or max(1, core_count() // resources.cores), len(calls))
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, context, _limit_threads, (resources.cores,)) as pool:
-            futures = {pool.submit(call): call.name for call in calls}
+        workers = min(max(1, (self.workers or core_count()) // resources.cores), len(calls))
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            with _limited_threads(resources.cores):
+                futures = {pool.submit(call): call.name for call in calls}
             try:
                 for future in as_completed(futures):
                     try:
@@ -60,7 +62,19 @@ def core_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _limit_threads(threads: int) -> None:
-    """Let the libraries of a new process use so many threads; they read this when they are loaded, later."""
-    for name in THREAD_VARIABLES:
-        os.environ[name] = str(threads)
+@contextmanager
+def _limited_threads(threads: int) -> Iterator[None]:
+    """Let processes that start meanwhile use so many threads; their libraries read this when they are loaded.
+
+    A process of its own that sets this later would be too late: the main script may load numpy before all else.
+    """
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

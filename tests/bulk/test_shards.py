@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recs.bulk.runners import LocalRunner
-from recs.bulk.shards import MANIFEST, map_shards, read_shard, whole_shards, write_shard
+from recs.bulk.shards import MANIFEST, Resources, map_shards, read_shard, whole_shards, write_shard
 from recs.errors import ShardsError
 
 pa = pytest.importorskip("pyarrow")
@@ -108,3 +108,22 @@ def test_write_shard_equal_tables_have_one_name(tmp_path):
 
 def test_map_shards_of_nothing_is_nothing(tmp_path):
     assert map_shards(Squares(tmp_path / "log"), [], tmp_path / "out", runner=HERE) == []
+
+
+@dataclass(frozen=True)
+class Threads:
+    """The limit of threads in the process that computes a shard, and whether the main script sees another."""
+
+    def __call__(self, number):
+        return pa.table({"threads": [os.environ.get("OPENBLAS_NUM_THREADS")], "process": [os.getpid()]})
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, 2), (2, 1)])
+def test_local_runner_shards_have_as_many_threads_as_cores(tmp_path, monkeypatch, cores, processes):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    runner = LocalRunner(workers=2)
+    paths = map_shards(Threads(), range(6), tmp_path, runner=runner, resources=Resources(cores))
+    rows = [read_shard(path).to_pylist()[0] for path in paths]
+    assert {row["threads"] for row in rows} == {str(cores)}
+    assert len({row["process"] for row in rows}) <= processes
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
