@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from recs.bulk.folder import ArrayFolder
 from recs.bulk.nearest import write_mask
 from recs.bulk.ranking import rank_shards
 from recs.bulk.recall import TOP, measured_recall
-from recs.bulk.runners import LocalRunner, core_count
+from recs.bulk.runners import LocalRunner
 from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, map_shards, read_shard
 from recs.bulk.signals import read_signals
 from recs.bulk.store import SHARD_ITEMS, Part, StoredTexts, store_items
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from recs.ranking.lists import RelatedLists
 
 RUNS = "shards"  # in the cache folder: the shards of runs that are not finished
+_EMBEDDING = Resources(cores=2)  # for every machine the same, since bytes of vectors may depend on it
 _VERSION = 1  # raised when the files of a step change
 
 
@@ -120,10 +121,13 @@ def related_in_shards(
         raise OptionError(f"there are {len(items)} public items; shards need two.")
     names = signal_names(signals)
     shown = (rules := rules or Rules()).at(collection.items, parse_now(now))
-    with _opened(items, (embedding, names, shown, k, shard_items), None if folder is None else Path(folder)) as place:
-        watched = _Watched(runner or LocalRunner(), progress)
+    with _opened(
+        items, (embedding, names, shown, k, shard_items), None if folder is None else Path(folder).absolute()
+    ) as place:
         parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
-        ranked = _rank(_Run(items, place, watched, parts), names, embedding, shown, depth=max(CANDIDATES, k))
+        with (runner or LocalRunner()).connected() as kept:
+            run = _Run(items, place, _Watched(kept, progress), parts)
+            ranked = _rank(run, names, embedding, shown, depth=max(CANDIDATES, k))
         overflow = "chunk" if embedding is None else embedding.overflow
         listing: dict[str, Any] = {"rules": rules, "shown": shown, "tuned": tuned, "previous": previous}
         return ranked_lists(collection, ranked, k=k, overflow=overflow, **listing)
@@ -141,6 +145,9 @@ class _Watched:
             if self.progress is not None:
                 self.progress(calls[0].folder.name, number, len(calls))
             yield done
+
+    def connected(self) -> AbstractContextManager[Runner]:
+        return nullcontext(self)
 
 
 @contextmanager
@@ -211,8 +218,7 @@ def _languages(run: _Run, cache: Path | None) -> list[str | None]:
 def _embeddings(run: _Run, embedding: EmbedTexts, *, passages: bool) -> Embeddings:
     """Return the vectors of all items, as a memory map, without those of their chunks, which are on the disk."""
     files = [part.path for part in run.parts]
-    resources = Resources(cores=core_count())
-    paths = map_shards(embedding, files, run.folder / "vectors", runner=run.runner, resources=resources)
+    paths = map_shards(embedding, files, run.folder / "vectors", runner=run.runner, resources=_EMBEDDING)
     vectors = VectorShards.of(paths)
     if (similarity := vectors.same["similarity"]) != "cosine":
         raise OptionError(f"{embedding.model}: its similarity is {similarity}; only cosine is computed in shards.")

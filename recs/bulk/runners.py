@@ -7,12 +7,13 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
-from recs.bulk.shards import Call, Done, Resources
+from recs.bulk.shards import Call, Done, Resources, Runner
 from recs.errors import OptionError
 
+_SPAWN = multiprocessing.get_context("spawn")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
@@ -40,21 +41,72 @@ class LocalRunner:
 
     def run(self, calls: Sequence[Call], resources: Resources) -> Iterator[Done]:
         """Yield each shard when it is done."""
+        with self.connected() as kept:
+            yield from kept.run(calls, resources)
+
+    @contextmanager
+    def connected(self) -> Iterator[Runner]:
+        """Keep the processes of shards that need one core from one run to the next inside the block."""
         if self.workers == 0:
-            yield from (call() for call in calls)
+            yield _Here()
             return
-        workers = min(max(1, (self.workers or core_count()) // resources.cores), len(calls))
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            with _limited_threads(resources.cores):
-                futures = {pool.submit(call): call.name for call in calls}
+        processes = _Processes(self.workers or core_count())
+        try:
+            yield processes
+        finally:
+            processes.close()
+
+
+class _Here:
+    """Computes shards in this process."""
+
+    def run(self, calls: Sequence[Call], resources: Resources) -> Iterator[Done]:  # noqa: ARG002
+        yield from (call() for call in calls)
+
+    def connected(self) -> AbstractContextManager[Runner]:
+        return nullcontext(self)
+
+
+class _Processes:
+    """Computes shards in processes, of which those for one core are kept."""
+
+    def __init__(self, cores: int) -> None:
+        self._cores = cores
+        self._kept: ProcessPoolExecutor | None = None
+
+    def connected(self) -> AbstractContextManager[Runner]:
+        return nullcontext(self)
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._kept is not None:
+            self._kept.shutdown(cancel_futures=True)
+            self._kept = None
+
+    def run(self, calls: Sequence[Call], resources: Resources) -> Iterator[Done]:
+        if resources.cores > 1:
+            self.close()  # so that not more processes than cores are there
+            with ProcessPoolExecutor(max(1, self._cores // resources.cores), _SPAWN) as pool:
+                yield from _computed(pool, calls, resources.cores)
+            return
+        if self._kept is None:
+            self._kept = ProcessPoolExecutor(self._cores, _SPAWN)
+        yield from _computed(self._kept, calls, resources.cores)
+
+
+def _computed(pool: ProcessPoolExecutor, calls: Sequence[Call], threads: int) -> Iterator[Done]:
+    """Yield each shard when a process has computed it."""
+    with _limited_threads(threads):  # processes start when they get a shard
+        futures = {pool.submit(call): call.name for call in calls}
+    try:
+        for future in as_completed(futures):
             try:
-                for future in as_completed(futures):
-                    try:
-                        yield future.result()
-                    except BrokenProcessPool:
-                        yield Done(futures[future], None, "the process that computed it was killed; was memory full?")
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+                yield future.result()
+            except BrokenProcessPool:
+                yield Done(futures[future], None, "the process that computed it was killed; was memory full?")
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def core_count() -> int:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -69,6 +70,9 @@ class Runner(Protocol):
 
     def run(self, calls: Sequence[Call], resources: Resources) -> Iterator[Done]:
         """Yield each shard when it is done, in any order. A shard that failed is yielded too."""
+
+    def connected(self) -> AbstractContextManager[Runner]:
+        """Return a block in which the processes are kept from one run to the next, and the runner for it."""
 
 
 def map_shards(

@@ -38,7 +38,7 @@ class ShardOptions:
     @property
     def folder(self) -> Path | None:
         """Where the shards are; None for the cache folder."""
-        return None if self.work is None else Path(self.work)
+        return None if self.work is None else Path(self.work).absolute()
 
     def make_runner(self) -> Runner:
         """Return what computes the shards."""
