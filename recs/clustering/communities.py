@@ -19,6 +19,7 @@ _FEW_MOVES = 1e-3  # share of the rows: if fewer move in two turns, the moves st
 _LEAST_GAIN = 1e-9  # a smaller gain is rounding
 _TIE = 1e-12  # values this near to each other are equal
 _AFFINITY = 1e-9  # far below any resolution
+_LEAST_VOLUME = 1e-9  # of a cluster without edges
 
 
 def grow(graph: Any, labels: IntArray) -> IntArray:
@@ -120,7 +121,7 @@ class _Merger:
 
     def __init__(self, weights: Float64Array, affinity: Float64Array) -> None:
         self.weights = weights
-        self.volumes = weights.sum(axis=1)
+        self.volumes = np.maximum(weights.sum(axis=1), _LEAST_VOLUME)
         self.total = self.volumes.sum()
         by_chance = np.outer(self.volumes, self.volumes)
         self.weights += _AFFINITY * affinity * by_chance / self.total
