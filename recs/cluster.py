@@ -80,7 +80,7 @@ def cluster_items(
         The fewest texts of a dense core, 2 or more; "auto" takes 5, 4 for fewer than about 1,950
         distinct texts, and 3 for fewer than 80.
     min_samples
-        How many neighbours make a region dense, 1 or more; as in HDBSCAN. "auto" takes 1.
+        How many neighbours make a region dense, 1 or more; as in HDBSCAN. "auto" takes 2.
     cluster_selection_method
         "eom" or "leaf": which nodes of HDBSCAN's tree are cores.
     n_topics

@@ -246,9 +246,10 @@ def _text(clustering: Clustering, collection: Collection) -> str:
         lines += [f"       {', '.join(topic.phrases)}"] if topic.phrases else []
         lines += [f"         {heading(items[name])}" for name in topic.exemplars[:3]]
     if clustering.sweep:
-        lines += ["", "granularity  topics  stability  coverage"]
+        lines += ["", "granularity  topics  stability  separation  coverage"]
         lines += [
-            f"{row.resolution:11.2f}  {row.topics:6}  {row.stability:9.2f}  {row.coverage:8.0%}{'  *' * row.chosen}"
+            f"{row.resolution:11.2f}  {row.topics:6}  {row.stability:9.2f}  {row.separation:10.2f}  {row.coverage:8.0%}"
+            f"{'  *' * row.chosen}"
             for row in clustering.sweep
         ]
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,11 +15,11 @@ from recs.errors import MissingDependencyError
 
 Selection = Literal["eom", "leaf"]
 # Neighbours of a row: the cube root of the number of rows, between two limits (docs/clusters.md).
-_NEIGHBORS = (10, 25)
+_NEIGHBORS = (12, 25)
 _FEW_NEIGHBORS = 5  # in a small collection: an eighth of the rows, but at least this many
 _CORE_SHARE = 0.4  # of the neighbours: the size of the smallest core, between two limits
 _CORE_SIZES = (3, 5)
-_MIN_SAMPLES = 1
+_MIN_SAMPLES = 2
 _SPECTRAL_DIMS = 12  # for each component of the graph (docs/clusters.md)
 
 
@@ -27,7 +28,7 @@ class CoreOptions:
     """How dense cores are searched for; `recs.cluster_items` explains each option."""
 
     min_cluster_size: int
-    min_samples: int = 1
+    min_samples: int = 2
     method: Selection = "eom"
 
 
@@ -40,15 +41,17 @@ def core_options(
     """Return how dense cores of some texts are searched for."""
     if min_cluster_size == "auto":
         least, most = _CORE_SIZES
-        min_cluster_size = min(max(int(usual_neighbors(len(texts.vectors)) * _CORE_SHARE), least), most)
+        size = min(max(int(usual_neighbors(len(texts.vectors)) * _CORE_SHARE), least), most)
+    else:
+        size = min_cluster_size
     samples = _MIN_SAMPLES if min_samples == "auto" else min_samples
-    return CoreOptions(min_cluster_size, samples, method)
+    return CoreOptions(size, samples, method)
 
 
 def usual_neighbors(rows: int) -> int:
     """Return how many neighbours of each row the graph has."""
     least, most = _NEIGHBORS
-    return min(max(least, round(rows ** (1 / 3))), most, max(_FEW_NEIGHBORS, rows // 8))
+    return min(max(least, round(math.cbrt(rows))), most, max(_FEW_NEIGHBORS, rows // 8))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from recs.clustering.labels import number_by_size, value_by_label, without_small
 from recs.clustering.parts import SweepRow
 from recs.clustering.space import Level, MergeTree, Space
 
-_RESOLUTIONS = tuple(2.0 ** (step / 2) for step in range(-6, 9))  # from 1/8 to 16
+_RESOLUTIONS = tuple(2.0 ** (step / 2) for step in range(-4, 7))  # from 1/4 to 8
 _USUAL_LOG2 = 0.75  # binary logarithm of the resolution that is tried where several give the same number of clusters
 
 _RUNS = 4  # how often rows are left out

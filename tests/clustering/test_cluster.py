@@ -12,8 +12,9 @@ from places import POSTS, ROOT
 from standins import make_embedder, make_records
 
 import recs
+from recs.arrays import unit_rows
 from recs.cluster import cluster_items
-from recs.clustering.assignment import without_itself
+from recs.clustering.assignment import separation, without_itself
 from recs.clustering.communities import grow, merge_clusters, move_rows
 from recs.clustering.graph import components, neighbor_graph, spectral_coordinates
 from recs.clustering.timeline import topics_over_time
@@ -22,6 +23,7 @@ from recs.errors import FingerprintMismatchError, MissingDependencyError, Option
 from recs.items import Item
 
 hdbscan = pytest.importorskip("hdbscan")
+sparse = pytest.importorskip("scipy.sparse")
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 
@@ -174,6 +176,34 @@ def test_cluster_items_n_topics_gives_about_that_many():
         found = cluster_items(items, embeddings, n_topics=wanted)
         assert len(found.topics) == wanted
     assert any("400 topics were requested" in note for note in cluster_items(items, embeddings, n_topics=400).notes)
+
+
+@pytest.mark.parametrize("wanted", [2, 3, 5, 7, 11, 16])
+def test_cluster_items_n_topics_is_exact_where_there_are_enough_cores(wanted):
+    items, embeddings, _ = blobs([20] * 20, spread=1.2)
+    assert len(cluster_items(items, embeddings, n_topics=wanted).topics) == wanted
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_separation_is_the_mean_silhouette_by_centroids(scale):
+    _, embeddings, truth = blobs([5, 8, 13], spread=1.0)
+    X = (scale * embeddings.vectors).astype(np.float32)
+    labels = np.where(np.arange(26) % 9 == 4, -1, truth)
+    means = np.stack([X[labels == cluster].mean(axis=0, dtype=np.float64) for cluster in range(3)])
+    distances = 1 - unit_rows(X) @ unit_rows(means).T
+    own = np.array([X[row] @ unit_rows(means)[labels[row]] for row in range(26)])
+    expected = []
+    for row in np.flatnonzero(labels >= 0):
+        mine = distances[row, labels[row]]
+        other = np.delete(distances[row], labels[row]).min()
+        expected.append((other - mine) / max(other, mine))
+    assert separation(X, labels, own) == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_merge_clusters_without_any_edge_follows_the_affinity():
+    affinity = np.array([[1, 1, 9], [1, 1, 1], [9, 1, 1]], np.float64)
+    merges = merge_clusters(sparse.csr_array((3, 3)), np.arange(3), affinity)
+    assert merges.pairs.tolist() == [[0, 2], [0, 1]]
 
 
 def test_cluster_items_outlier_stays_out_unless_all_are_wanted():
@@ -612,7 +642,7 @@ def test_cluster_items_more_min_samples_than_texts_finds_nothing_and_says_why():
     made = cluster_items(items, embeddings, min_samples=1000)
     assert made.topics == ()
     assert made.notes == ("no clusters found: no text has 1,000 others beside it (min_samples).",)
-    assert cluster_items(items, embeddings).parameters["min_samples"] == 1
+    assert cluster_items(items, embeddings).parameters["min_samples"] == 2
 
 
 # --- real collections ---
