@@ -295,7 +295,7 @@ def test_cluster_items_parts_without_an_edge_between_are_told_apart():
         X[part * 30 : part * 30 + 30, part * 10 : part * 10 + 10] = 3 + rng.standard_normal((30, 10))
     items = [Item(id=f"{row:03}", text=f"t{row}") for row in range(120)]
     found = cluster_items(items, Embeddings.from_array([item.id for item in items], X, model="parts"))
-    assert alike(np.repeat(np.arange(4), 30), found.assigned) >= 0.98
+    assert alike(np.repeat(np.arange(4), 30), found.assigned) >= 0.97
 
 
 # --- after the first run ---
