@@ -15,7 +15,7 @@ from recs.errors import OutputError
 
 _log = logging.getLogger(__name__)
 UNPACKED = "models"  # in the cache folder: the files of models that came packed (`recs.models.packed`)
-RUNS = "runs"  # in the cache folder: results of whole runs (`recs.cli.repeat`)
+RUNS = "runs"  # in the cache folder: results of whole runs (`recs.cli.common.repeat`)
 
 
 def cache_folder() -> Path:

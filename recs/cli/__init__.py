@@ -15,7 +15,7 @@ import sys
 import click
 
 from recs import __version__
-from recs.cli.terminal import printable, say
+from recs.cli.common.terminal import printable, say
 from recs.errors import RecsError
 
 _VERBS = (

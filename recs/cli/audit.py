@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recs.cli.option_values import CollectionOptions, OutputOptions
-from recs.cli.options import collection_options, output_options, source_argument
-from recs.cli.session import opened_collection, report_embedding, write_report
-from recs.cli.terminal import heading
+from recs.cli.common.option_values import CollectionOptions, OutputOptions
+from recs.cli.common.options import collection_options, output_options, source_argument
+from recs.cli.common.session import opened_collection, report_embedding, write_report
+from recs.cli.common.terminal import heading
 from recs.text.counts import counted
 
 if TYPE_CHECKING:

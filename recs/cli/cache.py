@@ -2,10 +2,10 @@
 
 import click
 
-from recs.cli.option_values import CollectionOptions
-from recs.cli.options import collection_options, source_argument
-from recs.cli.session import opened_collection
-from recs.cli.terminal import emit, say
+from recs.cli.common.option_values import CollectionOptions
+from recs.cli.common.options import collection_options, source_argument
+from recs.cli.common.session import opened_collection
+from recs.cli.common.terminal import emit, say
 from recs.text.counts import counted
 
 _FOLDER = click.option(

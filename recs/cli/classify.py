@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.option_values import CollectionOptions, OutputOptions
-from recs.cli.options import cached_only_option, collection_options, output_options, source_argument
-from recs.cli.session import embedded
-from recs.cli.terminal import emit, heading, printable, report_reading, say
+from recs.cli.common.option_values import CollectionOptions, OutputOptions
+from recs.cli.common.options import cached_only_option, collection_options, output_options, source_argument
+from recs.cli.common.session import embedded
+from recs.cli.common.terminal import emit, heading, printable, report_reading, say
 
 if TYPE_CHECKING:
     from recs.classification.classifier import Classifier

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from recs.cli.option_values import CollectionOptions, OutputOptions
-from recs.cli.options import (
+from recs.cli.common.option_values import CollectionOptions, OutputOptions
+from recs.cli.common.options import (
     cached_only_option,
     collection_options,
     file_option,
@@ -19,9 +19,9 @@ from recs.cli.options import (
     output_options,
     source_argument,
 )
-from recs.cli.repeat import repeatable
-from recs.cli.session import embedded, write_report
-from recs.cli.terminal import heading, printable, report_reading, say
+from recs.cli.common.repeat import repeatable
+from recs.cli.common.session import embedded, write_report
+from recs.cli.common.terminal import heading, printable, report_reading, say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.option_values import CacheOptions, OutputOptions, ReadingOptions
-from recs.cli.options import (
+from recs.cli.common.option_values import CacheOptions, OutputOptions, ReadingOptions
+from recs.cli.common.options import (
     cache_options,
     file_option,
     grouped,
@@ -19,8 +19,8 @@ from recs.cli.options import (
     reading_options,
     source_argument,
 )
-from recs.cli.session import write_report
-from recs.cli.terminal import embedding_progress, report_reading, say
+from recs.cli.common.session import write_report
+from recs.cli.common.terminal import embedding_progress, report_reading, say
 
 if TYPE_CHECKING:
     from recs.items import Collection

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from recs.cli.option_values import ModelOptions
-from recs.cli.options import choice, model_options
-from recs.cli.terminal import emit, printable
+from recs.cli.common.option_values import ModelOptions
+from recs.cli.common.options import choice, model_options
+from recs.cli.common.terminal import emit, printable
 
 
 @click.command("doctor")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from recs.cli.option_values import CacheOptions, ModelOptions, OutputOptions
-from recs.cli.options import cache_options, choice, model_options, output_options
-from recs.cli.session import report_embedding
-from recs.cli.terminal import embedding_progress, emit, report_reading
+from recs.cli.common.option_values import CacheOptions, ModelOptions, OutputOptions
+from recs.cli.common.options import cache_options, choice, model_options, output_options
+from recs.cli.common.session import report_embedding
+from recs.cli.common.terminal import embedding_progress, emit, report_reading
 
 if TYPE_CHECKING:
     from recs.embedding.vectors import Embeddings

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.labels import LabelOptions, draw, label_options, opened_labels, without_field
-from recs.cli.labels import table as classifier_table
-from recs.cli.option_values import CollectionOptions, OutputOptions, RuleOptions
-from recs.cli.options import (
+from recs.cli.common.option_values import CollectionOptions, OutputOptions, RuleOptions
+from recs.cli.common.options import (
     collection_options,
     file_option,
     judgments_option,
@@ -19,8 +17,10 @@ from recs.cli.options import (
     rule_options,
     source_argument,
 )
-from recs.cli.session import embedded, opened_collection, present_for, report_lost_tokens, write_report
-from recs.cli.terminal import estimate, printable, report_reading
+from recs.cli.common.session import embedded, opened_collection, present_for, report_lost_tokens, write_report
+from recs.cli.common.terminal import estimate, printable, report_reading
+from recs.cli.labels import LabelOptions, draw, label_options, opened_labels, without_field
+from recs.cli.labels import table as classifier_table
 from recs.text.counts import counted
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recs.cli.option_values import CollectionOptions
-from recs.cli.options import collection_options, quiet_option, source_argument
-from recs.cli.session import opened_collection, report_languages
-from recs.cli.terminal import say
+from recs.cli.common.option_values import CollectionOptions
+from recs.cli.common.options import collection_options, quiet_option, source_argument
+from recs.cli.common.session import opened_collection, report_languages
+from recs.cli.common.terminal import say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.option_values import CollectionOptions
-from recs.cli.options import grouped
-from recs.cli.session import embedded
-from recs.cli.terminal import printable, report_reading, working
+from recs.cli.common.option_values import CollectionOptions
+from recs.cli.common.options import grouped
+from recs.cli.common.session import embedded
+from recs.cli.common.terminal import printable, report_reading, working
 from recs.text.counts import counted
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recs.cli.option_values import ModelOptions
-from recs.cli.options import model_options, quiet_option, topics_option
-from recs.cli.terminal import say
+from recs.cli.common.option_values import ModelOptions
+from recs.cli.common.options import model_options, quiet_option, topics_option
+from recs.cli.common.terminal import say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from recs.cli.options import choice
-from recs.cli.terminal import emit, say
+from recs.cli.common.options import choice
+from recs.cli.common.terminal import emit, say
 
 _FORMAT = choice("--format form", "table json")
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.option_values import OutputOptions, ReadingOptions
-from recs.cli.options import output_options, reading_options, source_argument
-from recs.cli.session import write_report
-from recs.cli.terminal import heading, printable, report_reading, say
+from recs.cli.common.option_values import OutputOptions, ReadingOptions
+from recs.cli.common.options import output_options, reading_options, source_argument
+from recs.cli.common.session import write_report
+from recs.cli.common.terminal import heading, printable, report_reading, say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:

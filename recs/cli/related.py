@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recs.cli.option_values import CollectionOptions, OutputOptions, RuleOptions, filters_of
-from recs.cli.options import (
+from recs.cli.common.option_values import CollectionOptions, OutputOptions, RuleOptions, filters_of
+from recs.cli.common.options import (
     cached_only_option,
     collection_options,
     file_option,
@@ -19,9 +19,9 @@ from recs.cli.options import (
     rule_options,
     source_argument,
 )
-from recs.cli.repeat import repeatable
-from recs.cli.session import opened_collection, present_for
-from recs.cli.terminal import emit, report_related, sample_table, say
+from recs.cli.common.repeat import repeatable
+from recs.cli.common.session import opened_collection, present_for
+from recs.cli.common.terminal import emit, report_related, sample_table, say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from recs.cli.option_values import CollectionOptions, OutputOptions, filters_of
-from recs.cli.options import choice, collection_options, file_option, output_options, source_argument
-from recs.cli.session import opened_collection, report_languages
-from recs.cli.terminal import emit, printable, say
+from recs.cli.common.option_values import CollectionOptions, OutputOptions, filters_of
+from recs.cli.common.options import choice, collection_options, file_option, output_options, source_argument
+from recs.cli.common.session import opened_collection, report_languages
+from recs.cli.common.terminal import emit, printable, say
 
 if TYPE_CHECKING:
     from recs.embedding.embedder import Embedder

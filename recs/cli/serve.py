@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from recs.cli.option_values import ModelOptions
-from recs.cli.options import grouped, model_options, topics_option
-from recs.cli.terminal import say
+from recs.cli.common.option_values import ModelOptions
+from recs.cli.common.options import grouped, model_options, topics_option
+from recs.cli.common.terminal import say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

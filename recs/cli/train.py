@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recs.cli.common.option_values import CollectionOptions
+from recs.cli.common.options import collection_options, file_option, source_argument
+from recs.cli.common.terminal import emit, heading, printable, say
 from recs.cli.labels import LabelOptions, draw, label_options, opened_labels, summary, table, write_rows
-from recs.cli.option_values import CollectionOptions
-from recs.cli.options import collection_options, file_option, source_argument
-from recs.cli.terminal import emit, heading, printable, say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from recs.cli.option_values import ModelOptions
-from recs.cli.options import model_options
-from recs.cli.terminal import say
+from recs.cli.common.option_values import ModelOptions
+from recs.cli.common.options import model_options
+from recs.cli.common.terminal import say
 
 
 @click.command("truss")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from recs.cli.option_values import CollectionOptions
-from recs.cli.options import collection_options, file_option, judgments_option, quiet_option, source_argument
-from recs.cli.session import opened_collection, report_lost_tokens
-from recs.cli.terminal import estimate, say
+from recs.cli.common.option_values import CollectionOptions
+from recs.cli.common.options import collection_options, file_option, judgments_option, quiet_option, source_argument
+from recs.cli.common.session import opened_collection, report_lost_tokens
+from recs.cli.common.terminal import estimate, say
 from recs.text.counts import counted
 
 

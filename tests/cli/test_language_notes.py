@@ -24,7 +24,7 @@ def test_note_comes_before_the_items_are_embedded(tmp_path, monkeypatch, command
 
     embedder = make_embedder(Refuses(), languages=("en",))
     monkeypatch.setattr("recs.embedding.load.find_embedder", lambda *_, **__: embedder)
-    monkeypatch.setattr("recs.cli.option_values.ModelOptions.find_or_none", lambda *_, **__: embedder)
+    monkeypatch.setattr("recs.cli.common.option_values.ModelOptions.find_or_none", lambda *_, **__: embedder)
     result = CliRunner().invoke(cli, command)
     assert "4 in 'de'" in result.stderr
     assert "multilingual-e5-small-4bit" in result.stderr

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -15,6 +16,7 @@ from standins import make_records
 import recs.readers.read
 import recs.related
 from recs.cli import cli
+from recs.cli.common.repeat import _installed
 from recs.readers.folders.digest import folder_digest
 
 
@@ -136,7 +138,7 @@ def test_an_item_that_the_time_closes_or_opens_ends_the_result(run, site, monkey
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(seconds=120)
 
-    monkeypatch.setattr("recs.cli.repeat.datetime", Later)
+    monkeypatch.setattr("recs.cli.common.repeat.datetime", Later)
     monkeypatch.setattr("recs.readers.dates.datetime", Later)
     out, _, computed = run()
     assert computed == 1
@@ -186,12 +188,18 @@ def test_clearing_the_cache_removes_the_results(run, site):
 
 
 def test_only_the_latest_results_stay(run, site, monkeypatch):
-    monkeypatch.setattr("recs.cli.repeat._KEPT", 2)
+    monkeypatch.setattr("recs.cli.common.repeat._KEPT", 2)
     for k in (1, 2, 3, 1):
         run("-k", str(k))
     assert len(list((site / "cache" / "runs").iterdir())) == 2
     assert run("-k", "1")[2] == 0
     assert run("-k", "2")[2] == 1
+
+
+def test_an_edit_of_any_module_makes_runs_anew():
+    watched = [line.split()[0] for line in _installed() if ".py " in line]
+    package = Path(recs.__file__).parent
+    assert {str(path) for path in package.rglob("*.py")} == set(watched)
 
 
 def test_a_source_that_is_edited_before_it_is_read_is_not_kept(run, site, monkeypatch):
@@ -296,7 +304,7 @@ def test_an_age_is_judged_again_on_the_next_day_unless_now_is_given(run, site, m
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(days=1)
 
-    monkeypatch.setattr("recs.cli.repeat.datetime", Later)
+    monkeypatch.setattr("recs.cli.common.repeat.datetime", Later)
     monkeypatch.setattr("recs.readers.dates.datetime", Later)
     out, _, computed = run("--max-age", "1w")
     assert computed == 1

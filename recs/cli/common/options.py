@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from recs.cli.option_values import (
+from recs.cli.common.option_values import (
     CacheOptions,
     CollectionOptions,
     ModelOptions,

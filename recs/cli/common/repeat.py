@@ -26,9 +26,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from recs.cli.option_values import RULES_FILE, CollectionOptions
-from recs.cli.recording import Recording, recorded
-from recs.cli.terminal import emit, say
+from recs.cli.common.option_values import RULES_FILE, CollectionOptions
+from recs.cli.common.recording import Recording, recorded
+from recs.cli.common.terminal import emit, say
 from recs.errors import OutputError, RecsError
 from recs.files import RUNS, cache_folder, write_atomically, write_if_changed
 
@@ -182,7 +182,7 @@ def _model(setup: CollectionOptions, *, cached_only: bool) -> list[str]:
 def _installed() -> list[str]:
     """Return what changes when a package is installed, upgraded or removed, or the code of recs is edited."""
     places = [Path(place) for place in sys.path if place.endswith(("site-packages", "dist-packages"))]
-    code = sorted(Path(__file__).parents[1].rglob("*.py"))
+    code = sorted(Path(__file__).parents[2].rglob("*.py"))  # the whole package
     engines = [str(bool(importlib.util.find_spec(name))) for name in ("torch", "onnxruntime")]
     return [sys.version, *map(_stamp, [*places, *code]), *engines]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.recording import record_change
-from recs.cli.terminal import report_reading, say
+from recs.cli.common.recording import record_change
+from recs.cli.common.terminal import report_reading, say
 
 if TYPE_CHECKING:
     from recs.embedding.cache import Cache

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from recs.cli.recording import record_line
+from recs.cli.common.recording import record_line
 from recs.text.counts import counted
 from recs.times import clock
 

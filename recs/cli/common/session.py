@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from recs.cli.option_values import CollectionOptions, OutputOptions
-from recs.cli.recording import record_change
-from recs.cli.terminal import embedding_progress, emit, report_reading, say
+from recs.cli.common.option_values import CollectionOptions, OutputOptions
+from recs.cli.common.recording import record_change
+from recs.cli.common.terminal import embedding_progress, emit, report_reading, say
 
 if TYPE_CHECKING:
     from recs.embedding.cache import Cache

@@ -1,4 +1,4 @@
-"""Records what a run says and writes, so that an equal run can repeat it: see `recs.cli.repeat`."""
+"""Records what a run says and writes, so that an equal run can repeat it: see `recs.cli.common.repeat`."""
 
 from __future__ import annotations
 

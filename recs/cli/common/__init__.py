@@ -1,0 +1,1 @@
+"""What verbs share: options and their values, progress and tables on a terminal, and runs that are repeated."""
