@@ -9,7 +9,7 @@ import numpy as np
 
 from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarity, unit_rows
 from recs.clustering.assignment import cluster_means, scatter_matrix
-from recs.clustering.communities import Merges, grow, merge_clusters, move_rows
+from recs.clustering.communities import Merges, grow, halve_clusters, merge_clusters, move_rows
 from recs.clustering.copies import DistinctTexts
 from recs.clustering.cores import CoreOptions, Cores, density_cores, usual_neighbors
 from recs.clustering.graph import neighbor_graph
@@ -129,9 +129,10 @@ class MergeTree:
         return self._of_space(move_rows(self._graph, cluster_of_core[self._cores], resolution))
 
     def _counted(self, count: int) -> IntArray:
-        """Return `count` clusters, or the cores if there are fewer.
+        """Return `count` clusters, or as many as there can be.
 
         Moves of rows empty some clusters. So a finer cut is moved, and its clusters are merged until `count` are left.
+        If there are fewer cores, the widest of them are halved.
         """
         start = count
         for _ in range(_TRIES):
@@ -143,7 +144,8 @@ class MergeTree:
             start += missing
             if start > self.merges.clusters:
                 break
-        return self._of_space(self.merges.cut(count)[self._cores])
+        vectors = self._vectors[self._rows]
+        return self._of_space(halve_clusters(vectors, self.merges.cut(count)[self._cores], count, size=self._size))
 
     def _merges(self, labels: IntArray) -> Merges:
         middles = unit_rows(cluster_means(self._vectors[self._rows], labels))
