@@ -14,6 +14,7 @@ from recs.clustering.labels import cluster_sizes, value_by_label
 _QUANTILE = 0.005  # this share of the core of a topic may be farther away than its threshold
 # A threshold is at most so many times as far below the core's median as the lower quartile is: 5.4 standard deviations.
 _FENCE = 8.0
+_NEAR = 3.0  # and at least so many times: rows within two standard deviations are no outliers of a core of few rows
 _SHRINKAGE = 0.2  # of the covariance within topics, towards equal variances
 _BLOCK = 512  # rows that are scored at a time; blocks are filled up, so that the score of a row depends on no other row
 _DECIMALS = 9
@@ -140,7 +141,8 @@ def core_thresholds(labels: IntArray, cosines: Float64Array, core: BoolArray, to
         if len(own):
             middle, quarter = np.quantile(own, (0.5, 0.25), method="lower")
             least = np.quantile(own, _QUANTILE, method="lower")
-            thresholds[topic] = max(least, middle - _FENCE * (middle - quarter))
+            spread = middle - quarter
+            thresholds[topic] = np.clip(least, middle - _FENCE * spread, middle - _NEAR * spread)
     return thresholds
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from recs.arrays import IntArray, unit_rows
 from recs.clustering.assignment import cluster_means, core_thresholds, separation, without_itself
-from recs.clustering.labels import number_by_size, value_by_label, without_small_clusters
+from recs.clustering.labels import cluster_sizes, number_by_size, value_by_label, without_small_clusters
 from recs.clustering.parts import SweepRow
 from recs.clustering.space import Level, MergeTree, Space
 
@@ -71,10 +71,12 @@ class Cut:
     def score(self) -> float:
         """Stability times separation; lower where rows are left over, and for few topics.
 
-        Two halves of a site are stable and far apart, but say little: two topics count half.
+        The last factor is the chance that two rows are of different topics. Two halves of a site are stable and far
+        apart, but say little; so do a small group far away and all the rest.
         """
-        few = 1 - 1 / max(len(self.ids), 1)
-        return self.stability * max(self.separation, 0.0) * (1 + self.coverage) / 2 * few
+        shares = cluster_sizes(self.labels) / max(int((self.labels >= 0).sum()), 1)
+        different = 1 - float((shares**2).sum())
+        return self.stability * max(self.separation, 0.0) * (1 + self.coverage) / 2 * different
 
     def packed(self) -> Cut:
         """Return the cut without clusters that have no row; the others keep their ids."""
