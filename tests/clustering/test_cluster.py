@@ -15,7 +15,7 @@ import recs
 from recs.arrays import unit_rows
 from recs.cluster import cluster_items
 from recs.clustering.assignment import separation, without_itself
-from recs.clustering.communities import grow, merge_clusters, move_rows
+from recs.clustering.communities import grow, halve_clusters, merge_clusters, move_rows
 from recs.clustering.graph import components, neighbor_graph, spectral_coordinates
 from recs.clustering.timeline import topics_over_time
 from recs.embedding.vectors import Embeddings
@@ -178,10 +178,30 @@ def test_cluster_items_n_topics_gives_about_that_many():
     assert any("400 topics were requested" in note for note in cluster_items(items, embeddings, n_topics=400).notes)
 
 
-@pytest.mark.parametrize("wanted", [2, 3, 5, 7, 11, 16])
-def test_cluster_items_n_topics_is_exact_where_there_are_enough_cores(wanted):
-    items, embeddings, _ = blobs([20] * 20, spread=1.2)
-    assert len(cluster_items(items, embeddings, n_topics=wanted).topics) == wanted
+@pytest.mark.parametrize("wanted", [2, 3, 5, 7, 11, 16, 20, 25, 33])
+@pytest.mark.parametrize("sizes", [[20] * 20, [150, 80, 60, 40, 30, 20, 12, 8]])
+def test_cluster_items_n_topics_is_exact_below_and_above_the_number_of_cores(sizes, wanted):
+    items, embeddings, truth = blobs(sizes, spread=1.2)
+    made = cluster_items(items, embeddings, n_topics=wanted)
+    assert len(made.topics) == wanted
+    assert made.notes == ()
+    if wanted > len(sizes):  # halves of a subject, not mixtures of several
+        own = [np.bincount(truth[made.assigned == topic.id]) for topic in made.topics]
+        assert np.sum([counts.max() for counts in own]) >= 0.85 * np.sum([counts.sum() for counts in own])
+
+
+def test_halve_clusters_splits_the_widest_where_it_is_thin():
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(centre, 0.1, (12, 3)) for centre in (0, 5, 30)]).astype(np.float32)
+    groups = np.repeat(np.arange(3), 12)
+    labels = np.where(groups == 2, 1, 0)
+    assert alike(halve_clusters(X, labels, 3, size=2), groups) == 1.0
+    assert halve_clusters(X, labels, 2, size=2).tolist() == labels.tolist()
+    many = halve_clusters(X, labels, 100, size=4)
+    assert np.bincount(many).min() >= 4
+    assert 3 < len(set(many.tolist())) <= 9
+    alone = np.array([0, 0, 0, 1, -1])
+    assert halve_clusters(X[:5], alone, 5, size=2).tolist() == alone.tolist()
 
 
 @pytest.mark.parametrize("scale", [1.0, 3.0])
@@ -657,13 +677,31 @@ def test_cluster_items_more_min_samples_than_texts_finds_nothing_and_says_why():
 def test_topics_of_real_titles_match_their_tags_and_say_their_names(data_dir):
     from cluster_quality import named, read  # benchmarks/
 
-    rows = read(data_dir, "stc_stackoverflow")[::5]
+    metrics = pytest.importorskip("sklearn.metrics")
+    rows = read(data_dir, "stc_stackoverflow")
     items = [Item(id=row["id"], text=row["text"]) for row in rows]
     label = {row["id"]: row["label"] for row in rows}
-    found = cluster_items(items, recs.embed_items(items, recs.load_embedder()))
-    truth = np.array([label[name] for name in found.ids])
-    assert 13 <= len(found.topics) <= 30
-    assert (found.assigned >= 0).mean() >= 0.85
-    assert named(found, truth) >= 0.8
-    metrics = pytest.importorskip("sklearn.metrics")
-    assert metrics.adjusted_mutual_info_score(truth, found.assigned) >= 0.70
+    embeddings = recs.embed_items(items, recs.load_embedder())
+    agreements = []
+    for first in range(3):  # a fifth of the titles each: one draw is .02 better or worse than the next
+        found = cluster_items(items[first::5], embeddings)
+        truth = np.array([label[name] for name in found.ids])
+        assert 13 <= len(found.topics) <= 30
+        assert (found.assigned >= 0).mean() >= 0.95
+        assert named(found, truth) >= 0.8
+        agreements.append(metrics.adjusted_mutual_info_score(truth, found.assigned))
+    assert np.mean(agreements) >= 0.71  # measured .694, .737, .739
+
+
+@pytest.mark.data
+@pytest.mark.model
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["stc_stackoverflow", "18f_blog"])
+def test_n_topics_is_exact_on_real_collections_above_the_number_of_cores_too(data_dir, name):
+    items = recs.read_items(data_dir / name / "data.jsonl", now="2026-11-01").public[:1000]
+    embeddings = recs.embed_items(items, recs.load_embedder(), role="clustering")
+    for wanted in (5, 10, 20, 26, 31, 45):
+        made = cluster_items(items, embeddings, n_topics=wanted)
+        assert len(made.topics) == wanted
+        assert made.notes == ()
+        assert min(topic.size for topic in made.topics) >= 2
