@@ -27,7 +27,7 @@ from recs.clustering.blanks import with_blank_items, without_blank_items
 from recs.clustering.checks import check_choice, check_counts
 from recs.clustering.closeness import PhraseModel
 from recs.clustering.copies import DistinctTexts
-from recs.clustering.cores import CoreOptions, Reduction, Selection, core_options
+from recs.clustering.cores import CoreOptions, Selection, core_options
 from recs.clustering.description import Description, describe_layers
 from recs.clustering.edits import EditedCut, apply_edits
 from recs.clustering.fitting import FittedLayers, best_temperature
@@ -58,7 +58,6 @@ def cluster_items(
     *,
     min_cluster_size: int | Literal["auto"] = "auto",
     min_samples: int | Literal["auto"] = "auto",
-    reduction: Reduction = "spectral",
     cluster_selection_method: Selection = "eom",
     n_topics: int | None = None,
     assign: Assign = "close",
@@ -69,7 +68,6 @@ def cluster_items(
     namer: Namer | None = None,
     embedder: Embedder | None = None,
     cache: Cache | str | os.PathLike[str] | bool = True,
-    seed: int = 0,
 ) -> Clustering:
     """Find the topics of the public items.
 
@@ -79,12 +77,10 @@ def cluster_items(
         Vectors of at least the public items. An item of which the model knows no token (`Embeddings.blank`) is in no
         topic and changes none.
     min_cluster_size
-        The fewest texts of a dense core, 2 or more; "auto" takes 5, and 3 or 4 for fewer than 80 distinct texts.
+        The fewest texts of a dense core, 2 or more; "auto" takes 5, 4 for fewer than about 1,950
+        distinct texts, and 3 for fewer than 80.
     min_samples
-        How many neighbours make a region dense, 1 or more; as in HDBSCAN. "auto" takes 5, or `min_cluster_size` if that
-        is smaller.
-    reduction
-        The coordinates in which cores are searched for: "spectral", those of the neighbour graph, or "umap" (an extra).
+        How many neighbours make a region dense, 1 or more; as in HDBSCAN. "auto" takes 2.
     cluster_selection_method
         "eom" or "leaf": which nodes of HDBSCAN's tree are cores.
     n_topics
@@ -109,8 +105,6 @@ def cluster_items(
         says why if the model cannot run here.
     cache
         Where the vectors of phrases are kept: as in `embed_items`.
-    seed
-        For "umap"; nothing else depends on it.
 
     Raises
     ------
@@ -134,7 +128,6 @@ def cluster_items(
     >>> [(topic.name, topic.size) for topic in clustering.topics]
     [('bread', 12), ('bicycle', 12)]
     """
-    check_choice("reduction", reduction, Reduction)
     check_choice("cluster_selection_method", cluster_selection_method, Selection)
     check_choice("assign", assign, Assign)
     check_counts(min_samples, n_topics, min_cluster_size)
@@ -148,7 +141,7 @@ def cluster_items(
         model = PhraseModel.of(embedder, vectors, store)
         by_subject = BySubject.of(readable, vectors, previous.languages if previous is not None else None, cache=store)
         texts = DistinctTexts.of(readable, by_subject.vectors)
-        options = core_options(texts, min_cluster_size, min_samples, reduction, cluster_selection_method, seed=seed)
+        options = core_options(texts, min_cluster_size, min_samples, cluster_selection_method)
         space = Space.of(texts, vectors.similarity, options, everything=assign == "all")
         steps = _Steps.of(space, n_topics, readable, previous, edits=edits, seeds=seed_topics)
         description = steps.described(readable, namer, model, BannedWords.read(ban))

@@ -128,12 +128,5 @@ def test_constraints_pin_every_direct_requirement() -> None:
 def test_extra_all_holds_every_extra_for_users() -> None:
     extras = PROJECT["optional-dependencies"]
     (everything,) = extras["all"]
-    apart = {
-        "all",
-        "dev",
-        "docs",
-        "multilingual",
-        "ray",
-        "umap",
-    }  # the weights of a second model; Ray is for clusters; umap is heavy, and spectral does as well
+    apart = {"all", "dev", "docs", "multilingual", "ray"}  # the weights of a second model; Ray is for clusters
     assert set(everything.partition("[")[2].rstrip("]").split(",")) == set(extras) - apart

@@ -111,7 +111,7 @@ def command(
 
     Without -o: the topics as text. With -o or --format json: everything, with the topic of each item.
     """
-    from recs.cluster import cluster_items
+    from recs.bulk.topics import find_topics
     from recs.clustering.application import apply_topics
 
     if applied:
@@ -127,7 +127,7 @@ def command(
             clustering = apply_topics(earlier, collection.public, embeddings)
         else:
             finding |= {"previous": earlier, **asdict(wishes), "embedder": embedder, "cache": cache or False}
-            clustering = cluster_items(collection, embeddings, **finding)
+            clustering = find_topics(collection, embeddings, **finding)
     _write(clustering, collection, embeddings, files)
     if files.site:
         _write_site(clustering, collection, files.site, quiet=output.quiet)
@@ -246,9 +246,10 @@ def _text(clustering: Clustering, collection: Collection) -> str:
         lines += [f"       {', '.join(topic.phrases)}"] if topic.phrases else []
         lines += [f"         {heading(items[name])}" for name in topic.exemplars[:3]]
     if clustering.sweep:
-        lines += ["", "granularity  topics  stability  coverage"]
+        lines += ["", "granularity  topics  stability  separation  coverage"]
         lines += [
-            f"{row.resolution:11.2f}  {row.topics:6}  {row.stability:9.2f}  {row.coverage:8.0%}{'  *' * row.chosen}"
+            f"{row.resolution:11.2f}  {row.topics:6}  {row.stability:9.2f}  {row.separation:10.2f}  {row.coverage:8.0%}"
+            f"{'  *' * row.chosen}"
             for row in clustering.sweep
         ]
     return "\n".join(lines) + "\n"

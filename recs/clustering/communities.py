@@ -1,4 +1,4 @@
-"""Clusters of a neighbour graph: grown over the edges, merged into a tree, improved by moves of single rows.
+"""Clusters of a neighbour graph: grown over the edges, merged into a tree, improved by moves of single rows, halved.
 
 Merges and moves raise modularity with a resolution (Reichardt and Bornholdt, doi:10.1103/PhysRevE.74.016110): the
 weight of the edges inside clusters, minus `resolution` times the weight that chance would put there. This module knows
@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from recs.arrays import BoolArray, Float64Array, IntArray
+from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray
+from recs.clustering.graph import principal_coordinates
 
 _TURNS = 60  # of moves at most: each row has its turn in every second one
 _FEW_MOVES = 1e-3  # share of the rows: if fewer move in two turns, the moves stop
 _LEAST_GAIN = 1e-9  # a smaller gain is rounding
 _TIE = 1e-12  # values this near to each other are equal
 _AFFINITY = 1e-9  # far below any resolution
+_LEAST_VOLUME = 1e-9  # of a cluster without edges
+_HALVINGS = 20  # steps of k-means at most
 
 
 def grow(graph: Any, labels: IntArray) -> IntArray:
@@ -120,7 +123,7 @@ class _Merger:
 
     def __init__(self, weights: Float64Array, affinity: Float64Array) -> None:
         self.weights = weights
-        self.volumes = weights.sum(axis=1)
+        self.volumes = np.maximum(weights.sum(axis=1), _LEAST_VOLUME)
         self.total = self.volumes.sum()
         by_chance = np.outer(self.volumes, self.volumes)
         self.weights += _AFFINITY * affinity * by_chance / self.total
@@ -241,3 +244,54 @@ def _best_entries(weights: Any, values: Float64Array) -> _Entries:
     is_best = values >= np.repeat(best, lengths[filled]) - _TIE
     columns = np.where(is_best, weights.indices.astype(np.int64), np.iinfo(np.int64).max)
     return _Entries(filled, np.minimum.reduceat(columns, starts), best)
+
+
+def halve_clusters(vectors: FloatArray, labels: IntArray, count: int, *, size: int) -> IntArray:
+    """Split the cluster with the largest sum of squared distances in two, until there are `count` clusters.
+
+    There are fewer if no cluster can be split into two of at least `size` rows each.
+
+    Notes
+    -----
+    Bisecting k-means. The first halves are the two sides of the mean on the axis of largest variance (Boley,
+    doi:10.1023/A:1009740529316), so nothing is random.
+
+    Examples
+    --------
+    >>> X = np.array([[0], [1], [8], [9]], np.float32)
+    >>> halve_clusters(X, np.array([0, 0, 0, 0]), 2, size=2).tolist() in ([0, 0, 1, 1], [1, 1, 0, 0])
+    True
+    """
+    labels = labels.copy()
+    clusters = int(labels.max(initial=-1)) + 1
+    spreads = [_spread(vectors[labels == cluster]) for cluster in range(clusters)]
+    while len(spreads) < count and max(spreads, default=0.0) > 0:
+        widest = int(np.argmax(spreads))
+        rows = np.flatnonzero(labels == widest)
+        second = rows[_second_half(vectors[rows])] if len(rows) >= 2 * size else rows[:0]
+        if not size <= len(second) <= len(rows) - size:
+            spreads[widest] = 0.0  # it stays whole
+            continue
+        labels[second] = len(spreads)
+        spreads[widest] = _spread(vectors[labels == widest])
+        spreads.append(_spread(vectors[second]))
+    return labels
+
+
+def _spread(vectors: FloatArray) -> float:
+    """Return the sum of squared distances from the mean."""
+    return float(vectors.var(axis=0, dtype=np.float64).sum() * len(vectors)) if len(vectors) else 0.0
+
+
+def _second_half(vectors: FloatArray) -> BoolArray:
+    """Return which rows are in the second of two clusters of k-means."""
+    is_second = principal_coordinates(vectors, 1)[:, 0] > 0
+    for _ in range(_HALVINGS):
+        if is_second.all() or not is_second.any():
+            break
+        one, other = (vectors[rows].mean(axis=0, dtype=np.float64) for rows in (~is_second, is_second))
+        nearer = (vectors - (one + other) / 2) @ (other - one) > 0
+        if (nearer == is_second).all():
+            break
+        is_second = nearer
+    return np.asarray(is_second)

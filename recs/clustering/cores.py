@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,12 +13,14 @@ from recs.clustering.copies import DistinctTexts
 from recs.clustering.graph import components, spectral_coordinates
 from recs.errors import MissingDependencyError
 
-Reduction = Literal["spectral", "umap"]
 Selection = Literal["eom", "leaf"]
-_MIN_SAMPLES = 5
+# Neighbours of a row: the cube root of the number of rows, between two limits (docs/clusters.md).
+_NEIGHBORS = (12, 25)
+_FEW_NEIGHBORS = 5  # in a small collection: an eighth of the rows, but at least this many
+_CORE_SHARE = 0.4  # of the neighbours: the size of the smallest core, between two limits
+_CORE_SIZES = (3, 5)
+_MIN_SAMPLES = 2
 _SPECTRAL_DIMS = 12  # for each component of the graph (docs/clusters.md)
-_UMAP_DIMS = 5
-_UMAP_NEIGHBORS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +28,30 @@ class CoreOptions:
     """How dense cores are searched for; `recs.cluster_items` explains each option."""
 
     min_cluster_size: int
-    reduction: Reduction = "spectral"
-    min_samples: int = 5
+    min_samples: int = 2
     method: Selection = "eom"
-    seed: int = 0
 
 
 def core_options(
     texts: DistinctTexts,
     min_cluster_size: int | Literal["auto"],
     min_samples: int | Literal["auto"],
-    reduction: Reduction,
     method: Selection,
-    *,
-    seed: int,
 ) -> CoreOptions:
     """Return how dense cores of some texts are searched for."""
-    size = max(3, min(5, len(texts.vectors) // 16)) if min_cluster_size == "auto" else min_cluster_size
-    samples = min(_MIN_SAMPLES, size) if min_samples == "auto" else min_samples
-    return CoreOptions(size, reduction, samples, method, seed)
+    if min_cluster_size == "auto":
+        least, most = _CORE_SIZES
+        size = min(max(int(usual_neighbors(len(texts.vectors)) * _CORE_SHARE), least), most)
+    else:
+        size = min_cluster_size
+    samples = _MIN_SAMPLES if min_samples == "auto" else min_samples
+    return CoreOptions(size, samples, method)
+
+
+def usual_neighbors(rows: int) -> int:
+    """Return how many neighbours of each row the graph has."""
+    least, most = _NEIGHBORS
+    return min(max(least, round(math.cbrt(rows))), most, max(_FEW_NEIGHBORS, rows // 8))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +82,6 @@ def density_cores(vectors: FloatArray, graph: Any, options: CoreOptions) -> Core
     ------
     MissingDependencyError
     """
-    if options.reduction == "umap":
-        return _hdbscan(_umap_coordinates(vectors, options.seed), options)
     if len(vectors) <= options.min_samples:  # no row has so many neighbours
         return Cores.none(len(vectors))
     labels = np.full(len(vectors), -1)
@@ -119,16 +125,6 @@ def _split_cores(X: Float64Array, options: CoreOptions) -> Cores:
     labels[rows] = np.where(parts.labels >= 0, parts.labels + labels.max() + 1, -1)
     strengths[rows] = parts.strengths
     return Cores(np.unique(labels, return_inverse=True)[1] - int((labels < 0).any()), strengths)
-
-
-def _umap_coordinates(vectors: FloatArray, seed: int) -> Float64Array:
-    try:
-        from umap import UMAP
-    except ImportError as error:
-        raise MissingDependencyError("reduction='umap'", "umap-learn", "umap") from error
-    neighbors = min(_UMAP_NEIGHBORS, len(vectors) - 1)
-    reducer = UMAP(n_components=_UMAP_DIMS, n_neighbors=neighbors, min_dist=0.0, metric="cosine", random_state=seed)
-    return np.asarray(reducer.fit_transform(vectors), np.float64)
 
 
 def _hdbscan(X: Float64Array, options: CoreOptions) -> Cores:

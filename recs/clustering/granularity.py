@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recs.arrays import IntArray, unit_rows
-from recs.clustering.assignment import cluster_means, core_thresholds, without_itself
-from recs.clustering.communities import merge_clusters, move_rows
-from recs.clustering.labels import number_by_size, value_by_label, without_small_clusters
+from recs.clustering.assignment import cluster_means, core_thresholds, separation, without_itself
+from recs.clustering.labels import cluster_sizes, number_by_size, value_by_label, without_small_clusters
 from recs.clustering.parts import SweepRow
-from recs.clustering.space import Space
+from recs.clustering.space import Level, MergeTree, Space
 
 _RESOLUTIONS = tuple(2.0 ** (step / 2) for step in range(-4, 7))  # from 1/4 to 8
-_USUAL_LOG2 = 0.75  # binary logarithm of the resolution that is preferred where stability hardly differs
+_USUAL_LOG2 = 0.75  # binary logarithm of the resolution that is tried where several give the same number of clusters
 
 _RUNS = 4  # how often rows are left out
 _KEPT_SHARE = 0.7  # of the rows, in each run
@@ -56,7 +55,7 @@ class Cut:
         The ids of the c clusters.
     runs
         What came back in each run.
-    stability, coverage
+    stability, coverage, separation
         As in `recs.clustering.result.SweepRow`.
     """
 
@@ -66,13 +65,18 @@ class Cut:
     runs: tuple[Run, ...] = ()
     stability: float = 0.0
     coverage: float = 0.0
+    separation: float = 0.0
 
     @property
     def score(self) -> float:
-        """Stability; lower where rows are left over, far from the usual resolution, and for fewer than five topics."""
-        far = math.log2(self.resolution) - _USUAL_LOG2
-        few = math.log2(5 / len(self.ids)) if 0 < len(self.ids) < 5 else 0.0
-        return self.stability * (1 + self.coverage) / 2 - 0.015 * far**2 - 0.1 * few
+        """Stability times separation; lower where rows are left over, and for few topics.
+
+        The last factor is the chance that two rows are of different topics. Two halves of a site are stable and far
+        apart, but say little; so do a small group far away and all the rest.
+        """
+        shares = cluster_sizes(self.labels) / max(int((self.labels >= 0).sum()), 1)
+        different = 1 - float((shares**2).sum())
+        return self.stability * max(self.separation, 0.0) * (1 + self.coverage) / 2 * different
 
     def packed(self) -> Cut:
         """Return the cut without clusters that have no row; the others keep their ids."""
@@ -86,62 +90,43 @@ def sweep_resolutions(space: Space, n_topics: int | None) -> list[Cut]:
     if space.graph is None or space.cores.labels.max(initial=-1) < 0:
         return []
     rows = np.flatnonzero(space.grown >= 0)
-    tree = _Tree(space, rows)
-    resolutions = _resolutions_to_try(tree, n_topics)
-    labels_of_cuts = [number_by_size(tree.labels(resolution)) for resolution in resolutions]
-    runs_of_cuts = _runs(space, rows, resolutions)
+    tree = MergeTree(space, rows)
+    levels = _levels_to_try(tree, n_topics)
+    labels_of_cuts = [number_by_size(tree.at(level)) for level in levels]
+    runs_of_cuts = _runs(space, rows, levels)
     return [
-        _judged(space, Cut(resolution, labels, tuple(range(labels.max() + 1)), tuple(runs)))
-        for resolution, labels, runs in zip(resolutions, labels_of_cuts, runs_of_cuts, strict=True)
+        _judged(space, Cut(level.resolution, labels, tuple(range(labels.max() + 1)), tuple(runs)))
+        for level, labels, runs in zip(levels, labels_of_cuts, runs_of_cuts, strict=True)
         if labels.max(initial=-1) > 0
     ]
 
 
-class _Tree:
-    """The tree of merges of some rows; each of the rows is in a grown core."""
-
-    def __init__(self, space: Space, rows: IntArray) -> None:
-        self.rows = rows
-        self._n = len(space.vectors)
-        self._size = space.size
-        self._graph = space.graph[rows][:, rows]
-        self._cores = np.unique(space.grown[rows], return_inverse=True)[1]
-        middles = unit_rows(cluster_means(space.vectors[rows], self._cores))
-        self.merges = merge_clusters(self._graph, self._cores, 1.001 + middles @ middles.T)
-
-    def labels(self, resolution: float) -> IntArray:
-        """Return the cluster of each row of the space; -1 for rows outside the tree and in clusters that are small."""
-        cluster_of_core = self.merges.cut(self.merges.count(resolution))
-        labels = np.full(self._n, -1)
-        labels[self.rows] = move_rows(self._graph, cluster_of_core[self._cores], resolution)
-        return without_small_clusters(labels, self._size)
-
-
-def _resolutions_to_try(tree: _Tree, n_topics: int | None) -> list[float]:
-    """Return one resolution for each number of clusters: the one that is nearest to the usual."""
+def _levels_to_try(tree: MergeTree, n_topics: int | None) -> list[Level]:
+    """Return one resolution for each number of clusters: the one that is nearest to the usual; and what is wanted."""
     by_count: dict[int, float] = {}
     for resolution in sorted(_RESOLUTIONS, key=_octaves_from_usual):
         count = tree.merges.count(resolution)
         if count > 1:
             by_count.setdefault(count, resolution)
+    levels = [Level(resolution) for resolution in by_count.values()]
     if n_topics is not None:
-        by_count[n_topics] = tree.merges.resolution(n_topics)
-    return sorted(set(by_count.values()))
+        levels.append(Level(tree.merges.resolution(n_topics), n_topics))
+    return sorted(levels, key=lambda level: level.resolution)
 
 
 def _octaves_from_usual(resolution: float) -> float:
     return abs(math.log2(resolution) - _USUAL_LOG2)
 
 
-def _runs(space: Space, rows: IntArray, resolutions: Sequence[float]) -> list[list[Run]]:
-    """Cluster random parts of the rows; return the runs of each resolution."""
+def _runs(space: Space, rows: IntArray, levels: Sequence[Level]) -> list[list[Run]]:
+    """Cluster random parts of the rows; return the runs of each level."""
     random = np.random.default_rng(0)
-    runs: list[list[Run]] = [[] for _ in resolutions]
+    runs: list[list[Run]] = [[] for _ in levels]
     for _ in range(_RUNS):
         some_rows = np.sort(random.permutation(rows)[: math.ceil(_KEPT_SHARE * len(rows))])
-        tree = _Tree(space, some_rows)
-        for place, resolution in enumerate(resolutions):
-            runs[place].append(Run(some_rows, tree.labels(resolution)[some_rows]))
+        tree = MergeTree(space, some_rows)
+        for place, level in enumerate(levels):
+            runs[place].append(Run(some_rows, tree.at(level)[some_rows]))
     return runs
 
 
@@ -158,7 +143,12 @@ def _judged(space: Space, cut: Cut) -> Cut:
     is_close = cosines >= value_by_label(thresholds, cut.labels, missing=np.inf)
     is_covered = is_close | space.is_repeated  # a text that is repeated has a topic in any case
     coverage = float(is_covered[space.row_of_item].mean())
-    return replace(cut, stability=round(float(np.mean(agreements)), 6), coverage=round(coverage, 6))
+    return replace(
+        cut,
+        stability=round(float(np.mean(agreements)), 6),
+        coverage=round(coverage, 6),
+        separation=round(separation(space.vectors, cut.labels, fair), 6),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +167,15 @@ class Granularity:
     def sweep(self) -> tuple[SweepRow, ...]:
         """A row for each cut, for the user."""
         return tuple(
-            SweepRow(cut.resolution, len(cut.ids), cut.stability, cut.coverage, round(cut.score, 6), cut is self.chosen)
+            SweepRow(
+                cut.resolution,
+                len(cut.ids),
+                cut.stability,
+                cut.coverage,
+                round(cut.score, 6),
+                cut is self.chosen,
+                cut.separation,
+            )
             for cut in self.cuts
         )
 

@@ -29,6 +29,8 @@ class SweepRow:
         The default layer is the one with the highest score.
     chosen
         Whether it is the default layer.
+    separation
+        How much nearer items are to their own topic than to the next: the mean silhouette, at most 1.
     """
 
     resolution: float
@@ -37,6 +39,7 @@ class SweepRow:
     coverage: float
     score: float
     chosen: bool = False
+    separation: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarity
-from recs.clustering.assignment import scatter_matrix
-from recs.clustering.communities import grow
+from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, Similarity, unit_rows
+from recs.clustering.assignment import cluster_means, scatter_matrix
+from recs.clustering.communities import Merges, grow, halve_clusters, merge_clusters, move_rows
 from recs.clustering.copies import DistinctTexts
-from recs.clustering.cores import CoreOptions, Cores, density_cores
+from recs.clustering.cores import CoreOptions, Cores, density_cores, usual_neighbors
 from recs.clustering.graph import neighbor_graph
+from recs.clustering.labels import renumber, without_small_clusters
 
-_NEIGHBORS = 25
-_FEW_NEIGHBORS = 5  # in a small collection: an eighth of the rows, but at least this many
+_TRIES = 8  # of resolutions, for a number of clusters that is wanted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,8 +57,7 @@ class Space:
         cores = Cores.none(len(vectors))
         grown = cores.labels
         if len(vectors) >= 2 * options.min_cluster_size:
-            neighbors = min(_NEIGHBORS, max(_FEW_NEIGHBORS, len(vectors) // 8))
-            graph = neighbor_graph(vectors, neighbors, similarity=similarity)
+            graph = neighbor_graph(vectors, usual_neighbors(len(vectors)), similarity=similarity)
             cores = density_cores(vectors, graph, options)
             grown = grow(graph, cores.labels)
         scatter = scatter_matrix(vectors)
@@ -100,3 +99,59 @@ class Space:
         """Return the space with another kind of core: each row that many items share is one."""
         labels = np.where(self.is_repeated, np.cumsum(self.is_repeated) - 1, -1)
         return replace(self, cores=Cores(labels, (labels >= 0).astype(np.float64)))
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Where a tree of merges is cut: at a resolution, or so that there are `count` clusters."""
+
+    resolution: float
+    count: int | None = None
+
+
+class MergeTree:
+    """The tree of merges of some rows of a space; each of the rows is in a grown core."""
+
+    def __init__(self, space: Space, rows: IntArray) -> None:
+        self._rows = rows
+        self._size = space.size
+        self._vectors = space.vectors
+        self._graph = space.graph[rows][:, rows]
+        self._cores = np.unique(space.grown[rows], return_inverse=True)[1]
+        self.merges = self._merges(self._cores)
+
+    def at(self, level: Level) -> IntArray:
+        """Return the cluster of each row of the space; -1 for rows outside the tree and in clusters that are small."""
+        return self._cut(level.resolution) if level.count is None else self._counted(level.count)
+
+    def _cut(self, resolution: float) -> IntArray:
+        cluster_of_core = self.merges.cut(self.merges.count(resolution))
+        return self._of_space(move_rows(self._graph, cluster_of_core[self._cores], resolution))
+
+    def _counted(self, count: int) -> IntArray:
+        """Return `count` clusters, or as many as there can be.
+
+        Moves of rows empty some clusters. So a finer cut is moved, and its clusters are merged until `count` are left.
+        If there are fewer cores, the widest of them are halved.
+        """
+        start = count
+        for _ in range(_TRIES):
+            labels = self._cut(self.merges.resolution(start))
+            missing = count - int(labels.max(initial=-1)) - 1
+            if missing <= 0:
+                inside = labels[self._rows]
+                return renumber(labels, self._merges(inside).cut(count).tolist())
+            start += missing
+            if start > self.merges.clusters:
+                break
+        vectors = self._vectors[self._rows]
+        return self._of_space(halve_clusters(vectors, self.merges.cut(count)[self._cores], count, size=self._size))
+
+    def _merges(self, labels: IntArray) -> Merges:
+        middles = unit_rows(cluster_means(self._vectors[self._rows], labels))
+        return merge_clusters(self._graph, labels, 1.001 + middles @ middles.T)
+
+    def _of_space(self, labels_of_rows: IntArray) -> IntArray:
+        labels = np.full(len(self._vectors), -1)
+        labels[self._rows] = labels_of_rows
+        return without_small_clusters(labels, self._size)

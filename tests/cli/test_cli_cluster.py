@@ -40,7 +40,8 @@ def test_cluster_sample_posts_gives_every_public_post_a_place(run, tmp_path):
     assert about.read_text(encoding="utf-8").startswith("# Topics\n")
     assert tags.read_text(encoding="utf-8").count("\n") == 1 + sum(topic["size"] for topic in report["topics"])
     packed = re.search(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"))
-    names = json.loads(gzip.decompress(base64.b64decode(packed[1])))["layers"][0]["names"]
+    shown = json.loads(gzip.decompress(base64.b64decode(packed[1])))
+    names = shown["layers"][shown["layer"]]["names"]
     assert sorted(names) == sorted(topic["name"] for topic in report["topics"])
     assert len(list((tmp_path / "site").glob("*.html"))) == 1 + len(report["topics"])
     names = [topic["name"] for topic in report["topics"]]

@@ -12,9 +12,10 @@ from places import POSTS, ROOT
 from standins import make_embedder, make_records
 
 import recs
+from recs.arrays import unit_rows
 from recs.cluster import cluster_items
-from recs.clustering.assignment import without_itself
-from recs.clustering.communities import grow, merge_clusters, move_rows
+from recs.clustering.assignment import separation, without_itself
+from recs.clustering.communities import grow, halve_clusters, merge_clusters, move_rows
 from recs.clustering.graph import components, neighbor_graph, spectral_coordinates
 from recs.clustering.timeline import topics_over_time
 from recs.embedding.vectors import Embeddings
@@ -22,6 +23,7 @@ from recs.errors import FingerprintMismatchError, MissingDependencyError, Option
 from recs.items import Item
 
 hdbscan = pytest.importorskip("hdbscan")
+sparse = pytest.importorskip("scipy.sparse")
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 
@@ -140,7 +142,7 @@ def test_cluster_items_blobs_are_found_whatever_their_sizes():
     assert [row.topics for row in found.sweep if row.chosen] == [len(found.topics)]
 
 
-@pytest.mark.parametrize("change", ["order", "seed", "drafts"])
+@pytest.mark.parametrize("change", ["order", "drafts"])
 def test_cluster_items_result_does_not_depend_on(change):
     items, embeddings, _ = blobs([30, 50, 70], spread=1.0)
     plain = cluster_items(items, embeddings)
@@ -149,7 +151,7 @@ def test_cluster_items_result_does_not_depend_on(change):
         items, embeddings = [items[row] for row in order], embeddings.take([embeddings.ids[row] for row in order])
     if change == "drafts":
         items = [*items, Item(id="zz", text="a draft", visibility="draft")]
-    other = cluster_items(items, embeddings, seed=5 if change == "seed" else 0)
+    other = cluster_items(items, embeddings)
     assert other.ids == plain.ids
     np.testing.assert_array_equal(other.assigned, plain.assigned)
     np.testing.assert_array_equal(other.labels, plain.labels)
@@ -174,6 +176,54 @@ def test_cluster_items_n_topics_gives_about_that_many():
         found = cluster_items(items, embeddings, n_topics=wanted)
         assert len(found.topics) == wanted
     assert any("400 topics were requested" in note for note in cluster_items(items, embeddings, n_topics=400).notes)
+
+
+@pytest.mark.parametrize("wanted", [2, 3, 5, 7, 11, 16, 20, 25, 33])
+@pytest.mark.parametrize("sizes", [[20] * 20, [150, 80, 60, 40, 30, 20, 12, 8]])
+def test_cluster_items_n_topics_is_exact_below_and_above_the_number_of_cores(sizes, wanted):
+    items, embeddings, truth = blobs(sizes, spread=1.2)
+    made = cluster_items(items, embeddings, n_topics=wanted)
+    assert len(made.topics) == wanted
+    assert made.notes == ()
+    if wanted > len(sizes):  # halves of a subject, not mixtures of several
+        own = [np.bincount(truth[made.assigned == topic.id]) for topic in made.topics]
+        assert np.sum([counts.max() for counts in own]) >= 0.85 * np.sum([counts.sum() for counts in own])
+
+
+def test_halve_clusters_splits_the_widest_where_it_is_thin():
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(centre, 0.1, (12, 3)) for centre in (0, 5, 30)]).astype(np.float32)
+    groups = np.repeat(np.arange(3), 12)
+    labels = np.where(groups == 2, 1, 0)
+    assert alike(halve_clusters(X, labels, 3, size=2), groups) == 1.0
+    assert halve_clusters(X, labels, 2, size=2).tolist() == labels.tolist()
+    many = halve_clusters(X, labels, 100, size=4)
+    assert np.bincount(many).min() >= 4
+    assert 3 < len(set(many.tolist())) <= 9
+    alone = np.array([0, 0, 0, 1, -1])
+    assert halve_clusters(X[:5], alone, 5, size=2).tolist() == alone.tolist()
+
+
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_separation_is_the_mean_silhouette_by_centroids(scale):
+    _, embeddings, truth = blobs([5, 8, 13], spread=1.0)
+    X = (scale * embeddings.vectors).astype(np.float32)
+    labels = np.where(np.arange(26) % 9 == 4, -1, truth)
+    means = np.stack([X[labels == cluster].mean(axis=0, dtype=np.float64) for cluster in range(3)])
+    distances = 1 - unit_rows(X) @ unit_rows(means).T
+    own = np.array([X[row] @ unit_rows(means)[labels[row]] for row in range(26)])
+    expected = []
+    for row in np.flatnonzero(labels >= 0):
+        mine = distances[row, labels[row]]
+        other = np.delete(distances[row], labels[row]).min()
+        expected.append((other - mine) / max(other, mine))
+    assert separation(X, labels, own) == pytest.approx(np.mean(expected), abs=1e-5)
+
+
+def test_merge_clusters_without_any_edge_follows_the_affinity():
+    affinity = np.array([[1, 1, 9], [1, 1, 1], [9, 1, 1]], np.float64)
+    merges = merge_clusters(sparse.csr_array((3, 3)), np.arange(3), affinity)
+    assert merges.pairs.tolist() == [[0, 2], [0, 1]]
 
 
 def test_cluster_items_outlier_stays_out_unless_all_are_wanted():
@@ -264,8 +314,11 @@ def test_cluster_items_parts_without_an_edge_between_are_told_apart():
     for part in range(4):  # four orthogonal spaces: more neighbours within each than the graph asks for
         X[part * 30 : part * 30 + 30, part * 10 : part * 10 + 10] = 3 + rng.standard_normal((30, 10))
     items = [Item(id=f"{row:03}", text=f"t{row}") for row in range(120)]
-    found = cluster_items(items, Embeddings.from_array([item.id for item in items], X, model="parts"))
-    assert alike(np.repeat(np.arange(4), 30), found.assigned) >= 0.98
+    embeddings = Embeddings.from_array([item.id for item in items], X, model="parts")
+    truth = np.repeat(np.arange(4), 30)
+    assert alike(truth, cluster_items(items, embeddings, assign="all").assigned) == 1.0
+    # Two rows have a cosine of .86 where every row of the dense cores has .91 or more: the rule calls them outliers.
+    assert alike(truth, cluster_items(items, embeddings).assigned) >= 0.97
 
 
 # --- after the first run ---
@@ -565,9 +618,6 @@ def test_topics_over_time_counts_each_dated_item_once():
 @pytest.mark.parametrize(
     "options",
     [
-        {"reduction": "tsne"},
-        {"reduction": "pca"},
-        {"reduction": "none"},
         {"assign": "some"},
         {"cluster_selection_method": "flat"},
         {"min_samples": 0},
@@ -587,12 +637,11 @@ def test_cluster_items_bad_options_are_errors(options):
         cluster_items(items, embeddings, **options)
 
 
-@pytest.mark.parametrize(("module", "extra"), [("umap", "umap"), ("hdbscan", "cluster")])
-def test_cluster_items_without_an_optional_package_says_what_to_install(monkeypatch, module, extra):
-    monkeypatch.setitem(sys.modules, module, None)
+def test_cluster_items_without_hdbscan_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hdbscan", None)
     items, embeddings, _ = blobs([20, 20])
-    with pytest.raises(MissingDependencyError, match=rf"pip install 'recs-toolkit\[{extra}\]'"):
-        cluster_items(items, embeddings, reduction="umap" if module == "umap" else "spectral")
+    with pytest.raises(MissingDependencyError, match=r"pip install 'recs-toolkit\[cluster\]'"):
+        cluster_items(items, embeddings)
 
 
 @pytest.mark.parametrize("samples", [1, 7, 20])
@@ -616,7 +665,7 @@ def test_cluster_items_more_min_samples_than_texts_finds_nothing_and_says_why():
     made = cluster_items(items, embeddings, min_samples=1000)
     assert made.topics == ()
     assert made.notes == ("no clusters found: no text has 1,000 others beside it (min_samples).",)
-    assert cluster_items(items, embeddings).parameters["min_samples"] == 5
+    assert cluster_items(items, embeddings).parameters["min_samples"] == 2
 
 
 # --- real collections ---
@@ -628,13 +677,31 @@ def test_cluster_items_more_min_samples_than_texts_finds_nothing_and_says_why():
 def test_topics_of_real_titles_match_their_tags_and_say_their_names(data_dir):
     from cluster_quality import named, read  # benchmarks/
 
-    rows = read(data_dir, "stc_stackoverflow")[::5]
+    metrics = pytest.importorskip("sklearn.metrics")
+    rows = read(data_dir, "stc_stackoverflow")
     items = [Item(id=row["id"], text=row["text"]) for row in rows]
     label = {row["id"]: row["label"] for row in rows}
-    found = cluster_items(items, recs.embed_items(items, recs.load_embedder()))
-    truth = np.array([label[name] for name in found.ids])
-    assert 13 <= len(found.topics) <= 30
-    assert (found.assigned >= 0).mean() >= 0.85
-    assert named(found, truth) >= 0.8
-    metrics = pytest.importorskip("sklearn.metrics")
-    assert metrics.adjusted_mutual_info_score(truth, found.assigned) >= 0.70
+    embeddings = recs.embed_items(items, recs.load_embedder())
+    agreements = []
+    for first in range(3):  # a fifth of the titles each: one draw is .02 better or worse than the next
+        found = cluster_items(items[first::5], embeddings)
+        truth = np.array([label[name] for name in found.ids])
+        assert 13 <= len(found.topics) <= 30
+        assert (found.assigned >= 0).mean() >= 0.95
+        assert named(found, truth) >= 0.8
+        agreements.append(metrics.adjusted_mutual_info_score(truth, found.assigned))
+    assert np.mean(agreements) >= 0.71  # measured .694, .737, .739
+
+
+@pytest.mark.data
+@pytest.mark.model
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["stc_stackoverflow", "18f_blog"])
+def test_n_topics_is_exact_on_real_collections_above_the_number_of_cores_too(data_dir, name):
+    items = recs.read_items(data_dir / name / "data.jsonl", now="2026-11-01").public[:1000]
+    embeddings = recs.embed_items(items, recs.load_embedder(), role="clustering")
+    for wanted in (5, 10, 20, 26, 31, 45):
+        made = cluster_items(items, embeddings, n_topics=wanted)
+        assert len(made.topics) == wanted
+        assert made.notes == ()
+        assert min(topic.size for topic in made.topics) >= 2

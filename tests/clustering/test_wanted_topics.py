@@ -75,7 +75,7 @@ def test_seed_topics_are_there_by_words_and_by_examples(tmp_path):
     assert "Gardening" not in {topic.name for topic in plain.topics}
     id_of_name = {topic.name: topic.id for topic in seeded.topics}
     assert (seeded.assigned[truth == 2] == id_of_name["Gardening"]).mean() >= 0.9
-    assert "seed topics: nothing is there for 'Chess': 0 texts, expected 5 or more." in seeded.notes
+    assert "seed topics: nothing is there for 'Chess': 0 texts, expected 4 or more." in seeded.notes
     again = cluster_items(items, embeddings, previous=seeded)
     np.testing.assert_array_equal(again.assigned, seeded.assigned)
     assert {topic.name for topic in again.topics} == set(id_of_name)
