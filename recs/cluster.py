@@ -5,7 +5,8 @@
       → space         distinct texts, the graph of nearest neighbours, and small dense cores:       copies, space,
                       HDBSCAN in spectral coordinates of the graph                                  graph, cores
       → granularity   cores grow over the graph and merge into a tree, which is cut at many         granularity,
-                      resolutions; the cut that is most stable when items are left out is chosen    communities
+                      resolutions; the cut is chosen that is stable when items are left out,  communities
+                      and whose topics are well apart
       → continuity    topics of an earlier run go on; merges and names of the user                  growth, edits
       → layers        a rule that assigns any vector to a topic; coarser and finer cuts             fitting, assignment
       → description   a name, phrases and examples for each topic                                   phrases, closeness,
@@ -84,7 +85,7 @@ def cluster_items(
     cluster_selection_method
         "eom" or "leaf": which nodes of HDBSCAN's tree are cores.
     n_topics
-        About how many topics are wanted, 2 or more. None takes the most stable granularity.
+        How many topics are wanted, 2 or more. A note says if no cut has so many. None takes the best granularity.
     assign
         "close" leaves outliers unassigned; "all" assigns every item that the model can read to its most likely topic.
     previous
