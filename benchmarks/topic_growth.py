@@ -81,9 +81,8 @@ def lighter(blog: Blog) -> Iterator[None]:
         return np.unique([group_of[item.id] for item in items], return_inverse=True)[1]
 
     def nothing(*arguments: object, **_: object) -> list[tuple[str, ...]]:
-        return [()] * max(
-            len(one) if isinstance(one, list) else one for one in arguments if isinstance(one, list | int)
-        )
+        topics = arguments[-1]  # their number, or the phrases of each
+        return [()] * (len(topics) if isinstance(topics, list) else topics)
 
     module = recs.clustering.description
     with (
