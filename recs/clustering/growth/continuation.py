@@ -61,8 +61,8 @@ def continue_topics(granularity: Granularity, earlier: EarlierRun | None) -> Con
     fresh = Wishes.of(space, cut, before, topics)
     lasting = _lasting(space, fresh, earlier, before)
     wanted = np.where((before < 0) & (lasting.births >= 0), topics + lasting.births, -1)
-    moves = _most_moves(space, earlier)
-    wanted[lasting.rows[:moves]] = lasting.targets[:moves]
+    moving = _within(np.bincount(space.row_of_item)[lasting.rows], _most_moves(space, earlier))
+    wanted[lasting.rows[moving]] = lasting.targets[moving]
     continued = _continued(space, cut, earlier, before, wanted)
     return Continuation(continued, held, _leanings(space, fresh, earlier, continued))
 
@@ -70,6 +70,20 @@ def continue_topics(granularity: Granularity, earlier: EarlierRun | None) -> Con
 def _most_moves(space: Space, earlier: EarlierRun) -> int:
     had_topic = int((earlier.assigned >= 0).sum())
     return min(max(int(_MOVED_SHARE * had_topic), space.size), _MOVES_OF_NEW * int(earlier.is_new.sum()))
+
+
+def _within(items: IntArray, most: int) -> IntArray:
+    """Return the first places whose numbers of items are no more than `most` together; larger ones are passed over.
+
+    Copies of one text move together: so a text with many copies stays.
+
+    Examples
+    --------
+    >>> _within(np.array([1, 40, 2, 3, 1]), 5).tolist()
+    [0, 2]
+    """
+    small = np.flatnonzero(items <= most)
+    return small[np.cumsum(items[small]) <= most]
 
 
 def _lasting(space: Space, wishes: Wishes, earlier: EarlierRun, before: IntArray) -> Wishes:
