@@ -11,7 +11,7 @@ from typing import Any
 
 from recs.bulk.ray_connection import PLACE, connection
 from recs.bulk.runners import THREAD_VARIABLES
-from recs.bulk.shards import Call, Done, Resources
+from recs.bulk.shards import Call, Done, Resources, version
 from recs.errors import OptionError, ShardsError
 from recs.files import write_atomically
 
@@ -101,8 +101,6 @@ class _Mark:
 
     def problem(self) -> str:
         """Return why shards cannot be computed on this node; nothing if they can."""
-        from recs import __version__
-
         try:
             seen = self.path.read_text() == self.token
         except OSError:
@@ -112,8 +110,8 @@ class _Mark:
                 f"the node {_node()} does not see the folder {self.path.parent}; all nodes must share the file "
                 "system of the folder"
             )
-        if __version__ != self.version:
-            return f"the node {_node()} has version {__version__} of recs, expected {self.version}, as here"
+        if version() != self.version:
+            return f"the node {_node()} has version {version()} of recs, expected {self.version}, as here"
         return ""
 
     def count(self, name: str) -> str:
@@ -142,15 +140,13 @@ def _node() -> str:
 @contextmanager
 def _marked(folder: Path) -> Iterator[_Mark]:
     """Yield a mark in a folder, which is there inside the block."""
-    from recs import __version__
-
     if not folder.is_absolute():
         raise OptionError(f"{folder}: the folder of shards on Ray must have an absolute path: nodes have their own.")
     token = secrets.token_hex(16)
     path = folder / f".{token}.partial"  # a new name, which no node can remember as missing; removed with torn files
     write_atomically(path, token.encode())
     try:
-        yield _Mark(path, token, __version__)
+        yield _Mark(path, token, version())
     finally:
         for file in folder.glob(f".{token}.*partial"):
             file.unlink(missing_ok=True)

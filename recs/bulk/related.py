@@ -19,7 +19,7 @@ from recs.bulk.nearest import write_mask
 from recs.bulk.ranking import rank_shards
 from recs.bulk.recall import TOP, measured_recall
 from recs.bulk.runners import LocalRunner
-from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, map_shards, read_shard
+from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, map_shards, read_shard, version
 from recs.bulk.signals import read_signals
 from recs.bulk.store import SHARD_ITEMS, Part, StoredTexts, store_items
 from recs.bulk.terms import weigh_texts
@@ -153,9 +153,7 @@ class _Watched:
 @contextmanager
 def _opened(items: Sequence[Item], options: Any, folder: Path | None) -> Iterator[Path]:
     """Yield the folder of a run, named by the digest of all that it depends on; no other run uses it meanwhile."""
-    from recs import __version__
-
-    digest = hashlib.sha256(repr((__version__, _VERSION, options)).encode("utf-8", "replace"))
+    digest = hashlib.sha256(repr((version(), _VERSION, options)).encode("utf-8", "replace"))
     for item in items:
         digest.update(repr((item.id, item.title, item.text, item.written, item.lang)).encode("utf-8", "replace"))
     place = (folder or cache_folder() / RUNS) / digest.hexdigest()[:16]

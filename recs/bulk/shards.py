@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -193,6 +194,11 @@ def digest_of(path: Path) -> str:
     """Return the digest of the bytes of a file, as it is in the name of a shard."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+
+
+def version() -> str:
+    """Return the version of this package."""
+    return str(sys.modules[__name__.partition(".")[0]].__version__)
 
 
 def check_pyarrow() -> None:
