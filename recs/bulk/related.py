@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from recs.files import cache_folder, one_at_a_time
 from recs.items import Collection, Item
 from recs.models.registry import model_languages
 from recs.ranking.cells import EXACT
+from recs.ranking.pairs import AllowedPairs
 from recs.ranking.rank import CANDIDATES, RankedItems, notes_on_vectors, signal_names
 from recs.ranking.rules import Rules
 from recs.ranking.signals import TERM_SIGNALS
@@ -121,13 +122,13 @@ def related_in_shards(
         raise OptionError(f"there are {len(items)} public items; shards need two.")
     names = signal_names(signals)
     shown = (rules := rules or Rules()).at(collection.items, parse_now(now))
-    with _opened(
-        items, (embedding, names, shown, k, shard_items), None if folder is None else Path(folder).absolute()
-    ) as place:
+    mask = shown.mask(items)
+    options = (embedding, names, k, shard_items, _mask_digest(mask))
+    with _opened(items, options, None if folder is None else Path(folder).absolute()) as place:
         parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         with (runner or LocalRunner()).connected() as kept:
             run = _Run(items, place, _Watched(kept, progress), parts)
-            ranked = _rank(run, names, embedding, shown, depth=max(CANDIDATES, k))
+            ranked = _rank(run, names, embedding, mask, depth=max(CANDIDATES, k))
         overflow = "chunk" if embedding is None else embedding.overflow
         listing: dict[str, Any] = {"rules": rules, "shown": shown, "tuned": tuned, "previous": previous}
         return ranked_lists(collection, ranked, k=k, overflow=overflow, **listing)
@@ -150,6 +151,16 @@ class _Watched:
         return nullcontext(self)
 
 
+def _mask_digest(mask: AllowedPairs | None) -> str:
+    """Return a digest of the pairs that may be listed: a run goes on only if they are the same."""
+    digest = hashlib.sha256()
+    for field in fields(mask) if mask is not None else ():
+        array = getattr(mask, field.name)
+        digest.update(f"{field.name} {array is not None} ".encode())
+        digest.update(b"" if array is None else array.tobytes())
+    return digest.hexdigest()
+
+
 @contextmanager
 def _opened(items: Sequence[Item], options: Any, folder: Path | None) -> Iterator[Path]:
     """Yield the folder of a run, named by the digest of all that it depends on; no other run uses it meanwhile."""
@@ -164,7 +175,9 @@ def _opened(items: Sequence[Item], options: Any, folder: Path | None) -> Iterato
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _rank(run: _Run, names: tuple[str, ...], embedding: EmbedTexts | None, shown: Rules, *, depth: int) -> RankedItems:
+def _rank(
+    run: _Run, names: tuple[str, ...], embedding: EmbedTexts | None, mask: AllowedPairs | None, *, depth: int
+) -> RankedItems:
     """Return the ranking of the items by the named signals, as far as there is something to compute them from."""
     notes: list[Note] = []
     cache = None if embedding is None else embedding.cache
@@ -179,7 +192,7 @@ def _rank(run: _Run, names: tuple[str, ...], embedding: EmbedTexts | None, shown
     used = _used(names, run.arrays, embeddings)
     if not used:
         raise OptionError(f"these items have nothing from which to compute the signals {', '.join(names)}.")
-    write_mask(shown.mask(run.items), run.arrays)
+    write_mask(mask, run.arrays)
     fused = rank_shards(run.parts, run.ids, used, depth=depth, arrays=run.arrays, runner=run.runner)
     if "dense" in used and len(run.items) > EXACT:
         recall = measured_recall(run.ids, run.arrays)

@@ -1,6 +1,7 @@
 """Related lists from shards: those of one process, whatever the shards and the processes are."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,20 @@ def test_related_in_shards_a_run_that_failed_goes_on_and_removes_nothing(tmp_pat
     assert not any(step == "weights" for step, _ in steps)
     whole = related_in_shards(collection, WordVectors("words"), **{**options, "folder": tmp_path / "other"})
     assert render_related(lists) == render_related(whole)
+
+
+def test_related_in_shards_goes_on_only_with_what_may_be_listed_now(tmp_path):
+    collection = make_collection(40)
+    options = {"runner": HERE, "folder": tmp_path, "now": "2026-11-01", "k": 8}
+    before = lists_of(related_in_shards(collection, WordVectors("words"), **options))
+    hidden = next(iter(before["0005"]))
+    items = tuple(replace(item, recommend=item.id != hidden) for item in collection)
+    now = lists_of(related_in_shards(recs.Collection(items), WordVectors("words"), **options))
+    assert hidden not in {other for others in now.values() for other in others}
+    assert now[hidden]
+    rules = recs.Rules(no_recommend=frozenset({"0007"}))
+    ruled = lists_of(related_in_shards(collection, WordVectors("words"), rules=rules, **options))
+    assert "0007" not in {other for others in ruled.values() for other in others}
 
 
 def test_related_in_shards_needs_two_items_and_a_cosine(tmp_path):
