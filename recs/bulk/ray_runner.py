@@ -43,6 +43,11 @@ class RayRunner:
     References
     ----------
     Moritz et al. (2018), Ray: a distributed framework for emerging AI applications. OSDI. https://docs.ray.io
+
+    Examples
+    --------
+    >>> RayRunner("10.0.0.5:6379").address
+    '10.0.0.5:6379'
     """
 
     address: str = "auto"

@@ -113,8 +113,19 @@ def related_in_shards(
     Notes
     -----
     Each item is compared by its terms with all items that share a rare one, and by vectors with those in the cells near
-    to it (`recs.ranking.cells`), which are a twentieth of all. Memory: the texts once, some 2 KB an item more, and for
+    to it (`recs.ranking.cells`), which are an eleventh of all. Memory: the texts once, some 2 KB an item more, and for
     each worker a shard. Disk: some 10 KB an item.
+
+    Examples
+    --------
+    >>> import recs, tempfile
+    >>> texts = {"bread": "bread oven flour", "toast": "toast bread", "train": "steam train", "rail": "rail and train"}
+    >>> items = recs.Collection(tuple(recs.Item(name, text) for name, text in texts.items()))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     here = recs.LocalRunner(workers=0)
+    ...     lists = related_in_shards(items, None, signals="terms", k=1, runner=here, folder=folder)
+    >>> [(name, [match.id for match in lists[name]]) for name in lists]
+    [('bread', ['toast']), ('rail', ['train']), ('toast', ['bread']), ('train', ['rail'])]
     """
     check_pyarrow()
     items = collection.public

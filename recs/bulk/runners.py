@@ -31,6 +31,11 @@ class LocalRunner:
     -----
     The processes are started anew ("spawn"): a script that uses this needs the line `if __name__ == "__main__":`. While
     they start, the variables of this process that limit the threads of numpy and torch are set to the cores of a shard.
+
+    Examples
+    --------
+    >>> LocalRunner(workers=4)
+    LocalRunner(workers=4)
     """
 
     workers: int | None = None

@@ -39,12 +39,13 @@ def cluster_sample(
     Examples
     --------
     >>> import numpy as np, recs
-    >>> items = [recs.Item(id=f"{i:03}", text=f"post {i}") for i in range(80)]
-    >>> X = np.eye(2).repeat(40, axis=0) + np.random.default_rng(0).normal(0, 0.1, (80, 2))
+    >>> words = ["bread"] * 12 + ["bicycle"] * 12
+    >>> items = [recs.Item(id=f"post-{i:02}", text=f"{word} {i}") for i, word in enumerate(words)]
+    >>> X = np.eye(2).repeat(12, axis=0) + np.random.default_rng(0).normal(0, 0.1, (24, 2))
     >>> embeddings = recs.Embeddings.from_array([item.id for item in items], X, model="demo")
-    >>> clustering = cluster_sample(items, embeddings, sample=50)
+    >>> clustering = cluster_sample(items, embeddings, sample=20)
     >>> [topic.size for topic in clustering.topics], clustering.notes[0]
-    ([40, 40], 'topics were found on a sample of 50 of 80 items')
+    ([12, 12], 'topics were found on a sample of 20 of 24 items')
     """
     public = Collection(tuple(items)).public
     rows = sampled_rows([item.id for item in public], sample)

@@ -48,6 +48,11 @@ class EmbedTexts:
         The arguments of `recs.load_embedder`.
     cache
         The folder of the vector cache; None for none.
+
+    Examples
+    --------
+    >>> EmbedTexts("all-MiniLM-L6-v2", loading=(("offline", True),)).overflow
+    'chunk'
     """
 
     model: str
