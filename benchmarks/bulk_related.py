@@ -37,6 +37,10 @@ class MixedVectors(EmbedTexts):
 
     vectors: Path = Path()
 
+    def fingerprint(self) -> str:
+        """Return what stands for a model."""
+        return "mixed"
+
     def __call__(self, path: Path):
         """Return the table of a shard."""
         stored = StoredTexts.read(path)

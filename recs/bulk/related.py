@@ -19,7 +19,7 @@ from recs.bulk.nearest import write_mask
 from recs.bulk.ranking import rank_shards
 from recs.bulk.recall import TOP, measured_recall
 from recs.bulk.runners import LocalRunner
-from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, map_shards, read_shard, version
+from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, make_folder, map_shards, read_shard, version
 from recs.bulk.signals import read_signals
 from recs.bulk.store import SHARD_ITEMS, Part, StoredTexts, store_items
 from recs.bulk.terms import weigh_texts
@@ -134,8 +134,12 @@ def related_in_shards(
     names = signal_names(signals)
     shown = (rules := rules or Rules()).at(collection.items, parse_now(now))
     mask = shown.mask(items)
-    options = (embedding, names, k, shard_items, _mask_digest(mask))
+    space = None if embedding is None else embedding.fingerprint()
+    options = (embedding, space, names, k, shard_items, _mask_digest(mask))
     with _opened(items, options, None if folder is None else Path(folder).absolute()) as place:
+        if embedding is not None and embedding.cached_only:  # the cache may hold more vectors than it did then
+            shutil.rmtree(place / "vectors", ignore_errors=True)
+            shutil.rmtree(place / "arrays", ignore_errors=True)
         parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         with (runner or LocalRunner()).connected() as kept:
             run = _Run(items, place, _Watched(kept, progress), parts)
@@ -179,7 +183,7 @@ def _opened(items: Sequence[Item], options: Any, folder: Path | None) -> Iterato
     for item in items:
         digest.update(repr((item.id, item.title, item.text, item.written, item.lang)).encode("utf-8", "replace"))
     place = (folder or cache_folder() / RUNS) / digest.hexdigest()[:16]
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place)
     with one_at_a_time(place):
         yield place
         if folder is None:

@@ -26,7 +26,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one shard needs: processor cores. `threads` is how many threads its work may use."""
+    """What one shard needs: processor cores. Its work uses so many threads."""
 
     cores: int = 1
 
@@ -116,7 +116,7 @@ def map_shards(
     ...     [column for path in paths for column in read_shard(path)["square"].to_pylist()]
     [1, 4, 9]
     """
-    _make(folder)
+    make_folder(folder)
     names = [f"part-{place:05}" for place in range(len(shards))]
     made = whole_shards(folder)
     calls = [Call(function, shard, name, folder) for name, shard in zip(names, shards, strict=True) if name not in made]
@@ -135,7 +135,8 @@ def map_shards(
     return paths
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder if it is not there; `OutputError` if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -76,6 +76,11 @@ class EmbedTexts:
             )
         return vector_table(embeddings, groups_of_chunks(stored.written, embeddings))
 
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the vector space: a name may mean other weights later."""
+        with open_cache(self.cache or False) as cache:
+            return self.find(cache).spec.fingerprint
+
     def find(self, cache: Cache | None) -> Embedder:
         """Return the embedder; `ModelError` if the model cannot be loaded."""
         return find_embedder(self.model, cache, cached_only=self.cached_only, **dict(self.loading))

@@ -11,7 +11,7 @@ from recs.bulk.related import related_in_shards
 from recs.bulk.runners import LocalRunner
 from recs.bulk.vectors import EmbedTexts, vector_table
 from recs.embedding.vectors import Embeddings
-from recs.errors import OptionError, ShardsError
+from recs.errors import OptionError, OutputError, ShardsError
 from recs.writers.related import render_related
 
 pytest.importorskip("pyarrow")
@@ -21,6 +21,9 @@ WORDS = ["soil", "seed", "garlic", "tea", "bread", "oven", "train", "steam", "ra
 
 class WordVectors(EmbedTexts):
     """Vectors of texts by their words, in place of a model: a chunk for each line."""
+
+    def fingerprint(self):
+        return "words"
 
     def __call__(self, path):
         from recs.bulk.store import StoredTexts
@@ -178,3 +181,34 @@ def test_related_in_shards_in_cells_is_near_to_exact_and_says_how_near(tmp_path,
     lists = related_in_shards(collection, WordVectors("words"), folder=tmp_path / "all", **options)
     assert lists_of(lists) == exact
     assert any("1.000 of the 10 nearest" in note for note in lists.notes)
+
+
+class OtherVectors(WordVectors):
+    """Vectors of another model that has the same name: other weights in the same folder."""
+
+    def fingerprint(self):
+        return "other words"
+
+    def __call__(self, path):
+        from recs.bulk.store import StoredTexts
+
+        stored = StoredTexts.read(path)
+        return vector_table(word_embeddings(stored.ids, [text[::-1] for text in stored.texts]), None)
+
+    def __repr__(self):
+        return repr(WordVectors("words"))
+
+
+def test_related_in_shards_other_weights_of_the_same_name_make_other_vectors(tmp_path):
+    collection = make_collection(40)
+    options = {"runner": HERE, "now": "2026-11-01", "signals": "dense"}
+    related_in_shards(collection, WordVectors("words"), folder=tmp_path / "one", **options)
+    other = related_in_shards(collection, OtherVectors("words"), folder=tmp_path / "one", **options)
+    alone = related_in_shards(collection, OtherVectors("words"), folder=tmp_path / "two", **options)
+    assert render_related(other) == render_related(alone)
+
+
+def test_related_in_shards_a_folder_that_cannot_be_made_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be made"):
+        related_in_shards(make_collection(9), None, runner=HERE, folder=tmp_path / "file" / "work")
