@@ -15,6 +15,8 @@ import numpy.typing as npt
 from recs.arrays import IntArray
 from recs.errors import OutputError
 
+_HEAD = 128  # bytes of a file before its numbers; a file without numbers cannot be mapped
+
 
 @dataclass(frozen=True, slots=True)
 class ArrayFolder:
@@ -66,8 +68,9 @@ class ArrayFolder:
     def read(self, name: str) -> npt.NDArray[Any]:
         """Return an array, read-only; its rows are read from the disk when they are used."""
         path = self.path / f"{name}.npy"
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r" if os.path.getsize(path) > 128 else None)  # noqa: PTH202
-        return np.asarray(array) if not array.size else array.view(np.ndarray)
+        is_filled = path.stat().st_size > _HEAD
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r" if is_filled else None)
+        return array.view(np.ndarray)
 
     def save_rows(self, name: str, matrix: Any) -> None:
         """Write a csr_array."""
@@ -86,8 +89,6 @@ class ArrayFolder:
 def lists_of(column: Any) -> tuple[npt.NDArray[Any], IntArray]:
     """Return the values of a column of lists, one list after the other, and where each list ends, from 0."""
     array = column.combine_chunks()
-    if array.num_chunks if hasattr(array, "num_chunks") else False:
-        array = array.chunk(0)
     offsets = array.offsets.to_numpy().astype(np.int64)
     values = array.values.to_numpy(zero_copy_only=False)
     return values[offsets[0] : offsets[-1]], offsets - offsets[0]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recs.bulk.runners import core_count
+from recs.bulk.runners import core_count, variables
 from recs.errors import MissingDependencyError, ShardsError
 
 PLACE = re.compile(r"(?:ray://)?(?P<host>[^/:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
@@ -126,18 +126,11 @@ def _check_answer(address: str) -> None:
 @contextmanager
 def _quiet(more: Mapping[str, str]) -> Iterator[None]:
     """Set variables for the start of Ray alone: it sends no statistics, and says nothing of how it starts."""
-    variables = {"RAY_USAGE_STATS_ENABLED": "0", **more}
-    before = {name: os.environ.get(name) for name in variables}
     logger = logging.getLogger("ray")
     level = logger.level
-    os.environ.update(variables)
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with variables({"RAY_USAGE_STATS_ENABLED": "0", **more}):
+            yield
     finally:
         logger.setLevel(level)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

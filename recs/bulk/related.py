@@ -134,8 +134,7 @@ def related_in_shards(
     names = signal_names(signals)
     shown = (rules := rules or Rules()).at(collection.items, parse_now(now))
     mask = shown.mask(items)
-    space = None if embedding is None else embedding.fingerprint()
-    options = (embedding, space, names, k, shard_items, _mask_digest(mask))
+    options = (embedding, embedding and embedding.fingerprint(), names, k, shard_items, _mask_digest(mask))
     with _opened(items, options, None if folder is None else Path(folder).absolute()) as place:
         if embedding is not None and embedding.cached_only:  # the cache may hold more vectors than it did then
             shutil.rmtree(place / "vectors", ignore_errors=True)
@@ -218,26 +217,23 @@ def _rank(
 
 @dataclass(frozen=True, slots=True)
 class _Languages:
-    """Guesses the languages of the items of a shard; `declared` are those of all items."""
+    """Returns the languages of the items of a shard: those that they declare, and guesses."""
 
     cache: Path | None
-    declared: tuple[str | None, ...]
 
-    def __call__(self, part: Part) -> pa.Table:
+    def __call__(self, path: Path) -> pa.Table:
         import pyarrow as pa
 
-        stored = StoredTexts.read(part.path)
-        declared = self.declared[part.start : part.stop]
-        items = [
-            Item(name, text, lang=lang) for name, text, lang in zip(stored.ids, stored.texts, declared, strict=True)
-        ]
+        stored = StoredTexts.read(path)
+        texts = zip(stored.ids, stored.texts, stored.langs, strict=True)
+        items = [Item(name, text, lang=lang) for name, text, lang in texts]
         with open_cache(self.cache or False) as store:
             return pa.table({"language": pa.array(item_languages(items, store), pa.string())})
 
 
 def _languages(run: _Run, cache: Path | None) -> list[str | None]:
-    declared = tuple(item.lang for item in run.items)
-    paths = map_shards(_Languages(cache, declared), run.parts, run.folder / "languages", runner=run.runner)
+    files = [part.path for part in run.parts]
+    paths = map_shards(_Languages(cache), files, run.folder / "languages", runner=run.runner)
     return [language for path in paths for language in read_shard(path)["language"].to_pylist()]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -101,7 +101,9 @@ class _Processes:
 
 def _computed(pool: ProcessPoolExecutor, calls: Sequence[Call], threads: int) -> Iterator[Done]:
     """Yield each shard when a process has computed it."""
-    with _limited_threads(threads):  # processes start when they get a shard
+    # Processes start when they get a shard, and their libraries read these variables when they are loaded. A process
+    # that set them itself would be too late: the main script, which it imports first, may load numpy.
+    with variables(dict.fromkeys(THREAD_VARIABLES, str(threads))):
         futures = {pool.submit(call): call.name for call in calls}
     try:
         for future in as_completed(futures):
@@ -120,13 +122,10 @@ def core_count() -> int:
 
 
 @contextmanager
-def _limited_threads(threads: int) -> Iterator[None]:
-    """Let processes that start meanwhile use so many threads; their libraries read this when they are loaded.
-
-    A process of its own that sets this later would be too late: the main script may load numpy before all else.
-    """
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+def variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment inside the block, for the processes that start there."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:

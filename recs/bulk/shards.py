@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -204,7 +205,5 @@ def version() -> str:
 
 def check_pyarrow() -> None:
     """Raise `MissingDependencyError` if pyarrow is not installed."""
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError("work in shards", "pyarrow", "tables") from error
+    if find_spec("pyarrow") is None:
+        raise MissingDependencyError("work in shards", "pyarrow", "tables")

@@ -41,12 +41,13 @@ class StoredTexts:
     titles: list[str]
     texts: list[str]
     written: list[int]
+    langs: list[str | None]
 
     @classmethod
     def read(cls, path: Path) -> StoredTexts:
         """Return the texts of a shard."""
         table = read_shard(path)
-        return cls(*(table[name].to_pylist() for name in ("id", "title", "text", "written")))
+        return cls(*(table[name].to_pylist() for name in ("id", "title", "text", "written", "lang")))
 
 
 def store_items(items: Sequence[Item], folder: Path, *, runner: Runner, shard_items: int = SHARD_ITEMS) -> list[Part]:
@@ -66,6 +67,7 @@ def items_table(items: Sequence[Item]) -> pa.Table:
         "title": pa.array([_whole(item.title) for item in items], pa.large_string()),
         "text": pa.array([_whole(item.text) for item in items], pa.large_string()),
         "written": pa.array([item.written for item in items], pa.int64()),
+        "lang": pa.array([None if item.lang is None else _whole(item.lang) for item in items], pa.large_string()),
     }
     return pa.table(columns)
 

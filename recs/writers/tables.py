@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +33,8 @@ def write_tables(rows: Iterable[Mapping[str, Any]], folder: Path, types: Mapping
     OutputError
         If the folder cannot be written.
     """
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError("Parquet files", "pyarrow", "tables") from error
+    if find_spec("pyarrow") is None:
+        raise MissingDependencyError("Parquet files", "pyarrow", "tables")
     names = (f"part-{number:05}.parquet" for number in range(100_000))
     replace_folder(folder, dict(zip(names, _files(rows, types), strict=False)))
 

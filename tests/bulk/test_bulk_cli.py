@@ -1,6 +1,7 @@
 """`recs related` in shards: when it takes them, and that the result is that of one process."""
 
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -54,6 +55,19 @@ def test_related_of_many_items_is_in_shards_and_leaves_nothing_behind(source, tm
     assert not list((tmp_path / "cache" / "shards").rglob("*.parquet"))
     assert "in shards" not in run(*common, "--why", "-o", tmp_path / "why.json").output
     assert related(tmp_path / "why.json") == related(tmp_path / "shards.json")
+
+
+def test_related_without_pyarrow_is_in_memory_and_says_so(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(sharding, "LARGE", 20)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    common = ("related", source, "--signals", "terms", "--now", "2026-11-01")
+    result = run(*common, "-o", tmp_path / "memory.json")
+    assert result.exit_code == 0
+    assert "in memory, since pyarrow is not installed" in result.output
+    for asked in (("--workers", "1"), ("--format", "parquet")):
+        refused = run(*common, "-o", tmp_path / "x", *asked)
+        assert refused.exit_code == 1
+        assert "pip install 'recs-toolkit[tables]'" in str(refused.exception)
 
 
 def test_related_parquet_is_a_folder_of_tables_and_can_be_read(source, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,9 +98,7 @@ def is_for_shards(count: int, shards: ShardOptions, *, unless: str = "") -> bool
         return True
     if count < LARGE or unless:
         return False
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
+    if find_spec("pyarrow") is None:
         say("note: in memory, since pyarrow is not installed: pip install 'recs-toolkit[tables]' computes in shards")
         return False
     return True
