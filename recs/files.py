@@ -15,6 +15,7 @@ from recs.errors import OutputError
 
 _log = logging.getLogger(__name__)
 UNPACKED = "models"  # in the cache folder: the files of models that came packed (`recs.models.packed`)
+SHARDS = "shards"  # in the cache folder: the shards of runs that are not finished (`recs.bulk`)
 RUNS = "runs"  # in the cache folder: results of whole runs (`recs.cli.common.repeat`)
 
 

@@ -28,7 +28,7 @@ from recs.contract import Note
 from recs.embedding.pipeline import open_cache
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
-from recs.files import cache_folder, one_at_a_time
+from recs.files import SHARDS, cache_folder, one_at_a_time
 from recs.items import Collection, Item
 from recs.models.registry import model_languages
 from recs.ranking.cells import EXACT
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
     from recs.ranking.lists import RelatedLists
 
-RUNS = "shards"  # in the cache folder: the shards of runs that are not finished
 _EMBEDDING = Resources(cores=2)  # for every machine the same, since bytes of vectors may depend on it
 _VERSION = 1  # raised when the files of a step change
 
@@ -181,7 +180,7 @@ def _opened(items: Sequence[Item], options: Any, folder: Path | None) -> Iterato
     digest = hashlib.sha256(repr((version(), _VERSION, options)).encode("utf-8", "replace"))
     for item in items:
         digest.update(repr((item.id, item.title, item.text, item.written, item.lang)).encode("utf-8", "replace"))
-    place = (folder or cache_folder() / RUNS) / digest.hexdigest()[:16]
+    place = (folder or cache_folder() / SHARDS) / digest.hexdigest()[:16]
     make_folder(place)
     with one_at_a_time(place):
         yield place

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recs.errors import CacheError
-from recs.files import RUNS, UNPACKED, cache_folder
+from recs.files import RUNS, SHARDS, UNPACKED, cache_folder
 
 FILE_NAME = "vectors.sqlite"
 APPLICATION_ID = 0x72656373  # "recs"
@@ -43,7 +43,7 @@ class CacheInfo:
 
 
 def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
-    """Remove the cache file in a folder, even if it is damaged, results of runs, and models that were unpacked there.
+    """Remove the cache file in a folder, even if it is damaged, results and shards of runs, and models that were unpacked there.
 
     Returns the number of freed bytes.
 
@@ -61,7 +61,7 @@ def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
         raise CacheError(f"{path}: an SQLite file, but not a vector cache of recs; it is not removed.")
     freed = 0
     beside = [path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")]
-    for part in (path, *beside, *(path.parent / RUNS).glob("*.run"), *_unpacked(path.parent)):
+    for part in (path, *beside, *_of_runs(path.parent), *_unpacked(path.parent)):
         try:
             freed += part.stat().st_size
             part.unlink()
@@ -70,6 +70,12 @@ def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
         except OSError as error:
             raise CacheError(f"{part}: cannot be removed ({error.strerror}).") from error
     return freed
+
+
+def _of_runs(folder: Path) -> list[Path]:
+    """Return the results of runs, and the shards of those that were broken off."""
+    shards = (path for path in (folder / SHARDS).rglob("*") if path.is_file())
+    return [*(folder / RUNS).glob("*.run"), *shards]
 
 
 def _unpacked(folder: Path) -> list[Path]:
