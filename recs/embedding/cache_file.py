@@ -43,7 +43,7 @@ class CacheInfo:
 
 
 def clear_cache(folder: str | os.PathLike[str] | None = None) -> int:
-    """Remove the cache file in a folder, even if it is damaged, results and shards of runs, and models that were unpacked there.
+    """Remove the cache file in a folder, even if it is damaged, what runs left, and models that were unpacked there.
 
     Returns the number of freed bytes.
 
