@@ -46,6 +46,8 @@ class EmbedTexts:
     ----------
     model, loading
         The arguments of `recs.load_embedder`.
+    role, overflow, window
+        As in `recs.embed_items`.
     cache
         The folder of the vector cache; None for none.
 
@@ -60,21 +62,29 @@ class EmbedTexts:
     overflow: Overflow = "chunk"
     cache: Path | None = None
     cached_only: bool = False
+    role: str = "document"
+    window: int | None = None
 
     def __call__(self, path: Path) -> pa.Table:
         stored = StoredTexts.read(path)
+        embeddings = self.embed(stored)
+        return vector_table(embeddings, groups_of_chunks(stored.written, embeddings))
+
+    def embed(self, stored: StoredTexts) -> Embeddings:
+        """Return the vectors of the texts of a shard."""
         with open_cache(self.cache or False) as cache:
             embedder = _embedder(self) if cache is None else self.find(cache)
-            embeddings = embedder.embed(
+            return embedder.embed(
                 stored.texts,
                 ids=stored.ids,
                 titles=stored.titles,
                 written=stored.written,
+                role=self.role,
                 overflow=self.overflow,
+                window=self.window,
                 store=cache,
                 cached_only=self.cached_only,
             )
-        return vector_table(embeddings, groups_of_chunks(stored.written, embeddings))
 
     def fingerprint(self) -> str:
         """Return the fingerprint of the vector space: a name may mean other weights later."""
