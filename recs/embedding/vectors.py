@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -25,11 +26,11 @@ from recs.arrays import (
     unit_rows,
 )
 from recs.embedding.archive import opened_archive, save_archive
+from recs.embedding.counts import TokenCounts
+from recs.embedding.tables import FORMAT, opened_tables
 from recs.errors import EmbeddingError, FingerprintMismatchError
 from recs.models.registry import meeting_roles
 from recs.text.counts import counted
-
-_FORMAT = "recs.embeddings/1"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,9 +145,7 @@ class Embeddings:
     @property
     def blank(self) -> BoolArray:
         """Whether the vector of an item means nothing: the model knows none of its tokens. Shape (n,)."""
-        if not len(self.tokens) == len(self.tokens_lost) == len(self.ids):
-            return np.zeros(len(self.ids), dtype=bool)
-        return np.asarray(self.tokens_lost >= self.tokens)
+        return TokenCounts(self.ids, self.tokens, self.tokens_lost).blank
 
     @property
     def missing(self) -> BoolArray:
@@ -154,9 +153,7 @@ class Embeddings:
 
         Its row holds a placeholder. Such an item is `blank` too.
         """
-        if not len(self.tokens) == len(self.tokens_lost) == len(self.ids):
-            return np.zeros(len(self.ids), dtype=bool)
-        return np.asarray(self.tokens_lost > self.tokens)
+        return TokenCounts(self.ids, self.tokens, self.tokens_lost).missing
 
     def take(self, ids: Sequence[str]) -> Self:
         """Return the embeddings of `ids`, in that order; `EmbeddingError` if one of them has no vector."""
@@ -198,12 +195,17 @@ class Embeddings:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one `.npz` file atomically: the arrays and a JSON manifest, no pickle. May raise `OutputError`."""
         manifest = {name: getattr(self, name) for name in _MANIFEST}
-        save_archive(path, _FORMAT, manifest, {name: getattr(self, name) for name in _ARRAYS})
+        save_archive(path, FORMAT, manifest, {name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a file that `save` wrote; `SourceError` if it is missing, incomplete or of another kind."""
-        with opened_archive(path, _FORMAT, "a file of embeddings") as (manifest, arrays):
+        """Read a file that `save` wrote, or a folder that `recs embed --format parquet` wrote.
+
+        `SourceError` if it is missing, incomplete or of another kind.
+        """
+        is_folder = Path(path).is_dir()
+        opened = opened_tables(path) if is_folder else opened_archive(path, FORMAT, "a file of embeddings")
+        with opened as (manifest, arrays):
             return cls(**_fields_of(manifest), **{name: arrays[name] for name in _ARRAYS})
 
 
