@@ -73,7 +73,7 @@ def command(
     """Assign labels to the items of SOURCE, suggest some, or abstain.
 
     Each JSON line has the field `<label>_auto`. Copy it into the source together with the labels: then `recs train`
-    does not learn from them.
+    does not learn from them. --format parquet writes a folder of Parquet files with the same fields, sorted by id.
     """
     from recs.classification.classifier import Classifier
     from recs.classification.labels import load_label_rules
