@@ -50,7 +50,7 @@ class Nearest:
         best = keys[:, : self.columns.shape[1]]
         is_pair = best < NO_PAIR
         self.columns[places] = np.where(is_pair, best & _ANY_COLUMN, -1)
-        self.products[places] = np.where(is_pair, _NO_PRODUCT - (best >> _COLUMN_BITS), np.nan)
+        self.products[places] = np.where(is_pair, products_of(best), np.nan)
 
     def keys(self, start: int, stop: int) -> IntArray:
         """Return the keys of the pairs of some queries, in the shape of the lists."""
@@ -70,12 +70,26 @@ def pair_keys(products: npt.NDArray[Any], columns: IntArray) -> IntArray:
     return (_NO_PRODUCT - products.astype(np.int64) << _COLUMN_BITS) + columns
 
 
-def lowest_keys(rows: IntArray, keys: IntArray, shape: tuple[int, int]) -> IntArray:
-    """Return the lowest keys of each row, sorted, in a table filled up with `NO_PAIR`; `rows` are ascending."""
-    counts = np.bincount(rows, minlength=shape[0])
-    table = np.full((shape[0], max(shape[1], int(counts.max(initial=0)))), NO_PAIR)
-    table[rows, np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)] = keys
-    return np.sort(np.partition(table, shape[1] - 1, axis=1)[:, : shape[1]], axis=1)
+def products_of(keys: IntArray) -> IntArray:
+    """Return the products in the keys of pairs; anything for `NO_PAIR`."""
+    return _NO_PRODUCT - (keys >> _COLUMN_BITS)
+
+
+def first_of_rows(rows: IntArray, keys: IntArray, shape: tuple[int, int]) -> IntArray:
+    """Return the lowest keys of each row, sorted, in a table filled up with `NO_PAIR`.
+
+    Examples
+    --------
+    >>> first_of_rows(np.array([1, 0, 1, 1]), np.array([5, 9, 4, 7]), (2, 2))[1].tolist()
+    [4, 5]
+    """
+    order = np.lexsort((keys, rows))
+    rows, keys = rows[order], keys[order]
+    ranks = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    fits = ranks < shape[1]
+    table = np.full(shape, NO_PAIR)
+    table[rows[fits], ranks[fits]] = keys[fits]
+    return table
 
 
 def without(keys: IntArray, never: IntArray) -> IntArray:
@@ -157,7 +171,7 @@ def with_pairs(nearest: Nearest, places: IntArray, columns: IntArray, products: 
     for start, new in zip(starts.tolist(), np.split(order, ends), strict=False):
         old = nearest.keys(start, start + _BLOCK_ROWS)
         keys = pair_keys(products[new], columns[new])
-        both = np.concatenate([old, lowest_keys(places[new] - start, keys, old.shape)], axis=1)
+        both = np.concatenate([old, first_of_rows(places[new] - start, keys, old.shape)], axis=1)
         both.sort(axis=1)
         both[:, 1:][both[:, 1:] == both[:, :-1]] = NO_PAIR
         joined.write(slice(start, start + len(old)), np.sort(both, axis=1))

@@ -18,7 +18,8 @@ from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item
 from recs.readers.folders.documents import markup_of
 from recs.readers.foreign import check_beginning, check_kind
-from recs.readers.json_files import json_document, json_line_records, json_records, looks_like_lines, read_text
+from recs.readers.json_files import check_no_nul, encoding_of, json_document, json_records, read_text
+from recs.readers.json_lines import lines_of, looks_like_lines, open_lines
 from recs.readers.opened import FORMATS, OF_DOCUMENTS, Format, Opened, Records, does_not_fit
 from recs.readers.platforms.substack import find_table
 from recs.readers.sqlite import is_sqlite, split_table, sqlite_records
@@ -89,6 +90,9 @@ def open_path(path: Path, format: Format | None, *, fetch: bool = False) -> Open
             raise SourceError(f"{source}: ?table= names a table of an SQLite database, and this is none.")
         if chosen == "parquet":
             return Opened(source, parquet_records(path, source), "a Parquet file", "table")
+        if chosen == "jsonl" and encoding_of(head := _head(path)) == "utf-8":
+            check_beginning(head, source)
+            return open_lines(lines_of(path, source), source)
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise SourceError(f"{path}: no such file or folder.") from error
@@ -259,9 +263,7 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
     if is_named and format not in ("json", "jsonl", "csv", *OF_DOCUMENTS):
         raise does_not_fit(source, format or "json")
     text = read_text(data, source)
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise SourceError(f"{source}: line {line} holds a NUL byte; not a text file.")
+    check_no_nul(text, source)
     if format is None:
         check_kind(text, source)
     if format == "csv" and looks_like_lines(text):
@@ -269,7 +271,7 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
     if format == "csv":
         return Opened(source, csv_records(text, source, delimiter="\t" if tabs else None), "a table", "table")
     if format == "jsonl" or (format is None and looks_like_lines(text)):
-        return Opened(source, json_line_records(text, source), "JSON Lines: a record in each line")
+        return open_lines(text.split("\n"), source)
     return _open_json(text, source, format)
 
 

@@ -93,7 +93,7 @@ def test_a_list_depends_on_its_query_alone(monkeypatch):
     order = np.random.default_rng(0).permutation(1500)[:300]
     monkeypatch.setattr(cell_search, "_BLOCK_QUERIES", 7)
     monkeypatch.setattr(cell_search, "BLOCK_NUMBERS", 100)
-    monkeypatch.setattr(cell_search, "_BLOCK_SCORES", 1000)
+    monkeypatch.setattr(cell_search, "_PENDING", 50)
     apart = made.propose(rows[order], order, 10)
     np.testing.assert_array_equal(apart.columns, together.columns[order])
     np.testing.assert_array_equal(apart.products, together.products[order])
