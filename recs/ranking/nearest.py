@@ -1,4 +1,4 @@
-"""Lists of the nearest columns, with their products as whole numbers, and what reverse pairs add to them.
+"""Lists of the nearest columns, with their products as whole numbers, and what their own pairs add to them.
 
 A pair is one number, its key: the product, then the column. So the lowest keys are the best pairs, ties go to the lower
 column, and no two keys of a row are equal.
@@ -20,6 +20,8 @@ _COLUMN_BITS = 32
 _ANY_COLUMN = (1 << _COLUMN_BITS) - 1
 _NO_PRODUCT = 1 << 25  # more than any
 _BLOCK_ROWS = 1024
+_FOLLOWED = 10  # columns of a list whose neighbours may be near as well
+_TAKEN = 20  # neighbours of each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,6 +152,37 @@ def _reverse_pairs(nearest: Nearest, own: IntArray) -> tuple[IntArray, IntArray,
     targets = place_of[columns]
     is_query = targets >= 0
     return targets[is_query], own[places[is_query]], nearest.products[places, ranks][is_query]
+
+
+def pairs_around(lists: npt.NDArray[Any], rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Return places in `rows` and columns: the neighbours of the neighbours of some rows, without those in their lists.
+
+    A neighbour that an approximate search misses is often near to one that it has. Of each list the first ten columns
+    are followed, and of theirs the first twenty are taken.
+
+    Parameters
+    ----------
+    lists : int array of shape (n, k)
+        The nearest columns of each of n rows, best first; -1 fills up.
+    rows : int64 array of shape (r,)
+
+    Examples
+    --------
+    >>> places, columns = pairs_around(np.array([[1, 2], [3, 0], [0, -1], [1, 2]]), np.array([0]))
+    >>> places.tolist(), columns.tolist()
+    ([0], [3])
+    """
+    followed = lists[rows, :_FOLLOWED].astype(np.int64)
+    theirs = lists[followed, :_TAKEN].astype(np.int64)
+    theirs[followed < 0] = -1
+    columns = np.sort(theirs.reshape(len(rows), -1), axis=1)
+    columns[:, 1:][columns[:, 1:] == columns[:, :-1]] = -1
+    columns[columns == rows[:, None]] = -1
+    places, ranks = np.nonzero(columns >= 0)
+    columns = columns[places, ranks]
+    listed = np.arange(len(rows))[:, None] * len(lists) + lists[rows]
+    is_new = ~np.isin(places * len(lists) + columns, listed[lists[rows] >= 0])
+    return places[is_new], columns[is_new]
 
 
 def with_pairs(nearest: Nearest, places: IntArray, columns: IntArray, products: FloatArray) -> Nearest:
