@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 _BLOCK_ROWS = 16_384
 _ROWS_AROUND = 512
+_FEWEST_ROWS = 4096  # that a vector is compared with
 
 
-def share_of(cells: Cells) -> float:
-    """Return the share of the rows of cells that a query searches: all of few."""
-    return 1.0 if len(cells.columns) <= EXACT else SHARE
+def share_of(cells: Cells, n: int) -> float:
+    """Return the share of the rows of cells that the vectors of n items search: all if that is no more than usual."""
+    rows = max(len(cells.columns), 1)
+    return 1.0 if n * rows <= EXACT**2 else max(SHARE, min(1.0, _FEWEST_ROWS / rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class SearchCells:
         for start in range(0, len(says), _BLOCK_ROWS):
             places = says[start : start + _BLOCK_ROWS]
             own = rows[places]
-            of_block = cells.propose(vectors[own], own, self.k, share=share_of(cells), mask=mask)
+            of_block = cells.propose(vectors[own], own, self.k, share=share_of(cells, len(vectors)), mask=mask)
             nearest.columns[places] = of_block.columns
             nearest.products[places] = of_block.products
             nearest.compared[places] = of_block.compared
@@ -88,16 +90,16 @@ class AddAround:
     def __call__(self, part: Part) -> pa.Table:
         own, columns, _ = _lists(part, self.arrays)
         vectors = self.arrays.read("dense")
-        places, others, products = [], [], []
+        pairs: list[tuple[IntArray, IntArray, FloatArray]] = []
         for start in range(part.start, part.stop, _ROWS_AROUND):
             rows = np.arange(start, min(start + _ROWS_AROUND, part.stop))
             of_block, new = pairs_around(columns, rows)
             may = _may_be_listed(rows[of_block], new, self.arrays)
             of_block, new = of_block[may], new[may]
-            places.append(rows[of_block] - part.start)
-            others.append(new)
-            products.append(np.einsum("ij,ij->i", float32(vectors[rows])[of_block], float32(vectors[new])))
-        return _table(with_pairs(own, *map(np.concatenate, (places, others, products))))
+            products = np.einsum("ij,ij->i", float32(vectors[rows])[of_block], float32(vectors[new]))
+            pairs.append((rows[of_block] - part.start, new, products))
+        places, others, products = (np.concatenate(each) for each in zip(*pairs, strict=True))
+        return _table(with_pairs(own, places, others, products))
 
 
 def _lists(part: Part, arrays: ArrayFolder) -> tuple[Nearest, npt.NDArray[np.int32], FloatArray]:

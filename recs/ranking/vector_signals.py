@@ -167,6 +167,11 @@ class Passages:
         """Which chunks are of items whose vectors say nothing."""
         return self._chunks.blank
 
+    @property
+    def n(self) -> int:
+        """The number of items."""
+        return len(self._counts)
+
     def has_several(self) -> BoolArray:
         """Return which items have more than one chunk."""
         return np.asarray(self._counts > 1)
