@@ -89,17 +89,19 @@ class AddAround:
 
     def __call__(self, part: Part) -> pa.Table:
         own, columns, _ = _lists(part, self.arrays)
+        starts = range(part.start, part.stop, _ROWS_AROUND)
+        pairs = [self._pairs(np.arange(start, min(start + _ROWS_AROUND, part.stop)), columns) for start in starts]
+        rows, others, products = (np.concatenate(each) for each in zip(*pairs, strict=True))
+        return _table(with_pairs(own, rows - part.start, others, products))
+
+    def _pairs(self, rows: IntArray, lists: npt.NDArray[np.int32]) -> tuple[IntArray, IntArray, FloatArray]:
+        """Return new pairs of some rows: rows, columns and products."""
+        places, columns = pairs_around(lists, rows)
+        may = _may_be_listed(rows[places], columns, self.arrays)
+        places, columns = places[may], columns[may]
         vectors = self.arrays.read("dense")
-        pairs: list[tuple[IntArray, IntArray, FloatArray]] = []
-        for start in range(part.start, part.stop, _ROWS_AROUND):
-            rows = np.arange(start, min(start + _ROWS_AROUND, part.stop))
-            of_block, new = pairs_around(columns, rows)
-            may = _may_be_listed(rows[of_block], new, self.arrays)
-            of_block, new = of_block[may], new[may]
-            products = np.einsum("ij,ij->i", float32(vectors[rows])[of_block], float32(vectors[new]))
-            pairs.append((rows[of_block] - part.start, new, products))
-        places, others, products = (np.concatenate(each) for each in zip(*pairs, strict=True))
-        return _table(with_pairs(own, places, others, products))
+        products = np.einsum("ij,ij->i", float32(vectors[rows])[places], float32(vectors[columns]))
+        return rows[places], columns, products
 
 
 def _lists(part: Part, arrays: ArrayFolder) -> tuple[Nearest, npt.NDArray[np.int32], FloatArray]:
