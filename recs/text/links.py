@@ -66,7 +66,7 @@ def resolve_links(items: Sequence[Item]) -> Iterator[Item]:
     >>> linked.links
     (Link(start=4, stop=20, anchor='leeks', target='leeks'),)
     """
-    targets = LinkTargets(items, (link.target for item in items for link in written_links(item.body, item.markup)))
+    targets = _targets_among(items)
     for item in items:
         written = _resolved(written_links(item.body, item.markup), item, targets)
         words = {(link.target, words) for link in written for words in ("", link.anchor)}
@@ -86,14 +86,17 @@ def broken_links(items: Sequence[Item]) -> list[tuple[str, str]]:
     >>> broken_links([garlic, Item(id="leeks", text="Leeks")])
     [('garlic', '/kale/')]
     """
-    links_by_item = [list(written_links(item.body, item.markup)) for item in items]
-    targets = LinkTargets(items, [link.target for links in links_by_item for link in links])
+    targets = _targets_among(items)
     return [
         (item.id, link.target)
-        for item, links in zip(items, links_by_item, strict=True)
-        for link in links
+        for item in items
+        for link in written_links(item.body, item.markup)
         if targets.find(link.target, item) is None and targets.is_page(link.target)
     ]
+
+
+def _targets_among(items: Sequence[Item]) -> LinkTargets:
+    return LinkTargets(items, (link.target for item in items for link in written_links(item.body, item.markup)))
 
 
 def _resolved(links: Iterable[Link], item: Item, targets: LinkTargets) -> list[Link]:
