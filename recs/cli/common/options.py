@@ -18,10 +18,28 @@ from recs.cli.common.option_values import (
     ReadingOptions,
     RuleOptions,
 )
+from recs.object_stores import is_address, without_secrets
 from recs.readers.opened import FORMATS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_PATH = click.Path(path_type=Path)
+
+
+class _Place(click.Path):
+    """A path; or the address of an object store, as text, where that is allowed."""
+
+    def __init__(self, *, addresses: bool = False) -> None:
+        super().__init__(path_type=Path)
+        self._addresses = addresses
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        if is_address(value):
+            if not self._addresses:
+                self.fail(f"{without_secrets(value)} is an address; expected a path.", parameter, context)
+            return value  # a Path would make one slash of two
+        return super().convert(value, parameter, context)
+
+
+_PATH = _Place()
 
 
 def choice(flag: str, choices: str, help: str | None = None, *, default: bool = True) -> Callable[[_F], _F]:
@@ -71,7 +89,7 @@ def grouped(name: str, kind: type[Any], *options: Callable[[Any], Any]) -> Calla
     return decorate
 
 
-source_argument = click.argument("source")  # a file, a folder or -
+source_argument = click.argument("source")  # a file, a folder, an address or -
 
 reading_options = grouped(
     "reading",
@@ -152,7 +170,12 @@ def output_options(*formats: str) -> Callable[[Any], Any]:
     return grouped(
         "output",
         OutputOptions,
-        file_option("-o --output", "Write the whole result to FILE."),
+        click.option(
+            *("-o", "--output", "target"),
+            type=_Place(addresses="parquet" in formats),
+            metavar="FILE",
+            help="Write the whole result to FILE.",
+        ),
         choice(
             "--format form",
             " ".join(formats),
