@@ -19,9 +19,15 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from recs.errors import MissingDependencyError, OptionError, OutputError, RecsError, SourceError
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two characters at least: C:// is a drive of Windows
-_OVER_HTTP = ("http", "https", "ftp")
+_REFUSED = {
+    **dict.fromkeys(("http", "https", "ftp"), "save the file, or give an address such as s3://bucket/prefix"),
+    **dict.fromkeys(
+        ("abfs", "abfss"),
+        "pyarrow ends the whole process where Azure gives it no token; with the package adlfs: fsspec+abfs://…",
+    ),
+}
 _CONNECT_SECONDS = 5.0
-_REQUEST_SECONDS = 20.0  # of one request; there are three tries
+_REQUEST_SECONDS = 10.0  # in which nothing arrives; there are three tries
 _S3_OPTIONS = ("region", "scheme", "endpoint_override")
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _FROM_VARIABLES = (
@@ -122,11 +128,9 @@ class Store:
     @contextmanager
     def told(self, kept: str = "") -> Iterator[None]:
         """Turn an error of the store into one of recs, in one line, whose message ends with `kept`."""
-        from pyarrow import ArrowException
-
         try:
             yield
-        except (ArrowException, OSError, ValueError) as error:
+        except Exception as error:  # those of pyarrow, and whatever the packages of fsspec raise
             did = "written" if issubclass(self.problem, OutputError) else "read"
             reason = _first_line(error)
             is_reached = not self.name.startswith("s3:") or "NO_SUCH_BUCKET" in reason
@@ -204,8 +208,8 @@ def open_store(address: str, problem: type[RecsError] = SourceError) -> Store:
         raise MissingDependencyError("an address of an object store", "pyarrow", "tables") from error
     scheme = address.partition("://")[0].lower()
     name = without_secrets(address)
-    if scheme in _OVER_HTTP:
-        raise problem(f"{name}: {scheme}:// is not read; save the file, or give an address such as s3://bucket/prefix.")
+    if scheme in _REFUSED:
+        raise problem(f"{name}: {scheme}:// is not taken; {_REFUSED[scheme]}.")
     try:
         system, path = _s3(address) if scheme == "s3" else _of_uri(address, scheme)
     except OptionError:
@@ -213,7 +217,7 @@ def open_store(address: str, problem: type[RecsError] = SourceError) -> Store:
     except (OSError, ValueError, ImportError) as error:
         # The message may repeat the address with a password in it.
         reason = _first_line(error).replace(address, name)
-        known = "expected s3://, gs://, abfs://, hdfs:// or file://"
+        known = "expected s3://, gs://, hdfs:// or file://"
         raise problem(f"{name}: no address that can be opened ({reason}); {known}.") from None
     if not path:
         raise problem(f"{name}: names no bucket; expected an address such as s3://bucket/prefix.")
