@@ -36,7 +36,7 @@ _FROM_VARIABLES = (
 )
 _NOISE = re.compile(r"^When .*?: (?=AWS Error)|,? \(Request ID: [^)]*\)")  # the name and the reason are enough
 _OWN = re.compile(r"part-[0-9]{5}\.[0-9a-f]{16}\.parquet")
-_NEW = "_new"  # a folder for files that are no result yet; readers of tables leave out names with an underscore
+_NEW = "_recs-new"  # a folder for files that are no result yet; readers of tables leave out names with an underscore
 
 
 def is_address(place: object) -> TypeGuard[str]:
@@ -51,13 +51,15 @@ def is_address(place: object) -> TypeGuard[str]:
 
 
 def without_secrets(address: str) -> str:
-    """Return an address for messages: without a user, a password and options.
+    """Return an address for messages: without a user, a password and options. A path stays as it is.
 
     Examples
     --------
     >>> without_secrets("s3://key:secret@bucket/posts?region=eu-west-1")
     's3://bucket/posts'
     """
+    if not is_address(address):
+        return address
     scheme, _, rest = address.partition("://")
     place = re.split("[?#]", rest, maxsplit=1)[0].rstrip("/")
     bucket, slash, path = place.partition("/")
@@ -163,8 +165,7 @@ class Store:
         names: list[str] = []
         with self.told(" What was there before is untouched."):
             self._clear()
-            if self.system.type_name == "local":  # a store has no folders that must be made
-                self.system.create_dir(self._at(_NEW))
+            self.system.create_dir(self._at(_NEW))
         for number, data in enumerate(tables):
             names.append(f"part-{number:05}.{hashlib.sha256(data).hexdigest()[:16]}.parquet")
             if names[-1] not in old:
