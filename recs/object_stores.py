@@ -218,8 +218,9 @@ def open_store(address: str, problem: type[RecsError] = SourceError) -> Store:
     except (OSError, ValueError, ImportError) as error:
         # The message may repeat the address with a password in it.
         reason = _first_line(error).replace(address, name)
-        known = "expected s3://, gs://, hdfs:// or file://"
-        raise problem(f"{name}: no address that can be opened ({reason}); {known}.") from None
+        raise problem(
+            f"{name}: no address that can be opened ({reason}); expected s3://, gs://, hdfs:// or file://."
+        ) from None
     if not path:
         raise problem(f"{name}: names no bucket; expected an address such as s3://bucket/prefix.")
     return Store(system, path, name, problem)

@@ -1,6 +1,7 @@
 """Parquet in object stores, by `file://` addresses and by S3's file system on a folder: what is read and written."""
 
 import json
+import shutil
 import socket
 import sys
 
@@ -270,15 +271,22 @@ def test_related_from_an_address_to_an_address_is_the_local_result(folder, bucke
     assert len(tables_in(bucket / "related")) == 1
 
 
-def test_a_second_run_sees_what_has_changed_in_the_store(folder, bucket, tmp_path, monkeypatch):
+def test_a_run_from_or_to_a_store_is_computed_again_and_not_repeated(folder, bucket, tmp_path, monkeypatch):
     monkeypatch.setenv("RECS_CACHE_DIR", str(tmp_path / "cache"))
+    command = ("related", folder, "--signals", "terms", "--format", "parquet", "-o", "s3://bucket/related")
+    run(*command)
+    shutil.rmtree(bucket / "related")
+    run(*command)
+    assert len(tables_in(bucket / "related")) == 1
+
     folder.rename(bucket / "posts")
     command = ("related", "s3://bucket/posts", "--signals", "terms", "-o", tmp_path / "related.json")
     run(*command)
     write_table(bucket / "posts" / "status=published" / "part-1.parquet", posts(20, 21))
     run(*command)
-    assert "p20" in json.loads((tmp_path / "related.json").read_text())["items"]
-    assert "p13" not in json.loads((tmp_path / "related.json").read_text())["items"]
+    items = json.loads((tmp_path / "related.json").read_text())["items"]
+    assert "p20" in items
+    assert "p13" not in items
 
 
 def test_a_target_that_cannot_be_written_is_said_before_anything_is_read(bucket):

@@ -167,14 +167,16 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no progre
 
 def output_options(*formats: str) -> Callable[[Any], Any]:
     """Return the options of a result: where it is written, and in which format."""
+    has_addresses = "parquet" in formats
+    more = "; for --format parquet a folder, or an address such as s3://bucket/prefix" if has_addresses else ""
     return grouped(
         "output",
         OutputOptions,
         click.option(
             *("-o", "--output", "target"),
-            type=_Place(addresses="parquet" in formats),
+            type=_Place(addresses=has_addresses),
             metavar="FILE",
-            help="Write the whole result to FILE.",
+            help=f"Write the whole result to FILE{more}.",
         ),
         choice(
             "--format form",
