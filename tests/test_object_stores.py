@@ -5,6 +5,7 @@ import shutil
 import socket
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -312,3 +313,31 @@ def test_an_address_is_no_place_for_other_results(verb, form, message, tmp_path,
     lists = recs.related_items(recs.read_items("posts.json"), signals="terms", cache=False)
     with pytest.raises(OptionError, match=r"s3://bucket/x\.json: an object store takes tables alone"):
         recs.write_related(lists, "s3://key:secret@bucket/x.json")
+
+
+def options_of(command):
+    """Yield each option or argument of a command and of those below it, with the name of its command."""
+    for parameter in command.params:
+        yield command.name, parameter
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from options_of(command.get_command(context, name))
+
+
+def test_no_option_of_a_path_makes_a_local_folder_of_an_address():
+    takes_addresses = {("related", "target"), ("embed", "file")}
+    paths = [(verb, option) for verb, option in options_of(cli) if isinstance(option.type, click.Path)]
+    assert len(paths) > 20
+    for verb, option in paths:
+        if (verb, option.name) in takes_addresses:
+            assert option.type.convert("s3://a/b", option, None) == "s3://a/b"
+        else:
+            with pytest.raises(click.BadParameter, match="s3://a/b is an address; expected a path"):
+                option.type.convert("s3://me:secret@a/b", option, None)
+
+
+def test_embed_reads_an_address(folder, bucket, tmp_path):
+    folder.rename(bucket / "posts")
+    said = run("embed", "-f", "s3://bucket/nothing", code=1)
+    assert "s3://bucket/nothing: there is no file" in said

@@ -106,13 +106,9 @@ def _check_format(output: OutputOptions) -> None:
 
     Raises `OutputError` if the place is in an object store that cannot be reached, or holds something else.
     """
-    from recs.errors import OutputError
-    from recs.object_stores import open_store
-
     if output.form == "table" and output.output:
         raise click.UsageError("a table is for the terminal; choose another --format with -o.")
-    if isinstance(output.target, str):
-        open_store(output.target, OutputError).check_replaceable()  # before anything is computed
+    output.check_store()
     if output.form in _FOLDERS and not output.target:
         raise click.UsageError(
             f"--format {output.form} writes a folder {_FOLDERS[output.form]}; name the folder: -o DIR."

@@ -158,6 +158,14 @@ class OutputOptions:
         if isinstance(self.target, str) and self.form != "parquet":
             raise click.UsageError(f"{self.shown}: an object store takes a folder of tables alone: --format parquet.")
 
+    def check_store(self) -> None:
+        """Raise `OutputError` if the target is in an object store that cannot be written, before all is computed."""
+        from recs.errors import OutputError
+        from recs.object_stores import open_store
+
+        if isinstance(self.target, str):
+            open_store(self.target, OutputError).check_replaceable()
+
     @property
     def output(self) -> Path | None:
         """The path; None for standard output and for an object store."""

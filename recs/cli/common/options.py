@@ -24,11 +24,11 @@ from recs.readers.opened import FORMATS
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class _Place(click.Path):
+class Place(click.Path):
     """A path; or the address of an object store, as text, where that is allowed."""
 
-    def __init__(self, *, addresses: bool = False) -> None:
-        super().__init__(path_type=Path)
+    def __init__(self, *, addresses: bool = False, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
         self._addresses = addresses
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
@@ -37,9 +37,6 @@ class _Place(click.Path):
                 self.fail(f"{without_secrets(value)} is an address; expected a path.", parameter, context)
             return value  # a Path would make one slash of two
         return super().convert(value, parameter, context)
-
-
-_PATH = _Place()
 
 
 def choice(flag: str, choices: str, help: str | None = None, *, default: bool = True) -> Callable[[_F], _F]:
@@ -60,7 +57,7 @@ def file_option(flags: str, help: str, *, metavar: str = "FILE", suffixes: str =
             raise click.BadParameter(f"{path} ends in none of {suffixes}")
         return path
 
-    return click.option(*flags.split(), type=_PATH, metavar=metavar, help=help, callback=check)
+    return click.option(*flags.split(), type=Place(), metavar=metavar, help=help, callback=check)
 
 
 def _together(*decorators: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -158,7 +155,7 @@ cached_only_option = click.option(
 
 topics_option = click.option(
     "--topics",
-    type=click.Path(path_type=Path),
+    type=Place(),
     metavar="FILE",
     help="Serve the topics in FILE, a result of `recs cluster`, too: of each, the items that the index has.",
 )
@@ -174,7 +171,7 @@ def output_options(*formats: str) -> Callable[[Any], Any]:
         OutputOptions,
         click.option(
             *("-o", "--output", "target"),
-            type=_Place(addresses=has_addresses),
+            type=Place(addresses=has_addresses),
             metavar="FILE",
             help=f"Write the whole result to FILE{more}.",
         ),
