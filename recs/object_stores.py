@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from recs.errors import MissingDependencyError, OptionError, OutputError, RecsError, SourceError
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two characters at least: C:// is a drive of Windows
+_SPOILT = re.compile("(s3|gs|gcs|hdfs|abfss?|https?|ftp):/")
 _REFUSED = {
     **dict.fromkeys(("http", "https", "ftp"), "save the file, or give an address such as s3://bucket/prefix"),
     **dict.fromkeys(
@@ -79,7 +80,22 @@ expected a path.
     if is_address(place):
         name = without_secrets(place)
         raise OptionError(f"{name}: an object store takes tables alone, the format 'parquet'; expected a path.")
+    check_no_address(Path(place))
     return Path(place)
+
+
+def check_no_address(path: Path) -> None:
+    """Raise `OptionError` for a path that was made of an address.
+
+    Examples
+    --------
+    >>> check_no_address(Path("s3://bucket/posts"))
+    Traceback (most recent call last):
+    recs.errors.OptionError: s3:/bucket/posts: an address must be text, since a Path makes one slash of two: 's3://…'.
+    """
+    name = path.as_posix()
+    if scheme := _SPOILT.match(name):
+        raise OptionError(f"{name}: an address must be text, since a Path makes one slash of two: '{scheme[1]}://…'.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -335,6 +336,16 @@ def test_no_option_of_a_path_makes_a_local_folder_of_an_address():
         else:
             with pytest.raises(click.BadParameter, match="s3://a/b is an address; expected a path"):
                 option.type.convert("s3://me:secret@a/b", option, None)
+
+
+def test_a_path_that_was_made_of_an_address_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match="s3:/bucket/posts: an address must be text"):
+        recs.read_items(Path("s3://bucket/posts"))
+    lists = recs.related_items(recs.read_items(posts(0, 3)), signals="terms", cache=False)
+    with pytest.raises(OptionError, match="s3:/bucket/related: an address must be text"):
+        recs.write_related(lists, Path("s3://bucket/related"), format="parquet")
+    assert not list(tmp_path.iterdir())
 
 
 def test_embed_reads_an_address(folder, bucket, tmp_path):

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union
 
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item
-from recs.object_stores import is_address
+from recs.object_stores import check_no_address, is_address
 from recs.readers.addresses import open_address
 from recs.readers.folders.documents import markup_of
 from recs.readers.foreign import check_beginning, check_kind
@@ -96,6 +96,7 @@ def open_path(path: Path, format: Format | None, *, fetch: bool = False) -> Open
             return Opened(source, parquet_records(path, source), "a Parquet file", "table")
         data = path.read_bytes()
     except FileNotFoundError as error:
+        check_no_address(path)
         raise SourceError(f"{path}: no such file or folder.") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
