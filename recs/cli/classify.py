@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recs.cli.common.option_values import CollectionOptions, OutputOptions
-from recs.cli.common.options import cached_only_option, collection_options, output_options, source_argument
+from recs.cli.common.options import Place, cached_only_option, collection_options, output_options, source_argument
 from recs.cli.common.session import embedded
 from recs.cli.common.terminal import emit, heading, printable, report_reading, say
 
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     from recs.classification.predictions import Prediction, Reason
     from recs.items import Item
 
-_PATH = click.Path(path_type=Path)
-
 
 @click.command("classify")
 @source_argument
 @click.option(
-    "--classifier", "folder", type=_PATH, required=True, metavar="DIR", help="The folder that `recs train -o` wrote."
+    "--classifier", "folder", type=Place(), required=True, metavar="DIR", help="The folder that `recs train -o` wrote."
 )
 @click.option(
     "--explain", is_flag=True, help="Explain each label: the nearest labelled items, and the passage that counts most."
@@ -34,7 +32,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--labels",
     "rules_file",
-    type=_PATH,
+    type=Place(),
     metavar="FILE",
     help="TOML file with allowed, retired and renamed labels. It replaces the rules of `recs train`.",
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from recs.cli.common.option_values import CacheOptions, ModelOptions, OutputOptions
-from recs.cli.common.options import cache_options, choice, model_options, output_options
+from recs.cli.common.options import Place, cache_options, choice, model_options, output_options
 from recs.cli.common.session import report_embedding
 from recs.cli.common.terminal import embedding_progress, emit, report_reading
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command("embed")
 @click.argument("text", required=False)
 @click.option("-d", "--data", metavar="JSON", help='A JSON string or list of strings: \'["a", "b"]\'.')
-@click.option("-f", "--file", type=click.Path(path_type=Path), help="A JSON file of strings, or a SOURCE of items.")
+@click.option("-f", "--file", type=Place(addresses=True), help="A JSON file of strings, or a SOURCE of items.")
 @choice("--role", "document query clustering classification", "What the texts are for.")
 @output_options("json", "npz")
 @model_options
@@ -31,7 +31,7 @@ def command(
     *,
     text: str | None,
     data: str | None,
-    file: Path | None,
+    file: Path | str | None,
     role: str,
     output: OutputOptions,
     model: ModelOptions,
@@ -99,7 +99,7 @@ def _of_strings(strings: list[str], where: str) -> list[_Input]:
     return [_Input(str(place), "", text) for place, text in enumerate(strings)]
 
 
-def _of_file(file: Path, *, quiet: bool) -> list[_Input]:
+def _of_file(file: Path | str, *, quiet: bool) -> list[_Input]:
     """Return the strings of a JSON file, or the public items of any other source, in its order."""
     from recs.errors import SourceError
     from recs.readers.json_files import loads
@@ -108,7 +108,7 @@ def _of_file(file: Path, *, quiet: bool) -> list[_Input]:
     stdin = io.BytesIO(sys.stdin.buffer.read()) if str(file) == "-" and sys.stdin else None
     strings: list[str] | None = None
     with suppress(OSError, ValueError):
-        strings = _strings(loads((stdin.getvalue() if stdin else file.read_bytes()).decode("utf-8-sig")))
+        strings = _strings(loads((stdin.getvalue() if stdin else Path(file).read_bytes()).decode("utf-8-sig")))
     if strings is not None:
         return _of_strings(strings, "stdin" if stdin else str(file))
     collection = read_items(stdin or str(file), boilerplate="keep")

@@ -46,9 +46,10 @@ def read_items(
     ----------
     source
         The path of a file (JSON, JSON Lines, CSV, Parquet, a feed, an export, an archive of these), of a table in an
-        SQLite database ("posts.db?table=posts"), or of a folder with Markdown, HTML and text files; "-" for stdin; an
-        open file; a data frame of pandas, polars or pyarrow; or a list of dicts, of strings or of `Item`. A
-        `Collection` is returned as it is.
+        SQLite database ("posts.db?table=posts"), or of a folder with Markdown, HTML and text files; the address of
+        Parquet in an object store ("s3://bucket/posts", see docs/scale.md); "-" for stdin; an open file; a
+        data frame of pandas, polars or pyarrow; or a list of dicts, of strings or of `Item`. A `Collection` is returned
+        as it is.
     format
         The format of the source, if its content and its name do not tell: "json", "jsonl", "csv", "parquet", "sqlite",
         "folder", "feed", "wordpress", "wordpress-rest", "ghost", "substack", "medium", "blogger", "notion", "tumblr" or

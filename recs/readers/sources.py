@@ -16,6 +16,8 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union
 
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item
+from recs.object_stores import check_no_address, is_address
+from recs.readers.addresses import open_address
 from recs.readers.folders.documents import markup_of
 from recs.readers.foreign import check_beginning, check_kind
 from recs.readers.json_files import check_no_nul, encoding_of, json_document, json_records, read_text
@@ -39,6 +41,7 @@ _SUFFIXES: Mapping[str, Format] = {
     ".parquet": "parquet",
 }
 _ZIP = b"PK\x03\x04"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 _HEAD = 1 << 16  # bytes of a file by which its format is recognised
 # Files that are a whole source by themselves, also as the only one in an archive or a folder.
 _WHOLE = frozenset((".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xml", ".rss", ".atom", ".rdf")).union(
@@ -65,6 +68,8 @@ def open_source(source: Source, format: Format | None, *, fetch: bool = False) -
             raise SourceError("stdin: closed; expected items.")
         opened = _parse(sys.stdin.buffer.read(), "stdin", format, is_named=format is not None)
         return _spoken(opened, None, fetch=fetch)
+    if is_address(source):
+        return open_address(source, format)
     if isinstance(source, str | Path):
         return open_path(Path(source).expanduser(), format, fetch=fetch)
     if is_frame(source):
@@ -95,6 +100,7 @@ def open_path(path: Path, format: Format | None, *, fetch: bool = False) -> Open
             return open_lines(lines_of(path, source), source)
         data = path.read_bytes()
     except FileNotFoundError as error:
+        check_no_address(path)
         raise SourceError(f"{path}: no such file or folder.") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
@@ -184,12 +190,7 @@ def _by_content(path: Path, source: str, format: Format | None, table: str | Non
 
 
 def _is_xml(head: bytes) -> bool:
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or head[:2] in (
-        b"\xff\xfe",
-        b"\xfe\xff",
-        b"<\0",
-        b"\0<",
-    )
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or head[:2] in _UTF_16
 
 
 def _open_archive(archive: Path | bytes, source: str, format: Format | None, *, fetch: bool = False) -> Opened:

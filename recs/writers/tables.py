@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recs.errors import MissingDependencyError
+from recs.errors import MissingDependencyError, OutputError
 from recs.files import replace_folder
+from recs.object_stores import is_address, open_store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
 _ROWS = 1_000_000  # in a file
 
 
-def write_tables(rows: Iterable[Mapping[str, Any]], folder: Path, types: Mapping[str, str]) -> None:
+def write_tables(rows: Iterable[Mapping[str, Any]], folder: Path | str, types: Mapping[str, str]) -> None:
     """Write rows as the files part-00000.parquet and so on of a folder; an earlier folder is replaced as a whole.
+
+    In an object store the names have a digest too, and the old files are removed last: see `Store.replace_tables`.
 
     Parameters
     ----------
+    folder
+        A path, or the address of an object store.
     types
         The types of columns that are not text, as pyarrow names them: {"score": "float64"}.
 
@@ -35,8 +40,16 @@ def write_tables(rows: Iterable[Mapping[str, Any]], folder: Path, types: Mapping
     """
     if find_spec("pyarrow") is None:
         raise MissingDependencyError("Parquet files", "pyarrow", "tables")
+    write_parts(_files(rows, types), folder)
+
+
+def write_parts(parts: Iterable[bytes], folder: Path | str) -> None:
+    """Write the bytes of files as a folder, given by a path, or by the address of an object store."""
+    if is_address(folder):
+        open_store(folder, OutputError).replace_tables(parts)
+        return
     names = (f"part-{number:05}.parquet" for number in range(100_000))
-    replace_folder(folder, dict(zip(names, _files(rows, types), strict=False)))
+    replace_folder(Path(folder), dict(zip(names, parts, strict=False)))
 
 
 def _files(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> Iterator[bytes]:
