@@ -4,13 +4,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from recs.errors import SourceError
-from recs.readers.json_files import check_no_nul, json_problem, loads, not_of
+from recs.readers.foreign import check_beginning
+from recs.readers.json_files import check_no_nul, encoding_of, json_problem, loads, not_of
 from recs.readers.opened import Opened
 
 
 def open_lines(lines: Iterable[str], source: str) -> Opened:
     """Return the records of JSON Lines."""
     return Opened(source, json_line_records(lines, source), "JSON Lines: a record in each line")
+
+
+def open_file_of_lines(path: Path, source: str, head: bytes) -> Opened | None:
+    """Return the records of a file that begins with `head`; None if it is not UTF-8, and is read as a whole."""
+    check_beginning(head, source)
+    return open_lines(_lines_of(path, source), source) if encoding_of(head) == "utf-8" else None
 
 
 def json_line_records(lines: Iterable[str], source: str) -> Iterator[tuple[str, object]]:
@@ -29,7 +36,7 @@ def json_line_records(lines: Iterable[str], source: str) -> Iterator[tuple[str, 
                 raise SourceError(f"{source}: line {number}: {json_problem(error, line, one_line=True)}") from error
 
 
-def lines_of(path: Path, source: str) -> Iterator[str]:
+def _lines_of(path: Path, source: str) -> Iterator[str]:
     """Yield the lines of a text file one by one; raises `SourceError` as `read_text` and `check_no_nul` do."""
     start = 0
     is_empty = True

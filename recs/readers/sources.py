@@ -20,8 +20,8 @@ from recs.object_stores import check_no_address, is_address
 from recs.readers.addresses import open_address
 from recs.readers.folders.documents import markup_of
 from recs.readers.foreign import check_beginning, check_kind
-from recs.readers.json_files import check_no_nul, encoding_of, json_document, json_records, read_text
-from recs.readers.json_lines import lines_of, looks_like_lines, open_lines
+from recs.readers.json_files import check_no_nul, json_document, json_records, read_text
+from recs.readers.json_lines import looks_like_lines, open_file_of_lines, open_lines
 from recs.readers.opened import FORMATS, OF_DOCUMENTS, Format, Opened, Records, does_not_fit
 from recs.readers.platforms.substack import find_table
 from recs.readers.sqlite import is_sqlite, split_table, sqlite_records
@@ -95,9 +95,8 @@ def open_path(path: Path, format: Format | None, *, fetch: bool = False) -> Open
             raise SourceError(f"{source}: ?table= names a table of an SQLite database, and this is none.")
         if chosen == "parquet":
             return Opened(source, parquet_records(path, source), "a Parquet file", "table")
-        if chosen == "jsonl" and encoding_of(head := _head(path)) == "utf-8":
-            check_beginning(head, source)
-            return open_lines(lines_of(path, source), source)
+        if chosen == "jsonl" and (opened := open_file_of_lines(path, source, _head(path))) is not None:
+            return opened
         data = path.read_bytes()
     except FileNotFoundError as error:
         check_no_address(path)
