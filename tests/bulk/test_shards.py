@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from recs.bulk import store
 from recs.bulk.runners import LocalRunner
 from recs.bulk.shards import MANIFEST, Resources, map_shards, read_shard, whole_shards, write_shard
 from recs.errors import ShardsError
+from recs.items import Item
 
 pa = pytest.importorskip("pyarrow")
 HERE = LocalRunner(workers=0)
@@ -127,3 +129,13 @@ def test_local_runner_shards_have_as_many_threads_as_cores(tmp_path, monkeypatch
     assert {row["threads"] for row in rows} == {str(cores)}
     assert len({row["process"] for row in rows}) <= processes
     assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+
+
+def test_store_items_a_shard_of_long_texts_has_fewer_items(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_SHARD_CHARACTERS", 10)
+    texts = ["aaa", "bbb", "ccc", "d", "a long long text", "e", "f", "g", "h"]
+    items = [Item(str(number), text) for number, text in enumerate(texts)]
+    parts = store.store_items(items, tmp_path, runner=HERE, shard_items=3)
+    assert [(part.start, part.stop) for part in parts] == [(0, 3), (3, 4), (4, 5), (5, 8), (8, 9)]
+    assert [text for part in parts for text in store.StoredTexts.read(part.path).texts] == texts
+    assert store.store_items([], tmp_path / "none", runner=HERE) == []
