@@ -108,6 +108,7 @@ def measure(rows: int, workers: int, folder: Path, *, in_memory: bool) -> None:
         options = {"runner": LocalRunner(workers or None), "folder": folder / f"run{rows}", "progress": progress}
         lists = related_in_shards(collection, embedding, k=5, **options)
         recs.write_related(lists, folder / f"related{rows}.json")
+        print(*(f"  {note}" for note in lists.notes), sep="\n")
     seconds = time.perf_counter() - start
     processor = sum(os.times()[:4])
     memory = [resource.getrusage(who).ru_maxrss / 1e6 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

@@ -207,17 +207,29 @@ def node_killed(arguments: argparse.Namespace, folder: Path) -> tuple[dict, str]
         within(0, command_of(arguments, ADDRESS, place)), stdout=subprocess.PIPE, text=True
     ) as driver:
         wait_for(place, "vectors", arguments.half, driver)
-        busy = busy_on_second()
+        busy = wait_until_busy(driver)
         count = kill(SPACES[1])
         output, _ = driver.communicate()
     report = json.loads(output.splitlines()[-1]) if driver.returncode == 0 else run(["false"])
     return report, f"{count} processes killed, {busy} of them at work on a shard"
 
 
+def wait_until_busy(driver: subprocess.Popen) -> int:
+    """Wait until the second node computes a shard; return how many tasks run there."""
+    while not (busy := busy_on_second()):
+        if driver.poll() is not None:
+            raise SystemExit("the run ended before the second node was at work")
+        time.sleep(0.02)
+    return busy
+
+
 def busy_on_second() -> int:
     """Return how many tasks run on the second node."""
     listed = subprocess.run(["ip", "netns", "pids", SPACES[1]], check=False, capture_output=True, text=True)
-    names = [Path(f"/proc/{pid}/cmdline").read_text() for pid in listed.stdout.split()]
+    names = []
+    for pid in listed.stdout.split():
+        with suppress(OSError):  # it has ended meanwhile
+            names.append(Path(f"/proc/{pid}/cmdline").read_text())
     return sum("ray::_compute" in name for name in names)
 
 

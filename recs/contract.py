@@ -73,9 +73,9 @@ def corpus_digest(items: Iterable[Any]) -> str:
     True
     """
     digest = hashlib.sha256()
-    pairs = (item if isinstance(item, tuple) else (item.id, content_of(item)) for item in items if _counts(item))
-    for item_id, content in sorted(pairs):
-        for part in (item_id, content):
+    counted = (item for item in items if _counts(item))
+    for item in sorted(counted, key=lambda item: item if isinstance(item, tuple) else (item.id,)):
+        for part in item if isinstance(item, tuple) else (item.id, content_of(item)):
             data = part.encode("utf-8", "surrogatepass")
             digest.update(b"%d:" % len(data))
             digest.update(data)

@@ -40,7 +40,7 @@ from recs.ranking.lists import RelatedLists
 from recs.ranking.previous import count_changes, earlier_lists, staying_scores
 from recs.ranking.probability import FUSED_SCALE
 from recs.ranking.rank import CANDIDATES, RankedItems, rank_items, tuned_candidates
-from recs.ranking.rules import Rules
+from recs.ranking.rules import Rules, first_copies
 from recs.readers.dates import parse_now
 from recs.readers.read import read_items
 from recs.readers.sources import Source
@@ -222,7 +222,7 @@ def _counts(
         "closed": len(collection) - len(lists),
         "skipped": len(collection.skipped),
         "boilerplate_lines": len(collection.boilerplate),
-        "duplicates": len(lists) - len({(item.title, item.text) for item in collection.public}),
+        "duplicates": int((first_copies(collection.public) != np.arange(len(lists))).sum()),
         "short_lists": sum(len(matches) < k for matches in lists.values()),
     }
     embeddings = ranked.embeddings

@@ -1,4 +1,4 @@
-"""The nearest vectors of every item, shard by shard: searched in cells, then completed by reverse pairs."""
+"""The nearest vectors of every item, shard by shard: searched in cells, then completed by what the lists say."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from recs.arrays import BoolArray, IntArray
+from recs.arrays import BoolArray, FloatArray, IntArray
 from recs.bulk.folder import ArrayFolder, list_column, lists_of
 from recs.bulk.shards import Runner, map_shards, read_shard
 from recs.bulk.store import Part
+from recs.ranking.cell_search import float32
 from recs.ranking.cells import EXACT, SHARE, Cells
-from recs.ranking.nearest import Nearest, with_pairs
+from recs.ranking.nearest import Nearest, pairs_around, with_pairs
 from recs.ranking.pairs import AllowedPairs
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK_ROWS = 4096
+_BLOCK_ROWS = 16_384
+_ROWS_AROUND = 512
+_FEWEST_ROWS = 4096  # that a vector is compared with
 
 
-def share_of(cells: Cells) -> float:
-    """Return the share of the rows of cells that a query searches: all of few."""
-    return 1.0 if len(cells.columns) <= EXACT else SHARE
+def share_of(cells: Cells, n: int) -> float:
+    """Return the share of the rows of cells that the vectors of n items search: all if that is no more than usual."""
+    rows = max(len(cells.columns), 1)
+    return 1.0 if n * rows <= EXACT**2 else max(SHARE, min(1.0, _FEWEST_ROWS / rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class SearchCells:
         for start in range(0, len(says), _BLOCK_ROWS):
             places = says[start : start + _BLOCK_ROWS]
             own = rows[places]
-            of_block = cells.propose(vectors[own], own, self.k, share=share_of(cells), mask=mask)
+            of_block = cells.propose(vectors[own], own, self.k, share=share_of(cells, len(vectors)), mask=mask)
             nearest.columns[places] = of_block.columns
             nearest.products[places] = of_block.products
             nearest.compared[places] = of_block.compared
@@ -67,22 +72,48 @@ class AddReverse:
     k: int
 
     def __call__(self, part: Part) -> pa.Table:
-        columns = self.arrays.read("near.columns")
-        products = self.arrays.read("near.products")
-        own = Nearest(
-            np.array(columns[part.start : part.stop], np.int64),
-            np.array(products[part.start : part.stop], np.float32),
-            np.zeros(part.stop - part.start, np.int64),
-        )
+        own, columns, products = _lists(part, self.arrays)
         rows, ranks = np.nonzero((columns >= part.start) & (columns < part.stop))
         targets = columns[rows, ranks].astype(np.int64)
-        may = self._may_be_listed(targets, rows)
+        may = _may_be_listed(targets, rows, self.arrays)
         pairs = (targets[may] - part.start, rows[may], products[rows[may], ranks[may]])
         return _table(with_pairs(own, *pairs))
 
-    def _may_be_listed(self, rows: IntArray, columns: IntArray) -> BoolArray:
-        mask = read_mask(self.arrays)
-        return np.ones(len(rows), np.bool_) if mask is None else mask(rows, columns)
+
+@dataclass(frozen=True, slots=True)
+class AddAround:
+    """Adds to the lists of a shard the neighbours of their columns, where these are nearer."""
+
+    arrays: ArrayFolder
+    k: int
+
+    def __call__(self, part: Part) -> pa.Table:
+        own, columns, _ = _lists(part, self.arrays)
+        starts = range(part.start, part.stop, _ROWS_AROUND)
+        pairs = [self._pairs(np.arange(start, min(start + _ROWS_AROUND, part.stop)), columns) for start in starts]
+        rows, others, products = (np.concatenate(each) for each in zip(*pairs, strict=True))
+        return _table(with_pairs(own, rows - part.start, others, products))
+
+    def _pairs(self, rows: IntArray, lists: npt.NDArray[np.int32]) -> tuple[IntArray, IntArray, FloatArray]:
+        """Return new pairs of some rows: rows, columns and products."""
+        places, columns = pairs_around(lists, rows)
+        may = _may_be_listed(rows[places], columns, self.arrays)
+        places, columns = places[may], columns[may]
+        vectors = self.arrays.read("dense")
+        products = np.einsum("ij,ij->i", float32(vectors[rows])[places], float32(vectors[columns]))
+        return rows[places], columns, products
+
+
+def _lists(part: Part, arrays: ArrayFolder) -> tuple[Nearest, npt.NDArray[np.int32], FloatArray]:
+    """Return the lists of a shard, and those of all items."""
+    columns, products = arrays.read("near.columns"), arrays.read("near.products")
+    own = np.array(columns[part.start : part.stop], np.int64), np.array(products[part.start : part.stop], np.float32)
+    return Nearest(*own, np.zeros(part.stop - part.start, np.int64)), columns, products
+
+
+def _may_be_listed(rows: IntArray, columns: IntArray, arrays: ArrayFolder) -> BoolArray:
+    mask = read_mask(arrays)
+    return np.ones(len(rows), np.bool_) if mask is None else mask(rows, columns)
 
 
 def write_nearest(parts: Sequence[Part], n: int, k: int, arrays: ArrayFolder, *, runner: Runner) -> None:
@@ -92,7 +123,7 @@ def write_nearest(parts: Sequence[Part], n: int, k: int, arrays: ArrayFolder, *,
     """
     steps: dict[str, Callable[[Part], pa.Table]] = {"near": SearchCells(arrays, k)}
     if n > EXACT:
-        steps["reverse"] = AddReverse(arrays, k)
+        steps |= {"reverse": AddReverse(arrays, k), "around": AddAround(arrays, k)}
     for name, step in steps.items():
         paths = map_shards(step, parts, arrays.path / name, runner=runner)
         for column, dtype in {"columns": np.int32, "products": np.float32}.items():

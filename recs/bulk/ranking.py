@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from recs.ranking.signals import Signal
 
 _MOMENTS = ("first", "second")
+_BLOCK_ROWS = 1024  # of which candidates are ranked at a time
 _OF_CANDIDATES = {"indices": np.int64, "scores": np.float64, "parts": np.float32, "values": np.float32}
 
 
@@ -63,7 +64,9 @@ class RankShard:
         import pyarrow as pa
 
         ranker = _ranker(self)
-        blocks = [ranker.rank(block) for block in ranker.blocks(rows)]
+        starts = range(0, len(rows), _BLOCK_ROWS)
+        of_shard = [rows[start : start + _BLOCK_ROWS] for start in starts]
+        blocks = [ranker.rank(block) for block in (ranker.blocks(rows) if ranker.all_pairs else of_shard)]
         columns = {}
         for name, dtype in _OF_CANDIDATES.items():
             columns[name] = _rows_column(np.concatenate([getattr(block, name) for block in blocks]).astype(dtype))

@@ -117,7 +117,8 @@ class _PassageProposals:
         counts = np.searchsorted(items, rows, side="right") - starts
         chunks = np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         may = _MayBeListed(items, self.passages.signal.blank_chunks, mask)
-        nearest = cells.propose(self.passages.vectors[chunks], chunks, k, share=share_of(cells), mask=may)
+        n = self.passages.signal.n
+        nearest = cells.propose(self.passages.vectors[chunks], chunks, k, share=share_of(cells, n), mask=may)
         places = np.repeat(np.repeat(np.arange(len(rows)), counts), k)
         columns = np.where(nearest.columns < 0, -1, items[nearest.columns]).ravel()
         scores = np.where(nearest.columns < 0, -np.inf, nearest.products).ravel()

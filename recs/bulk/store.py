@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD_ITEMS = 10_000
+_SHARD_CHARACTERS = 100_000_000  # at most, but for a single item
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,21 @@ class StoredTexts:
 
 
 def store_items(items: Sequence[Item], folder: Path, *, runner: Runner, shard_items: int = SHARD_ITEMS) -> list[Part]:
-    """Write items, sorted by id, as shards of neighbours; the shards depend on the items alone."""
-    starts = range(0, len(items), shard_items)
-    paths = map_shards(items_table, [items[start : start + shard_items] for start in starts], folder, runner=runner)
-    stops = (min(start + shard_items, len(items)) for start in starts)
-    return [Part(path, start, stop) for path, start, stop in zip(paths, starts, stops, strict=True)]
+    """Write items, sorted by id, as shards of neighbours, at most so many; the shards depend on the items alone."""
+    starts = list(_starts(items, shard_items))
+    spans = list(pairwise([*starts, len(items)]))
+    paths = map_shards(items_table, [items[start:stop] for start, stop in spans], folder, runner=runner)
+    return [Part(path, start, stop) for path, (start, stop) in zip(paths, spans, strict=True)]
+
+
+def _starts(items: Sequence[Item], shard_items: int) -> Iterator[int]:
+    """Yield where each shard starts: a shard of long texts has fewer items."""
+    start = size = 0
+    for row, item in enumerate(items):
+        size += len(item.text)
+        if row == 0 or row - start == shard_items or size > _SHARD_CHARACTERS:
+            yield row
+            start, size = row, len(item.text)
 
 
 def items_table(items: Sequence[Item]) -> pa.Table:

@@ -56,7 +56,8 @@ class _Verbs(click.Group):
 def cli() -> None:
     """Related lists, topics and tags for a pile of writing, from open-source text embedding models on this machine.
 
-    SOURCE is a file (JSON, JSON Feed, JSON Lines, CSV, Parquet), a folder of Markdown, HTML and text, or - for stdin.
+    SOURCE is a file (JSON, JSON Feed, JSON Lines, CSV, Parquet), a folder of Markdown, HTML and text, Parquet in an
+    object store (s3://bucket/prefix), or - for stdin.
     """
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recs.cli.common.option_values import CollectionOptions, OutputOptions
-from recs.cli.common.options import cached_only_option, collection_options, output_options, source_argument
+from recs.cli.common.options import Place, cached_only_option, collection_options, output_options, source_argument
 from recs.cli.common.session import embedded, report_embedding
 from recs.cli.common.sharding import (
     ShardOptions,
@@ -32,14 +32,13 @@ if TYPE_CHECKING:
     from recs.items import Collection, Item
     from recs.writers.labels import Labels
 
-_PATH = click.Path(path_type=Path)
 _PIECES = 10_000  # lines that are written to stdout at once
 
 
 @click.command("classify")
 @source_argument
 @click.option(
-    "--classifier", "folder", type=_PATH, required=True, metavar="DIR", help="The folder that `recs train -o` wrote."
+    "--classifier", "folder", type=Place(), required=True, metavar="DIR", help="The folder that `recs train -o` wrote."
 )
 @click.option(
     "--explain", is_flag=True, help="Explain each label: the nearest labelled items, and the passage that counts most."
@@ -47,7 +46,7 @@ _PIECES = 10_000  # lines that are written to stdout at once
 @click.option(
     "--labels",
     "rules_file",
-    type=_PATH,
+    type=Place(),
     metavar="FILE",
     help="TOML file with allowed, retired and renamed labels. It replaces the rules of `recs train`.",
 )
@@ -166,10 +165,10 @@ class _Task:
             say(", ".join(f"{answers[answer]:,} {answer}" for answer in ("auto", "suggest", "abstain")))
 
     def _write(self, labels: Labels) -> None:
-        if self.form == "parquet" and self.output.output:
+        if self.form == "parquet" and self.output.target:
             from recs.writers.tables import write_tables
 
-            write_tables(labels.tables(), self.output.output)
+            write_tables(labels.tables(), self.output.target)
             self._say_where()
         else:
             self._write_text(labels.csv() if self.form == "csv" else labels.lines())
@@ -187,7 +186,7 @@ class _Task:
 
     def _say_where(self) -> None:
         if not self.output.quiet:
-            say(f"wrote {self.output.output}")
+            say(f"wrote {self.output.shown}")
 
 
 def _text_of(item: Item, prediction: Prediction, reasons: Sequence[Reason]) -> str:

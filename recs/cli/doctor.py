@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 from recs.cli.common.option_values import ModelOptions
-from recs.cli.common.options import choice, model_options
+from recs.cli.common.options import Place, choice, model_options
 from recs.cli.common.terminal import emit, printable
 
 
 @click.command("doctor")
 @click.argument("asked", metavar="[MODEL|PATH]", required=False)
 @click.option("-t", "--text", help="Show the tokens of TEXT, and what would be cut off.")
-@click.option("--cache", type=click.Path(path_type=Path), metavar="DIR", help="The folder of the vector cache.")
+@click.option("--cache", type=Place(), metavar="DIR", help="The folder of the vector cache.")
 @choice("--format form", "table json")
 @model_options
 def command(*, asked: str | None, text: str | None, cache: Path | None, form: str, model: ModelOptions) -> int:

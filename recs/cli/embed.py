@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recs.cli.common.option_values import CacheOptions, ModelOptions, OutputOptions
-from recs.cli.common.options import cache_options, choice, model_options, output_options
+from recs.cli.common.options import Place, cache_options, choice, model_options, output_options
 from recs.cli.common.session import report_embedding
 from recs.cli.common.sharding import ShardOptions, check_output_folder, embedding_of, shard_options, shard_progress
 from recs.cli.common.terminal import embedding_progress, emit, report_reading, say
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
     from recs.items import Collection
 
 
+_STRINGS = re.compile(rb'(\xef\xbb\xbf)?\s*("|\[\s*("|\]|$)|$)')  # how a JSON string or a list of strings begins
+_HEAD = 4096  # bytes
+
+
 @click.command("embed")
 @click.argument("text", required=False)
 @click.option("-d", "--data", metavar="JSON", help='A JSON string or list of strings: \'["a", "b"]\'.')
-@click.option("-f", "--file", type=click.Path(path_type=Path), help="A JSON file of strings, or a SOURCE of items.")
+@click.option("-f", "--file", type=Place(addresses=True), help="A JSON file of strings, or a SOURCE of items.")
 @choice("--role", "document query clustering classification", "What the texts are for.")
 @output_options("json", "npz", "parquet")
 @model_options
@@ -36,7 +41,7 @@ def command(
     *,
     text: str | None,
     data: str | None,
-    file: Path | None,
+    file: Path | str | None,
     role: str,
     output: OutputOptions,
     model: ModelOptions,
@@ -96,10 +101,10 @@ def _write_tables(
     with embedded_shards(collection, embedding, runner=runner, folder=folder, progress=progress) as shards:
         if not output.quiet:
             report_embedding(shards.counts)
-        if output.output:
-            write_tables(shards.tables(), output.output)
+        if output.target:
+            write_tables(shards.tables(), output.target)
     if not output.quiet:
-        say(f"wrote {output.output}")
+        say(f"wrote {output.shown}")
 
 
 def _given(text: str | None, data: str | None) -> list[str]:
@@ -128,7 +133,7 @@ def _of_strings(strings: list[str], where: str) -> Collection:
     return Collection(tuple(Item(str(place), text) for place, text in enumerate(strings)), source=where)
 
 
-def _of_file(file: Path, *, quiet: bool) -> Collection:
+def _of_file(file: Path | str, *, quiet: bool) -> Collection:
     """Return the strings of a JSON file, or the items of any other source."""
     from recs.errors import SourceError
     from recs.readers.json_files import loads
@@ -137,7 +142,7 @@ def _of_file(file: Path, *, quiet: bool) -> Collection:
     stdin = io.BytesIO(sys.stdin.buffer.read()) if str(file) == "-" and sys.stdin else None
     strings: list[str] | None = None
     with suppress(OSError, ValueError):
-        strings = _strings(loads((stdin.getvalue() if stdin else file.read_bytes()).decode("utf-8-sig")))
+        strings = _strings(loads((stdin.getvalue() if stdin else _json_of_strings(file)).decode("utf-8-sig")))
     if strings is not None:
         return _of_strings(strings, "stdin" if stdin else str(file))
     collection = read_items(stdin or str(file), boilerplate="keep")
@@ -146,6 +151,12 @@ def _of_file(file: Path, *, quiet: bool) -> Collection:
     if not any(item.is_public for item in collection):
         raise SourceError(f"{collection.source}: no public item with text; nothing was written.")
     return collection
+
+
+def _json_of_strings(file: Path | str) -> bytes:
+    """Return the content of a file that begins as strings in JSON do; nothing of another one, which may be large."""
+    with Path(file).open("rb") as opened:
+        return opened.read() if _STRINGS.match(opened.peek(_HEAD)) else b""
 
 
 def _strings(content: object) -> list[str] | None:

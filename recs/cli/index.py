@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recs.cli.common.option_values import CollectionOptions
-from recs.cli.common.options import collection_options, quiet_option, source_argument
+from recs.cli.common.options import Place, collection_options, quiet_option, source_argument
 from recs.cli.common.session import opened_collection, report_languages
 from recs.cli.common.terminal import say
 from recs.text.counts import counted
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("index")
 @source_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write the index into DIR.")
+@click.option("-o", "--output", type=Place(), metavar="DIR", help="Write the index into DIR.")
 @click.option(
     "--signals", type=click.Choice(["auto", "terms"]), default="auto", show_default=True, help="terms: no model."
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recs.cli.common.option_values import CollectionOptions
-from recs.cli.common.options import grouped
+from recs.cli.common.options import Place, grouped
 from recs.cli.common.session import embedded
 from recs.cli.common.terminal import printable, report_reading, working
 from recs.text.counts import counted
@@ -63,7 +63,7 @@ label_options = grouped(
     click.option(
         "--labels",
         "labels_file",
-        type=click.Path(path_type=Path),
+        type=Place(),
         metavar="FILE",
         help="TOML file with allowed, retired and renamed labels, and their texts.",
     ),

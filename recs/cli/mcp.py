@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recs.cli.common.option_values import ModelOptions
-from recs.cli.common.options import model_options, quiet_option, topics_option
+from recs.cli.common.options import Place, model_options, quiet_option, topics_option
 from recs.cli.common.terminal import say
 from recs.text.counts import counted
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("mcp")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=Place())
 @click.option(
     "--signals", type=click.Choice(["auto", "terms"]), default="auto", show_default=True, help="terms: no model."
 )

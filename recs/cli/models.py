@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from recs.cli.common.options import choice
+from recs.cli.common.options import Place, choice
 from recs.cli.common.terminal import emit, say
 
 _FORMAT = choice("--format form", "table json")
@@ -68,7 +68,7 @@ def show(name: str, form: str) -> None:
 
 
 @command.command("convert")
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folder", type=Place(exists=True, file_okay=False))
 def convert(folder: Path) -> None:
     """Write safetensors beside the pickled weights (pytorch_model.bin) of the model in FOLDER.
 

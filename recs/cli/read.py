@@ -13,6 +13,7 @@ from recs.cli.common.option_values import OutputOptions, ReadingOptions
 from recs.cli.common.options import output_options, reading_options, source_argument
 from recs.cli.common.session import write_report
 from recs.cli.common.terminal import heading, printable, report_reading, say
+from recs.object_stores import without_secrets
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
@@ -76,9 +77,10 @@ def _reported_items(source: str, reading: ReadingOptions, *, quiet: bool) -> Ite
         else:
             closed.append(replace(item, text="", body="", links=(), meta={}))  # the report needs no more
     if not quiet:
-        report_reading(Collection(tuple(closed), source, tuple(skipped)))
+        report_reading(Collection(tuple(closed), without_secrets(source), tuple(skipped)))
     if is_empty and not reading.allow_empty:
-        raise SourceError(f"{source}: no public item with text; nothing was written (see --allow-empty).")
+        shown = without_secrets(source)
+        raise SourceError(f"{shown}: no public item with text; nothing was written (see --allow-empty).")
 
 
 def _report(collection: Collection) -> dict[str, Any]:

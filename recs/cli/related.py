@@ -102,17 +102,20 @@ def command(
 
 
 def _check_format(output: OutputOptions) -> None:
-    """Raise `click.UsageError` if the format and the place of the output do not fit."""
+    """Raise `click.UsageError` if the format and the place of the output do not fit.
+
+    Raises `OutputError` if the place for tables holds something else, or is in a store that cannot be reached.
+    """
     if output.form == "table" and output.output:
         raise click.UsageError("a table is for the terminal; choose another --format with -o.")
-    if output.form in _FOLDERS and not output.output:
+    if output.form in _FOLDERS and not output.target:
         raise click.UsageError(
             f"--format {output.form} writes a folder {_FOLDERS[output.form]}; name the folder: -o DIR."
         )
-    if output.form == "parquet" and output.output:
+    if output.form == "parquet" and output.target:
         from recs.writers.tables import check_tables_folder
 
-        check_tables_folder(output.output)
+        check_tables_folder(output.target)
 
 
 def _in_shards(
@@ -142,10 +145,10 @@ def _write(lists: RelatedLists, output: OutputOptions) -> None:
     """Write the lists to the file that -o names, or to stdout: a sample of them on a terminal."""
     from recs.writers.related import render_related, write_related
 
-    if output.output:
-        write_related(lists, output.output, format=output.form)
+    if output.target:
+        write_related(lists, output.target, format=output.form)
         if not output.quiet:
-            say(f"wrote {output.output}")
+            say(f"wrote {output.shown}")
     elif output.form == "table" or (output.form is None and sys.stdout.isatty()):
         emit(sample_table(lists, samples=_SAMPLES))
         if not output.quiet:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from recs.cli.common.option_values import ModelOptions
-from recs.cli.common.options import grouped, model_options, topics_option
+from recs.cli.common.options import Place, grouped, model_options, topics_option
 from recs.cli.common.terminal import say
 
 
@@ -51,13 +51,13 @@ class _AccessOptions:
     _FileOptions,
     click.option(
         "--related",
-        type=click.Path(path_type=Path),
+        type=Place(),
         metavar="FILE",
         help="Serve the lists in FILE, a result of `recs related`.",
     ),
     click.option(
         "--index",
-        type=click.Path(path_type=Path),
+        type=Place(),
         metavar="DIR",
         help="Search the index in DIR, which `recs index` wrote; the page is at /. If it has terms only and no --model "
         "is given, no model is loaded.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recs.cli.common.option_values import CollectionOptions
-from recs.cli.common.options import collection_options, file_option, source_argument
+from recs.cli.common.options import Place, collection_options, file_option, source_argument
 from recs.cli.common.terminal import emit, heading, printable, say
 from recs.cli.labels import LabelOptions, draw, label_options, opened_labels, summary, table, write_rows
 from recs.text.counts import counted
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=Place(),
     metavar="DIR",
     help="Save the classifier to DIR. Without -o it is only judged.",
 )

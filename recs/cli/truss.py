@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from recs.cli.common.option_values import ModelOptions
-from recs.cli.common.options import model_options
+from recs.cli.common.options import Place, model_options
 from recs.cli.common.terminal import say
 
 
 @click.command("truss")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="DIR", type=Place(file_okay=False))
 @model_options
 @click.option("--cpu", type=click.IntRange(min=1), default=4, show_default=True, help="The number of cores to request.")
 @click.option("--memory", default="16Gi", show_default=True, help="The memory to request.")

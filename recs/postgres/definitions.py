@@ -8,6 +8,7 @@ rights on the views and the function alone: both run with the rights of the role
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import TypeAlias
 
 from recs.errors import RecsError
 
@@ -16,7 +17,10 @@ FORMAT = "recs.postgres/1"
 LARGEST_EXACT = 20_000
 """If the items that fit the filters have no more passages, a search compares all of them; else it uses the index."""
 
-ITEM_COLUMNS: tuple[tuple[str, str], ...] = (
+Columns: TypeAlias = tuple[tuple[str, str], ...]
+"""The names and the types of columns, the version first."""
+
+ITEM_COLUMNS: Columns = (
     ("version", "int8"),
     ("row", "int4"),
     ("id", "text"),
@@ -34,7 +38,7 @@ ITEM_COLUMNS: tuple[tuple[str, str], ...] = (
     ("fields", "jsonb"),
     ("facets", "int8[]"),
 )
-LIST_COLUMNS: tuple[tuple[str, str], ...] = (
+LIST_COLUMNS: Columns = (
     ("version", "int8"),
     ("id", "text"),
     ("rank", "int4"),
@@ -47,7 +51,7 @@ LIST_COLUMNS: tuple[tuple[str, str], ...] = (
 )
 
 
-def _columns(columns: tuple[tuple[str, str], ...]) -> str:
+def _columns(columns: Columns) -> str:
     return ", ".join(f'"{name}" {kind}' + (' COLLATE "C"' if kind == "text" else "") for name, kind in columns)
 
 

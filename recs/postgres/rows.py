@@ -1,15 +1,18 @@
 """The rows of a version, as COPY sends them, and a digest of them.
 
-The digest of a table is the sum of a number of 64 bits for each row, so that it does not depend on their order. The
-server computes it from what it has stored; it is the same if nothing was lost on the way.
+The digest of a table is the sum of a number of 64 bits for each row, so that it does not depend on their order. It
+covers all columns. The server computes it from what it has stored; it is the same if nothing was changed on the way.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,7 @@ from recs.arrays import FloatArray, IntArray
 from recs.contract import RelatedFile, safe_url
 from recs.filters import day, facets, fields_of
 from recs.items import Item
+from recs.postgres.definitions import ITEM_COLUMNS, LIST_COLUMNS, Columns
 from recs.retrieval.index import Index
 from recs.retrieval.passages import trimmed
 from recs.retrieval.records import item_record
@@ -28,19 +32,30 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _BATCH = 2000  # items
 _NUMBER = "('x' || substr(encode(sha256({}), 'hex'), 1, 16))::bit(64)::bigint"
 _OF_TEXTS = _NUMBER.format("convert_to(concat_ws(chr(31), {}), 'UTF8')")
+_GIVEN = "="  # before a value, to tell an empty one from none
+# By the type of a column, how the server writes a value as text. `_written` does the same here.
+_WRITTEN = {
+    "text": "{}",
+    "int4": "{}::text",
+    "text[]": "array_to_string({}, chr(30))",
+    "int8[]": "array_to_string({}, chr(30))",
+    "float8": "encode(float8send({}), 'hex')",
+    "jsonb": "{}::text",
+}
 
 
 def _digest(numbers: str) -> str:
     return f"SELECT count(*), coalesce(sum({numbers}), 0) FROM {{schema}}.{{table}}"
 
 
-DIGEST_OF_ITEMS = _digest(
-    _OF_TEXTS.format(
-        "\"row\", id, title, coalesce(url, ''), coalesce(lang, ''), coalesce(published, ''), "
-        "array_to_string(tags, chr(31)), array_to_string(facets, ','), text"
-    )
-)
-DIGEST_OF_LISTS = _digest(_OF_TEXTS.format("id, rank, related_id, title, coalesce(url, ''), via"))
+def _digest_of(columns: Columns) -> str:
+    """Return the SQL of the digest of all columns but the version, which the server checks, in their order."""
+    texts = (f"coalesce('{_GIVEN}' || {_WRITTEN[kind]}, '')".format(f'"{name}"') for name, kind in columns[1:])
+    return _digest(_OF_TEXTS.format(", ".join(texts)))
+
+
+DIGEST_OF_ITEMS = _digest_of(ITEM_COLUMNS)
+DIGEST_OF_LISTS = _digest_of(LIST_COLUMNS)
 DIGEST_OF_PASSAGES = _digest(
     _NUMBER.format('int4send("row") || int4send(start) || int4send(stop) || {vectors}.{send}(v)')
 )
@@ -68,10 +83,42 @@ class Counted:
     replaced: int = 0
     fields: set[str] = field(default_factory=set)
 
-    def add(self, *parts: str) -> None:
-        """Count a row of these texts."""
+    def add(self, columns: Columns, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Count a row with these columns, and return it."""
+        pairs = zip(columns[1:], row[1:], strict=True)
+        texts = ["" if value is None else _GIVEN + _written(kind, value) for (_, kind), value in pairs]
         self.rows += 1
-        self.sum += number(_SEPARATOR.join(parts).encode())
+        self.sum += number(_SEPARATOR.join(texts).encode())
+        return row
+
+
+def _written(kind: str, value: Any) -> str:
+    """Return a value as the server writes it as text."""
+    if kind == "jsonb":
+        return json_as_stored(value)
+    if kind == "float8":
+        return struct.pack(">d", value).hex()
+    return "\x1e".join(map(str, value)) if kind.endswith("[]") else str(value)
+
+
+def json_as_stored(value: Any) -> str:
+    """Return a value as PostgreSQL writes `jsonb`: short names first, numbers without exponents.
+
+    https://www.postgresql.org/docs/current/datatype-json.html
+
+    Examples
+    --------
+    >>> json_as_stored({"topic": "tea", "top": [1e-05, 2, True, None]})
+    '{"top": [0.00001, 2, true, null], "topic": "tea"}'
+    """
+    if isinstance(value, Mapping):
+        names = sorted(value, key=lambda name: (len(name.encode()), name.encode()))
+        return "{" + ", ".join(f"{json_as_stored(name)}: {json_as_stored(value[name])}" for name in names) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(json_as_stored, value))}]"
+    if isinstance(value, float):
+        return format(Decimal(repr(value + 0.0)), "f")  # the sum has no sign where the value is -0.0
+    return json.dumps(value, ensure_ascii=False)
 
 
 def number(data: bytes) -> int:
@@ -117,14 +164,11 @@ def item_rows(version: int, items: Iterable[tuple[int, Item]], counted: Counted)
         counted.replaced += item.text != given.text or item.title != given.title
         counted.fields |= set(filter(is_storable, fields_of(item)))
         keys = sorted({number(_SEPARATOR.join(pair).encode()) for pair in facets(item)})
-        counted.add(
-            *(str(row), item.id, item.title, item.url or "", item.lang or "", item.published or ""),
-            *(_SEPARATOR.join(item.tags), ",".join(map(str, keys)), item.text),
-        )
-        yield (
+        values = (
             *(version, row, item.id, item.title, item.url, item.lang, item.published, day(item), list(item.tags)),
             *(item.category, item.series, item.excerpt, item.image, item.text, item.meta, keys),
         )
+        yield counted.add(ITEM_COLUMNS, values)
 
 
 def _stored(item: Item) -> Item:
@@ -159,8 +203,9 @@ def list_rows(version: int, lists: RelatedFile, counted: Counted) -> Iterator[tu
             more = {key: value for key, value in entry.items() if key not in ("id", "title", "url", "score", "via")}
             title, via = (storable(str(entry.get(key) or "")) for key in ("title", "via"))
             url = None if entry.get("url") is None else storable(entry["url"])
-            counted.add(name, str(rank), entry["id"], title, url or "", via)
-            yield version, name, rank, entry["id"], title, url, float(entry.get("score") or 0), via, _plain(more)
+            score = float(entry.get("score") or 0)
+            values = (version, name, rank, entry["id"], title, url, score, via, _plain(more))
+            yield counted.add(LIST_COLUMNS, values)
 
 
 def passage_blocks(index: Index, storage: str, counted: Counted, left_out: Iterable[int]) -> Iterator[bytes]:

@@ -1,24 +1,30 @@
-"""The search of cells: which cells a query searches, and the products with their rows, a block of queries at a time."""
+"""The search of cells: which cells a query searches, and the products with their rows.
+
+The queries of one cell are multiplied with its rows together. The nearest cells come first: what they hold says how
+similar a row of any other cell must be.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from recs.arrays import BoolArray, FloatArray, IntArray
-from recs.ranking.nearest import Nearest, lowest_keys, pair_keys, without
+from recs.arrays import FloatArray, IntArray
+from recs.ranking.nearest import NO_PAIR, Nearest, first_of_rows, pair_keys, products_of, without
 from recs.ranking.pairs import Mask
-from recs.ranking.proposals import high_pairs
 
 BLOCK_NUMBERS = 1 << 22  # of one array at a time
-_BLOCK_SCORES = 1 << 25
-_BLOCK_QUERIES = 256
+_BLOCK_QUERIES = 1 << 14
+_PENDING = 1 << 21  # pairs
 _CELL_BITS = 20
 _MORE_CELLS = 3  # so many times the share of cells is looked through, since cells are of several sizes
 _FEWEST_CELLS = 8
+_ROUNDS = (0, 1, 4, 16, 64, None)  # the nearest cell first, then the next three, and so on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,11 +51,9 @@ class Search:
 
     def run(self, places: IntArray, share: float) -> None:
         """Search the nearest cells of some queries, at most a share of all rows, and write their lists."""
-        probes = self._probes(places, share)
-        order = np.argsort(probes[:, 0], kind="stable")
-        for start in range(0, len(order), _BLOCK_QUERIES):
-            part = order[start : start + _BLOCK_QUERIES]
-            self._block(places[part], probes[part])
+        for start in range(0, len(places), _BLOCK_QUERIES):
+            block = places[start : start + _BLOCK_QUERIES]
+            self._block(block, self._probes(block, share))
 
     def _probes(self, places: IntArray, share: float) -> npt.NDArray[np.int32]:
         """Return the cells that each query searches, the most similar first; -1 fills up. The first is always one."""
@@ -71,45 +75,68 @@ class Search:
 
     def _block(self, places: IntArray, probes: npt.NDArray[np.int32]) -> None:
         """Write the lists of a block of queries. What they search does not depend on the block."""
-        is_probe = probes >= 0
-        searched, of_probe = np.unique(probes[is_probe].astype(np.int64), return_inverse=True)
-        sizes = np.diff(self.starts)[searched]
-        if len(places) > 1 and len(places) * sizes.sum() > _BLOCK_SCORES:
-            half = len(places) // 2
-            self._block(places[:half], probes[:half])
-            self._block(places[half:], probes[half:])
-            return
-        searches = np.zeros((len(searched), len(places)), np.bool_)
-        searches[of_probe, np.nonzero(is_probe)[0]] = True
-        columns = np.concatenate([self.columns[self.starts[cell] : self.starts[cell + 1]] for cell in searched])
-        scores = self._scores(float32(self.queries[places]), searched, searches, np.cumsum(sizes))
-        if self.mask is not None:
-            is_allowed = self.mask(self.own[places][:, None], columns[None, :])
-            np.copyto(scores, -np.inf, where=~np.asarray(is_allowed))
-        self.nearest.compared[places] += sizes @ searches
-        self._write(places, columns, scores)
-
-    def _scores(self, queries: FloatArray, searched: IntArray, searches: BoolArray, ends: IntArray) -> FloatArray:
-        """Return the products of a block of queries with the rows of cells, -inf where a query does not search one."""
-        scores = np.full((len(queries), ends[-1]), -np.inf, np.float32)
-        for cell, end, searching in zip(searched.tolist(), ends.tolist(), searches, strict=True):
-            vectors = float32(self.vectors[self.starts[cell] : self.starts[cell + 1]])
-            part = scores[:, end - len(vectors) : end]
-            if searching.all():
-                np.matmul(queries, vectors.T, out=part)
-            else:
-                part[searching] = queries[searching] @ vectors.T
-        return scores
-
-    def _write(self, places: IntArray, columns: IntArray, scores: FloatArray) -> None:
-        """Write the best columns of some queries."""
-        if not scores.shape[1]:
-            return
+        sizes = np.append(np.diff(self.starts), 0)  # the last one is that of no cell
+        self.nearest.compared[places] += sizes[probes].sum(axis=1)
         never = self.never[places]
-        more = self.nearest.columns.shape[1] + never.shape[1]
-        rows, high = high_pairs(scores, min(more, scores.shape[1]))
-        keys = lowest_keys(rows, pair_keys(scores[rows, high], columns[high]), (len(places), more))
-        self.nearest.write(places, without(keys, never))
+        best = _Best(len(places), self.nearest.columns.shape[1] + never.shape[1])
+        queries = float32(self.queries[places])
+        for first, last in pairwise(_ROUNDS):
+            for cell, rows in _by_cell(probes[:, first:last]):
+                self._search(cell, rows, queries, self.own[places], best)
+            best.merge()
+        self.nearest.write(places, without(best.keys, never))
+
+    def _search(self, cell: int, rows: IntArray, queries: FloatArray, own: IntArray, best: _Best) -> None:
+        """Multiply some rows of a block of queries with those of a cell."""
+        of_cell = slice(self.starts[cell], self.starts[cell + 1])
+        columns = self.columns[of_cell]
+        vectors = float32(self.vectors[of_cell])
+        step = max(1, BLOCK_NUMBERS // max(len(columns), 1))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            scores = queries[part] @ vectors.T
+            if self.mask is not None:
+                scores[~np.asarray(self.mask(own[part][:, None], columns[None, :]))] = -np.inf
+            best.add(part, columns, scores)
+
+
+def _by_cell(probes: npt.NDArray[np.int32]) -> Iterator[tuple[int, IntArray]]:
+    """Yield each cell, and the queries that search it."""
+    rows, ranks = np.nonzero(probes >= 0)
+    cells = probes[rows, ranks]
+    order = np.argsort(cells, kind="stable")
+    searched, starts = np.unique(cells[order], return_index=True)
+    yield from zip(searched.tolist(), np.split(rows[order], starts[1:]), strict=False)
+
+
+class _Best:
+    """The best pairs of q queries so far: their keys, sorted, and the lowest product that a new pair must have."""
+
+    def __init__(self, queries: int, width: int) -> None:
+        self.keys = np.full((queries, width), NO_PAIR)
+        self._floors = np.full(queries, np.finfo(np.float32).min)
+        self._pending: list[tuple[IntArray, IntArray]] = []
+        self._count = 0
+
+    def add(self, rows: IntArray, columns: IntArray, scores: FloatArray) -> None:
+        """Add the products of some queries with some columns; -inf for a pair that may not be listed."""
+        places, high = np.nonzero(scores >= self._floors[rows][:, None])
+        self._pending.append((rows[places], pair_keys(scores[places, high], columns[high])))
+        self._count += len(places)
+        if self._count > _PENDING:
+            self.merge()
+
+    def merge(self) -> None:
+        """Take what was added into the keys."""
+        if not self._pending or not self.keys.shape[1]:
+            return
+        rows, keys = (np.concatenate(each) for each in zip(*self._pending, strict=True))
+        self._pending.clear()
+        self._count = 0
+        new = first_of_rows(rows, keys, self.keys.shape)
+        self.keys = np.sort(np.concatenate([self.keys, new], axis=1), axis=1)[:, : new.shape[1]]
+        last = self.keys[:, -1]
+        self._floors = np.where(last < NO_PAIR, products_of(last), np.finfo(np.float32).min).astype(np.float32)
 
 
 def float32(rows: npt.NDArray[Any]) -> FloatArray:

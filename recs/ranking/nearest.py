@@ -1,4 +1,4 @@
-"""Lists of the nearest columns, with their products as whole numbers, and what reverse pairs add to them.
+"""Lists of the nearest columns, with their products as whole numbers, and what their own pairs add to them.
 
 A pair is one number, its key: the product, then the column. So the lowest keys are the best pairs, ties go to the lower
 column, and no two keys of a row are equal.
@@ -20,6 +20,8 @@ _COLUMN_BITS = 32
 _ANY_COLUMN = (1 << _COLUMN_BITS) - 1
 _NO_PRODUCT = 1 << 25  # more than any
 _BLOCK_ROWS = 1024
+_FOLLOWED = 10  # columns of a list whose neighbours may be near as well
+_TAKEN = 20  # neighbours of each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,7 @@ class Nearest:
         best = keys[:, : self.columns.shape[1]]
         is_pair = best < NO_PAIR
         self.columns[places] = np.where(is_pair, best & _ANY_COLUMN, -1)
-        self.products[places] = np.where(is_pair, _NO_PRODUCT - (best >> _COLUMN_BITS), np.nan)
+        self.products[places] = np.where(is_pair, products_of(best), np.nan)
 
     def keys(self, start: int, stop: int) -> IntArray:
         """Return the keys of the pairs of some queries, in the shape of the lists."""
@@ -70,12 +72,26 @@ def pair_keys(products: npt.NDArray[Any], columns: IntArray) -> IntArray:
     return (_NO_PRODUCT - products.astype(np.int64) << _COLUMN_BITS) + columns
 
 
-def lowest_keys(rows: IntArray, keys: IntArray, shape: tuple[int, int]) -> IntArray:
-    """Return the lowest keys of each row, sorted, in a table filled up with `NO_PAIR`; `rows` are ascending."""
-    counts = np.bincount(rows, minlength=shape[0])
-    table = np.full((shape[0], max(shape[1], int(counts.max(initial=0)))), NO_PAIR)
-    table[rows, np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)] = keys
-    return np.sort(np.partition(table, shape[1] - 1, axis=1)[:, : shape[1]], axis=1)
+def products_of(keys: IntArray) -> IntArray:
+    """Return the products in the keys of pairs; anything for `NO_PAIR`."""
+    return _NO_PRODUCT - (keys >> _COLUMN_BITS)
+
+
+def first_of_rows(rows: IntArray, keys: IntArray, shape: tuple[int, int]) -> IntArray:
+    """Return the lowest keys of each row, sorted, in a table filled up with `NO_PAIR`.
+
+    Examples
+    --------
+    >>> first_of_rows(np.array([1, 0, 1, 1]), np.array([5, 9, 4, 7]), (2, 2))[1].tolist()
+    [4, 5]
+    """
+    order = np.lexsort((keys, rows))
+    rows, keys = rows[order], keys[order]
+    ranks = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    fits = ranks < shape[1]
+    table = np.full(shape, NO_PAIR)
+    table[rows[fits], ranks[fits]] = keys[fits]
+    return table
 
 
 def without(keys: IntArray, never: IntArray) -> IntArray:
@@ -138,6 +154,37 @@ def _reverse_pairs(nearest: Nearest, own: IntArray) -> tuple[IntArray, IntArray,
     return targets[is_query], own[places[is_query]], nearest.products[places, ranks][is_query]
 
 
+def pairs_around(lists: npt.NDArray[Any], rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Return places in `rows` and columns: the neighbours of the neighbours of some rows, without those in their lists.
+
+    A neighbour that an approximate search misses is often near to one that it has. Of each list the first ten columns
+    are followed, and of theirs the first twenty are taken.
+
+    Parameters
+    ----------
+    lists : int array of shape (n, k)
+        The nearest columns of each of n rows, best first; -1 fills up.
+    rows : int64 array of shape (r,)
+
+    Examples
+    --------
+    >>> places, columns = pairs_around(np.array([[1, 2], [3, 0], [0, -1], [1, 2]]), np.array([0]))
+    >>> places.tolist(), columns.tolist()
+    ([0], [3])
+    """
+    followed = lists[rows, :_FOLLOWED].astype(np.int64)
+    theirs = lists[followed, :_TAKEN].astype(np.int64)
+    theirs[followed < 0] = -1
+    columns = np.sort(theirs.reshape(len(rows), -1), axis=1)
+    columns[:, 1:][columns[:, 1:] == columns[:, :-1]] = -1
+    columns[columns == rows[:, None]] = -1
+    places, ranks = np.nonzero(columns >= 0)
+    columns = columns[places, ranks]
+    listed = np.arange(len(rows))[:, None] * len(lists) + lists[rows]
+    is_new = ~np.isin(places * len(lists) + columns, listed[lists[rows] >= 0])
+    return places[is_new], columns[is_new]
+
+
 def with_pairs(nearest: Nearest, places: IntArray, columns: IntArray, products: FloatArray) -> Nearest:
     """Return the lists with more pairs of some queries; a pair that a list has already counts once.
 
@@ -157,7 +204,7 @@ def with_pairs(nearest: Nearest, places: IntArray, columns: IntArray, products: 
     for start, new in zip(starts.tolist(), np.split(order, ends), strict=False):
         old = nearest.keys(start, start + _BLOCK_ROWS)
         keys = pair_keys(products[new], columns[new])
-        both = np.concatenate([old, lowest_keys(places[new] - start, keys, old.shape)], axis=1)
+        both = np.concatenate([old, first_of_rows(places[new] - start, keys, old.shape)], axis=1)
         both.sort(axis=1)
         both[:, 1:][both[:, 1:] == both[:, :-1]] = NO_PAIR
         joined.write(slice(start, start + len(old)), np.sort(both, axis=1))

@@ -124,15 +124,17 @@ def high_pairs(scores: npt.NDArray[Any], k: int) -> tuple[IntArray, IntArray]:
     """Return pairs of rows and columns, among them the k best of each row and all that equal these; none of -inf."""
     n = scores.shape[1]
     width = max(1, min(_TILE, n // (8 * k)))  # enough tiles that the best k are seldom in one
-    padded = np.pad(scores, ((0, 0), (0, -n % width)), constant_values=-np.inf) if n % width else scores
-    tiles = padded.reshape(len(scores), -1, width)
-    maxima = tiles.max(axis=2)
+    tiles = n // width  # tile t holds the columns t, t + tiles, t + 2 tiles, …: whole arrays are compared
+    maxima = scores[:, :tiles].copy()
+    for start in range(tiles, n, tiles):
+        part = scores[:, start : start + tiles]
+        np.maximum(maxima[:, : part.shape[1]], part, out=maxima[:, : part.shape[1]])
     floors = np.maximum(np.partition(maxima, -k, axis=1)[:, -k], np.finfo(scores.dtype).min)
-    rows, places = np.nonzero(maxima >= floors[:, None])
-    tile, place_in_tile = np.nonzero(tiles[rows, places] >= floors[rows, None])
-    columns = places[tile] * width + place_in_tile
-    is_column = columns < n
-    return rows[tile][is_column], columns[is_column]
+    rows, of_tile = np.nonzero(maxima >= floors[:, None])
+    columns = of_tile[:, None] + np.arange(0, n, tiles)
+    is_high = columns < n
+    is_high[is_high] = (scores[rows[:, None], np.minimum(columns, n - 1)] >= floors[rows, None])[is_high]
+    return rows[np.nonzero(is_high)[0]], columns[is_high]
 
 
 def listed_columns(rows: IntArray, columns: IntArray, scores: npt.NDArray[Any], shape: tuple[int, int]) -> IntArray:

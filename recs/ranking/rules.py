@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -140,13 +141,13 @@ class Rules:
         if self.exclude:
             listed &= ~fits_any(self.exclude, items)
         if self.collapse:
-            listed &= _first_copies(items) == np.arange(len(items))
+            listed &= first_copies(items) == np.arange(len(items))
         excluded = [(*item.excludes, *self.excludes.get(item.id, ())) for item in items]
         return listed, [[row_of[name] for name in names if name in row_of] for names in excluded]
 
     def mask(self, items: Sequence[Item]) -> AllowedPairs | None:
         """Return which pairs of items may be listed; None if all may."""
-        first_copy = _first_copies(items)
+        first_copy = first_copies(items)
         has_copies = self.collapse and len(np.unique(first_copy)) < len(items)
         listed, excluded = self.closed(items)
         languages, scripts = _languages_and_scripts(items) if self.same_language else (None, None)
@@ -166,10 +167,12 @@ def _plain(wanted: Any) -> list[str]:
     return list(map(str, wanted)) if isinstance(wanted, list | tuple) else [str(wanted)]
 
 
-def _first_copies(items: Sequence[Item]) -> IntArray:
-    """Return for each item the first row that has its title and text."""
-    first: dict[tuple[str, str], int] = {}
-    return np.array([first.setdefault((item.title, item.text), row) for row, item in enumerate(items)], np.int64)
+def first_copies(items: Sequence[Item]) -> IntArray:
+    """Return for each of n items the first row that has its title and text, shape (n,)."""
+    first: dict[bytes, int] = {}
+    contents = (f"{len(item.title)} {item.title}{item.text}".encode("utf-8", "surrogatepass") for item in items)
+    digests = (blake2b(content, digest_size=16).digest() for content in contents)
+    return np.array([first.setdefault(digest, row) for row, digest in enumerate(digests)], np.int64)
 
 
 def _languages_and_scripts(items: Sequence[Item]) -> tuple[IntArray, IntArray] | tuple[None, None]:

@@ -145,8 +145,8 @@ def shares_of_titles(titles: Sequence[TermArray], counts: TermCounts) -> Any:
 
 def _without_repeated_lines(*groups: Sequence[str]) -> list[list[str]]:
     """Return groups of texts without lines that several different texts have; a text of nothing else stays as it is."""
-    lines = repeated_lines({text for texts in groups for text in texts}, LINE_TEXTS)
-    lines = {line for line in lines if len(tokenize(line)) >= LINE_WORDS}
+    repeated = repeated_lines({text for texts in groups for text in texts}, LINE_TEXTS)
+    lines = {line for line in repeated if len(tokenize(line)) >= LINE_WORDS}
     return [[without_lines(text, lines)[0] for text in texts] for texts in groups]
 
 

@@ -16,6 +16,7 @@ from recs.ranking.pairs import Mask
 from recs.ranking.proposals import DenseProposals, best_columns
 
 _BLOCK_PAIRS = 1 << 22
+_NUMBERS = 1 << 22  # of vectors at a time
 _MOST_SAID = 16  # groups of chunks of one transcript
 
 
@@ -65,7 +66,7 @@ class Dense:
     def at(self, rows: IntArray, columns: IntArray) -> npt.NDArray[Any]:
         """Return the similarities of each row with its own columns, shape (r, c); a column of -1 has any."""
         others = np.maximum(columns, 0)
-        products = np.einsum("rd,rcd->rc", self._rows(rows), self._rows(others))
+        products = self._products(rows, others)
         if self._squares is not None:
             squares = self._squares[rows][:, None] + self._squares[others]
             products = -np.sqrt(np.maximum(squares - 2 * products, 0))
@@ -73,6 +74,13 @@ class Dense:
             products *= products.dtype.type(self._scale)
         products[self.blank[rows][:, None] | self.blank[others]] = np.nan
         return np.asarray(products)
+
+    def _products(self, rows: IntArray, columns: IntArray) -> npt.NDArray[Any]:
+        """Return the products of each row with its own columns, of some rows at a time."""
+        step = max(1, _NUMBERS // max(columns.shape[1] * self._vectors.shape[1], 1))
+        parts = [(rows[start : start + step], columns[start : start + step]) for start in range(0, len(rows), step)]
+        products = [np.einsum("rd,rcd->rc", self._rows(some), self._rows(their)) for some, their in parts]
+        return np.concatenate(products) if products else np.zeros(columns.shape, np.float32)
 
     def _rows(self, rows: IntArray | slice) -> npt.NDArray[Any]:
         """Return some vectors; whole numbers as float32."""
@@ -158,6 +166,11 @@ class Passages:
     def blank_chunks(self) -> BoolArray:
         """Which chunks are of items whose vectors say nothing."""
         return self._chunks.blank
+
+    @property
+    def n(self) -> int:
+        """The number of items."""
+        return len(self._counts)
 
     def has_several(self) -> BoolArray:
         """Return which items have more than one chunk."""

@@ -1,4 +1,4 @@
-"""JSON, JSON Feed and JSON Lines."""
+"""JSON and JSON Feed."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -39,19 +39,24 @@ def read_text(data: bytes, source: str) -> str:
     >>> read_text("Café".encode("utf-16"), "posts.csv")
     'Café'
     """
-    encoding = _encoding(data)
+    encoding = encoding_of(data)
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        place = f"line {line}, byte {error.start} (0x{data[error.start]:02x})"
-        raise SourceError(f"{source}: {place} is not {encoding.upper()}; convert the file to UTF-8.") from error
+        raise not_of(error, encoding, source, data.count(b"\n", 0, error.start) + 1) from error
     if not text.strip():
         raise SourceError(f"{source}: empty; expected items.")
     return text
 
 
-def _encoding(data: bytes) -> str:
+def not_of(error: UnicodeDecodeError, encoding: str, source: str, line: int, start: int = 0) -> SourceError:
+    """Return the error for a byte that is not of an encoding, in a line of a text that begins at byte `start`."""
+    place = f"line {line}, byte {start + error.start} (0x{error.object[error.start]:02x})"
+    return SourceError(f"{source}: {place} is not {encoding.upper()}; convert the file to UTF-8.")
+
+
+def encoding_of(data: bytes) -> str:
+    """Return the encoding that the first bytes of a text tell: UTF-8 if they tell none."""
     if data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"):
         return "utf-32"
     return "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
@@ -68,7 +73,7 @@ def json_document(text: str, source: str) -> Any:
     try:
         return loads(text)
     except ValueError as error:
-        raise SourceError(f"{source}: {_problem(error, text)}") from error
+        raise SourceError(f"{source}: {json_problem(error, text)}") from error
 
 
 def json_records(document: Any, source: str) -> Iterator[tuple[str, object]]:
@@ -87,37 +92,11 @@ def json_records(document: Any, source: str) -> Iterator[tuple[str, object]]:
         yield f"{source}: item {number}", record
 
 
-def json_line_records(text: str, source: str) -> Iterator[tuple[str, object]]:
-    """Yield (position, record) of JSON Lines, without blank lines; `SourceError` with the line that is not JSON.
-
-    Examples
-    --------
-    >>> list(json_line_records('{"id": "garlic"}\\n\\n{"id": "leeks"}\\n', "posts.jsonl"))
-    [('posts.jsonl: line 1', {'id': 'garlic'}), ('posts.jsonl: line 3', {'id': 'leeks'})]
-    """
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                yield f"{source}: line {number}", loads(line)
-            except ValueError as error:
-                raise SourceError(f"{source}: line {number}: {_problem(error, line, one_line=True)}") from error
-
-
-def looks_like_lines(text: str) -> bool:
-    """Whether a text is JSON Lines: its first line is a whole object, and more lines follow.
-
-    Examples
-    --------
-    >>> looks_like_lines('{"id": 1}\\n{"id": 2}'), looks_like_lines('{\\n"posts": []}')
-    (True, False)
-    """
-    first, _, rest = text.strip().partition("\n")
-    if not first.startswith("{") or not rest.strip():
-        return False
-    try:
-        return isinstance(loads(first), Mapping)
-    except ValueError:
-        return False
+def check_no_nul(text: str, source: str, first_line: int = 1) -> None:
+    """Raise `SourceError` with the line of the first NUL byte of a text that begins in this line."""
+    if "\0" in text:
+        line = first_line + text.count("\n", 0, text.index("\0"))
+        raise SourceError(f"{source}: line {line} holds a NUL byte; not a text file.")
 
 
 def loads(text: str) -> Any:
@@ -128,7 +107,7 @@ def loads(text: str) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def _problem(error: ValueError, text: str, *, one_line: bool = False) -> str:
+def json_problem(error: ValueError, text: str, *, one_line: bool = False) -> str:
     if not isinstance(error, json.JSONDecodeError):
         return f"not readable as JSON ({error})."
     where = f"column {error.colno}" if one_line else f"line {error.lineno}, column {error.colno}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -15,9 +17,10 @@ from recs.readers.field_names import ALIASES
 from recs.readers.fields import MarkupOption, RecordReader
 from recs.readers.opened import Format, Opened
 from recs.readers.sources import Source, open_path
+from recs.readers.text_store import TextStore
 from recs.readers.values import fold
 from recs.readers.visibility.report import closed_afterwards, reading_notes
-from recs.text.boilerplate import remove_boilerplate
+from recs.text.boilerplate import common_lines
 from recs.text.links import resolve_links
 from recs.text.written import with_written, written_text
 
@@ -43,9 +46,10 @@ def read_items(
     ----------
     source
         The path of a file (JSON, JSON Lines, CSV, Parquet, a feed, an export, an archive of these), of a table in an
-        SQLite database ("posts.db?table=posts"), or of a folder with Markdown, HTML and text files; "-" for stdin; an
-        open file; a data frame of pandas, polars or pyarrow; or a list of dicts, of strings or of `Item`. A
-        `Collection` is returned as it is.
+        SQLite database ("posts.db?table=posts"), or of a folder with Markdown, HTML and text files; the address of
+        Parquet in an object store ("s3://bucket/posts", see docs/scale.md); "-" for stdin; an open file; a
+        data frame of pandas, polars or pyarrow; or a list of dicts, of strings or of `Item`. A `Collection` is returned
+        as it is.
     format
         The format of the source, if its content and its name do not tell: "json", "jsonl", "csv", "parquet", "sqlite",
         "folder", "feed", "wordpress", "wordpress-rest", "ghost", "substack", "medium", "blogger", "notion", "tumblr" or
@@ -138,12 +142,12 @@ def read_items(
     if boilerplate not in ("remove", "keep"):
         raise OptionError(f"boilerplate is {boilerplate!r}, expected remove or keep.")
     opened, reader = reading.open(source)
-    items, skipped = _read_all(reader, opened)
+    store = TextStore() if isinstance(source, str | Path) else TextStore(in_memory=sys.maxsize)
+    items, skipped = _read_all(reader, opened, store)
     reader.check_options(opened.name, reading.public)
-    items = [closed_afterwards(item, reader) for item in items]
-    removed: Mapping[str, int] = {}
-    if boilerplate == "remove":
-        items, removed = _without_boilerplate(items)
+    items = [store.keep_change(item, closed_afterwards(item, reader)) for item in items]
+    removed = _remove_boilerplate(items, store) if boilerplate == "remove" else {}
+    items = [store.keep_change(*pair) for pair in zip(items, resolve_links(items), strict=True)]
     return _collection(items, skipped, removed, reader, opened)
 
 
@@ -152,7 +156,7 @@ def _collection(
 ) -> Collection:
     """Return the items of a source with all that is known of its reading."""
     return Collection(
-        items=tuple(resolve_links(items)),
+        items=tuple(items),
         source=opened.name,
         skipped=tuple(skipped),
         ignored_fields=dict(reader.account.ignored),
@@ -173,22 +177,47 @@ def _by_meaning(used: Mapping[tuple[str, str], int]) -> Mapping[str, Mapping[str
     return fields
 
 
-def _read_all(reader: RecordReader, opened: Opened) -> tuple[list[Item], list[Skipped]]:
+def _read_all(reader: RecordReader, opened: Opened, store: TextStore) -> tuple[list[Item], list[Skipped]]:
     """Return the items of a source and what was skipped; `SourceError` if two items share an id."""
-    read = list(read_each(reader, opened.records))
+    read = [
+        result._replace(item=store.keep(result.item)) if isinstance(result, ReadItem) else result
+        for result in read_each(reader, opened.records)
+    ]
     results = [with_id(result, reader) for result in read]
     items = [result for result in results if isinstance(result, ReadItem)]
     check_unique(items, opened.name)
     return [result.item for result in items], [result for result in results if isinstance(result, Skipped)]
 
 
-def _without_boilerplate(items: Sequence[Item]) -> tuple[list[Item], Mapping[str, int]]:
-    """Return the items, public ones without the lines that most of them repeat, and these lines with their counts."""
+def _remove_boilerplate(items: list[Item], store: TextStore) -> Mapping[str, int]:
+    """Take out of the public items the lines that most of them repeat, and return these lines with their counts.
+
+    The most frequent lines come first; ties are in the order of the lines.
+    """
     shown = [item for item in items if item.is_public]  # a line that only drafts hold must not be reported
-    written = [written_text(item) for item in shown]
-    texts, removed = remove_boilerplate(written, [item.series for item in shown])
-    new = {item.id: text for item, old, text in zip(shown, written, texts, strict=True) if old != text}
-    return [with_written(item, new[item.id]) if item.id in new else item for item in items], removed
+    lines = common_lines(_WrittenTexts(shown), [item.series for item in shown])
+    counts: Counter[str] = Counter()
+    for row, item in enumerate(items):
+        if item.is_public:
+            before = written_text(item)
+            after, gone = lines.removed_from(before, item.series)
+            counts.update(gone)
+            if after != before:
+                items[row] = store.keep_change(item, with_written(item, after))
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+class _WrittenTexts(Sequence[str]):
+    """The written texts of items, which may be on the disk."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, row: Any) -> Any:
+        return written_text(self._items[row])
 
 
 def read_texts(content: Sequence[Any]) -> tuple[list[str], list[str]]:

@@ -16,9 +16,12 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeAlias, Union
 
 from recs.errors import OptionError, SourceError
 from recs.items import Collection, Item
+from recs.object_stores import check_no_address, is_address
+from recs.readers.addresses import open_address
 from recs.readers.folders.documents import markup_of
 from recs.readers.foreign import check_beginning, check_kind
-from recs.readers.json_files import json_document, json_line_records, json_records, looks_like_lines, read_text
+from recs.readers.json_files import check_no_nul, json_document, json_records, read_text
+from recs.readers.json_lines import looks_like_lines, open_file_of_lines, open_lines
 from recs.readers.opened import FORMATS, OF_DOCUMENTS, Format, Opened, Records, does_not_fit
 from recs.readers.platforms.substack import find_table
 from recs.readers.sqlite import is_sqlite, split_table, sqlite_records
@@ -38,6 +41,7 @@ _SUFFIXES: Mapping[str, Format] = {
     ".parquet": "parquet",
 }
 _ZIP = b"PK\x03\x04"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 _HEAD = 1 << 16  # bytes of a file by which its format is recognised
 # Files that are a whole source by themselves, also as the only one in an archive or a folder.
 _WHOLE = frozenset((".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xml", ".rss", ".atom", ".rdf")).union(
@@ -64,6 +68,8 @@ def open_source(source: Source, format: Format | None, *, fetch: bool = False) -
             raise SourceError("stdin: closed; expected items.")
         opened = _parse(sys.stdin.buffer.read(), "stdin", format, is_named=format is not None)
         return _spoken(opened, None, fetch=fetch)
+    if is_address(source):
+        return open_address(source, format)
     if isinstance(source, str | Path):
         return open_path(Path(source).expanduser(), format, fetch=fetch)
     if is_frame(source):
@@ -89,8 +95,11 @@ def open_path(path: Path, format: Format | None, *, fetch: bool = False) -> Open
             raise SourceError(f"{source}: ?table= names a table of an SQLite database, and this is none.")
         if chosen == "parquet":
             return Opened(source, parquet_records(path, source), "a Parquet file", "table")
+        if chosen == "jsonl" and (opened := open_file_of_lines(path, source, _head(path))) is not None:
+            return opened
         data = path.read_bytes()
     except FileNotFoundError as error:
+        check_no_address(path)
         raise SourceError(f"{path}: no such file or folder.") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
@@ -180,12 +189,7 @@ def _by_content(path: Path, source: str, format: Format | None, table: str | Non
 
 
 def _is_xml(head: bytes) -> bool:
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or head[:2] in (
-        b"\xff\xfe",
-        b"\xfe\xff",
-        b"<\0",
-        b"\0<",
-    )
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" or head[:2] in _UTF_16
 
 
 def _open_archive(archive: Path | bytes, source: str, format: Format | None, *, fetch: bool = False) -> Opened:
@@ -259,9 +263,7 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
     if is_named and format not in ("json", "jsonl", "csv", *OF_DOCUMENTS):
         raise does_not_fit(source, format or "json")
     text = read_text(data, source)
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise SourceError(f"{source}: line {line} holds a NUL byte; not a text file.")
+    check_no_nul(text, source)
     if format is None:
         check_kind(text, source)
     if format == "csv" and looks_like_lines(text):
@@ -269,7 +271,7 @@ def _parse(data: bytes, source: str, format: Format | None, *, tabs: bool = Fals
     if format == "csv":
         return Opened(source, csv_records(text, source, delimiter="\t" if tabs else None), "a table", "table")
     if format == "jsonl" or (format is None and looks_like_lines(text)):
-        return Opened(source, json_line_records(text, source), "JSON Lines: a record in each line")
+        return open_lines(text.split("\n"), source)
     return _open_json(text, source, format)
 
 

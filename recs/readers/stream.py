@@ -51,8 +51,8 @@ def iter_items(
 
     Notes
     -----
-    Cost: twice the time of `recs.read_items`. In memory are the ids, and of a WordPress export or a folder one entry at
-    a time. Files in JSON, JSON Lines, CSV and Parquet, and feeds, are still read whole.
+    Cost: twice the time of `recs.read_items`. In memory are the ids, and of Parquet, JSON Lines, a WordPress export or
+    a folder some entries at a time. JSON, CSV and feeds are still read whole.
 
     Examples
     --------

@@ -4,8 +4,8 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -110,16 +110,28 @@ def parquet_records(path: Path, source: str, folder: Path | None = None) -> Iter
 
     A folder "status=draft" between `folder` and the file is a field of all its records.
     """
+    return rows_of_parquet(lambda: path, source, path.relative_to(folder) if folder is not None else PurePath())
+
+
+def rows_of_parquet(opened: Callable[[], Any], source: str, name: PurePath) -> Iterator[tuple[str, object]]:
+    """Yield (position, record) of a Parquet file as `parquet_records` does.
+
+    Parameters
+    ----------
+    opened
+        Returns a path, or an open file of pyarrow; called for the first record.
+    name
+        The path of the file in the folder that is the source.
+    """
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
         raise MissingDependencyError("reading Parquet", "pyarrow", "tables") from error
     number = 0
-    folders = path.relative_to(folder).parts[:-1] if folder is not None else ()
-    of_folders = dict(unquote(name).split("=", 1) for name in folders if "=" in name)
+    of_folders = dict(unquote(part).split("=", 1) for part in name.parts[:-1] if "=" in part)
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pyarrow.parquet.ParquetFile(opened()) as file:
             check_columns(file.schema_arrow.names, source)
             for batch in file.iter_batches(_PARQUET_ROWS):
                 for row in batch.to_pylist():
@@ -130,16 +142,23 @@ def parquet_records(path: Path, source: str, folder: Path | None = None) -> Iter
 
 
 def parquet_parts(folder: Path) -> list[Path]:
-    """Return the Parquet files of a folder and of those in it, sorted by path; none if it holds other documents.
-
-    Names that begin with a dot or an underscore, and a manifest.json, are those of the program that wrote it.
-    """
-    files = [
-        path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in ("manifest.json", ".lock")
-    ]
-    names = [path.relative_to(folder).parts for path in files]
-    seen = [path for path, parts in zip(files, names, strict=True) if not any(part[0] in "._" for part in parts)]
+    """Return the Parquet files of a folder and of those in it, sorted by path; none if it holds other documents."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    seen = [path for path in files if is_data(path.relative_to(folder))]
     return seen if all(path.suffix == ".parquet" for path in seen) else []
+
+
+def is_data(name: PurePath) -> bool:
+    """Whether a file in a folder of tables is one of them, and not of the program that wrote it.
+
+    Those are manifest.json and names that begin with a dot or an underscore.
+
+    Examples
+    --------
+    >>> is_data(PurePath("2026/part-0.parquet")), is_data(PurePath("_SUCCESS"))
+    (True, False)
+    """
+    return name.name != "manifest.json" and not any(part[0] in "._" for part in name.parts)
 
 
 def is_frame(source: object) -> bool:

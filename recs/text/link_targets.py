@@ -4,7 +4,7 @@ import posixpath
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from recs.items import Item
@@ -28,7 +28,8 @@ _LEAST_LINKS = 3
 class LinkTargets:
     """The ids of items by every name that a link may use for them.
 
-    `urls` are the URLs of all links of the collection. If no item has a URL, they show which host is the site itself.
+    `urls` are the URLs of all links of the collection. If no item has a URL, they are read, and show which host is the
+    site itself.
 
     Examples
     --------
@@ -38,7 +39,7 @@ class LinkTargets:
     'leeks'
     """
 
-    def __init__(self, items: Sequence[Item], urls: Sequence[str]) -> None:
+    def __init__(self, items: Sequence[Item], urls: Iterable[str]) -> None:
         ordered = sorted(items, key=lambda item: item.id)
         addresses = {item.id: split_url(item.url) for item in items}
         self._ids = {item.id for item in items}
@@ -161,7 +162,7 @@ class LinkTargets:
         key = _name_key(name)
         return (self._full_names.ids.get(key) or self._names.ids.get(key)) if key else None
 
-    def _guess(self, urls: Sequence[str]) -> set[str]:
+    def _guess(self, urls: Iterable[str]) -> set[str]:
         """Return the hosts whose pages seem to be the items, for a collection without URLs."""
         hits = Counter[str]()
         total = Counter[str]()

@@ -46,8 +46,8 @@ _PATTERNS: dict[Markup, re.Pattern[str]] = {
 _TAG = re.compile(r"<[^<>]{0,1000}>|!\[|\]\([^()]{0,1000}\)")
 
 
-def resolve_links(items: Sequence[Item]) -> list[Item]:
-    """Return the items with the links between them: links in their bodies, and links that a field declared.
+def resolve_links(items: Sequence[Item]) -> Iterator[Item]:
+    """Yield the items with the links between them: links in their bodies, and links that a field declared.
 
     Links that lead elsewhere, or to the item itself, are left out. A link that is both declared and in the body is kept
     once.
@@ -57,7 +57,7 @@ def resolve_links(items: Sequence[Item]) -> list[Item]:
     last part of its id if no other item has the same. A link `[[name]]` is matched by id, path, the last parts of id or
     path, title and alias; a name that two items share leads nowhere.
 
-    Cost: linear in the number of characters.
+    Cost: linear in the number of characters; the bodies are read once more if no item has a URL.
 
     Examples
     --------
@@ -66,18 +66,13 @@ def resolve_links(items: Sequence[Item]) -> list[Item]:
     >>> linked.links
     (Link(start=4, stop=20, anchor='leeks', target='leeks'),)
     """
-    links_by_item = [list(written_links(item.body, item.markup)) for item in items]
-    if not any(links_by_item) and not any(item.links for item in items):
-        return list(items)
-    targets = LinkTargets(items, [link.target for links in links_by_item for link in links])
-    resolved = []
-    for item, links in zip(items, links_by_item, strict=True):
-        written = _resolved(links, item, targets)
+    targets = _targets_among(items)
+    for item in items:
+        written = _resolved(written_links(item.body, item.markup), item, targets)
         words = {(link.target, words) for link in written for words in ("", link.anchor)}
         declared = _resolved([link for link in item.links if link.start == link.stop == 0], item, targets)
         kept = (*written, *(link for link in declared if (link.target, link.anchor) not in words))
-        resolved.append(replace(item, links=kept) if kept or item.links else item)
-    return resolved
+        yield replace(item, links=kept) if kept or item.links else item
 
 
 def broken_links(items: Sequence[Item]) -> list[tuple[str, str]]:
@@ -91,14 +86,17 @@ def broken_links(items: Sequence[Item]) -> list[tuple[str, str]]:
     >>> broken_links([garlic, Item(id="leeks", text="Leeks")])
     [('garlic', '/kale/')]
     """
-    links_by_item = [list(written_links(item.body, item.markup)) for item in items]
-    targets = LinkTargets(items, [link.target for links in links_by_item for link in links])
+    targets = _targets_among(items)
     return [
         (item.id, link.target)
-        for item, links in zip(items, links_by_item, strict=True)
-        for link in links
+        for item in items
+        for link in written_links(item.body, item.markup)
         if targets.find(link.target, item) is None and targets.is_page(link.target)
     ]
+
+
+def _targets_among(items: Sequence[Item]) -> LinkTargets:
+    return LinkTargets(items, (link.target for item in items for link in written_links(item.body, item.markup)))
 
 
 def _resolved(links: Iterable[Link], item: Item, targets: LinkTargets) -> list[Link]:

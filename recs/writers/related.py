@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from recs.contract import SCHEMA, Entry
 from recs.errors import OptionError
 from recs.files import write_atomically, write_if_changed
+from recs.object_stores import is_address, local_path
 from recs.ranking.lists import entry_of, rounded
 from recs.ranking.previous import item_digest
 from recs.writers.cells import csv_text, dumps, json_lines, whole_characters
@@ -68,13 +69,13 @@ def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: 
     ----------
     format
         As in `render_related`, or "files" or "parquet": then `path` is a folder, which gets a JSON file for each item,
-        or tables with the columns of "csv". None means the format of the suffix of `path`: .jsonl, .ndjson or .csv;
-        else JSON.
+        or tables with the columns of "csv". For "parquet" it may also be the address of an object store, such as
+        "s3://bucket/related". None means the format of the suffix of `path`: .jsonl, .ndjson or .csv; else JSON.
 
     Raises
     ------
     OptionError
-        For another format.
+        For another format, or for the address of an object store without "parquet".
     OutputError
         If the file cannot be written.
 
@@ -88,8 +89,11 @@ def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: 
     ...     recs.load_related(f"{folder}/related.json").model is None
     True
     """
-    path = Path(path)
-    chosen = format or _SUFFIXES.get(path.suffix.lower(), "json")
+    chosen = format or _SUFFIXES.get(Path(path).suffix.lower(), "json")
+    if is_address(path) and chosen == "parquet":
+        write_tables(tables_of_rows(_table_rows(lists), _TYPES), path)
+        return
+    path = local_path(path)
     if chosen == "files":
         write_item_files(_lists_by_id(lists), path)
     elif chosen == "parquet":

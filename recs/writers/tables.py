@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from recs.errors import MissingDependencyError, OutputError
 from recs.files import replace_folder
+from recs.object_stores import is_address, open_store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,10 +21,16 @@ _ROWS = 1_000_000  # in a file
 _FILE = re.compile(r"part-[0-9]{5}\.parquet")
 
 
-def write_tables(tables: Iterable[pa.Table], folder: Path) -> None:
+def write_tables(tables: Iterable[pa.Table], folder: Path | str) -> None:
     """Write tables as the files part-00000.parquet and so on of a folder; they replace an earlier folder as a whole.
 
-    The tables are taken and written one after the other: two of them are never in memory at once.
+    The tables are taken and written one after the other: two of them are never in memory at once. In an object store
+    the names have a digest too, and the old files are removed last: see `Store.replace_tables`.
+
+    Parameters
+    ----------
+    folder
+        A path, or the address of an object store.
 
     Raises
     ------
@@ -33,15 +40,22 @@ def write_tables(tables: Iterable[pa.Table], folder: Path) -> None:
         If the folder cannot be written, or holds other files.
     """
     check_tables_folder(folder)
-    replace_folder(
-        folder.resolve(), ((f"part-{number:05}.parquet", _file(table)) for number, table in enumerate(tables))
-    )
+    files = map(_file, tables)
+    if is_address(folder):
+        open_store(folder, OutputError).replace_tables(files)
+    else:
+        names = (f"part-{number:05}.parquet" for number in range(100_000))
+        replace_folder(Path(folder).resolve(), zip(names, files, strict=False))
 
 
-def check_tables_folder(folder: Path) -> None:
+def check_tables_folder(folder: Path | str) -> None:
     """Raise an error if `write_tables` would refuse the folder: what is long to compute should not be lost then."""
     if find_spec("pyarrow") is None:
         raise MissingDependencyError("Parquet files", "pyarrow", "tables")
+    if is_address(folder):
+        open_store(folder, OutputError).check_replaceable()
+        return
+    folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file; expected the name of a folder.")
     names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []

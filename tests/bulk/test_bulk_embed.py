@@ -218,3 +218,35 @@ def test_tables_of_rows_without_a_row_have_columns(tmp_path):
     write_tables(tables_of_rows(({"id": str(row)} for row in range(5)), {"id": "string"}, size=2), tmp_path / "none")
     assert len(list((tmp_path / "none").iterdir())) == 3
     assert pq.read_table(tmp_path / "none")["id"].to_pylist() == list("01234")
+
+
+@pytest.mark.parametrize(
+    ("content", "ids"),
+    [
+        ('["soil", "seed"]', ("0", "1")),
+        (' \n[\n "soil"]', ("0",)),
+        ('"soil"', ("0",)),
+        ('\ufeff["soil"]', ("0",)),
+        ('{"id": "b", "text": "soil"}\n{"id": "a", "text": "seed"}\n', ("a", "b")),
+        ('[{"id": "b", "text": "soil"}]', ("b",)),
+    ],
+)
+def test_embed_a_file_of_strings_and_one_of_items_are_told_apart_by_their_beginning(model, tmp_path, content, ids):
+    (tmp_path / "source.json").write_text(content, encoding="utf-8")
+    done = run("embed", "-f", tmp_path / "source.json", "-m", model, "--no-cache", "-o", tmp_path / "out.npz")
+    assert done.exit_code == 0, done.output
+    assert sorted(recs.Embeddings.load(tmp_path / "out.npz").ids) == list(ids)
+
+
+def test_embed_parquet_to_an_address_is_the_same_folder(model, tmp_path):
+    common = ("embed", "-d", '["soil", "seed"]', "-m", model, "--no-cache", "-q", "--format", "parquet")
+    address = (tmp_path / "store").as_uri()
+    for place in (tmp_path / "local", address, address):
+        done = run(*common, "-o", place)
+        assert done.exit_code == 0, done.output
+    (there,) = [path for path in (tmp_path / "store").iterdir() if path.is_file()]
+    assert there.read_bytes() == (tmp_path / "local" / "part-00000.parquet").read_bytes()
+    (tmp_path / "store" / "letter.txt").write_text("dear")
+    assert "holds letter.txt" in str(run(*common, "-o", address).exception)
+    assert run("embed", "-f", address, "--format", "parquet", "-o", f"{address}/").exit_code == 2
+    assert recs.Embeddings.load(tmp_path / "store").ids == ("0", "1")

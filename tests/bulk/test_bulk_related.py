@@ -170,6 +170,7 @@ def test_related_in_shards_in_cells_is_near_to_exact_and_says_how_near(tmp_path,
     exact = lists_of(related_in_shards(collection, WordVectors("words"), folder=tmp_path / "exact", **options))
     for module in (nearest, related):
         monkeypatch.setattr(module, "EXACT", 100)
+    monkeypatch.setattr(nearest, "_FEWEST_ROWS", 1)
     lists = related_in_shards(collection, WordVectors("words"), folder=tmp_path / "cells", **options)
     made = lists_of(lists)
     (note,) = [note for note in lists.notes if note.code == "recall"]

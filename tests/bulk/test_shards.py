@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import shard_jobs
 
+from recs.bulk import store
 from recs.bulk.runners import LocalRunner
 from recs.bulk.shards import MANIFEST, Resources, map_shards, read_shard, whole_shards, write_shard
 from recs.errors import ShardsError
+from recs.items import Item
 
 pa = pytest.importorskip("pyarrow")
 HERE = LocalRunner(workers=0)
@@ -152,3 +154,13 @@ def test_local_runner_a_killed_driver_ends_its_processes_and_the_next_one_goes_o
     paths = map_shards(shard_jobs.Cubes(tmp_path / "again"), range(9), tmp_path / "out", runner=HERE)
     assert len(paths) == 9
     assert len(shard_jobs.computed(tmp_path / "again")) == 9 - len(whole)
+
+
+def test_store_items_a_shard_of_long_texts_has_fewer_items(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_SHARD_CHARACTERS", 10)
+    texts = ["aaa", "bbb", "ccc", "d", "a long long text", "e", "f", "g", "h"]
+    items = [Item(str(number), text) for number, text in enumerate(texts)]
+    parts = store.store_items(items, tmp_path, runner=HERE, shard_items=3)
+    assert [(part.start, part.stop) for part in parts] == [(0, 3), (3, 4), (4, 5), (5, 8), (8, 9)]
+    assert [text for part in parts for text in store.StoredTexts.read(part.path).texts] == texts
+    assert store.store_items([], tmp_path / "none", runner=HERE) == []

@@ -1,21 +1,28 @@
 """A version is served as a whole or not at all: while it is switched, and when something fails on the way."""
 
+import json
 import os
 import sys
 import threading
 import time
 from base64 import b64encode
+from dataclasses import replace
 
 import numpy as np
 import psycopg
 import pytest
 from collections_for_sql import edition_of, make_index, make_items, make_lists
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from postgres_server import running_postgres
 from standins import make_embedder
 
 import recs
 import recs.postgres.rows
 from recs.errors import OptionError, OutputError, SourceError
+from recs.postgres.definitions import ITEM_COLUMNS, LIST_COLUMNS
+from recs.postgres.rows import json_as_stored
+from recs.postgres.staging import Staging
 from recs.retrieval.segment import Segment
 from recs.retrieval.vectors import Vectors
 
@@ -166,6 +173,79 @@ def test_rows_that_are_lost_on_the_way_are_noticed(database, schema, connection,
     with pytest.raises(OutputError, match=r"rows of passages with the digest .* nothing was published"):
         recs.publish_result(make_index(make_items(N, "second")), database, schema=schema)
     assert editions(connection, schema) == {"first"}
+
+
+ITEM_CHANGES = {
+    "row": "row + 1000",
+    "id": "id || 'x'",
+    "title": "''",
+    "url": "NULL",
+    "lang": "'fr'",
+    "published": "'2020-01-01'",
+    "day": "''",
+    "tags": "tags[2:]",
+    "category": "'Other'",
+    "series": "CASE WHEN series IS NULL THEN '' END",
+    "excerpt": "'Other'",
+    "image": "'/other.png'",
+    "text": "text || ' '",
+    "fields": "fields || jsonb_build_object('level', 9)",
+    "facets": "facets[2:]",
+}
+LIST_CHANGES = {
+    "id": "'item004'",
+    "rank": "rank + 1",
+    "related_id": "'item005'",
+    "title": "''",
+    "url": "NULL",
+    "score": "score + 1e-12",
+    "via": "'pin'",
+    "more": "more || jsonb_build_object('by', 'nobody')",
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        *(("items", column, value) for column, value in ITEM_CHANGES.items()),
+        *(("lists", column, value) for column, value in LIST_CHANGES.items()),
+    ],
+)
+def test_a_column_that_is_changed_on_the_way_is_noticed(
+    table, column, value, database, schema, connection, monkeypatch
+):
+    items = [replace(item, meta={"level": 1.5}, tags=("a", "b")) for item in make_items(3)]
+    make_indexes = Staging._make_indexes
+
+    def changed(staging, others):
+        staging._execute(f"UPDATE {{schema}}.{{{table}}} SET \"{column}\" = {value} WHERE id = 'item001'")
+        make_indexes(staging, others)
+
+    monkeypatch.setattr(Staging, "_make_indexes", changed)
+    source = make_index(items) if table == "items" else make_lists(items)
+    with pytest.raises(OutputError, match=rf"rows of {table} with the digest .* nothing was published"):
+        recs.publish_result(source, database, schema=schema)
+    assert connection.execute(f"SELECT count(*) FROM {schema}.served").fetchone() == (0,)
+    monkeypatch.undo()
+    assert recs.publish_result(source, database, schema=schema).is_new
+
+
+def test_each_column_is_changed_by_a_test():
+    assert list(ITEM_CHANGES) == [name for name, _ in ITEM_COLUMNS[1:]]
+    assert list(LIST_CHANGES) == [name for name, _ in LIST_COLUMNS[1:]]
+
+
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+_NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+_VALUES = st.recursive(st.none() | st.booleans() | _NUMBERS | _TEXTS, lambda inner: st.lists(inner, max_size=3))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=st.dictionaries(_TEXTS, _VALUES | st.dictionaries(_TEXTS, _VALUES, max_size=3), max_size=5))
+@example({"bb": 1, "a": -0.0, "é": 1e22, "c": [5e-324, 1e308, 1.0, 10**40, '\x7f\x1f\u2028"\\/']})
+def test_json_as_stored_is_what_the_server_writes(connection, value):
+    text = connection.execute("SELECT %s::jsonb::text", [json.dumps(value)]).fetchone()
+    assert text == (json_as_stored(value),)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the size of files is limited by the system of Unix")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recs.ranking import cell_search, cells, nearest
 from recs.ranking.cells import Cells, assign, cells_of, in_cells, learn_cells
 from recs.ranking.centred import centre, longest_whole_row, whole_rows
-from recs.ranking.nearest import Nearest, mutual
+from recs.ranking.nearest import Nearest, mutual, pairs_around
 
 
 def rows_of(seed, n, dim=8, spread=3):
@@ -93,7 +93,7 @@ def test_a_list_depends_on_its_query_alone(monkeypatch):
     order = np.random.default_rng(0).permutation(1500)[:300]
     monkeypatch.setattr(cell_search, "_BLOCK_QUERIES", 7)
     monkeypatch.setattr(cell_search, "BLOCK_NUMBERS", 100)
-    monkeypatch.setattr(cell_search, "_BLOCK_SCORES", 1000)
+    monkeypatch.setattr(cell_search, "_PENDING", 50)
     apart = made.propose(rows[order], order, 10)
     np.testing.assert_array_equal(apart.columns, together.columns[order])
     np.testing.assert_array_equal(apart.products, together.products[order])
@@ -155,6 +155,24 @@ def test_learning_finds_the_directions_of_well_separated_groups():
     assigned = assign(rows, learn_cells(rows, 12, rounds=10))
     assert all(len(set(assigned[group::12].tolist())) == 1 for group in range(12))
     assert len(set(assigned.tolist())) == 12
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 60), k=st.integers(1, 25))
+def test_pairs_around_are_the_neighbours_of_neighbours_that_a_list_lacks(seed, n, k):
+    generator = np.random.default_rng(seed)
+    lists = np.full((n, k), -1)
+    for row in range(n):
+        others = [each for each in generator.permutation(n).tolist() if each != row][: generator.integers(0, k + 1)]
+        lists[row, : len(others)] = others
+    rows = np.sort(generator.permutation(n)[: generator.integers(1, n + 1)])
+    places, columns = pairs_around(lists.astype(np.int32), rows)
+    expected = set()
+    for place, row in enumerate(rows.tolist()):
+        theirs = {far for near in lists[row, :10].tolist() if near >= 0 for far in lists[near, :20].tolist()}
+        expected |= {(place, far) for far in theirs - {-1, row} - set(lists[row].tolist())}
+    pairs = list(zip(places.tolist(), columns.tolist(), strict=True))
+    assert len(pairs) == len(set(pairs))
+    assert set(pairs) == expected
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3])

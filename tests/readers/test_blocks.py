@@ -561,7 +561,7 @@ def test_blocks_html_of_links_of_wagtail_lead_to_ids(anchor: str, href: str) -> 
 def test_resolve_links_finds_the_ids_that_blocks_link_to() -> None:
     value = [{"type": "paragraph", "value": '<p><a linktype="page" id="4">soil</a></p>'}]
     items = [Item(id="3", text="soil", body=blocks_html(value), markup="html"), Item(id="4", text="x", body="x")]
-    assert [link.target for link in resolve_links(items)[0].links] == ["4"]
+    assert [link.target for link in next(resolve_links(items)).links] == ["4"]
 
 
 def _draft(text: str, *ranges: tuple[int, int, int], kind: str = "unstyled") -> dict[str, Any]:

@@ -67,7 +67,7 @@ def _linked(body, markup):
     """Return the ids that an item with this body links to, and its plain text."""
     items = [Item("garlic", plain_text(body, markup), body=body, markup=markup, url="https://site.example/garlic/")]
     items += [Item(name, name, url=f"https://site.example/{name}/") for name in ("leeks", "soil")]
-    source = resolve_links(items)[0]
+    source = next(resolve_links(items))
     return [link.target for link in source.links], source
 
 
@@ -137,7 +137,7 @@ def test_links_and_words_follow_the_same_rules_in_random_markup():
         items = [Item("garlic", "", body=body, markup="html", url="https://site.example/garlic/")]
         items += [Item(name, name, url=f"https://site.example/{name}/") for name in names]
         text = plain_text(body, "html")
-        linked = [link.target for link in resolve_links(items)[0].links]
+        linked = [link.target for link in next(resolve_links(items)).links]
         assert linked == [name for name in names if name in text], body
 
 

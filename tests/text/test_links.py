@@ -17,7 +17,7 @@ def _items(body, markup, *, url="https://site.example/2020/01/02/garlic/", other
 
 
 def _found(body, markup, **urls):
-    source = resolve_links(_items(body, markup, **urls))[0]
+    source = next(resolve_links(_items(body, markup, **urls)))
     return [(source.body[link.start : link.stop], link.anchor, link.target) for link in source.links]
 
 
@@ -95,7 +95,7 @@ def test_resolve_links_by_id_and_unique_last_part_where_items_have_no_address():
         Item("more/twice", "x"),
     ]
     items = [Item(i.id, i.text, body=i.body, markup="markdown") for i in items]
-    found = {item.id: [(link.anchor, link.target) for link in item.links] for item in resolve_links(items)}
+    found = {item.id: [(link.anchor, link.target) for link in item.links] for item in list(resolve_links(items))}
     assert found["_posts/2020-01-02-garlic"] == [("a", "_posts/2020-02-03-soil"), ("b", "_posts/2020-02-03-soil")]
     assert found["_posts/2020-02-03-soil"] == [("c", "notes/twice")], "an address that two items could have is no link"
 
@@ -122,7 +122,7 @@ def test_resolve_links_by_date_and_last_part_but_never_by_the_last_part_of_a_fol
         Item("post/2018-4-4-sct-encoding", "x", published="2018-04-04T00:00:00Z"),
         Item("post/2020-01-05-a-long-name", "x", published="2020-01-05T00:00:00Z", aliases=("short",)),
     ]
-    assert [link.target for link in resolve_links(items)[0].links] == ([target] if target else [])
+    assert [link.target for link in next(resolve_links(items)).links] == ([target] if target else [])
 
 
 def test_resolve_links_a_number_is_no_path_of_an_item_with_a_url():
@@ -131,14 +131,14 @@ def test_resolve_links_a_number_is_no_path_of_an_item_with_a_url():
         Item("2019", "x", url="/leeks/"),
         Item("12", "x"),
     ]
-    assert [link.target for link in resolve_links(items)[0].links] == ["12"]
+    assert [link.target for link in next(resolve_links(items)).links] == ["12"]
 
 
 def test_resolve_links_guesses_the_host_that_no_item_names():
     bodies = [f"[x](https://my.example/{name}/) [y](https://code.example/me/{name})" for name in ("a", "b", "c", "d")]
     bodies[0] += "".join(f" [z](https://code.example/me/tool{i})" for i in range(9))
     items = [Item(name, "x", body=body, markup="markdown") for name, body in zip("bcda", bodies, strict=True)]
-    assert {(item.id, *(link.target for link in item.links)) for item in resolve_links(items)} == {
+    assert {(item.id, *(link.target for link in item.links)) for item in list(resolve_links(items))} == {
         ("b", "a"), ("c", "b"), ("d", "c"), ("a", "d"),
     }  # fmt: skip
 
@@ -197,7 +197,7 @@ NAMED = [
 def test_resolve_links_by_name_and_alias(link, target):
     source = Item("source", "x", body=f"See {link}.", markup="markdown")
     for items in ([source, *NAMED], [*reversed(NAMED), source]):
-        resolved = {item.id: item for item in resolve_links(items)}
+        resolved = {item.id: item for item in list(resolve_links(items))}
         assert [found.target for found in resolved["source"].links] == ([target] if target else [])
 
 
@@ -208,7 +208,7 @@ def test_resolve_links_by_name_a_whole_id_goes_before_its_end_and_no_name_leads_
         Item("soil", "x", title="S", url="/s/"),
         Item("notes/soil", "x", url="/n/"),
     ]
-    assert [link.target for link in resolve_links(items)[0].links] == ["soil", "notes/soil"]
+    assert [link.target for link in next(resolve_links(items)).links] == ["soil", "notes/soil"]
 
 
 def test_resolve_links_again_changes_nothing():
@@ -224,8 +224,8 @@ def test_resolve_links_again_changes_nothing():
         ),
         Item("d", "x", body="[b](b), edited", markup="markdown", links=(Link(8, 15, "c", "c"),)),
     ]
-    once = resolve_links(items)
-    assert resolve_links(once) == once
+    once = list(resolve_links(items))
+    assert list(resolve_links(once)) == once
     assert recs.read_items(once).items == tuple(once)
     assert [(link.anchor, link.target) for link in once[0].links] == [("b", "b"), ("C", "c")]
     assert once[1].links == (Link(0, 0, "the a", "a"),)
@@ -237,7 +237,7 @@ def test_hide_links_never_shows_what_a_comment_hides():
     body = (
         "a %% secret %% [words](/blog/soil/) b\n\n<!-- secret [x](/blog/soil/)\n\nsecret -->\n\n[more](/blog/soil/) end"
     )
-    items = resolve_links(_items(body, "markdown"))
+    items = list(resolve_links(_items(body, "markdown")))
     assert [link.anchor for link in items[0].links] == ["words", "more"]
     assert hide_links(items)[0].text == "a b\n\nend"
     body = "[words](/blog/soil/)\n    %% secret %%\n\nend"  # no code, but it would be without the line before
@@ -249,7 +249,7 @@ def test_hide_links_leaves_neither_words_nor_address():
         '<p>First <a href="/blog/soil/">the secret words</a> and <a href="https://else.example/">shown</a>.</p>'
         "<p>https://site.example/blog/soil/ again</p><p>Read the letter.</p>"
     )
-    items = resolve_links(_items(body, "html"))
+    items = list(resolve_links(_items(body, "html")))
     hidden = hide_links(items, ["Read the letter."])
     assert hidden[0].text == "First and shown.\n\nagain"
     assert hidden[1] is items[1]
@@ -284,7 +284,7 @@ def test_resolve_links_hostile_bodies_take_linear_time(piece, markup):
     def seconds(size):
         body = piece * (size // len(piece))
         start = time.perf_counter()
-        resolve_links([Item("a", "x", body=body, markup=markup)])
+        list(resolve_links([Item("a", "x", body=body, markup=markup)]))
         return time.perf_counter() - start
 
     assert seconds(200_000) < 2

@@ -36,7 +36,7 @@ def test_the_article_alone_is_text_and_gives_links(inside):
         Item("garlic", "", body=page, markup="html", url="https://site.example/garlic/"),
         Item("leeks", "Leeks.", url="https://site.example/leeks/"),
     ]
-    assert not resolve_links(items)[0].links
+    assert not next(resolve_links(items)).links
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import click
 
 from recs.cli.common.recording import record_change
 from recs.cli.common.terminal import report_reading, say
+from recs.object_stores import without_secrets
 
 if TYPE_CHECKING:
     from recs.embedding.cache import Cache
@@ -144,11 +145,28 @@ class CollectionOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
-    """Where the result is written, and in which format. The fields are the options of `output_options`."""
+    """Where the result is written, and in which format. The fields are the options of `output_options`.
 
-    output: Path | None
+    `target` is a path, or the address of an object store, which takes `--format parquet` alone.
+    """
+
+    target: Path | str | None
     form: str | None
     quiet: bool
+
+    def __post_init__(self) -> None:
+        if isinstance(self.target, str) and self.form != "parquet":
+            raise click.UsageError(f"{self.shown}: an object store takes a folder of tables alone: --format parquet.")
+
+    @property
+    def output(self) -> Path | None:
+        """The path; None for standard output and for an object store."""
+        return self.target if isinstance(self.target, Path) else None
+
+    @property
+    def shown(self) -> str:
+        """The target as it is told to the user, without a password."""
+        return without_secrets(self.target) if isinstance(self.target, str) else str(self.target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

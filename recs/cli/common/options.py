@@ -18,10 +18,25 @@ from recs.cli.common.option_values import (
     ReadingOptions,
     RuleOptions,
 )
+from recs.object_stores import is_address, without_secrets
 from recs.readers.opened import FORMATS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_PATH = click.Path(path_type=Path)
+
+
+class Place(click.Path):
+    """A path; or the address of an object store, as text, where that is allowed."""
+
+    def __init__(self, *, addresses: bool = False, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+        self._addresses = addresses
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        if is_address(value):
+            if not self._addresses:
+                self.fail(f"{without_secrets(value)} is an address; expected a path.", parameter, context)
+            return value  # a Path would make one slash of two
+        return super().convert(value, parameter, context)
 
 
 def choice(flag: str, choices: str, help: str | None = None, *, default: bool = True) -> Callable[[_F], _F]:
@@ -42,7 +57,7 @@ def file_option(flags: str, help: str, *, metavar: str = "FILE", suffixes: str =
             raise click.BadParameter(f"{path} ends in none of {suffixes}")
         return path
 
-    return click.option(*flags.split(), type=_PATH, metavar=metavar, help=help, callback=check)
+    return click.option(*flags.split(), type=Place(), metavar=metavar, help=help, callback=check)
 
 
 def _together(*decorators: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -71,7 +86,7 @@ def grouped(name: str, kind: type[Any], *options: Callable[[Any], Any]) -> Calla
     return decorate
 
 
-source_argument = click.argument("source")  # a file, a folder or -
+source_argument = click.argument("source")  # a file, a folder, an address or -
 
 reading_options = grouped(
     "reading",
@@ -140,7 +155,7 @@ cached_only_option = click.option(
 
 topics_option = click.option(
     "--topics",
-    type=click.Path(path_type=Path),
+    type=Place(),
     metavar="FILE",
     help="Serve the topics in FILE, a result of `recs cluster`, too: of each, the items that the index has.",
 )
@@ -149,10 +164,17 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print no progre
 
 def output_options(*formats: str) -> Callable[[Any], Any]:
     """Return the options of a result: where it is written, and in which format."""
+    has_addresses = "parquet" in formats
+    more = "; for --format parquet a folder, or an address such as s3://bucket/prefix" if has_addresses else ""
     return grouped(
         "output",
         OutputOptions,
-        file_option("-o --output", "Write the whole result to FILE."),
+        click.option(
+            *("-o", "--output", "target"),
+            type=Place(addresses=has_addresses),
+            metavar="FILE",
+            help=f"Write the whole result to FILE{more}.",
+        ),
         choice(
             "--format form",
             " ".join(formats),

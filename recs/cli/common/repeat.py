@@ -31,9 +31,10 @@ from recs.cli.common.recording import Recording, recorded
 from recs.cli.common.terminal import emit, say
 from recs.errors import OutputError, RecsError
 from recs.files import RUNS, cache_folder, write_atomically, write_if_changed
+from recs.object_stores import is_address
 
 # Options that name a file to write. All other options that name a file name one to read.
-_WRITTEN = frozenset({"output", "save", "map", "plot", "report", "tags"})
+_WRITTEN = frozenset({"output", "target", "save", "map", "plot", "report", "tags"})
 _FOLDERS = frozenset({"site"})  # options that name a folder to write: such a run is never repeated
 _KEPT = 20  # results in the folder
 _LARGEST = 64_000_000  # bytes of a result
@@ -112,6 +113,8 @@ def _key(verb: str, options: Mapping[str, Any]) -> bytes | None:
     setup: CollectionOptions = options["setup"]
     digest = hashlib.sha256()
     parts = [verb, repr(sorted(options.items())), repr(sys.argv), str(Path.cwd()), str(sys.stdout.isatty())]
+    if any(map(is_address, (options["source"], getattr(options.get("output"), "target", None)))):
+        return None  # an object store may have changed
     if setup.reading.fetch or _FOLDERS & {name for name, _ in _named_paths(options)}:
         return None
     try:

@@ -13,6 +13,7 @@ import click
 from recs.cli.common.option_values import CacheOptions, ModelOptions, OutputOptions
 from recs.cli.common.options import grouped
 from recs.cli.common.terminal import say
+from recs.object_stores import is_address
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
@@ -110,12 +111,15 @@ def check_output_folder(output: OutputOptions, source: str | Path | None) -> Non
     """Raise an error if --format parquet cannot write its folder, before anything is computed."""
     from recs.writers.tables import check_tables_folder
 
-    if not output.output:
+    if not output.target:
         raise click.UsageError("--format parquet writes a folder of tables; name the folder: -o DIR.")
-    place = output.output.resolve()
-    if source is not None and place == Path(source).expanduser().resolve():
-        raise click.UsageError(f"{output.output} is the source; name another folder: -o DIR.")
-    check_tables_folder(place)
+    if source is not None and _resolved(source) == _resolved(output.target):
+        raise click.UsageError(f"{output.shown} is the source; name another folder: -o DIR.")
+    check_tables_folder(output.target)
+
+
+def _resolved(place: str | Path) -> str:
+    return place.rstrip("/") if is_address(place) else str(Path(place).expanduser().resolve())
 
 
 def shard_progress(count: int, *, quiet: bool) -> Callable[[str, int, int], None] | None:
