@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recs.bulk.folder import ArrayFolder
+from recs.bulk.languages import languages_of
 from recs.bulk.nearest import write_mask
 from recs.bulk.ranking import rank_shards
 from recs.bulk.recall import TOP, measured_recall
 from recs.bulk.runners import LocalRunner
-from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, make_folder, map_shards, read_shard, version
+from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, make_folder, map_shards, version
 from recs.bulk.signals import read_signals
-from recs.bulk.store import SHARD_ITEMS, Part, StoredTexts, store_items
+from recs.bulk.store import SHARD_ITEMS, Part, store_items
 from recs.bulk.terms import weigh_texts
-from recs.bulk.vectors import EmbedTexts, VectorShards, write_vectors
+from recs.bulk.vectors import EMBEDDING, EmbedTexts, VectorShards, write_vectors
 from recs.contract import Note
-from recs.embedding.pipeline import open_cache
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
 from recs.files import SHARDS, cache_folder, one_at_a_time
@@ -38,14 +38,11 @@ from recs.ranking.rules import Rules
 from recs.ranking.signals import TERM_SIGNALS
 from recs.readers.dates import parse_now
 from recs.related import ranked_lists
-from recs.text.languages import item_languages, uncovered_note
+from recs.text.languages import uncovered_note
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from recs.ranking.lists import RelatedLists
 
-_EMBEDDING = Resources(cores=2)  # for every machine the same, since bytes of vectors may depend on it
 _VERSION = 1  # raised when the files of a step change
 
 
@@ -194,7 +191,7 @@ def _rank(
     """Return the ranking of the items by the named signals, as far as there is something to compute them from."""
     notes: list[Note] = []
     cache = None if embedding is None else embedding.cache
-    languages = _languages(run, cache)
+    languages = languages_of(run.parts, run.folder, cache, runner=run.runner)
     if set(names) & set(TERM_SIGNALS):
         weigh_texts(run.parts, run.arrays, runner=run.runner)
     embeddings = None
@@ -214,32 +211,10 @@ def _rank(
     return RankedItems(read_signals(used, run.arrays), fused, languages, embeddings, notes, chunks)
 
 
-@dataclass(frozen=True, slots=True)
-class _Languages:
-    """Returns the languages of the items of a shard: those that they declare, and guesses."""
-
-    cache: Path | None
-
-    def __call__(self, path: Path) -> pa.Table:
-        import pyarrow as pa
-
-        stored = StoredTexts.read(path)
-        texts = zip(stored.ids, stored.texts, stored.langs, strict=True)
-        items = [Item(name, text, lang=lang) for name, text, lang in texts]
-        with open_cache(self.cache or False) as store:
-            return pa.table({"language": pa.array(item_languages(items, store), pa.string())})
-
-
-def _languages(run: _Run, cache: Path | None) -> list[str | None]:
-    files = [part.path for part in run.parts]
-    paths = map_shards(_Languages(cache), files, run.folder / "languages", runner=run.runner)
-    return [language for path in paths for language in read_shard(path)["language"].to_pylist()]
-
-
 def _embeddings(run: _Run, embedding: EmbedTexts, *, passages: bool) -> Embeddings:
     """Return the vectors of all items, as a memory map, without those of their chunks, which are on the disk."""
     files = [part.path for part in run.parts]
-    paths = map_shards(embedding, files, run.folder / "vectors", runner=run.runner, resources=_EMBEDDING)
+    paths = map_shards(embedding, files, run.folder / "vectors", runner=run.runner, resources=EMBEDDING)
     vectors = VectorShards.of(paths)
     if (similarity := vectors.same["similarity"]) != "cosine":
         raise OptionError(f"{embedding.model}: its similarity is {similarity}; only cosine is computed in shards.")

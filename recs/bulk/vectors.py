@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, unit_rows
 from recs.bulk.folder import ArrayFolder, list_column, lists_of
-from recs.bulk.shards import read_shard
+from recs.bulk.shards import Resources, read_shard
 from recs.bulk.store import StoredTexts
 from recs.embedding.cache import Cache
 from recs.embedding.documents import Overflow
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from recs.embedding.embedder import Embedder
     from recs.embedding.vectors import Embeddings
+    from recs.models.spec import ModelSpec
 
+EMBEDDING = Resources(cores=2)  # for every machine the same, since bytes of vectors may depend on it
 _KEY = b"recs"  # in the metadata of a shard: what is the same in all shards
 _FIXED = 2.0**32  # a number of a unit vector in whole parts of this: their sum is exact in any order
 _PIECE = 16_384  # rows that are written at a time
@@ -88,8 +90,12 @@ class EmbedTexts:
 
     def fingerprint(self) -> str:
         """Return the fingerprint of the vector space: a name may mean other weights later."""
+        return self.spec().fingerprint
+
+    def spec(self) -> ModelSpec:
+        """Return what is known of the model; `ModelError` if it cannot be loaded."""
         with open_cache(self.cache or False) as cache:
-            return self.find(cache).spec.fingerprint
+            return self.find(cache).spec
 
     def find(self, cache: Cache | None) -> Embedder:
         """Return the embedder; `ModelError` if the model cannot be loaded."""

@@ -50,9 +50,8 @@ class DistinctTexts:
     def of(cls, items: Sequence[Item], embeddings: Embeddings) -> Self:
         """Return the distinct texts of items and their vectors, in the same order. Equal vectors are one text too."""
         X = embeddings.vectors
-        group_of_item = _without_pairs(copy_groups(items), items)
-        places = np.split(np.argsort(group_of_item, kind="stable"), np.cumsum(np.bincount(group_of_item))[:-1])
-        means = [_mean(X[some], scaled=embeddings.similarity == "cosine") for some in places if len(some)]
+        group_of_item = text_groups(items)
+        means = group_means(X, group_of_item, scaled=embeddings.similarity == "cosine")
         row_of_vector: dict[bytes, int] = {}
         row_of_group = [row_of_vector.setdefault(mean.tobytes(), len(row_of_vector)) for mean in means]
         row_of_item = np.array(row_of_group, np.int64)[group_of_item]
@@ -62,6 +61,18 @@ class DistinctTexts:
         farthest = np.ones(len(vectors))
         np.minimum.at(farthest, row_of_item, cosines)
         return cls(vectors, row_of_item, farthest)
+
+
+def text_groups(items: Sequence[Item]) -> IntArray:
+    """Return the text of each item, 0 to g - 1 in the order in which they come first: copies of one text are one."""
+    return _without_pairs(copy_groups(items), items)
+
+
+def group_means(vectors: FloatArray, group_of_row: IntArray, *, scaled: bool) -> list[FloatArray]:
+    """Return the mean vector of each group of rows, `scaled` to unit length; groups are 0 to g - 1, each has a row."""
+    order = np.argsort(group_of_row, kind="stable")
+    places = np.split(order, np.cumsum(np.bincount(group_of_row))[:-1])
+    return [_mean(vectors[some], scaled=scaled) for some in places if len(some)]
 
 
 def _without_pairs(group_of_item: IntArray, items: Sequence[Item]) -> IntArray:

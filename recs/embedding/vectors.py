@@ -30,6 +30,7 @@ from recs.models.registry import meeting_roles
 from recs.text.counts import counted
 
 _FORMAT = "recs.embeddings/1"
+_BLOCK = 65_536  # rows that are checked at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +160,12 @@ class Embeddings:
         return np.asarray(self.tokens_lost > self.tokens)
 
     def take(self, ids: Sequence[str]) -> Self:
-        """Return the embeddings of `ids`, in that order; `EmbeddingError` if one of them has no vector."""
+        """Return the embeddings of `ids`, in that order; `EmbeddingError` if one of them has no vector.
+
+        They are the same embeddings if the ids are all of them in their order.
+        """
+        if tuple(ids) == self.ids:
+            return self
         row_of = {name: row for row, name in enumerate(self.ids)}
         missing = [name for name in ids if name not in row_of]
         if missing:
@@ -283,7 +289,8 @@ def check_vectors(X: npt.NDArray[Any], ids: Sequence[str], similarity: str, *, u
         seen: set[str] = set()
         twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise EmbeddingError(f"two rows have the id {twice!r}; ids must be unique.")
-    finite = np.isfinite(X).all(axis=1)
+    blocks = (X[start : start + _BLOCK] for start in range(0, len(X), _BLOCK))
+    finite = np.concatenate([np.zeros(0, bool), *(np.isfinite(block).all(axis=1) for block in blocks)])
     if not finite.all():
         raise EmbeddingError(f"the vector of {ids[int(np.argmin(finite))]!r} holds NaN or infinity.")
     if similarity == "cosine" and len(X):

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "recs.index/2"
 MANIFEST = "manifest.json"
-_LARGEST_MANIFEST = 1_000_000  # bytes
-_FILE = re.compile("[0-9]{1,3}/[a-z_-]{1,40}[.](npy|jsonl|json)")
+_LARGEST_MANIFEST = 64_000_000  # bytes: some 2,500 for each segment
+_FILE = re.compile("[0-9]{1,5}/[a-z_-]{1,40}[.](npy|jsonl|json)")
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '(?P<kind><[iuf][248])', 'fortran_order': False, "
     rb"'shape': \((?P<shape>[0-9]{1,15},|[0-9]{1,15}, [0-9]{1,15})\), \} *\n",
