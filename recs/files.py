@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 UNPACKED = "models"  # in the cache folder: the files of models that came packed (`recs.models.packed`)
 SHARDS = "shards"  # in the cache folder: the shards of runs that are not finished (`recs.bulk`)
 RUNS = "runs"  # in the cache folder: results of whole runs (`recs.cli.common.repeat`)
+Content = bytes | Iterable[bytes] | Path  # of a file: its bytes, pieces of them, or a file to copy
 
 
 def cache_folder() -> Path:
@@ -107,8 +108,10 @@ def _pieces(data: bytes | Iterable[bytes]) -> Iterable[bytes]:
     return (data,) if isinstance(data, bytes) else data
 
 
-def replace_folder(folder: Path, files: Mapping[str, bytes | Iterable[bytes] | Path]) -> None:
+def replace_folder(folder: Path, files: Mapping[str, Content] | Iterable[tuple[str, Content]]) -> None:
     """Replace a folder by a new one with `files`: by relative path, the content or its pieces, or a file to copy.
+
+    The files may also come as pairs, each of which is written before the next one is taken.
 
     The new folder is written beside the old one and then takes its place. If that fails, the old folder stays as it is
     and `OutputError` is raised.
@@ -125,7 +128,8 @@ def replace_folder(folder: Path, files: Mapping[str, bytes | Iterable[bytes] | P
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
             new = Path(beside, "new")
             old = Path(beside, "old")
-            for name, content in files.items():
+            new.mkdir()
+            for name, content in files.items() if isinstance(files, Mapping) else files:
                 (new / name).parent.mkdir(parents=True, exist_ok=True)
                 if isinstance(content, Path):
                     shutil.copyfile(content, new / name)

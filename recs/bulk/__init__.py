@@ -3,6 +3,7 @@
 shards      a table for each shard, written whole, and found again by the next run
 runners     processes of this machine
 ray_runner  a cluster of Ray; ray_connection joins it
+run         the folder of a run, named by all that it depends on
 folder      arrays of all items, as memory maps
 store       items as shards
 vectors     the vectors of items and chunks, from the model to whole numbers in the order of cells

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recs.bulk.folder import about_arrays, array_table, arrays_of
 from recs.bulk.languages import languages_of
-from recs.bulk.related import _opened as opened_run
-from recs.bulk.related import _Watched as Watched
+from recs.bulk.run import Progress, Watched, opened_run
 from recs.bulk.runners import LocalRunner
-from recs.bulk.shards import Runner, check_pyarrow, map_shards, read_shard
+from recs.bulk.shards import EMBEDDING, Runner, map_shards, read_shard
 from recs.bulk.store import Part, StoredTexts, store_items
-from recs.bulk.vectors import EMBEDDING, EmbedTexts
+from recs.bulk.vectors import EmbedTexts
 from recs.errors import ShardsError
 from recs.items import Collection, Item
 from recs.retrieval.index import Index
@@ -46,7 +45,7 @@ def index_in_shards(
     runner: Runner | None = None,
     folder: str | os.PathLike[str] | None = None,
     shard_items: int = SEGMENT_ITEMS,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Index:
     """Write the index of the public items of a collection into a folder, and return it.
 
@@ -95,24 +94,27 @@ def index_in_shards(
     ...     len(index.segments), [hit.id for hit in index.search("boiling water")]
     (2, ['tea'])
     """
-    check_pyarrow()
     if embedding is not None:
-        embedding = replace(embedding, role="document", window=PASSAGE_TOKENS)
+        embedding = replace(embedding, role="document", overflow="chunk", window=PASSAGE_TOKENS)
     fingerprint = None if embedding is None else embedding.fingerprint()
     items = collection.public
     kept, rows = reused(items, previous, fingerprint)
     fresh = [items[row] for row in rows]
-    options = (_VERSION, embedding, fingerprint, shard_items)
-    with opened_run(fresh, options, None if folder is None else Path(folder).absolute()) as place:
+    with opened_run(fresh, (_VERSION, embedding, fingerprint, shard_items), folder) as place:
         parts = store_items(fresh, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         with (runner or LocalRunner()).connected() as connected:
             shards = _Shards.made(parts, place, embedding, runner=Watched(connected, progress))
         made = shards.segments(fresh, np.array(rows, np.int32), fingerprint)
         empty = [] if kept or fresh else [Segment.of([], None)]
         write_segments(chain(kept, made, empty), Path(path))
+    return _reopened(Path(path), len(kept), shards.notes)
+
+
+def _reopened(path: Path, kept: int, notes: tuple[str, ...]) -> Index:
+    """Return the index that was written; all its segments but the first ones are new."""
     index = open_index(path)
-    new = [replace(segment, folder=None, files=None) for segment in index.segments[len(kept) :]]
-    return replace(index, segments=(*index.segments[: len(kept)], *new), notes=shards.notes)
+    new = [replace(segment, folder=None, files=None) for segment in index.segments[kept:]]
+    return replace(index, segments=(*index.segments[:kept], *new), notes=notes)
 
 
 def count_terms(path: Path) -> pa.Table:
@@ -132,7 +134,8 @@ class EmbedPassages:
 
     def __call__(self, path: Path) -> pa.Table:
         vectors = Vectors.of(self.embedding.embed(StoredTexts.read(path)))
-        return array_table({name: getattr(vectors, name) for name in VECTORS}, about=vectors.space)
+        about = {name: getattr(vectors, name) for name in ("model", "fingerprint", "similarity")}
+        return array_table({name: getattr(vectors, name) for name in VECTORS}, about=about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +174,8 @@ class _Shards:
 
     def _vectors(self, number: int, own: slice, fingerprint: str | None) -> Vectors:
         table = read_shard(self.vectors[number])
-        arrays = arrays_of(table)
-        vectors = Vectors(*(arrays[name] for name in VECTORS), *about_arrays(table))
+        values: dict[str, Any] = {**arrays_of(table), **about_arrays(table)}
+        vectors = Vectors(**values)
         if vectors.fingerprint != fingerprint:
             raise ShardsError("the model was replaced while its vectors were made; run it again.")
         readable = vectors.readable * ~np.array(self.foreign[own], bool)

@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 
 from recs.bulk.shards import Runner, map_shards, read_shard
 from recs.bulk.store import Part, StoredTexts
-from recs.embedding.pipeline import open_cache
-from recs.items import Item
-from recs.text.languages import item_languages
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,11 +23,7 @@ class _Languages:
     def __call__(self, path: Path) -> pa.Table:
         import pyarrow as pa
 
-        stored = StoredTexts.read(path)
-        texts = zip(stored.ids, stored.texts, stored.langs, strict=True)
-        items = [Item(name, text, lang=lang) for name, text, lang in texts]
-        with open_cache(self.cache or False) as store:
-            return pa.table({"language": pa.array(item_languages(items, store), pa.string())})
+        return pa.table({"language": pa.array(StoredTexts.read(path).languages(self.cache), pa.string())})
 
 
 def languages_of(parts: Sequence[Part], place: Path, cache: Path | None, *, runner: Runner) -> list[str | None]:

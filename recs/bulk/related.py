@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -19,16 +18,16 @@ from recs.bulk.languages import languages_of
 from recs.bulk.nearest import write_mask
 from recs.bulk.ranking import rank_shards
 from recs.bulk.recall import TOP, measured_recall
+from recs.bulk.run import Progress, Watched, opened_run
 from recs.bulk.runners import LocalRunner
-from recs.bulk.shards import Call, Done, Resources, Runner, check_pyarrow, make_folder, map_shards, version
+from recs.bulk.shards import EMBEDDING, Runner, map_shards
 from recs.bulk.signals import read_signals
 from recs.bulk.store import SHARD_ITEMS, Part, store_items
 from recs.bulk.terms import weigh_texts
-from recs.bulk.vectors import EMBEDDING, EmbedTexts, VectorShards, write_vectors
+from recs.bulk.vectors import EmbedTexts, VectorShards, write_vectors
 from recs.contract import Note
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
-from recs.files import SHARDS, cache_folder, one_at_a_time
 from recs.items import Collection, Item
 from recs.models.registry import model_languages
 from recs.ranking.cells import EXACT
@@ -42,8 +41,6 @@ from recs.text.languages import uncovered_note
 
 if TYPE_CHECKING:
     from recs.ranking.lists import RelatedLists
-
-_VERSION = 1  # raised when the files of a step change
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def related_in_shards(
     runner: Runner | None = None,
     folder: str | os.PathLike[str] | None = None,
     shard_items: int = SHARD_ITEMS,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> RelatedLists:
     """Return the related lists of a large collection, as `recs.related_items` does, from shards on the disk.
 
@@ -123,7 +120,6 @@ def related_in_shards(
     >>> [(name, [match.id for match in lists[name]]) for name in lists]
     [('bread', ['toast']), ('rail', ['train']), ('toast', ['bread']), ('train', ['rail'])]
     """
-    check_pyarrow()
     items = collection.public
     if len(items) < 2:
         raise OptionError(f"there are {len(items)} public items; shards need two.")
@@ -131,34 +127,17 @@ def related_in_shards(
     shown = (rules := rules or Rules()).at(collection.items, parse_now(now))
     mask = shown.mask(items)
     options = (embedding, embedding and embedding.fingerprint(), names, k, shard_items, _mask_digest(mask))
-    with _opened(items, options, None if folder is None else Path(folder).absolute()) as place:
+    with opened_run(items, options, folder) as place:
         if embedding is not None and embedding.cached_only:  # the cache may hold more vectors than it did then
             shutil.rmtree(place / "vectors", ignore_errors=True)
             shutil.rmtree(place / "arrays", ignore_errors=True)
         parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         with (runner or LocalRunner()).connected() as kept:
-            run = _Run(items, place, _Watched(kept, progress), parts)
+            run = _Run(items, place, Watched(kept, progress), parts)
             ranked = _rank(run, names, embedding, mask, depth=max(CANDIDATES, k))
         overflow = "chunk" if embedding is None else embedding.overflow
         listing: dict[str, Any] = {"rules": rules, "shown": shown, "tuned": tuned, "previous": previous}
         return ranked_lists(collection, ranked, k=k, overflow=overflow, **listing)
-
-
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    """A runner that reports what is done."""
-
-    runner: Runner
-    progress: Callable[[str, int, int], None] | None
-
-    def run(self, calls: Sequence[Call], resources: Resources) -> Iterator[Done]:
-        for number, done in enumerate(self.runner.run(calls, resources), 1):
-            if self.progress is not None:
-                self.progress(calls[0].folder.name, number, len(calls))
-            yield done
-
-    def connected(self) -> AbstractContextManager[Runner]:
-        return nullcontext(self)
 
 
 def _mask_digest(mask: AllowedPairs | None) -> str:
@@ -169,20 +148,6 @@ def _mask_digest(mask: AllowedPairs | None) -> str:
         digest.update(f"{field.name} {array is not None} ".encode())
         digest.update(b"" if array is None else array.tobytes())
     return digest.hexdigest()
-
-
-@contextmanager
-def _opened(items: Sequence[Item], options: Any, folder: Path | None) -> Iterator[Path]:
-    """Yield the folder of a run, named by the digest of all that it depends on; no other run uses it meanwhile."""
-    digest = hashlib.sha256(repr((version(), _VERSION, options)).encode("utf-8", "replace"))
-    for item in items:
-        digest.update(repr((item.id, item.title, item.text, item.written, item.lang)).encode("utf-8", "replace"))
-    place = (folder or cache_folder() / SHARDS) / digest.hexdigest()[:16]
-    make_folder(place)
-    with one_at_a_time(place):
-        yield place
-        if folder is None:
-            shutil.rmtree(place, ignore_errors=True)
 
 
 def _rank(

@@ -36,6 +36,10 @@ class Resources:
             raise ShardsError(f"a shard needs {self.cores} cores, expected 1 or more.")
 
 
+EMBEDDING = Resources(cores=2)
+"""What a shard needs that embeds: the same on every machine, since the bytes of vectors may depend on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """A shard that was computed: its name, and its file; or what failed."""

@@ -11,7 +11,9 @@ import numpy as np
 
 from recs.arrays import IntArray
 from recs.bulk.shards import Runner, map_shards, read_shard
+from recs.embedding.pipeline import open_cache
 from recs.items import Item
+from recs.text.languages import item_languages
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,6 +50,12 @@ class StoredTexts:
         """Return the texts of a shard."""
         table = read_shard(path)
         return cls(*(table[name].to_pylist() for name in ("id", "title", "text", "written", "lang")))
+
+    def languages(self, cache: Path | None) -> list[str | None]:
+        """Return the language of each item: the one that it declares, or a guess; guesses are kept in a cache."""
+        texts = zip(self.ids, self.texts, self.langs, strict=True)
+        with open_cache(cache or False) as store:
+            return item_languages([Item(name, text, lang=lang) for name, text, lang in texts], store)
 
 
 def store_items(items: Sequence[Item], folder: Path, *, runner: Runner, shard_items: int = SHARD_ITEMS) -> list[Part]:

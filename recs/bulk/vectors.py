@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from recs.arrays import BoolArray, Float64Array, FloatArray, IntArray, unit_rows
 from recs.bulk.folder import ArrayFolder, list_column, lists_of
-from recs.bulk.shards import Resources, read_shard
+from recs.bulk.shards import read_shard
 from recs.bulk.store import StoredTexts
 from recs.embedding.cache import Cache
 from recs.embedding.documents import Overflow
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from recs.embedding.vectors import Embeddings
     from recs.models.spec import ModelSpec
 
-EMBEDDING = Resources(cores=2)  # for every machine the same, since bytes of vectors may depend on it
 _KEY = b"recs"  # in the metadata of a shard: what is the same in all shards
 _FIXED = 2.0**32  # a number of a unit vector in whole parts of this: their sum is exact in any order
 _PIECE = 16_384  # rows that are written at a time

@@ -109,6 +109,10 @@ def _check_format(output: OutputOptions) -> None:
         raise click.UsageError(
             f"--format {output.form} writes a folder {_FOLDERS[output.form]}; name the folder: -o DIR."
         )
+    if output.form == "parquet" and output.output:
+        from recs.writers.tables import check_tables_folder
+
+        check_tables_folder(output.output)
 
 
 def _in_shards(
@@ -128,7 +132,7 @@ def _in_shards(
     if embedder is not None and embedder.spec.similarity != "cosine" and not shards.are_given:
         return related_items(collection, **listing, **options)
     cached_only = options.get("cached_only", False)
-    embedding = None if embedder is None else embedding_of(setup, cached_only=cached_only)
+    embedding = None if embedder is None else embedding_of(setup.model, setup.cache, cached_only=cached_only)
     progress = shard_progress(len(collection.public), quiet=quiet)
     place: dict[str, Any] = {"runner": shards.make_runner(), "folder": shards.folder, "progress": progress}
     return related_in_shards(collection, embedding, signals=options["signals"], **listing, **place)

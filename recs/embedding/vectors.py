@@ -160,18 +160,14 @@ class Embeddings:
         return np.asarray(self.tokens_lost > self.tokens)
 
     def take(self, ids: Sequence[str]) -> Self:
-        """Return the embeddings of `ids`, in that order; `EmbeddingError` if one of them has no vector.
-
-        They are the same embeddings if the ids are all of them in their order.
-        """
+        """Return the embeddings of `ids`, in that order; `EmbeddingError` if one of them has no vector."""
         if tuple(ids) == self.ids:
             return self
         row_of = {name: row for row, name in enumerate(self.ids)}
         missing = [name for name in ids if name not in row_of]
         if missing:
             items_have = counted(len(missing), "item has", "items have")
-            advice = f"embed {'it' if len(missing) == 1 else 'them'} with the same model"
-            raise EmbeddingError(f"{items_have} no vector, the first is {missing[0]!r}; {advice}.")
+            raise EmbeddingError(f"{items_have} no vector, the first is {missing[0]!r}; embed all with the same model.")
         rows = np.array([row_of[name] for name in ids], dtype=np.int64)
         new_row = np.full(len(self.ids), -1, dtype=np.int64)
         new_row[rows] = np.arange(len(rows))
@@ -289,10 +285,9 @@ def check_vectors(X: npt.NDArray[Any], ids: Sequence[str], similarity: str, *, u
         seen: set[str] = set()
         twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise EmbeddingError(f"two rows have the id {twice!r}; ids must be unique.")
-    blocks = (X[start : start + _BLOCK] for start in range(0, len(X), _BLOCK))
-    finite = np.concatenate([np.zeros(0, bool), *(np.isfinite(block).all(axis=1) for block in blocks)])
-    if not finite.all():
-        raise EmbeddingError(f"the vector of {ids[int(np.argmin(finite))]!r} holds NaN or infinity.")
+    if not all(np.isfinite(X[start : start + _BLOCK]).all() for start in range(0, len(X), _BLOCK)):
+        row = int(np.argmin(np.isfinite(X).all(axis=1)))
+        raise EmbeddingError(f"the vector of {ids[row]!r} holds NaN or infinity.")
     if similarity == "cosine" and len(X):
         squares = np.einsum("ij,ij->i", X, X) if unit else np.abs(X).max(axis=1, initial=0.0)
         if not squares.all():

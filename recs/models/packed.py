@@ -21,7 +21,7 @@ import numpy as np
 
 from recs.arrays import FloatArray
 from recs.errors import WeightsError
-from recs.files import file_digest, replace_folder
+from recs.files import Content, file_digest, replace_folder
 from recs.models.registry import registry_row, unpacked_folder
 
 _log = logging.getLogger(__name__)
@@ -88,7 +88,8 @@ def unpack(source: Path, folder: Path, prompts: Mapping[str, str]) -> None:
         "tokenizer.json": packed.tokenizer(),
     }
     texts = {name: json.dumps(document, ensure_ascii=False).encode() for name, document in documents.items()}
-    replace_folder(folder, {**texts, "model.safetensors": packed.safetensors()})
+    files: dict[str, Content] = {**texts, "model.safetensors": packed.safetensors()}
+    replace_folder(folder, files)
 
 
 @dataclass(frozen=True, slots=True)

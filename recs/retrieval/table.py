@@ -168,7 +168,8 @@ class JoinedItems:
         return len(self._place_of)
 
     def __getitem__(self, row: int) -> Item:
-        return self._segments[self._segment_of[row]][0][int(self._place_of[row])]
+        table, _ = self._segments[int(self._segment_of[row])]
+        return table[int(self._place_of[row])]
 
     def column(self, name: str) -> Sequence[Any]:
         """Return the values of a field, one for each item."""

@@ -29,8 +29,9 @@ _OF_AN_UPDATE = ("rows.npy", "items.jsonl", "columns.json")  # files that an upd
 def write_segments(segments: Iterable[Segment], path: Path) -> str:
     """Write the segments of an index into a folder, one after the other, and return the name of its generation.
 
-    Only what identifies its items is kept of a segment that is written, so that an iterator may make them. The text of an item that was changed or withdrawn is not in the new generation. Its terms, as digests, and its
-    vectors stay until its segment is counted again.
+    Only what identifies its items is kept of a segment that is written, so that an iterator may make them. The text of
+    an item that was changed or withdrawn is not in the new generation. Its terms, as digests, and its vectors stay
+    until its segment is counted again.
 
     Raises `OutputError` if the folder cannot be written, or is neither empty nor an index.
     """

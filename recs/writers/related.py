@@ -21,14 +21,14 @@ from recs.ranking.lists import entry_of, rounded
 from recs.ranking.previous import item_digest
 from recs.writers.cells import csv_text, dumps, json_lines, whole_characters
 from recs.writers.item_files import write_item_files
-from recs.writers.tables import write_tables
+from recs.writers.tables import tables_of_rows, write_tables
 
 if TYPE_CHECKING:
     from recs.ranking.lists import RelatedLists
 
 _SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 _COLUMNS = ("id", "rank", "related_id", "title", "url", "score", "via")
-_TYPES = {"rank": "int32", "score": "float64"}
+_TYPES = {**dict.fromkeys(_COLUMNS, "string"), "rank": "int32", "score": "float64"}
 
 
 def render_related(lists: RelatedLists, *, format: str = "json") -> str:
@@ -93,7 +93,7 @@ def write_related(lists: RelatedLists, path: str | os.PathLike[str], *, format: 
     if chosen == "files":
         write_item_files(_lists_by_id(lists), path)
     elif chosen == "parquet":
-        write_tables(_table_rows(lists), path, _TYPES)
+        write_tables(tables_of_rows(_table_rows(lists), _TYPES), path)
     elif chosen == "json" and not path.exists():
         write_atomically(path, (whole_characters(piece).encode("utf-8") for piece in json_pieces(lists)))
     else:

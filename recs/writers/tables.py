@@ -3,63 +3,77 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recs.errors import MissingDependencyError
+from recs.errors import MissingDependencyError, OutputError
 from recs.files import replace_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 1_000_000  # in a file
+_FILE = re.compile(r"part-[0-9]{5}\.parquet")
 
 
-def write_tables(rows: Iterable[Mapping[str, Any]], folder: Path, types: Mapping[str, str]) -> None:
-    """Write rows as the files part-00000.parquet and so on of a folder; an earlier folder is replaced as a whole.
+def write_tables(tables: Iterable[pa.Table], folder: Path) -> None:
+    """Write tables as the files part-00000.parquet and so on of a folder; they replace an earlier folder as a whole.
 
-    Parameters
-    ----------
-    types
-        The types of columns that are not text, as pyarrow names them: {"score": "float64"}.
+    The tables are taken and written one after the other: two of them are never in memory at once.
 
     Raises
     ------
     MissingDependencyError
         If pyarrow is not installed.
     OutputError
-        If the folder cannot be written.
+        If the folder cannot be written, or holds other files.
     """
+    check_tables_folder(folder)
+    replace_folder(
+        folder.resolve(), ((f"part-{number:05}.parquet", _file(table)) for number, table in enumerate(tables))
+    )
+
+
+def check_tables_folder(folder: Path) -> None:
+    """Raise an error if `write_tables` would refuse the folder: what is long to compute should not be lost then."""
     if find_spec("pyarrow") is None:
         raise MissingDependencyError("Parquet files", "pyarrow", "tables")
-    names = (f"part-{number:05}.parquet" for number in range(100_000))
-    replace_folder(folder, dict(zip(names, _files(rows, types), strict=False)))
+    if not folder.exists():
+        return
+    others = sorted(path.name for path in folder.iterdir() if not _FILE.fullmatch(path.name)) if folder.is_dir() else []
+    if others or not folder.is_dir():
+        what = others[0] if others else "a file"
+        raise OutputError(f"{folder}: holds {what}; expected a new folder, or one of part-00000.parquet and so on.")
 
 
-def _files(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> Iterator[bytes]:
-    """Yield the bytes of each file."""
-    import pyarrow.parquet as pq
+def tables_of_rows(
+    rows: Iterable[Mapping[str, Any]], types: Mapping[str, Any], *, size: int = _ROWS
+) -> Iterator[pa.Table]:
+    """Yield rows as tables of at most `size` rows; without any row, a table of the columns alone.
 
-    for part in _parts(rows):
-        sink = io.BytesIO()
-        pq.write_table(_table(part, types), sink, compression="zstd")
-        yield sink.getvalue()
-
-
-def _parts(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    iterator = iter(rows)
-    while part := list(islice(iterator, _ROWS)):
-        yield part
-
-
-def _table(rows: list[Mapping[str, Any]], types: Mapping[str, str]) -> pa.Table:
+    Parameters
+    ----------
+    types
+        The type of each column, or its name in pyarrow: {"id": "string", "rank": "int32"}.
+    """
     import pyarrow as pa
 
-    columns = {}
-    for name in rows[0]:
-        kind = pa.type_for_alias(types.get(name, "string"))
-        columns[name] = pa.array([row[name] for row in rows], kind)
-    return pa.table(columns)
+    named = {name: pa.type_for_alias(kind) if isinstance(kind, str) else kind for name, kind in types.items()}
+    schema = pa.schema(list(named.items()))
+    iterator = iter(rows)
+    first = list(islice(iterator, size))
+    yield pa.Table.from_pylist(first, schema=schema)
+    while part := list(islice(iterator, size)):
+        yield pa.Table.from_pylist(part, schema=schema)
+
+
+def _file(table: pa.Table) -> bytes:
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.common.option_values import CollectionOptions
+from recs.cli.common.option_values import CacheOptions, ModelOptions
 from recs.cli.common.options import grouped
 from recs.cli.common.terminal import say
 from recs.text.counts import counted
@@ -76,15 +76,17 @@ shard_options = grouped(
 )
 
 
-def embedding_of(setup: CollectionOptions, *, cached_only: bool) -> EmbedTexts:
+def embedding_of(
+    model: ModelOptions, cache: CacheOptions, *, role: str = "document", cached_only: bool = False
+) -> EmbedTexts:
     """Return what embeds the texts of a shard, in any process."""
     from recs.bulk.vectors import EmbedTexts
     from recs.files import cache_folder
 
-    loading = tuple(sorted(setup.model.loading.items()))
-    cache = None if setup.cache.no_cache else setup.cache.cache_folder or cache_folder()
-    names: dict[str, Any] = {"overflow": setup.model.overflow, "cache": cache, "cached_only": cached_only}
-    return EmbedTexts(setup.model.name, loading, **names)
+    loading = tuple(sorted(model.loading.items()))
+    place = None if cache.no_cache else cache.cache_folder or cache_folder()
+    names: dict[str, Any] = {"overflow": model.overflow, "cache": place, "cached_only": cached_only, "role": role}
+    return EmbedTexts(model.name, loading, **names)
 
 
 def is_for_shards(count: int, shards: ShardOptions, *, unless: str = "") -> bool:
