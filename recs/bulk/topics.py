@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recs.bulk.folder import ArrayFolder, about_arrays, array_table, arrays_of
+from recs.bulk.folder import ArrayFolder, lists_of
 from recs.bulk.languages import languages_of
 from recs.bulk.run import Progress, Watched, opened_run
 from recs.bulk.runners import LocalRunner
 from recs.bulk.shards import EMBEDDING, Runner, map_shards, read_shard
 from recs.bulk.store import SHARD_ITEMS, StoredTexts, store_items
-from recs.bulk.vectors import EmbedTexts
+from recs.bulk.vectors import EmbedTexts, one_space
 from recs.cluster import cluster_items
 from recs.clustering.application import apply_topics
 from recs.clustering.result import Clustering
+from recs.embedding.tables import embedding_table
 from recs.embedding.vectors import Embeddings
-from recs.errors import ShardsError
 from recs.items import Collection, Item
 from recs.ranking.fusion import sampled_rows
 from recs.text.languages import uncovered_note
@@ -76,16 +76,12 @@ def cluster_sample(
 
 @dataclass(frozen=True, slots=True)
 class ItemVectors:
-    """Returns the vectors of the items of a shard, and their tokens."""
+    """Returns the vectors of the items of a shard, and their tokens; those of passages are not kept."""
 
     embedding: EmbedTexts
 
     def __call__(self, path: Path) -> pa.Table:
-        embeddings = self.embedding.embed(StoredTexts.read(path))
-        names = ("model", "fingerprint", "similarity", "role", "prompt", "dim")
-        about = {name: getattr(embeddings, name) for name in names}
-        arrays = {name: getattr(embeddings, name) for name in ("vectors", "tokens", "tokens_lost")}
-        return array_table(arrays, about=about)
+        return embedding_table(self.embedding.embed(StoredTexts.read(path)))
 
 
 @contextmanager
@@ -122,11 +118,10 @@ def embedded_in_shards(
 
 def _mapped(paths: Sequence[Path], ids: Sequence[str], arrays: ArrayFolder) -> Embeddings:
     """Return the vectors of all shards as a memory map."""
-    counts = [read_shard(path, ["tokens", "tokens_lost"]) for path in paths]
-    about = about_arrays(counts[0])
-    if any(about_arrays(table) != about for table in counts):
-        raise ShardsError("the shards have vectors of two models; remove the folder of this run and run it again.")
-    pieces = (arrays_of(read_shard(path, ["vectors"]))["vectors"] for path in paths)
-    arrays.write("vectors", pieces, shape=(len(ids), about.pop("dim")), dtype=np.float32)
-    tokens, lost = (np.concatenate([arrays_of(table)[name] for table in counts]) for name in ("tokens", "tokens_lost"))
-    return Embeddings(tuple(ids), arrays.read("vectors"), **about, tokens=tokens, tokens_lost=lost)
+    tables = [read_shard(path, ["tokens", "tokens_lost"]) for path in paths]
+    space = one_space(tables)
+    shape = (len(ids), int(space.pop("dim")))
+    pieces = (lists_of(read_shard(path, ["vector"])["vector"])[0].reshape(-1, shape[1]) for path in paths)
+    arrays.write("vectors", pieces, shape=shape, dtype=np.float32)
+    tokens, lost = (np.concatenate([table[name].to_numpy() for table in tables]) for name in ("tokens", "tokens_lost"))
+    return Embeddings(tuple(ids), arrays.read("vectors"), **space, tokens=tokens, tokens_lost=lost)

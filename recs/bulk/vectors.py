@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ from recs.embedding.cache import Cache
 from recs.embedding.documents import Overflow
 from recs.embedding.load import find_embedder
 from recs.embedding.pipeline import open_cache
+from recs.embedding.tables import head_of, space_of, with_head
 from recs.errors import ShardsError
 from recs.ranking.cells import SAMPLE_OF_CELL, assign, cells_of, in_cells, learn_cells
 from recs.ranking.centred import share_of_mean, whole_rows
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from recs.embedding.vectors import Embeddings
     from recs.models.spec import ModelSpec
 
-_KEY = b"recs"  # in the metadata of a shard: what is the same in all shards
 _FIXED = 2.0**32  # a number of a unit vector in whole parts of this: their sum is exact in any order
 _PIECE = 16_384  # rows that are written at a time
 _SAMPLE = 65_536  # rows at least from which cells are learned
@@ -123,9 +122,15 @@ def vector_table(embeddings: Embeddings, groups: IntArray | None) -> pa.Table:
         "tokens": pa.array(embeddings.tokens),
         "lost": pa.array(embeddings.tokens_lost),
     }
-    names = ("model", "fingerprint", "similarity", "role", "prompt", "dim")
-    same = json.dumps({name: getattr(embeddings, name) for name in names}, sort_keys=True)
-    return pa.table(columns).replace_schema_metadata({_KEY: same.encode()})
+    return with_head(pa.table(columns), space_of(embeddings))
+
+
+def one_space(tables: Sequence[pa.Table]) -> dict[str, Any]:
+    """Return the space of the vectors of all shards; `ShardsError` if they are of two models."""
+    space, *others = (head_of(table.schema) for table in tables)
+    if any(other != space for other in others):
+        raise ShardsError("the shards have vectors of two models; remove the folder of this run and run it again.")
+    return space
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,13 +157,11 @@ class VectorShards:
     def of(cls, paths: Sequence[Path]) -> VectorShards:
         """Return the vectors of these files; `ShardsError` if they are of two models."""
         tables = [read_shard(path, ["tokens", "lost", "count"]) for path in paths]
-        same = {bytes(table.schema.metadata[_KEY]) for table in tables}
-        if len(same) > 1:
-            raise ShardsError("the shards have vectors of two models; remove the folder of this run and run it again.")
+        same = one_space(tables)
         tokens, lost, counts = (
             np.concatenate([table[name].to_numpy() for table in tables]) for name in ("tokens", "lost", "count")
         )
-        return cls(paths, json.loads(same.pop()), lost >= tokens, tokens, lost, counts)
+        return cls(paths, same, lost >= tokens, tokens, lost, counts)
 
     @property
     def dim(self) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +14,26 @@ import click
 
 from recs.cli.common.option_values import CollectionOptions, OutputOptions
 from recs.cli.common.options import cached_only_option, collection_options, output_options, source_argument
-from recs.cli.common.session import embedded
+from recs.cli.common.session import embedded, report_embedding
+from recs.cli.common.sharding import (
+    ShardOptions,
+    check_output_folder,
+    embedding_of,
+    is_for_shards,
+    shard_options,
+    shard_progress,
+)
 from recs.cli.common.terminal import emit, heading, printable, report_reading, say
 
 if TYPE_CHECKING:
+    from recs.bulk.shards import Runner
     from recs.classification.classifier import Classifier
     from recs.classification.predictions import Prediction, Reason
-    from recs.items import Item
+    from recs.items import Collection, Item
+    from recs.writers.labels import Labels
 
 _PATH = click.Path(path_type=Path)
+_PIECES = 10_000  # lines that are written to stdout at once
 
 
 @click.command("classify")
@@ -42,8 +55,9 @@ _PATH = click.Path(path_type=Path)
     "--drafts", is_flag=True, help="Label drafts, private and scheduled items too. Their vectors are not cached."
 )
 @cached_only_option
-@output_options("jsonl", "csv", "table")
+@output_options("jsonl", "csv", "parquet", "table")
 @collection_options
+@shard_options
 def command(
     *,
     source: str,
@@ -54,6 +68,7 @@ def command(
     cached_only: bool,
     output: OutputOptions,
     setup: CollectionOptions,
+    shards: ShardOptions,
 ) -> None:
     """Assign labels to the items of SOURCE, suggest some, or abstain.
 
@@ -65,96 +80,114 @@ def command(
 
     if drafts and cached_only:
         raise click.UsageError("vectors of drafts are not cached; leave out --drafts or --cached-only.")
+    form = _form_of(output)
+    needs = {"--explain": explain, "--drafts": drafts, "a table": form == "table"}
+    in_memory = next((name for name, is_so in needs.items() if is_so), "")
+    is_for_shards(0, shards, unless=in_memory)
+    runner = shards.make_runner()
+    if form == "parquet":
+        check_output_folder(output, source)
     classifier = Classifier.load(folder)
     if rules_file:
         classifier = replace(classifier, rules=load_label_rules(rules_file)[0])
     collection = setup.reading.read(source, with_drafts=drafts)
     if not output.quiet:
         report_reading(replace(collection, items=collection.public) if drafts else collection)
-    items = collection.public
-    if drafts:
-        items = tuple(sorted(collection, key=lambda item: item.id))
-        setup = replace(setup, cache=replace(setup.cache, no_cache=True))
     if not setup.model.model:
         setup = replace(setup, model=replace(setup.model, model=classifier.model))
-    options: dict[str, Any] = {"role": classifier.role, "quiet": output.quiet, "cached_only": cached_only}
-    with embedded(items, setup, **options) as (embeddings, embedder, _):
-        predictions = classifier.predict(embeddings)
-        reasons = classifier.explain(predictions, items, embeddings, embedder=embedder) if explain else None
-    if not output.quiet:
-        counts = Counter(prediction.answer for prediction in predictions)
-        say(", ".join(f"{counts[answer]:,} {answer}" for answer in ("auto", "suggest", "abstain")))
-    _write(classifier, items, predictions, reasons, output)
-
-
-def _write(
-    classifier: Classifier,
-    items: Sequence[Item],
-    predictions: Sequence[Prediction],
-    reasons: Sequence[Sequence[Reason]] | None,
-    output: OutputOptions,
-) -> None:
-    import sys
-
-    from recs.files import write_atomically
-    from recs.writers.cells import csv_text, json_lines
-
-    file = output.output
-    form = output.form or ("csv" if file and file.suffix.lower() == ".csv" else None)
-    form = form or ("jsonl" if file or not sys.stdout.isatty() else "table")
-    given = reasons or [()] * len(items)
-    rows = zip(items, predictions, given, strict=True)
-    if form == "table":
-        text = "\n".join(_text_of(*row) for row in rows) + "\n" * bool(items)
-    elif form == "csv":
-        records = (record for row in rows for record in _csv_rows(*row, explained=reasons is not None))
-        text = csv_text(records, texts=("label", "nearest", "passage"))
+    task = _Task(classifier, setup, output, form, cached_only)
+    if is_for_shards(len(collection.public), shards, unless=in_memory):
+        task.classify_in_shards(collection, runner, shards.folder)
     else:
-        text = json_lines(_record(classifier.label, *row) for row in rows)
-    if file:
-        write_atomically(file, text.encode("utf-8", "replace"))
-        if not output.quiet:
-            say(f"wrote {file}")
-    else:
-        emit(text)
+        task.classify(collection, explain=explain, drafts=drafts)
 
 
-def _record(label: str, item: Item, prediction: Prediction, reasons: Sequence[Reason]) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "id": item.id,
-        "answer": prediction.answer,
-        f"{label}_auto": list(prediction.auto),
-        "labels": [
-            {"label": one.name, "probability": one.probability, "answer": one.answer} for one in prediction.labels
-        ],
-        "familiarity": prediction.familiarity,
-    }
-    if reasons:
-        record["why"] = [
-            {
-                "label": reason.label,
-                "nearest": [dict(zip(("id", "title", "cosine"), near, strict=True)) for near in reason.nearest],
-                "passage": item.text[slice(*reason.passage)] if reason.passage else None,
-                "effect": reason.effect,
-            }
-            for reason in reasons
-        ]
-    return record
+def _form_of(output: OutputOptions) -> str:
+    """Return the format of the result."""
+    if output.form:
+        return output.form
+    if output.output is None:
+        return "table" if sys.stdout.isatty() else "jsonl"
+    return "csv" if output.output.suffix.lower() == ".csv" else "jsonl"
 
 
-def _csv_rows(
-    item: Item, prediction: Prediction, reasons: Sequence[Reason], *, explained: bool
-) -> Iterable[dict[str, Any]]:
-    """Yield a row for each label; a single row without a label if the classifier abstains."""
-    why = {reason.label: reason for reason in reasons}
-    for one in prediction.labels or (None,):
-        row = {"id": item.id, "label": one.name if one else "", "probability": one.probability if one else ""}
-        row |= {"answer": one.answer if one else "abstain", "familiarity": prediction.familiarity}
-        if explained:
-            reason = why[one.name] if one else None
-            row["nearest"] = "; ".join(name for name, _, _ in reason.nearest) if reason else ""
-            row["passage"] = item.text[slice(*reason.passage)] if reason and reason.passage else ""
-        yield row
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A classifier, and how its labels are computed and written."""
+
+    classifier: Classifier
+    setup: CollectionOptions
+    output: OutputOptions
+    form: str
+    cached_only: bool
+
+    def classify(self, collection: Collection, *, explain: bool, drafts: bool) -> None:
+        """Write the labels of the items, computed in memory."""
+        from recs.writers.labels import Labels, explanation
+
+        items, setup = collection.public, self.setup
+        if drafts:
+            items = tuple(sorted(collection, key=lambda item: item.id))
+            setup = replace(setup, cache=replace(setup.cache, no_cache=True))
+        how: dict[str, Any] = {"role": self.classifier.role, "quiet": self.output.quiet}
+        with embedded(items, setup, cached_only=self.cached_only, **how) as (embeddings, embedder, _):
+            predictions = self.classifier.predict(embeddings)
+            reasons: Sequence[Sequence[Reason]] | None = None
+            if explain:
+                reasons = self.classifier.explain(predictions, items, embeddings, embedder=embedder)
+        self._report(Counter(prediction.answer for prediction in predictions))
+        if self.form == "table":
+            rows = zip(items, predictions, reasons or repeat(()), strict=False)
+            self._write_text(f"{_text_of(*row)}\n" for row in rows)
+        else:
+            why = None if reasons is None else map(explanation, items, reasons)
+            self._write(Labels(self.classifier.label, predictions, why))
+
+    def classify_in_shards(self, collection: Collection, runner: Runner, folder: Path | None) -> None:
+        """Write the labels of the items, computed in shards."""
+        from recs.bulk.labels import labelled_shards
+        from recs.text.languages import uncovered_note
+        from recs.writers.labels import Labels
+
+        role = self.classifier.role
+        embedding = embedding_of(self.setup.model, self.setup.cache, role=role, cached_only=self.cached_only)
+        progress = shard_progress(len(collection.public), quiet=self.output.quiet)
+        how: dict[str, Any] = {"runner": runner, "folder": folder, "progress": progress}
+        with labelled_shards(collection, self.classifier, embedding, **how) as labelled:
+            if not self.output.quiet:
+                if note := uncovered_note(labelled.languages, labelled.spec.languages, labelled.spec.name):
+                    say(f"note: {note}")
+                report_embedding(labelled.counts)
+            self._report(labelled.answers)
+            self._write(Labels(self.classifier.label, labelled))
+
+    def _report(self, answers: Mapping[str, int]) -> None:
+        if not self.output.quiet:
+            say(", ".join(f"{answers[answer]:,} {answer}" for answer in ("auto", "suggest", "abstain")))
+
+    def _write(self, labels: Labels) -> None:
+        if self.form == "parquet" and self.output.output:
+            from recs.writers.tables import write_tables
+
+            write_tables(labels.tables(), self.output.output)
+            self._say_where()
+        else:
+            self._write_text(labels.csv() if self.form == "csv" else labels.lines())
+
+    def _write_text(self, pieces: Iterable[str]) -> None:
+        from recs.files import write_atomically
+
+        if self.output.output:
+            write_atomically(self.output.output, (piece.encode("utf-8", "replace") for piece in pieces))
+            self._say_where()
+            return
+        iterator = iter(pieces)
+        while text := "".join(islice(iterator, _PIECES)):
+            emit(text)
+
+    def _say_where(self) -> None:
+        if not self.output.quiet:
+            say(f"wrote {self.output.output}")
 
 
 def _text_of(item: Item, prediction: Prediction, reasons: Sequence[Reason]) -> str:

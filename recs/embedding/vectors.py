@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -25,12 +26,11 @@ from recs.arrays import (
     unit_rows,
 )
 from recs.embedding.archive import opened_archive, save_archive
+from recs.embedding.counts import TokenCounts
+from recs.embedding.tables import FORMAT, opened_tables
 from recs.errors import EmbeddingError, FingerprintMismatchError
 from recs.models.registry import meeting_roles
 from recs.text.counts import counted
-
-_FORMAT = "recs.embeddings/1"
-_BLOCK = 65_536  # rows that are checked at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +67,7 @@ class Embeddings:
 
     Notes
     -----
-    The arrays are read-only views of the arguments, not copies. If you write to an argument later, these vectors change
-    too; give a copy if that may happen.
+    The arrays are read-only views, not copies: if you write to an argument later, these vectors change too.
 
     Examples
     --------
@@ -145,9 +144,7 @@ class Embeddings:
     @property
     def blank(self) -> BoolArray:
         """Whether the vector of an item means nothing: the model knows none of its tokens. Shape (n,)."""
-        if not len(self.tokens) == len(self.tokens_lost) == len(self.ids):
-            return np.zeros(len(self.ids), dtype=bool)
-        return np.asarray(self.tokens_lost >= self.tokens)
+        return TokenCounts(self.ids, self.tokens, self.tokens_lost).blank
 
     @property
     def missing(self) -> BoolArray:
@@ -155,9 +152,7 @@ class Embeddings:
 
         Its row holds a placeholder. Such an item is `blank` too.
         """
-        if not len(self.tokens) == len(self.tokens_lost) == len(self.ids):
-            return np.zeros(len(self.ids), dtype=bool)
-        return np.asarray(self.tokens_lost > self.tokens)
+        return TokenCounts(self.ids, self.tokens, self.tokens_lost).missing
 
     def take(self, ids: Sequence[str]) -> Self:
         """Return the embeddings of `ids`, in that order; `EmbeddingError` if one of them has no vector."""
@@ -200,12 +195,17 @@ class Embeddings:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one `.npz` file atomically: the arrays and a JSON manifest, no pickle. May raise `OutputError`."""
         manifest = {name: getattr(self, name) for name in _MANIFEST}
-        save_archive(path, _FORMAT, manifest, {name: getattr(self, name) for name in _ARRAYS})
+        save_archive(path, FORMAT, manifest, {name: getattr(self, name) for name in _ARRAYS})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a file that `save` wrote; `SourceError` if it is missing, incomplete or of another kind."""
-        with opened_archive(path, _FORMAT, "a file of embeddings") as (manifest, arrays):
+        """Read a file that `save` wrote, or a folder that `recs embed --format parquet` wrote.
+
+        `SourceError` if it is missing, incomplete or of another kind.
+        """
+        is_folder = Path(path).is_dir()
+        opened = opened_tables(path) if is_folder else opened_archive(path, FORMAT, "a file of embeddings")
+        with opened as (manifest, arrays):
             return cls(**_fields_of(manifest), **{name: arrays[name] for name in _ARRAYS})
 
 
@@ -285,9 +285,8 @@ def check_vectors(X: npt.NDArray[Any], ids: Sequence[str], similarity: str, *, u
         seen: set[str] = set()
         twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise EmbeddingError(f"two rows have the id {twice!r}; ids must be unique.")
-    if not all(np.isfinite(X[start : start + _BLOCK]).all() for start in range(0, len(X), _BLOCK)):
-        row = int(np.argmin(np.isfinite(X).all(axis=1)))
-        raise EmbeddingError(f"the vector of {ids[row]!r} holds NaN or infinity.")
+    if not all(np.isfinite(block).all() for block in np.array_split(X, len(X) // 65_536 + 1)):  # X may be large
+        raise EmbeddingError(f"the vector of {ids[np.isfinite(X).all(axis=1).argmin()]!r} holds NaN or infinity.")
     if similarity == "cosine" and len(X):
         squares = np.einsum("ij,ij->i", X, X) if unit else np.abs(X).max(axis=1, initial=0.0)
         if not squares.all():

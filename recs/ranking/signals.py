@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recs.arrays import BoolArray, Float64Array, IntArray
+from recs.embedding.counts import TokenCounts
 from recs.embedding.vectors import Embeddings
 from recs.items import Item
 from recs.ranking.proposals import Proposals, SparseProposals
@@ -79,7 +80,7 @@ def make_signals(items: Sequence[Item], embeddings: Embeddings | None, names: Se
     return signals
 
 
-def blank_note(embeddings: Embeddings) -> str | None:
+def blank_note(embeddings: Embeddings | TokenCounts) -> str | None:
     """Return a message that names items whose vectors mean nothing; None if there are none."""
     blank_ids = _ids_where(embeddings, embeddings.blank & ~embeddings.missing)
     if not blank_ids:
@@ -91,7 +92,7 @@ def blank_note(embeddings: Embeddings) -> str | None:
     return f"the model knows no token of {items}: their vectors say nothing about them and rank nothing."
 
 
-def missing_note(embeddings: Embeddings, what_happens: str = "ranked by terms alone") -> str | None:
+def missing_note(embeddings: Embeddings | TokenCounts, what_happens: str = "ranked by terms alone") -> str | None:
     """Return a message that names items that have no vector in the cache, and what happens to them; None without."""
     missing_ids = _ids_where(embeddings, embeddings.missing)
     if not missing_ids:
@@ -100,7 +101,7 @@ def missing_note(embeddings: Embeddings, what_happens: str = "ranked by terms al
     return f"{counted(len(missing_ids), *have)} {what_happens}: {_named(missing_ids)}."
 
 
-def _ids_where(embeddings: Embeddings, chosen: BoolArray) -> list[str]:
+def _ids_where(embeddings: Embeddings | TokenCounts, chosen: BoolArray) -> list[str]:
     return [name for name, is_chosen in zip(embeddings.ids, chosen.tolist(), strict=True) if is_chosen]
 
 

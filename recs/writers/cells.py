@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell as a formula if it begins with one of these."""
@@ -32,17 +33,31 @@ def csv_text(
     -1,'=SUM(A1)
     b,Soil
     """
-    rows = [{name: _plain(cell) if name in texts else cell for name, cell in record.items()} for record in records]
-    if header is None:
-        if not rows:
-            return ""
-        header = list(rows[0])
+    return "".join(csv_pieces(records, header=header, texts=texts))
+
+
+def csv_pieces(
+    records: Iterable[Mapping[str, object]], *, header: Sequence[str] | None = None, texts: Collection[str] = ()
+) -> Iterator[str]:
+    """Yield the lines of `csv_text`, one after the other.
+
+    Examples
+    --------
+    >>> list(csv_pieces({"square": number**2} for number in (1, 2)))
+    ['square\\n', '1\\n', '4\\n']
+    """
+    iterator = iter(records)
+    first = next(iterator, None)
+    if first is None and header is None:
+        return
     lines = _Lines()
     # csv quotes a cell with a character of the line end. A bare \r needs quotes too: readers take it for a line end.
-    writer = csv.DictWriter(lines, header, lineterminator="\r\n")
+    writer = csv.DictWriter(lines, list(first or ()) if header is None else header, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(rows)
-    return "".join(lines)
+    yield lines.pop()
+    for record in iterator if first is None else chain([first], iterator):
+        writer.writerow({name: _plain(cell) if name in texts else cell for name, cell in record.items()})
+        yield lines.pop()
 
 
 class _Lines(list[str]):

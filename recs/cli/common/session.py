@@ -14,6 +14,7 @@ from recs.cli.common.terminal import embedding_progress, emit, report_reading, s
 
 if TYPE_CHECKING:
     from recs.embedding.cache import Cache
+    from recs.embedding.counts import TokenCounts
     from recs.embedding.embedder import Embedder
     from recs.embedding.vectors import Embeddings
     from recs.items import Collection, Item
@@ -95,7 +96,7 @@ def embedded(
         yield embeddings, embedder, cache
 
 
-def report_embedding(embeddings: Embeddings) -> None:
+def report_embedding(embeddings: Embeddings | TokenCounts) -> None:
     """Report how many tokens are lost, and of how many items the model knows no token, if there are any."""
     from recs.ranking.signals import blank_note, missing_note
 
@@ -112,7 +113,7 @@ def report_languages(items: Sequence[Item], embedder: Embedder, cache: Cache | N
         say(f"note: {note}")
 
 
-def report_lost_tokens(embeddings: Embeddings) -> None:
+def report_lost_tokens(embeddings: Embeddings | TokenCounts) -> None:
     """Report how many tokens are lost, past the context window or unknown to the model, if there are any."""
     if lost := int(embeddings.tokens_lost[~embeddings.missing].sum()):
         are = "is" if lost == 1 else "are"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recs.cli.common.option_values import CacheOptions, ModelOptions
+from recs.cli.common.option_values import CacheOptions, ModelOptions, OutputOptions
 from recs.cli.common.options import grouped
 from recs.cli.common.terminal import say
 from recs.text.counts import counted
@@ -104,6 +104,18 @@ def is_for_shards(count: int, shards: ShardOptions, *, unless: str = "") -> bool
         say("note: in memory, since pyarrow is not installed: pip install 'recs-toolkit[tables]' computes in shards")
         return False
     return True
+
+
+def check_output_folder(output: OutputOptions, source: str | Path | None) -> None:
+    """Raise an error if --format parquet cannot write its folder, before anything is computed."""
+    from recs.writers.tables import check_tables_folder
+
+    if not output.output:
+        raise click.UsageError("--format parquet writes a folder of tables; name the folder: -o DIR.")
+    place = output.output.resolve()
+    if source is not None and place == Path(source).expanduser().resolve():
+        raise click.UsageError(f"{output.output} is the source; name another folder: -o DIR.")
+    check_tables_folder(place)
 
 
 def shard_progress(count: int, *, quiet: bool) -> Callable[[str, int, int], None] | None:
