@@ -79,7 +79,7 @@ def embedded_shards(
     options = ("embed", embedding, embedding.fingerprint(), shard_items)
     with opened_run(items, options, folder) as place:
         function = _EmbedShard(embedding)
-        paths = map_texts(function, items, place, runner=runner, shard_items=shard_items, progress=progress)
+        paths = map_texts(function, items, place, "vectors", runner=runner, shard_items=shard_items, progress=progress)
         space = one_space([read_shard(path, []) for path in paths])
         head = {**space, "format": FORMAT, "items": items_digest(items), "parts": len(paths)}
         yield EmbeddedShards(paths, head, token_counts(items, paths))

@@ -108,9 +108,9 @@ def labelled_shards(
     with opened_run(items, options, folder) as place:
         classifier.save(place / "classifier")
         if embedding.cached_only:  # the cache may hold more vectors than it did then
-            shutil.rmtree(place / "tables", ignore_errors=True)
+            shutil.rmtree(place / "labels", ignore_errors=True)
         function = _LabelShard(embedding, place / "classifier")
-        paths = map_texts(function, items, place, runner=runner, shard_items=shard_items, progress=progress)
+        paths = map_texts(function, items, place, "labels", runner=runner, shard_items=shard_items, progress=progress)
         yield LabelledShards(paths, token_counts(items, paths), embedder.spec)
 
 

@@ -23,6 +23,7 @@ def map_texts(
     function: Callable[[Path], pa.Table],
     items: Sequence[Item],
     folder: Path,
+    step: str,
     *,
     runner: Runner | None = None,
     shard_items: int = SHARD_ITEMS,
@@ -37,7 +38,9 @@ def map_texts(
     items
         Sorted by id.
     folder
-        That of the run (`recs.bulk.run.opened_run`); the tables are in its folder `tables`.
+        That of the run (`recs.bulk.run.opened_run`).
+    step
+        The name of the tables: they are in the folder of this name inside it, and `progress` gets it.
     runner
         What computes the shards; None for the processes of this machine.
 
@@ -49,7 +52,7 @@ def map_texts(
     parts = store_items(items, folder / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
     files = [part.path for part in parts]
     watched = Watched(runner or LocalRunner(), progress)
-    return map_shards(function, files, folder / "tables", runner=watched, resources=EMBEDDING)
+    return map_shards(function, files, folder / step, runner=watched, resources=EMBEDDING)
 
 
 def token_counts(items: Sequence[Item], paths: Sequence[Path]) -> TokenCounts:

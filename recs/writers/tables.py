@@ -42,12 +42,13 @@ def check_tables_folder(folder: Path) -> None:
     """Raise an error if `write_tables` would refuse the folder: what is long to compute should not be lost then."""
     if find_spec("pyarrow") is None:
         raise MissingDependencyError("Parquet files", "pyarrow", "tables")
-    if not folder.exists():
-        return
-    others = sorted(path.name for path in folder.iterdir() if not _FILE.fullmatch(path.name)) if folder.is_dir() else []
-    if others or not folder.is_dir():
-        what = others[0] if others else "a file"
-        raise OutputError(f"{folder}: holds {what}; expected a new folder, or one of part-00000.parquet and so on.")
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: is a file; expected the name of a folder.")
+    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    if others := [name for name in names if not _FILE.fullmatch(name)]:
+        raise OutputError(
+            f"{folder}: holds {others[0]}; expected a new folder, or one of part-00000.parquet and so on."
+        )
 
 
 def tables_of_rows(
