@@ -10,4 +10,7 @@ vectors     the vectors of items and chunks, from the model to whole numbers in 
 terms       terms counted in one pass, and weighed in a second one
 ranking     the scale of the signals, then the candidates of each shard
 related     all of it: the related lists of a large collection
+languages   the language of each item
+index       the index of a large collection: a shard is a segment
+topics      the topics of a large collection: vectors from shards, and a sample on which topics are found
 """
