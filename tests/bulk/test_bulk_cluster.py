@@ -91,15 +91,18 @@ def test_recs_cluster_in_shards_is_that_of_one_process(model, source, tmp_path, 
     common = ("cluster", source, "-m", model, "--no-cache")
     run(*common, "-o", tmp_path / "memory.json", "--save", tmp_path / "topics.npz")
     monkeypatch.setattr(sharding.ShardOptions, "make_runner", lambda _: HERE)
-    done = run(*common, "-o", tmp_path / "shards.json", "--work", tmp_path / "work")
+    kept = ("--work", tmp_path / "work")
+    done = run(*common, "-o", tmp_path / "shards.json", "--save", tmp_path / "of_shards.npz", *kept)
     assert "80 items in shards" in done.output
     assert (tmp_path / "shards.json").read_text() == (tmp_path / "memory.json").read_text()
+    assert (tmp_path / "of_shards.npz").read_bytes() == (tmp_path / "topics.npz").read_bytes()
+    assert recs.Clustering.load(tmp_path / "of_shards.npz").role == "clustering"
     made = json.loads((tmp_path / "shards.json").read_text())
     assert len(made["topics"]) > 1
     assert made["items"]["z"]["topic"] == -1
     assert "p28" not in made["items"]
     run(*common, "--apply", tmp_path / "topics.npz", "-o", tmp_path / "applied.json")
-    run(*common, "--apply", tmp_path / "topics.npz", "-o", tmp_path / "again.json", "--work", tmp_path / "work")
+    run(*common, "--apply", tmp_path / "topics.npz", "-o", tmp_path / "again.json", *kept)
     assert (tmp_path / "again.json").read_text() == (tmp_path / "applied.json").read_text()
 
 
