@@ -11,6 +11,6 @@ terms       terms counted in one pass, and weighed in a second one
 ranking     the scale of the signals, then the candidates of each shard
 related     all of it: the related lists of a large collection
 languages   the language of each item
-index       the index of a large collection: a shard is a segment
+index       the index of a large collection: segments of shards
 topics      the topics of a large collection: vectors from shards, and a sample on which topics are found
 """

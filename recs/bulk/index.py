@@ -1,22 +1,23 @@
-"""The index of a large collection: each shard of its items becomes a segment, and no other is in memory meanwhile."""
+"""The index of a large collection: its shards are computed apart, and its segments are written one by one."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recs.bulk.folder import about_arrays, array_table, arrays_of
+from recs.bulk.folder import ArrayFolder, about_arrays, array_table, arrays_of
 from recs.bulk.languages import languages_of
 from recs.bulk.run import Progress, Watched, opened_run
 from recs.bulk.runners import LocalRunner
 from recs.bulk.shards import EMBEDDING, Runner, map_shards, read_shard
-from recs.bulk.store import Part, StoredTexts, store_items
+from recs.bulk.store import SHARD_ITEMS, Part, StoredTexts, store_items
 from recs.bulk.vectors import EmbedTexts
 from recs.errors import ShardsError
 from recs.items import Collection, Item
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _VERSION = "index/1"  # changed when the files of a step change
+_SPACE = ("model", "fingerprint", "similarity")
 
 
 def index_in_shards(
@@ -44,7 +46,8 @@ def index_in_shards(
     previous: Index | None = None,
     runner: Runner | None = None,
     folder: str | os.PathLike[str] | None = None,
-    shard_items: int = SEGMENT_ITEMS,
+    shard_items: int = SHARD_ITEMS,
+    segment_items: int = SEGMENT_ITEMS,
     progress: Progress | None = None,
 ) -> Index:
     """Write the index of the public items of a collection into a folder, and return it.
@@ -61,8 +64,8 @@ def index_in_shards(
         An earlier index of the collection, as in `recs.build_index`: only new and changed items are computed.
     runner, folder, progress
         As in `recs.related_in_shards`.
-    shard_items
-        Items of a shard, and of a segment of the index.
+    shard_items, segment_items
+        Items of a shard, and the most items of a segment of the index, which is made of whole shards.
 
     Returns
     -------
@@ -81,8 +84,8 @@ def index_in_shards(
 
     Notes
     -----
-    Memory: the texts once, some 100 bytes an item more, and one segment; for each worker a shard. A query takes an
-    eighth of a millisecond more for each segment.
+    Memory: the texts once, some 100 bytes an item more, and the terms of one segment; for each worker a shard. A query
+    takes an eighth of a millisecond more for each segment, and an index that is open keeps nine files open for each.
 
     Examples
     --------
@@ -92,7 +95,7 @@ def index_in_shards(
     ...     here = recs.LocalRunner(workers=0)
     ...     index = index_in_shards(items, None, f"{folder}/index", runner=here, folder=f"{folder}/work", shard_items=1)
     ...     len(index.segments), [hit.id for hit in index.search("boiling water")]
-    (2, ['tea'])
+    (1, ['tea'])
     """
     if embedding is not None:
         embedding = replace(embedding, role="document", overflow="chunk", window=PASSAGE_TOKENS)
@@ -104,7 +107,8 @@ def index_in_shards(
         parts = store_items(fresh, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         with (runner or LocalRunner()).connected() as connected:
             shards = _Shards.made(parts, place, embedding, runner=Watched(connected, progress))
-        made = shards.segments(fresh, np.array(rows, np.int32), fingerprint)
+        of_segment = max(segment_items // shard_items, 1)
+        made = shards.segments(fresh, np.array(rows, np.int32), fingerprint, ArrayFolder(place / "arrays"), of_segment)
         empty = [] if kept or fresh else [Segment.of([], None)]
         write_segments(chain(kept, made, empty), Path(path))
     return _reopened(Path(path), len(kept), shards.notes)
@@ -134,7 +138,7 @@ class EmbedPassages:
 
     def __call__(self, path: Path) -> pa.Table:
         vectors = Vectors.of(self.embedding.embed(StoredTexts.read(path)))
-        about = {name: getattr(vectors, name) for name in ("model", "fingerprint", "similarity")}
+        about = {**{name: getattr(vectors, name) for name in _SPACE}, "dim": vectors.items.shape[1]}
         return array_table({name: getattr(vectors, name) for name in VECTORS}, about=about)
 
 
@@ -164,19 +168,41 @@ class _Shards:
         note = uncovered_note(languages, spec.languages, spec.name)
         return cls(parts, terms, vectors, foreign(languages, spec.languages), (note,) if note else ())
 
-    def segments(self, items: Sequence[Item], rows: RowArray, fingerprint: str | None) -> Iterator[Segment]:
-        """Yield the segment of each shard; `rows` are those of its items in the index."""
-        for number, part in enumerate(self.parts):
-            own = slice(part.start, part.stop)
-            postings = postings_from(arrays_of(read_shard(self.terms[number])))
-            vectors = self._vectors(number, own, fingerprint) if self.vectors else None
-            yield Segment(ItemsInMemory(items[own]), postings, vectors, rows[own])
+    def segments(
+        self, items: Sequence[Item], rows: RowArray, fingerprint: str | None, arrays: ArrayFolder, of_segment: int
+    ) -> Iterator[Segment]:
+        """Yield the segments, each of so many shards; `rows` are those of the items in the index.
 
-    def _vectors(self, number: int, own: slice, fingerprint: str | None) -> Vectors:
-        table = read_shard(self.vectors[number])
-        values: dict[str, Any] = {**arrays_of(table), **about_arrays(table)}
-        vectors = Vectors(**values)
-        if vectors.fingerprint != fingerprint:
-            raise ShardsError("the model was replaced while its vectors were made; run it again.")
-        readable = vectors.readable * ~np.array(self.foreign[own], bool)
-        return replace(vectors, readable=readable.astype(np.uint16))
+        The vectors of a segment are memory maps in the folder of arrays, until the next one is asked for.
+        """
+        for first in range(0, len(self.parts), of_segment):
+            some = slice(first, first + of_segment)
+            own = slice(self.parts[some][0].start, self.parts[some][-1].stop)
+            postings = Postings.joined([postings_from(arrays_of(read_shard(path))) for path in self.terms[some]])
+            vectors = _joined(self.vectors[some], self.foreign[own], fingerprint, arrays) if self.vectors else None
+            yield Segment(ItemsInMemory(items[own]), postings, vectors, rows[own])
+            del postings, vectors
+            shutil.rmtree(arrays.path, ignore_errors=True)
+
+
+def _joined(paths: Sequence[Path], is_foreign: Sequence[bool], fingerprint: str | None, arrays: ArrayFolder) -> Vectors:
+    """Return the vectors of shards, one after the other, as memory maps."""
+    tables = [read_shard(path, ["starts", "spans", "readable"]) for path in paths]
+    about = about_arrays(tables[0])
+    if any(about_arrays(table)["fingerprint"] != fingerprint for table in tables):
+        raise ShardsError("the model was replaced while its vectors were made; run it again.")
+    parts = [arrays_of(table) for table in tables]
+    counts = np.concatenate([np.diff(part["starts"]) for part in parts])
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    for name, count in (("items", len(counts)), ("passages", int(starts[-1]))):
+        pieces = (arrays_of(read_shard(path, [name]))[name] for path in paths)
+        arrays.write(name, pieces, shape=(count, about["dim"]), dtype=np.float32)
+    readable = np.concatenate([part["readable"] for part in parts]) * ~np.array(is_foreign, bool)
+    return Vectors(
+        arrays.read("items"),
+        arrays.read("passages"),
+        starts,
+        np.concatenate([part["spans"] for part in parts]),
+        readable.astype(np.uint16),
+        *(about[name] for name in _SPACE),
+    )

@@ -15,8 +15,8 @@ from recs.retrieval.postings import Postings, RowArray
 from recs.retrieval.table import Digests, ItemsInMemory, Table
 from recs.retrieval.vectors import Vectors
 
-SEGMENT_ITEMS = 10_000
-"""Items of a segment that an update does not count again to make it larger, and of one that is made in a shard."""
+SEGMENT_ITEMS = 100_000
+"""Items of a segment that an update does not count again to make it larger, and of one that is made of shards."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,6 +41,9 @@ _HEADER = re.compile(
     re.DOTALL,
 )
 VECTORS = ("items", "passages", "starts", "spans", "readable")
+# Arrays that are mapped into memory. The others are small and are read: each map keeps a file open.
+_MAPPED = {"terms-terms", "terms-starts", "terms-rows", "terms-in_title", "terms-in_text"}
+_MAPPED |= {"vectors-items", "vectors-passages", "vectors-spans"}
 _TYPES = {
     "rows": "int32",
     "offsets": "int64",
@@ -108,13 +111,14 @@ def open_folder(path: Path, find_embedder: Callable[[str, str], Embedder]) -> In
 
 
 def _segment(folder: Path, files: Mapping[str, Any], space: Sequence[Any] | None) -> Segment:
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, described in files.items():
         file = folder / name
         if file.stat().st_size != described["bytes"]:
             raise ValueError(f"{name} has another size than the manifest says")
         if file.suffix == ".npy":
-            arrays[file.stem] = _mapped(file)
+            mapped = _mapped(file)
+            arrays[file.stem] = mapped if file.stem in _MAPPED else np.array(mapped)
     table = ItemsInFile(folder, arrays)
     postings = postings_from({name: arrays[f"terms-{name}"] for name in ARRAYS})
     vectors = None if space is None else Vectors(*(arrays[f"vectors-{name}"] for name in VECTORS), *space)

@@ -71,7 +71,8 @@ def in_memory(collection, model, **options):
 
 def in_shards(collection, model, path, folder, **options):
     embedding = options.pop("embedding", EmbedTexts(model) if model else None)
-    return index_in_shards(collection, embedding, path, folder=folder, **{"runner": HERE, "shard_items": 9, **options})
+    options = {"runner": HERE, "shard_items": 9, "segment_items": 20, **options}
+    return index_in_shards(collection, embedding, path, folder=folder, **options)
 
 
 def same_hits(one, other):
@@ -96,7 +97,7 @@ def described(path):
 def test_index_in_shards_has_the_hits_of_an_index_in_memory_and_no_draft(model, tmp_path, terms):
     collection, used = make_collection(), None if terms else model
     made = in_shards(collection, used, tmp_path / "index", tmp_path / "work")
-    assert [len(segment.rows) for segment in made.segments] == [9] * 6 + [6]
+    assert [len(segment.rows) for segment in made.segments] == [18, 18, 18, 6]
     same_hits(made, in_memory(collection, used))
     same_hits(recs.open_index(tmp_path / "index"), made)
     assert verify(tmp_path / "index")
@@ -156,7 +157,7 @@ def test_index_in_shards_again_computes_only_what_changed(model, tmp_path):
     options = {"previous": recs.open_index(tmp_path / "index")}
     made = in_shards(collection, model, tmp_path / "index", tmp_path / "work", **options)
     same_hits(made, in_memory(collection, model))
-    assert [segment.folder is None for segment in made.segments] == [False] * 7 + [True]
+    assert [segment.folder is None for segment in made.segments] == [False] * 4 + [True]
     assert {made.segments[-1].table[row].id for row in range(2)} == {records[10]["id"], "new"}
     assert verify(tmp_path / "index")
     assert not made.search(records[11]["id"], signals="terms", k=1)
@@ -188,6 +189,19 @@ def run(*arguments):
     result = CliRunner().invoke(cli, [*map(str, arguments)])
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def test_open_index_keeps_few_files_open_for_each_segment(model, tmp_path):
+    files = Path("/proc/self/fd")
+    if not files.exists():
+        pytest.skip("this system does not list open files")
+    made = in_shards(make_collection(), model, tmp_path / "index", tmp_path / "work")
+    before = len(list(files.iterdir()))
+    index = recs.open_index(tmp_path / "index")
+    index.search("soil", signals="terms", where={"lang": "de"})
+    assert len(index.segments) == 4
+    assert len(list(files.iterdir())) - before <= 9 * 4
+    assert len(made.search("soil", signals="terms")) == 10
 
 
 def test_recs_index_of_many_items_is_in_shards(model, tmp_path, monkeypatch):
