@@ -9,6 +9,9 @@ store       items as shards
 vectors     the vectors of items and chunks, from the model to whole numbers in the order of cells
 terms       terms counted in one pass, and weighed in a second one
 ranking     the scale of the signals, then the candidates of each shard
+texts       one step on the texts of each shard, for verbs that compute each item by itself
+embedding   the vectors of a large collection, as tables
+labels      the labels of a large collection, by a classifier
 related     all of it: the related lists of a large collection
 languages   the language of each item
 index       the index of a large collection: segments of shards

@@ -9,6 +9,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from threading import Thread
 
 from recs.bulk.shards import Call, Done, Resources, Runner
 from recs.errors import OptionError
@@ -91,12 +93,27 @@ class _Processes:
     def run(self, calls: Sequence[Call], resources: Resources) -> Iterator[Done]:
         if resources.cores > 1:
             self.close()  # so that not more processes than cores are there
-            with ProcessPoolExecutor(max(1, self._cores // resources.cores), _SPAWN) as pool:
+            with _pool(max(1, self._cores // resources.cores)) as pool:
                 yield from _computed(pool, calls, resources.cores)
             return
         if self._kept is None:
-            self._kept = ProcessPoolExecutor(self._cores, _SPAWN)
+            self._kept = _pool(self._cores)
         yield from _computed(self._kept, calls, resources.cores)
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(processes, _SPAWN, initializer=_end_with_driver)
+
+
+def _end_with_driver() -> None:
+    """End this process when the one that started it is killed; it would wait for shards without end."""
+    if (driver := multiprocessing.parent_process()) is not None:
+        Thread(target=_wait_and_end, args=(driver,), daemon=True).start()
+
+
+def _wait_and_end(driver: BaseProcess) -> None:
+    driver.join()
+    os._exit(1)
 
 
 def _computed(pool: ProcessPoolExecutor, calls: Sequence[Call], threads: int) -> Iterator[Done]:

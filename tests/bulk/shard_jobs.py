@@ -28,6 +28,7 @@ class Cubes:
 
         with self.log.open("a") as file:
             file.write(f"{number}\n")
+        self.log.with_name(f"{self.log.name}-process-{os.getpid()}").touch()
         time.sleep(self.seconds)
         if number in self.dies or (number in self.dies_once and self._is_first(number)):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -58,21 +59,33 @@ def _fill_the_disk_once() -> None:
     files._write_flushed = full
 
 
+def living(log: Path) -> list[int]:
+    """Return the processes that computed a number and are still there."""
+    pids = [int(path.name.rpartition("-")[2]) for path in log.parent.glob(f"{log.name}-process-*")]
+    states = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
+    return [pid for pid, path in states.items() if path.exists() and ") Z " not in path.read_text()]
+
+
 def computed(log: Path) -> list[int]:
     """Return the numbers whose computation began, sorted."""
     return sorted(map(int, log.read_text().split())) if log.exists() else []
 
 
 def main() -> None:
-    """Be a driver that another process kills: `shard_jobs.py ADDRESS LOG FOLDER COUNT SECONDS`."""
+    """Be a driver that another process kills: `shard_jobs.py ADDRESS LOG FOLDER COUNT SECONDS`.
+
+    ADDRESS is that of Ray, or "processes" for two of this machine.
+    """
     from recs.bulk.ray_runner import RayRunner
+    from recs.bulk.runners import LocalRunner
     from recs.bulk.shards import map_shards
 
     address, log, folder, count, seconds = sys.argv[1:]
     from shard_jobs import Cubes as Work  # under its own name, not that of the script
 
     work = Work(Path(log), seconds=float(seconds))
-    map_shards(work, range(int(count)), Path(folder), runner=RayRunner(address))
+    runner = LocalRunner(workers=2) if address == "processes" else RayRunner(address)
+    map_shards(work, range(int(count)), Path(folder), runner=runner)
 
 
 if __name__ == "__main__":

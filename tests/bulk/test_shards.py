@@ -2,10 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import shard_jobs
 
 from recs.bulk.runners import LocalRunner
 from recs.bulk.shards import MANIFEST, Resources, map_shards, read_shard, whole_shards, write_shard
@@ -127,3 +131,24 @@ def test_local_runner_shards_have_as_many_threads_as_cores(tmp_path, monkeypatch
     assert {row["threads"] for row in rows} == {str(cores)}
     assert len({row["process"] for row in rows}) <= processes
     assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are watched in /proc")
+def test_local_runner_a_killed_driver_ends_its_processes_and_the_next_one_goes_on(tmp_path):
+    command = [sys.executable, shard_jobs.__file__, "processes", tmp_path / "log", tmp_path / "out", 9, 0.5]
+    with subprocess.Popen(list(map(str, command)), env=dict(os.environ)) as driver:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "out").glob("part-*")):
+            assert driver.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert shard_jobs.living(tmp_path / "log")
+        driver.kill()
+    deadline = time.monotonic() + 20
+    while shard_jobs.living(tmp_path / "log"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    whole = whole_shards(tmp_path / "out")
+    paths = map_shards(shard_jobs.Cubes(tmp_path / "again"), range(9), tmp_path / "out", runner=HERE)
+    assert len(paths) == 9
+    assert len(shard_jobs.computed(tmp_path / "again")) == 9 - len(whole)
