@@ -9,6 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from recs.bulk.index import index_in_shards as index_in_shards
     from recs.bulk.ray_runner import RayRunner as RayRunner
     from recs.bulk.related import related_in_shards as related_in_shards
     from recs.bulk.runners import LocalRunner as LocalRunner
@@ -94,6 +95,7 @@ _HOME = {
     "evaluate_related": "recs.evaluation.rankings",
     "evaluate_search": "recs.evaluation.search",
     "evaluate_topics": "recs.evaluation.topics",
+    "index_in_shards": "recs.bulk.index",
     "iter_items": "recs.readers.stream",
     "label_issues": "recs.evaluation.label_review",
     "load_embedder": "recs.embedding.load",

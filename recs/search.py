@@ -33,7 +33,7 @@ from recs.retrieval.segment import Segment, carried
 from recs.retrieval.storage import is_index, open_folder
 from recs.retrieval.table import ItemsInMemory
 from recs.retrieval.vectors import Vectors
-from recs.retrieval.writing import write_index
+from recs.retrieval.writing import write_segments
 from recs.text.languages import item_languages
 
 PASSAGE_TOKENS = 128
@@ -114,20 +114,32 @@ def _segments(
     embed: Callable[[Sequence[Item]], Vectors] | None = None,
 ) -> tuple[Segment, ...]:
     """Return the segments of items. Those of an earlier index are used again if its vectors are of the same space."""
-    kept: list[Segment] = []
-    rows: Sequence[int] = range(len(items))
-    if previous is not None and fingerprint == (previous.vectors.fingerprint if previous.vectors else None):
-        kept, rows = carried(previous.segments, ItemsInMemory(items))
+    kept, rows = reused(items, previous, fingerprint)
     if kept and not rows:
         return tuple(kept)
     changed = [items[row] for row in rows]
     return (*kept, Segment.of(changed, embed(changed) if embed else None, rows))
 
 
+def reused(
+    items: Sequence[Item], previous: Index | None, fingerprint: str | None
+) -> tuple[list[Segment], Sequence[int]]:
+    """Return the segments of an earlier index that an update keeps, and the rows of the items that are in none.
+
+    None is kept if the vectors of the earlier index are of another space; `fingerprint` is None for terms alone.
+    """
+    if previous is not None and fingerprint == (previous.vectors.fingerprint if previous.vectors else None):
+        return carried(previous.segments, ItemsInMemory(items))
+    return [], range(len(items))
+
+
 def _foreign(items: Sequence[Item], covered: Sequence[str], store: Cache | None) -> list[bool]:
-    """Return which items are in a language that is not covered; none of them if nothing is covered by name."""
-    languages = item_languages(items, store) if covered else [None] * len(items)
-    return [language is not None and language not in covered for language in languages]
+    return foreign(item_languages(items, store) if covered else [None] * len(items), covered)
+
+
+def foreign(languages: Sequence[str | None], covered: Sequence[str]) -> list[bool]:
+    """Return which items are in a language that a model does not cover; none of them if it covers nothing by name."""
+    return [bool(covered) and language is not None and language not in covered for language in languages]
 
 
 def open_index(path: str | Path, *, embedder: Embedder | None = None) -> Index:
@@ -170,7 +182,7 @@ def save_index(index: Index, path: str | Path) -> None:
     ...     len(open_index(folder))
     1
     """
-    write_index(index, Path(path))
+    write_segments(index.segments, Path(path))
 
 
 def _opened(source: Any, embedder: Embedder | None, options: dict[str, Any]) -> Index:

@@ -43,6 +43,7 @@ PUBLIC = {
     "EmbedTexts": "recs.bulk.vectors",
     "LocalRunner": "recs.bulk.runners",
     "RayRunner": "recs.bulk.ray_runner",
+    "index_in_shards": "recs.bulk.index",
     "related_in_shards": "recs.bulk.related",
     "cluster_items": "recs.cluster",
     "compare_models": "recs.comparison.compare",

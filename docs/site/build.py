@@ -26,7 +26,7 @@ GROUPS = {
     "Items": ("read_items", "iter_items", "Collection", "Item", "Link", "Skipped", "Note", "plain_text", "RecsError"),
     "Embeddings": ("load_embedder", "embed_items", "Embedder", "Embeddings", "Cache"),
     "Related lists": ("related_items", "related_to", "Rules", "RelatedLists", "Match", "write_related", "load_related"),
-    "Large collections": ("related_in_shards", "EmbedTexts", "LocalRunner", "RayRunner"),
+    "Large collections": ("related_in_shards", "index_in_shards", "EmbedTexts", "LocalRunner", "RayRunner"),
     "Search": ("build_index", "open_index", "save_index", "search_items", "search_passages", "Index", "Hit"),
     "PostgreSQL": ("publish_result", "open_published"),
     "Topics": ("cluster_items", "Clustering", "topics_over_time"),

@@ -13,4 +13,7 @@ texts       one step on the texts of each shard, for verbs that compute each ite
 embedding   the vectors of a large collection, as tables
 labels      the labels of a large collection, by a classifier
 related     all of it: the related lists of a large collection
+languages   the language of each item
+index       the index of a large collection: segments of shards
+topics      the topics of a large collection: vectors from shards, and a sample on which topics are found
 """

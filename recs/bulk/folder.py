@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from recs.arrays import IntArray
 from recs.errors import OutputError
 
+_KEY = b"arrays"  # in the metadata of a table of arrays: their shapes, and what goes with them
 _HEAD = 128  # bytes of a file before its numbers; a file without numbers cannot be mapped
 
 
@@ -99,3 +101,30 @@ def list_column(values: npt.NDArray[Any], ends: IntArray) -> Any:
     import pyarrow as pa
 
     return pa.LargeListArray.from_arrays(pa.array(ends.astype(np.int64)), pa.array(values))
+
+
+def array_table(arrays: Mapping[str, npt.NDArray[Any]], *, about: Any = None) -> Any:
+    """Return arrays of any shapes as a table with one row; `about` is kept with them, as JSON.
+
+    Examples
+    --------
+    >>> table = array_table({"vectors": np.eye(2), "rows": np.arange(3)}, about="two axes")
+    >>> arrays_of(table)["vectors"].tolist(), about_arrays(table)
+    ([[1.0, 0.0], [0.0, 1.0]], 'two axes')
+    """
+    import pyarrow as pa
+
+    columns = {name: list_column(array.ravel(), np.array([0, array.size])) for name, array in arrays.items()}
+    note = json.dumps({"shapes": {name: array.shape for name, array in arrays.items()}, "about": about}, sort_keys=True)
+    return pa.table(columns).replace_schema_metadata({_KEY: note.encode()})
+
+
+def arrays_of(table: Any) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of a table that `array_table` made, or of some of its columns."""
+    shapes = json.loads(table.schema.metadata[_KEY])["shapes"]
+    return {name: lists_of(table[name])[0].reshape(shapes[name]) for name in table.column_names}
+
+
+def about_arrays(table: Any) -> Any:
+    """Return what was kept with the arrays of a table."""
+    return json.loads(table.schema.metadata[_KEY])["about"]

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recs.bulk.folder import ArrayFolder
+from recs.bulk.languages import languages_of
 from recs.bulk.nearest import write_mask
 from recs.bulk.ranking import rank_shards
 from recs.bulk.recall import TOP, measured_recall
 from recs.bulk.run import Progress, Watched, opened_run
 from recs.bulk.runners import LocalRunner
-from recs.bulk.shards import EMBEDDING, Runner, map_shards, read_shard
+from recs.bulk.shards import EMBEDDING, Runner, map_shards
 from recs.bulk.signals import read_signals
-from recs.bulk.store import SHARD_ITEMS, Part, StoredTexts, store_items
+from recs.bulk.store import SHARD_ITEMS, Part, store_items
 from recs.bulk.terms import weigh_texts
 from recs.bulk.vectors import EmbedTexts, VectorShards, write_vectors
 from recs.contract import Note
@@ -39,8 +40,6 @@ from recs.related import ranked_lists
 from recs.text.languages import uncovered_note
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from recs.ranking.lists import RelatedLists
 
 
@@ -157,7 +156,7 @@ def _rank(
     """Return the ranking of the items by the named signals, as far as there is something to compute them from."""
     notes: list[Note] = []
     cache = None if embedding is None else embedding.cache
-    languages = _languages(run, cache)
+    languages = languages_of(run.parts, run.folder, cache, runner=run.runner)
     if set(names) & set(TERM_SIGNALS):
         weigh_texts(run.parts, run.arrays, runner=run.runner)
     embeddings = None
@@ -175,24 +174,6 @@ def _rank(
         notes.append(Note(f"vectors found {recall:.3f} of the {TOP} nearest items, of 1,000 items", code="recall"))
     chunks = 0 if embeddings is None else int(run.arrays.read("chunk_count")[0])
     return RankedItems(read_signals(used, run.arrays), fused, languages, embeddings, notes, chunks)
-
-
-@dataclass(frozen=True, slots=True)
-class _Languages:
-    """Returns the languages of the items of a shard: those that they declare, and guesses."""
-
-    cache: Path | None
-
-    def __call__(self, path: Path) -> pa.Table:
-        import pyarrow as pa
-
-        return pa.table({"language": pa.array(StoredTexts.read(path).languages(self.cache), pa.string())})
-
-
-def _languages(run: _Run, cache: Path | None) -> list[str | None]:
-    files = [part.path for part in run.parts]
-    paths = map_shards(_Languages(cache), files, run.folder / "languages", runner=run.runner)
-    return [language for path in paths for language in read_shard(path)["language"].to_pylist()]
 
 
 def _embeddings(run: _Run, embedding: EmbedTexts, *, passages: bool) -> Embeddings:

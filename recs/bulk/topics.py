@@ -1,17 +1,35 @@
-"""Topics of a large collection: found on a sample, and given to all items by their rule."""
+"""Topics of a large collection: of vectors from shards, found on a sample, and given to all items by their rule."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from recs.bulk.folder import ArrayFolder, lists_of
+from recs.bulk.languages import languages_of
+from recs.bulk.run import Progress, Watched, opened_run
+from recs.bulk.runners import LocalRunner
+from recs.bulk.shards import EMBEDDING, Runner, map_shards, read_shard
+from recs.bulk.store import SHARD_ITEMS, StoredTexts, store_items
+from recs.bulk.vectors import EmbedTexts, one_space
 from recs.cluster import cluster_items
 from recs.clustering.application import apply_topics
 from recs.clustering.result import Clustering
+from recs.embedding.tables import embedding_table
 from recs.embedding.vectors import Embeddings
 from recs.items import Collection, Item
 from recs.ranking.fusion import sampled_rows
+from recs.text.languages import uncovered_note
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SAMPLE = 50_000
 LARGE = 60_000  # public items; from here on a sample is taken
@@ -54,3 +72,56 @@ def cluster_sample(
     applied = apply_topics(clustering, public, embeddings)
     note = f"topics were found on a sample of {len(found_on):,} of {len(public):,} items"
     return replace(applied, notes=(note, *applied.notes), changes=clustering.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemVectors:
+    """Returns the vectors of the items of a shard, and their tokens; those of passages are not kept."""
+
+    embedding: EmbedTexts
+
+    def __call__(self, path: Path) -> pa.Table:
+        return embedding_table(self.embedding.embed(StoredTexts.read(path)))
+
+
+@contextmanager
+def embedded_in_shards(
+    items: Sequence[Item],
+    embedding: EmbedTexts,
+    *,
+    runner: Runner | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    shard_items: int = SHARD_ITEMS,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Embeddings, str | None]]:
+    """Yield the vectors of items, which are sorted by id, and a note on languages that the model does not cover.
+
+    The vectors are a memory map of a file that is there inside the block, without those of chunks. `runner`, `folder`,
+    `shard_items` and `progress` are as in `recs.related_in_shards`.
+    """
+    spec = embedding.spec()
+    with opened_run(items, ("vectors/1", embedding, spec.fingerprint, shard_items), folder) as place:
+        if embedding.cached_only:  # the cache may hold more vectors than it did then
+            shutil.rmtree(place / "vectors", ignore_errors=True)
+        parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
+        files = [part.path for part in parts]
+        with (runner or LocalRunner()).connected() as connected:
+            watched = Watched(connected, progress)
+            languages = languages_of(parts, place, embedding.cache, runner=watched) if spec.languages else []
+            vectors = ItemVectors(embedding)
+            paths = map_shards(vectors, files, place / "vectors", runner=watched, resources=EMBEDDING)
+        yield (
+            _mapped(paths, [item.id for item in items], ArrayFolder(place / "arrays")),
+            uncovered_note(languages, spec.languages, spec.name),
+        )
+
+
+def _mapped(paths: Sequence[Path], ids: Sequence[str], arrays: ArrayFolder) -> Embeddings:
+    """Return the vectors of all shards as a memory map."""
+    tables = [read_shard(path, ["tokens", "tokens_lost"]) for path in paths]
+    space = one_space(tables)
+    shape = (len(ids), int(space.pop("dim")))
+    pieces = (lists_of(read_shard(path, ["vector"])["vector"])[0].reshape(-1, shape[1]) for path in paths)
+    arrays.write("vectors", pieces, shape=shape, dtype=np.float32)
+    tokens, lost = (np.concatenate([table[name].to_numpy() for table in tables]) for name in ("tokens", "tokens_lost"))
+    return Embeddings(tuple(ids), arrays.read("vectors"), **space, tokens=tokens, tokens_lost=lost)

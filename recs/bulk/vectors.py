@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from recs.embedding.embedder import Embedder
     from recs.embedding.vectors import Embeddings
+    from recs.models.spec import ModelSpec
 
 _FIXED = 2.0**32  # a number of a unit vector in whole parts of this: their sum is exact in any order
 _PIECE = 16_384  # rows that are written at a time
@@ -87,8 +88,12 @@ class EmbedTexts:
 
     def fingerprint(self) -> str:
         """Return the fingerprint of the vector space: a name may mean other weights later."""
+        return self.spec().fingerprint
+
+    def spec(self) -> ModelSpec:
+        """Return what is known of the model; `ModelError` if it cannot be loaded."""
         with open_cache(self.cache or False) as cache:
-            return self.find(cache).spec.fingerprint
+            return self.find(cache).spec
 
     def find(self, cache: Cache | None) -> Embedder:
         """Return the embedder; `ModelError` if the model cannot be loaded."""

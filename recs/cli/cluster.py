@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,17 +21,17 @@ from recs.cli.common.options import (
     source_argument,
 )
 from recs.cli.common.repeat import repeatable
-from recs.cli.common.session import embedded, write_report
-from recs.cli.common.terminal import heading, printable, report_reading, say
-from recs.text.counts import counted
+from recs.cli.common.session import embedded, report_embedding
+from recs.cli.common.sharding import ShardOptions, embedding_of, is_for_shards, shard_options, shard_progress
+from recs.cli.common.terminal import report_reading, say
+from recs.cli.common.topics import check_folder_format, write_result
 
 if TYPE_CHECKING:
-    from recs.clustering.parts import TopicChange
     from recs.clustering.result import Clustering
     from recs.embedding.cache import Cache
     from recs.embedding.embedder import Embedder
     from recs.embedding.vectors import Embeddings
-    from recs.items import Collection
+    from recs.items import Collection, Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,9 @@ class _Wishes:
     file_option("--tags", "Write the topic of each item: .json or .csv.", suffixes=".json .csv"),
     file_option("--site", "Write a page and a feed for each topic, and data for Hugo and Jekyll.", metavar="DIR"),
 )
-@output_options("json", "table")
+@output_options("json", "parquet", "table")
 @collection_options
+@shard_options
 @repeatable
 def command(
     *,
@@ -106,44 +108,87 @@ def command(
     files: _Files,
     output: OutputOptions,
     setup: CollectionOptions,
+    shards: ShardOptions,
 ) -> None:
     """Find the topics of SOURCE: their names, key phrases and typical items, from coarse to fine.
 
-    Without -o: the topics as text. With -o or --format json: everything, with the topic of each item.
+    Without -o: the topics as text. With -o or --format json: everything, with the topic of each item. With --format
+    parquet -o DIR: the topic of each item, as a folder of tables.
     """
     from recs.bulk.topics import find_topics
     from recs.clustering.application import apply_topics
 
     if applied:
         _refuse_options_of_finding()
+    check_folder_format(output)
     finding: dict[str, Any] = {"min_cluster_size": min_cluster_size or "auto", "n_topics": n_topics, "assign": assign}
     earlier, setup = _saved(applied or previous, setup)
     collection = setup.reading.read(source)
     if not output.quiet:
         report_reading(collection)
-    opening = _embedded(collection, setup, earlier, cached_only=cached_only, quiet=output.quiet)
-    with opening as (embeddings, embedder, cache):
+    how: dict[str, Any] = {"cached_only": cached_only, "quiet": output.quiet}
+    with _embedded(collection, setup, shards, earlier, **how) as (embeddings, embedder, cache):
         if applied and earlier is not None:
             clustering = apply_topics(earlier, collection.public, embeddings)
         else:
             finding |= {"previous": earlier, **asdict(wishes), "embedder": embedder, "cache": cache or False}
             clustering = find_topics(collection, embeddings, **finding)
-    _write(clustering, collection, embeddings, files)
-    if files.site:
-        _write_site(clustering, collection, files.site, quiet=output.quiet)
+        _write(clustering, collection, embeddings, files, quiet=output.quiet)
     if save:
         clustering.save(save)
     _say_notes(clustering, quiet=output.quiet)
-    write_report(_report(clustering), _text(clustering, collection), output)
+    write_result(clustering, collection, output)
 
 
 def _embedded(
-    collection: Collection, setup: CollectionOptions, earlier: Clustering | None, *, cached_only: bool, quiet: bool
+    collection: Collection,
+    setup: CollectionOptions,
+    shards: ShardOptions,
+    earlier: Clustering | None,
+    *,
+    cached_only: bool,
+    quiet: bool,
 ) -> AbstractContextManager[tuple[Embeddings, Embedder, Cache | None]]:
     """Open the vectors of the items; a model that does not fit an earlier clustering is refused before it runs."""
-    role = earlier.role if earlier is not None else "clustering"
-    check = earlier.check_comparable if earlier is not None else None
-    return embedded(collection.public, setup, role=role, quiet=quiet, cached_only=cached_only, check=check)
+    items = collection.public
+    options: dict[str, Any] = {
+        "role": earlier.role if earlier is not None else "clustering",
+        "check": earlier.check_comparable if earlier is not None else None,
+        "cached_only": cached_only,
+        "quiet": quiet,
+    }
+    if items and is_for_shards(len(items), shards):
+        return _embedded_in_shards(items, setup, shards, **options)
+    return embedded(items, setup, **options)
+
+
+@contextmanager
+def _embedded_in_shards(
+    items: Sequence[Item],
+    setup: CollectionOptions,
+    shards: ShardOptions,
+    *,
+    role: str,
+    check: Callable[[Embeddings], None] | None,
+    cached_only: bool,
+    quiet: bool,
+) -> Iterator[tuple[Embeddings, Embedder, Cache | None]]:
+    """Do as `embedded`, with the vectors of a large collection as a memory map."""
+    from recs.bulk.topics import embedded_in_shards
+
+    embedding = embedding_of(setup.model, setup.cache, role=role, cached_only=cached_only)
+    place: dict[str, Any] = {"runner": shards.make_runner(), "folder": shards.folder}
+    with setup.cache.opened() as cache:
+        embedder = setup.model.find(cache, cached_only=cached_only)
+        if check is not None:
+            check(embedder.embed([], role=role, cached_only=cached_only))
+        progress = shard_progress(len(items), quiet=quiet)
+        with embedded_in_shards(items, embedding, progress=progress, **place) as (embeddings, note):
+            if note and not quiet:
+                say(f"note: {note}")
+            if not quiet:
+                report_embedding(embeddings)
+            yield embeddings, embedder, cache
 
 
 def _say_notes(clustering: Clustering, *, quiet: bool) -> None:
@@ -171,7 +216,9 @@ def _saved(path: Path | None, setup: CollectionOptions) -> tuple[Clustering | No
     return clustering, replace(setup, model=model)
 
 
-def _write(clustering: Clustering, collection: Collection, embeddings: Embeddings, files: _Files) -> None:
+def _write(
+    clustering: Clustering, collection: Collection, embeddings: Embeddings, files: _Files, *, quiet: bool
+) -> None:
     from recs.clustering.maps.layout import map_layout
     from recs.files import write_atomically
     from recs.writers.figures import save_figure
@@ -192,6 +239,8 @@ def _write(clustering: Clustering, collection: Collection, embeddings: Embedding
         write_atomically(path, text.encode("utf-8", "replace"))
     if files.plot:
         save_figure(plot_topics(clustering, places), files.plot)
+    if files.site:
+        _write_site(clustering, collection, files.site, quiet=quiet)
 
 
 def _write_site(clustering: Clustering, collection: Collection, folder: Path, *, quiet: bool) -> None:
@@ -200,63 +249,3 @@ def _write_site(clustering: Clustering, collection: Collection, folder: Path, *,
     notes = write_topic_site(clustering, collection.public, folder)
     for note in notes if not quiet else ():
         say(f"note: {note}")
-
-
-def _report(clustering: Clustering) -> dict[str, Any]:
-    """Return the whole clustering as JSON values: topics and items of the default layer, other layers, the sweep."""
-    rows = zip(
-        clustering.ids, clustering.labels.tolist(), clustering.assigned.tolist(), clustering.strengths, strict=True
-    )
-    return {
-        "schema": "recs.topics/1",
-        "model": clustering.model,
-        "parameters": dict(clustering.parameters),
-        "metrics": dict(clustering.metrics),
-        "notes": list(clustering.notes),
-        "changes": [asdict(change) for change in clustering.changes],
-        "topics": [asdict(topic) for topic in clustering.topics],
-        "items": {
-            name: {"topic": topic, "core": core >= 0, "strength": round(float(strength), 4)}
-            for name, core, topic, strength in rows
-        },
-        "layers": [
-            {
-                "topics": [asdict(topic) for topic in layer.topics],
-                "items": dict(zip(clustering.ids, layer.assigned.tolist(), strict=True)),
-            }
-            for layer in clustering.layers
-        ],
-        "sweep": [asdict(row) for row in clustering.sweep],
-    }
-
-
-def _text(clustering: Clustering, collection: Collection) -> str:
-    from recs.clustering.result import largest_first
-
-    items = {item.id: item for item in collection}
-    metrics = clustering.metrics
-    lines = [
-        f"{counted(len(clustering), 'item')}, {counted(len(clustering.topics), 'topic')}, "
-        f"{metrics['coverage']:.0%} of the items in one"
-    ]
-    if clustering.changes:
-        lines += ["", "changes since the earlier run:", *(f"  {_told(change)}" for change in clustering.changes)]
-    for topic in largest_first(clustering)[0]:
-        lines += ["", f"{topic.size:5}  {printable(topic.name)}  [{topic.id}]"]
-        lines += [f"       {', '.join(topic.phrases)}"] if topic.phrases else []
-        lines += [f"         {heading(items[name])}" for name in topic.exemplars[:3]]
-    if clustering.sweep:
-        lines += ["", "granularity  topics  stability  separation  coverage"]
-        lines += [
-            f"{row.resolution:11.2f}  {row.topics:6}  {row.stability:9.2f}  {row.separation:10.2f}  {row.coverage:8.0%}"
-            f"{'  *' * row.chosen}"
-            for row in clustering.sweep
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _told(change: TopicChange) -> str:
-    """Return a change of topics as a line of text."""
-    direction = {"split": "from", "merged": "into"}.get(change.kind)
-    other = f", {direction} {printable(change.other_name or '')}  [{change.other}]" if direction else ""
-    return f"{change.kind}: {printable(change.name)}  [{change.topic}], {counted(change.items, 'item')}{other}"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from recs.cli.common.option_values import CollectionOptions
 from recs.cli.common.options import Place, collection_options, quiet_option, source_argument
 from recs.cli.common.session import opened_collection, report_languages
+from recs.cli.common.sharding import ShardOptions, embedding_of, is_for_shards, shard_options, shard_progress
 from recs.cli.common.terminal import say
 from recs.text.counts import counted
 
 if TYPE_CHECKING:
+    from recs.items import Collection
     from recs.retrieval.index import Index, Signals
 
 
@@ -26,17 +30,24 @@ if TYPE_CHECKING:
 @click.option("--verify", is_flag=True, help="SOURCE is an index: compare its files with their digests.")
 @quiet_option
 @collection_options
+@shard_options
 def command(
-    *, source: str, output: Path | None, signals: str, verify: bool, quiet: bool, setup: CollectionOptions
+    *,
+    source: str,
+    output: Path | None,
+    signals: str,
+    verify: bool,
+    quiet: bool,
+    setup: CollectionOptions,
+    shards: ShardOptions,
 ) -> None:
     """Write an index of the public items of SOURCE, for `recs search`.
 
     It holds the texts of the items, their terms, and the vectors of items and of passages of 128 tokens. Vectors come
     from the cache if they are there, so a second run embeds only what changed. Readers of an earlier index in DIR go on
-    with it.
+    with it. A large collection is computed in shards: docs/scale.md.
     """
     from recs.retrieval.storage import verify as verify_files
-    from recs.search import build_index, save_index
 
     if verify:
         count = verify_files(Path(source))
@@ -45,17 +56,51 @@ def command(
         return
     if output is None:
         raise click.UsageError("name the folder of the index: -o DIR.")
+    earlier = _earlier(output)
     terms = "terms,mentions" if signals == "terms" else "auto"
     with opened_collection(source, setup, quiet=quiet, signals=terms) as (collection, options):
-        chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
-        chosen["previous"] = _earlier(output)
-        if chosen["embedder"] is not None and not quiet:
-            report_languages(collection.public, chosen["embedder"], chosen["cache"] or None)
-        kind: Signals = "terms" if options["embedder"] is None else "auto"
-        index = build_index(collection, signals=kind, **chosen)
-    save_index(index, output)
+        is_large = is_for_shards(len(collection.public), shards)
+        make = partial(_in_shards, setup=setup, shards=shards) if is_large else _in_memory
+        index = make(collection, options, earlier, output, quiet=quiet)
     if not quiet:
-        say(_summary(index, output, is_update=chosen["previous"] is not None))
+        say(_summary(index, output, is_update=earlier is not None))
+
+
+def _in_memory(
+    collection: Collection, options: Mapping[str, Any], earlier: Index | None, output: Path, *, quiet: bool
+) -> Index:
+    from recs.search import build_index, save_index
+
+    embedder = options["embedder"]
+    if embedder is not None and not quiet:
+        report_languages(collection.public, embedder, options["cache"] or None)
+    kind: Signals = "terms" if embedder is None else "auto"
+    chosen = {name: options[name] for name in ("embedder", "cache", "progress")}
+    index = build_index(collection, signals=kind, previous=earlier, **chosen)
+    save_index(index, output)
+    return index
+
+
+def _in_shards(
+    collection: Collection,
+    options: Mapping[str, Any],
+    earlier: Index | None,
+    output: Path,
+    *,
+    quiet: bool,
+    setup: CollectionOptions,
+    shards: ShardOptions,
+) -> Index:
+    """Write the index of a large collection, a segment for each shard."""
+    from recs.bulk.index import index_in_shards
+
+    embedding = None if options["embedder"] is None else embedding_of(setup.model, setup.cache)
+    place: dict[str, Any] = {"runner": shards.make_runner(), "folder": shards.folder}
+    progress = shard_progress(len(collection.public), quiet=quiet)
+    index = index_in_shards(collection, embedding, output, previous=earlier, progress=progress, **place)
+    for note in index.notes if not quiet else ():
+        say(f"note: {note}")
+    return index
 
 
 def _summary(index: Index, output: Path, *, is_update: bool) -> str:

@@ -25,8 +25,7 @@ _FEWEST_COPIES = 3  # that are not equal
 _SHARED = 0.9  # share of the different words of two texts that both have
 _MOST_COMPARED = 20  # texts that one text is compared with
 _NUMBER = "0"  # in place of every number
-
-_Key = tuple[str, ...]
+_WORDS = b"\0"  # begins the key of a text of some words; no other key does
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +49,8 @@ class DistinctTexts:
     def of(cls, items: Sequence[Item], embeddings: Embeddings) -> Self:
         """Return the distinct texts of items and their vectors, in the same order. Equal vectors are one text too."""
         X = embeddings.vectors
-        group_of_item = _without_pairs(copy_groups(items), items)
-        places = np.split(np.argsort(group_of_item, kind="stable"), np.cumsum(np.bincount(group_of_item))[:-1])
-        means = [_mean(X[some], scaled=embeddings.similarity == "cosine") for some in places if len(some)]
+        group_of_item = text_groups(items)
+        means = group_means(X, group_of_item, scaled=embeddings.similarity == "cosine")
         row_of_vector: dict[bytes, int] = {}
         row_of_group = [row_of_vector.setdefault(mean.tobytes(), len(row_of_vector)) for mean in means]
         row_of_item = np.array(row_of_group, np.int64)[group_of_item]
@@ -62,6 +60,18 @@ class DistinctTexts:
         farthest = np.ones(len(vectors))
         np.minimum.at(farthest, row_of_item, cosines)
         return cls(vectors, row_of_item, farthest)
+
+
+def text_groups(items: Sequence[Item]) -> IntArray:
+    """Return the text of each item, 0 to g - 1 in the order in which they come first: copies of one text are one."""
+    return _without_pairs(copy_groups(items), items)
+
+
+def group_means(vectors: FloatArray, group_of_row: IntArray, *, scaled: bool) -> list[FloatArray]:
+    """Return the mean vector of each group of rows, `scaled` to unit length; groups are 0 to g - 1, each has a row."""
+    order = np.argsort(group_of_row, kind="stable")
+    places = np.split(order, np.cumsum(np.bincount(group_of_row))[:-1])
+    return [_mean(vectors[some], scaled=scaled) for some in places if len(some)]
 
 
 def _without_pairs(group_of_item: IntArray, items: Sequence[Item]) -> IntArray:
@@ -98,44 +108,62 @@ def copy_groups(items: Sequence[Item]) -> IntArray:
     >>> copy_groups([Item(id=str(place), text=text) for place, text in enumerate(texts)]).tolist()
     [0, 0, 1]
     """
-    keys = [_key(item, place) for place, item in enumerate(items)]
-    first_of_key: dict[_Key, int] = {}
+    numbers = _WordNumbers()
+    keys = [numbers.key(item, place) for place, item in enumerate(items)]
+    first_of_key: dict[bytes, int] = {}
     for place, key in enumerate(keys):
         first_of_key.setdefault(key, place)
-    merged = _merged(list(first_of_key.values()), _ranked_words(list(first_of_key)))
+    merged = _merged(list(first_of_key.values()), numbers.ranked(list(first_of_key)))
     groups: dict[int, int] = {}
     return np.array([groups.setdefault(merged[first_of_key[key]], len(groups)) for key in keys], np.int64)
 
 
-def _key(item: Item, place: int) -> _Key:
-    """Return what equal texts share: the words, with all numbers alike; a short text as it is, after an empty string.
+class _WordNumbers:
+    """Words as numbers: a text takes a few bytes a word."""
 
-    Without a text, the item is alone.
-    """
-    words = tuple(_NUMBER if word.isdigit() else word for word in tokenize(f"{item.title}\n{item.text}"))
-    if len(words) - words.count(_NUMBER) >= _FEWEST_WORDS:
-        return words
-    return ("", item.title, item.text) if item.title or item.text else ("", str(place))
+    def __init__(self) -> None:
+        self._number_of_word: dict[str, int] = {}
+
+    def key(self, item: Item, place: int) -> bytes:
+        """Return what equal texts share: their words, with all numbers alike; a short text as it is.
+
+        Without a text, the item is alone.
+        """
+        words = [_NUMBER if word.isdigit() else word for word in tokenize(f"{item.title}\n{item.text}")]
+        if len(words) - words.count(_NUMBER) >= _FEWEST_WORDS:
+            numbers = [self._number_of_word.setdefault(word, len(self._number_of_word)) for word in words]
+            return _WORDS + np.array(numbers, np.int32).tobytes()
+        text = f"{len(item.title)} {item.title}{item.text}" if item.title or item.text else f"{place}"
+        return text.encode("utf-8", "surrogatepass")
+
+    def ranked(self, keys: Sequence[bytes]) -> list[IntArray]:
+        """Return the ranks of the words of each key, the rarest of all keys first; none of a short text.
+
+        A word that a text repeats has several ranks: one for its first place, one for its second, and so on.
+        """
+        row_of_place: dict[tuple[int, int], int] = {}
+        rows: list[IntArray] = []
+        for key in keys:
+            times: Counter[int] = Counter()
+            of_text: list[int] = []
+            for word in np.frombuffer(key, np.int32, offset=1).tolist() if key.startswith(_WORDS) else ():
+                of_text.append(row_of_place.setdefault((word, times[word]), len(row_of_place)))
+                times[word] += 1
+            rows.append(np.array(of_text, np.int32))
+        words = list(self._number_of_word)
+        ranks = _rarest_first(rows, [(words[word], time) for word, time in row_of_place])
+        for number, own in enumerate(rows):
+            rows[number] = np.sort(ranks[own])
+        return rows
 
 
-def _ranked_words(keys: Sequence[_Key]) -> list[IntArray]:
-    """Return the ranks of the words of each key, the rarest of all keys first; none of a short text.
-
-    A word that a text repeats has several ranks: one for its first place, one for its second, and so on.
-    """
-    number_of_word: dict[tuple[str, int], int] = {}
-    numbers: list[IntArray] = []
-    for key in keys:
-        times: Counter[str] = Counter()
-        own = []
-        for word in key if key[0] else ():
-            own.append(number_of_word.setdefault((word, times[word]), len(number_of_word)))
-            times[word] += 1
-        numbers.append(np.array(own, np.int64))
-    counts = np.bincount(np.concatenate([*numbers, np.zeros(0, np.int64)])).tolist()
-    rarest_first = sorted(number_of_word, key=lambda word: (counts[number_of_word[word]], word))
-    rank_of_number = np.argsort([number_of_word[word] for word in rarest_first])
-    return [np.sort(rank_of_number[own]) for own in numbers]
+def _rarest_first(texts: Sequence[IntArray], names: Sequence[tuple[str, int]]) -> IntArray:
+    """Return the rank of each word: by how many texts have it, then by name."""
+    counts = np.zeros(len(names), np.int64)
+    for own in texts:
+        counts[own] += 1  # a text has each of them once
+    order = sorted(range(len(names)), key=lambda row: (counts[row], names[row]))
+    return np.argsort(order).astype(np.int32)
 
 
 def _merged(places: Sequence[int], ranks: Sequence[IntArray]) -> dict[int, int]:

@@ -89,16 +89,20 @@ class LanguageMeans:
         """
         if len(self.codes) < 2:
             return embeddings
+        return replace(embeddings, vectors=self.without(embeddings.vectors, scaled=embeddings.similarity == "cosine"))
+
+    def without(self, vectors: FloatArray, *, scaled: bool) -> FloatArray:
+        """Return rows that do not say which language a text is in, `scaled` to unit length; each changes by itself."""
+        if len(self.codes) < 2:
+            return vectors
         directions = self._directions()
-        vectors = embeddings.vectors.astype(np.float64)
+        exact = vectors.astype(np.float64)
         # Sums of einsum do not depend on how many rows there are, as those of a matrix product do.
-        rest = vectors - np.einsum("nk,kd->nd", np.einsum("nd,kd->nk", vectors, directions), directions)
-        left = np.linalg.norm(rest, axis=1) > _SMALLEST * np.linalg.norm(vectors, axis=1)
-        rest = np.where(left[:, None], rest, vectors)
-        if embeddings.similarity == "cosine":
-            rest = unit_rows(rest)
-        shared: FloatArray = rest.astype(np.float32)
-        return replace(embeddings, vectors=shared)
+        rest = exact - np.einsum("nk,kd->nd", np.einsum("nd,kd->nk", exact, directions), directions)
+        left = np.linalg.norm(rest, axis=1) > _SMALLEST * np.linalg.norm(exact, axis=1)
+        rest = np.where(left[:, None], rest, exact)
+        shared: FloatArray = (unit_rows(rest) if scaled else rest).astype(np.float32)
+        return shared
 
     def _directions(self) -> Float64Array:
         """Return orthonormal directions in which the means differ, shape (at most languages - 1, d)."""

@@ -67,8 +67,7 @@ class Embeddings:
 
     Notes
     -----
-    The arrays are read-only views of the arguments, not copies. If you write to an argument later, these vectors change
-    too; give a copy if that may happen.
+    The arrays are read-only views, not copies: if you write to an argument later, these vectors change too.
 
     Examples
     --------
@@ -157,12 +156,13 @@ class Embeddings:
 
     def take(self, ids: Sequence[str]) -> Self:
         """Return the embeddings of `ids`, in that order; `EmbeddingError` if one of them has no vector."""
+        if tuple(ids) == self.ids:
+            return self
         row_of = {name: row for row, name in enumerate(self.ids)}
         missing = [name for name in ids if name not in row_of]
         if missing:
             items_have = counted(len(missing), "item has", "items have")
-            advice = f"embed {'it' if len(missing) == 1 else 'them'} with the same model"
-            raise EmbeddingError(f"{items_have} no vector, the first is {missing[0]!r}; {advice}.")
+            raise EmbeddingError(f"{items_have} no vector, the first is {missing[0]!r}; embed all with the same model.")
         rows = np.array([row_of[name] for name in ids], dtype=np.int64)
         new_row = np.full(len(self.ids), -1, dtype=np.int64)
         new_row[rows] = np.arange(len(rows))
@@ -285,9 +285,8 @@ def check_vectors(X: npt.NDArray[Any], ids: Sequence[str], similarity: str, *, u
         seen: set[str] = set()
         twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise EmbeddingError(f"two rows have the id {twice!r}; ids must be unique.")
-    finite = np.isfinite(X).all(axis=1)
-    if not finite.all():
-        raise EmbeddingError(f"the vector of {ids[int(np.argmin(finite))]!r} holds NaN or infinity.")
+    if not all(np.isfinite(block).all() for block in np.array_split(X, len(X) // 65_536 + 1)):  # X may be large
+        raise EmbeddingError(f"the vector of {ids[np.isfinite(X).all(axis=1).argmin()]!r} holds NaN or infinity.")
     if similarity == "cosine" and len(X):
         squares = np.einsum("ij,ij->i", X, X) if unit else np.abs(X).max(axis=1, initial=0.0)
         if not squares.all():

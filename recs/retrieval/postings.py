@@ -86,6 +86,28 @@ class Postings:
         distinct, starts = np.unique(terms, return_index=True)
         return cls(distinct, np.append(starts, len(terms)), rows, counts[0], counts[1], lengths)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Postings]) -> Postings:
+        """Return the postings of the texts of all parts, one part after the other; there must be one part.
+
+        Examples
+        --------
+        >>> parts = [Postings.of([title], ["Plant it."]) for title in ("Garlic", "Leeks")]
+        >>> whole = Postings.of(["Garlic", "Leeks"], ["Plant it.", "Plant it."])
+        >>> bool((Postings.joined(parts).rows == whole.rows).all())
+        True
+        """
+        starts = np.cumsum([0, *map(len, parts)])
+        rows = [part.rows + np.int32(start) for part, start in zip(parts, starts[:-1], strict=True)]
+        terms = np.concatenate([np.repeat(part.terms, np.diff(part.starts)) for part in parts])
+        order = np.argsort(terms, kind="stable")  # the rows of a term stay in their order
+        distinct, first = np.unique(terms[order], return_index=True)
+        in_title, in_text, lengths = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("in_title", "in_text", "lengths")
+        )
+        ends = np.append(first, len(terms))
+        return cls(distinct, ends, np.concatenate(rows)[order], in_title[order], in_text[order], lengths)
+
     def __len__(self) -> int:
         return len(self.lengths)
 

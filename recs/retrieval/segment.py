@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from recs.arrays import IntArray
 from recs.items import Item
 from recs.retrieval.postings import Postings, RowArray
-from recs.retrieval.table import ItemsInMemory, Table
+from recs.retrieval.table import Digests, ItemsInMemory, Table
 from recs.retrieval.vectors import Vectors
+
+SEGMENT_ITEMS = 100_000
+"""Items of a segment that an update does not count again to make it larger, and of one that is made of shards."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +61,9 @@ def carried(segments: Sequence[Segment], table: Table) -> tuple[list[Segment], l
     """Return the segments that an update keeps, and the rows of `table` whose items are in none of them.
 
     An item stays where it is if nothing of it changed. A segment is not kept if more than half of its items are gone,
-    or if it has at most twice as many as the new one will have: so n items have at most about log2(n) segments, and
-    each item is counted again about as often.
+    or if it is small and has at most twice as many items as the new one will have. So beside those that were made with
+    `SEGMENT_ITEMS` items or more, there are at most about log2(n) segments, and each item is counted again about as
+    often.
 
     Examples
     --------
@@ -68,17 +73,31 @@ def carried(segments: Sequence[Segment], table: Table) -> tuple[list[Segment], l
     >>> [each.rows.tolist() for each in kept], rows
     ([[0, 1, 2, 3, 4]], [5])
     """
-    row_of = {content: row for row, content in enumerate(map(tuple, table.contents.tolist()))}
+    contents = np.asarray(table.contents)
+    order = np.argsort(contents[:, 0], kind="stable")
     kept = []
     for segment in segments:
-        rows = [row_of.get(content, -1) for content in map(tuple, segment.table.contents.tolist())]
-        still = replace(segment, rows=np.where(segment.rows >= 0, np.array(rows, np.int32), np.int32(-1)))
+        rows = _rows_of(np.asarray(segment.table.contents), contents, order)
+        still = replace(segment, rows=np.where(segment.rows >= 0, rows, np.int32(-1)))
         if len(still.rows) <= 2 * still.count > 0:
             kept.append(still)
     fresh = len(table) - sum(segment.count for segment in kept)
-    while kept and kept[-1].count <= 2 * fresh:
+    while kept and len(kept[-1].rows) < SEGMENT_ITEMS and kept[-1].count <= 2 * fresh:
         fresh += kept.pop().count
     is_kept = np.zeros(len(table) + 1, bool)
     for segment in kept:
         is_kept[segment.rows] = True
     return kept, np.flatnonzero(~is_kept[:-1]).tolist()
+
+
+def _rows_of(contents: Digests, among: Digests, order: IntArray) -> RowArray:
+    """Return where each content is in a table, -1 if it is not there; `order` sorts the table by its first digests.
+
+    Where two contents share the first digest, one of them counts as absent.
+    """
+    if not len(among):
+        return np.full(len(contents), -1, np.int32)
+    places = np.searchsorted(among[:, 0], contents[:, 0], sorter=order)
+    rows = order[np.minimum(places, len(order) - 1)]
+    is_same = (among[rows] == contents).all(axis=1)
+    return np.where(is_same, rows, -1).astype(np.int32)

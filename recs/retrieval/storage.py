@@ -33,14 +33,17 @@ if TYPE_CHECKING:
 
 SCHEMA = "recs.index/2"
 MANIFEST = "manifest.json"
-_LARGEST_MANIFEST = 1_000_000  # bytes
-_FILE = re.compile("[0-9]{1,3}/[a-z_-]{1,40}[.](npy|jsonl|json)")
+_LARGEST_MANIFEST = 64_000_000  # bytes: some 2,500 for each segment
+_FILE = re.compile("[0-9]{1,5}/[a-z_-]{1,40}[.](npy|jsonl|json)")
 _HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': '(?P<kind><[iuf][248])', 'fortran_order': False, "
     rb"'shape': \((?P<shape>[0-9]{1,15},|[0-9]{1,15}, [0-9]{1,15})\), \} *\n",
     re.DOTALL,
 )
 VECTORS = ("items", "passages", "starts", "spans", "readable")
+# Arrays that are mapped into memory. The others are small and are read: each map keeps a file open.
+_MAPPED = {"terms-terms", "terms-starts", "terms-rows", "terms-in_title", "terms-in_text"}
+_MAPPED |= {"vectors-items", "vectors-passages", "vectors-spans"}
 _TYPES = {
     "rows": "int32",
     "offsets": "int64",
@@ -108,13 +111,14 @@ def open_folder(path: Path, find_embedder: Callable[[str, str], Embedder]) -> In
 
 
 def _segment(folder: Path, files: Mapping[str, Any], space: Sequence[Any] | None) -> Segment:
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, described in files.items():
         file = folder / name
         if file.stat().st_size != described["bytes"]:
             raise ValueError(f"{name} has another size than the manifest says")
         if file.suffix == ".npy":
-            arrays[file.stem] = _mapped(file)
+            mapped = _mapped(file)
+            arrays[file.stem] = mapped if file.stem in _MAPPED else np.array(mapped)
     table = ItemsInFile(folder, arrays)
     postings = postings_from({name: arrays[f"terms-{name}"] for name in ARRAYS})
     vectors = None if space is None else Vectors(*(arrays[f"vectors-{name}"] for name in VECTORS), *space)

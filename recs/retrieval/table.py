@@ -156,23 +156,26 @@ class JoinedItems:
 
     def __init__(self, tables: Sequence[Table], rows: Sequence[npt.NDArray[np.int32]]) -> None:
         self._segments = tuple(zip(tables, rows, strict=True))
-        self._places: list[tuple[int, int]] = [(0, 0)] * sum(int((each >= 0).sum()) for each in rows)
+        n = sum(int((each >= 0).sum()) for each in rows)
+        self._segment_of = np.zeros(n, np.int32)
+        self._place_of = np.zeros(n, np.int32)
         for number, each in enumerate(rows):
-            for place, row in enumerate(each.tolist()):
-                if row >= 0:
-                    self._places[row] = (number, place)
+            places = np.flatnonzero(each >= 0)
+            self._segment_of[each[places]] = number
+            self._place_of[each[places]] = places
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._place_of)
 
     def __getitem__(self, row: int) -> Item:
-        number, place = self._places[row]
-        return self._segments[number][0][place]
+        table, _ = self._segments[int(self._segment_of[row])]
+        return table[int(self._place_of[row])]
 
     def column(self, name: str) -> Sequence[Any]:
         """Return the values of a field, one for each item."""
         columns = [table.column(name) for table, _ in self._segments]
-        return [columns[number][place] for number, place in self._places]
+        places = zip(self._segment_of.tolist(), self._place_of.tolist(), strict=True)
+        return [columns[number][place] for number, place in places]
 
     @cached_property
     def ids(self) -> Digests:

@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +15,23 @@ import numpy as np
 
 from recs.errors import OutputError
 from recs.files import one_at_a_time, write_atomically
-from recs.retrieval.index import Index
-from recs.retrieval.postings import ARRAYS
+from recs.retrieval.postings import ARRAYS, RowArray
 from recs.retrieval.records import item_lines, item_record
 from recs.retrieval.segment import Segment
 from recs.retrieval.storage import MANIFEST, SCHEMA, VECTORS, described_file, is_index, manifest_or_empty
-from recs.retrieval.table import ItemsInFile, columns_of
+from recs.retrieval.table import Digests, ItemsInFile, columns_of
 
 _GENERATION = re.compile("[0-9a-f]{16}")
 _OF_A_WRITER = re.compile("[.]lock|[.]manifest[.]json[.][0-9a-f]+[.]partial|[0-9a-f]{16}")
 _OF_AN_UPDATE = ("rows.npy", "items.jsonl", "columns.json")  # files that an update may change; it links the others
 
 
-def write_index(index: Index, path: Path) -> str:
-    """Write an index into a folder and return the name of its generation.
+def write_segments(segments: Iterable[Segment], path: Path) -> str:
+    """Write the segments of an index into a folder, one after the other, and return the name of its generation.
 
-    The text of an item that was changed or withdrawn is not in the new generation. Its terms, as digests, and its
-    vectors stay until its segment is counted again.
+    Only what identifies its items is kept of a segment that is written, so that an iterator may make them. The text of
+    an item that was changed or withdrawn is not in the new generation. Its terms, as digests, and its vectors stay
+    until its segment is counted again.
 
     Raises `OutputError` if the folder cannot be written, or is neither empty nor an index.
     """
@@ -39,7 +40,7 @@ def write_index(index: Index, path: Path) -> str:
             raise OutputError(f"{path}: is there and is no index; name another folder.")
         path.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(path):
-            return _write_generation(index, path)
+            return _write_generation(segments, path)
     except FileNotFoundError as error:
         raise OutputError(f"{path}: the index that this one continues was replaced twice; run it again.") from error
     except (OSError, ValueError) as error:
@@ -51,16 +52,18 @@ def _is_ours(path: Path) -> bool:
     return path.is_dir() and all(_OF_A_WRITER.fullmatch(file.name) for file in path.iterdir())
 
 
-def _write_generation(index: Index, path: Path) -> str:
+def _write_generation(segments: Iterable[Segment], path: Path) -> str:
     generation = secrets.token_hex(8)
     folder = path / generation
+    files: dict[str, Any] = {}
+    items = _Written()
     try:
-        files: dict[str, Any] = {}
-        for number, segment in enumerate(index.segments):
+        for number, segment in enumerate(segments):
             described = _write_segment(segment, folder / str(number))
             files |= {f"{number}/{name}": described[name] for name in sorted(described)}
+            items.add(segment)
         before = manifest_or_empty(path).get("generation")
-        text = json.dumps({**_summary(index), "generation": generation, "files": files}, indent=1, sort_keys=True)
+        text = json.dumps({**items.summary(), "generation": generation, "files": files}, indent=1, sort_keys=True)
         write_atomically(path / MANIFEST, f"{text}\n".encode())
         for old in path.iterdir():
             if _GENERATION.fullmatch(old.name) and old.name not in (generation, before):
@@ -71,11 +74,27 @@ def _write_generation(index: Index, path: Path) -> str:
     return generation
 
 
-def _summary(index: Index) -> dict[str, Any]:
-    vectors = index.vectors
-    space = None if vectors is None else [vectors.model, vectors.fingerprint, vectors.similarity]
-    corpus = hashlib.sha256(np.ascontiguousarray(index.table.contents).tobytes()).hexdigest()
-    return {"schema": SCHEMA, "items": len(index), "corpus": corpus, "space": space}
+class _Written:
+    """What the manifest says of the items of the segments that are written."""
+
+    def __init__(self) -> None:
+        self._rows: list[RowArray] = []
+        self._contents: list[Digests] = []
+        self._space: Sequence[str] | None = None
+
+    def add(self, segment: Segment) -> None:
+        is_there = segment.rows >= 0
+        self._rows.append(segment.rows[is_there])
+        self._contents.append(segment.table.contents[is_there])
+        if segment.vectors is not None:
+            self._space = segment.vectors.space
+
+    def summary(self) -> dict[str, Any]:
+        """Return how many items there are, a digest of all of them in the order of the index, and the vector space."""
+        rows = np.concatenate(self._rows)
+        contents = np.concatenate(self._contents)[np.argsort(rows)]
+        corpus = hashlib.sha256(contents.tobytes()).hexdigest()
+        return {"schema": SCHEMA, "items": len(rows), "corpus": corpus, "space": self._space}
 
 
 def _write_segment(segment: Segment, folder: Path) -> dict[str, Any]:

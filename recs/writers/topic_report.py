@@ -16,9 +16,12 @@ from recs.clustering.result import Clustering, largest_first
 from recs.clustering.timeline import topics_over_time
 from recs.errors import OptionError
 from recs.text.counts import counted
-from recs.writers.cells import csv_text
+from recs.writers.cells import csv_text, whole_characters
+from recs.writers.tables import tables_of_rows
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from recs.items import Item
 
 _MOST_MONTHS = 12  # columns of the table over time; with more months, its columns are years
@@ -53,6 +56,35 @@ def topic_tags(clustering: Clustering, *, format: str) -> str:
         if topic in names
     )
     return csv_text(records, header=("id", "topic", "name", "strength"), texts=("name",))
+
+
+def topic_tables(clustering: Clustering) -> Iterator[pa.Table]:
+    """Yield the topic of each item as tables: id, topic, name of the topic, core, strength; no topic is null.
+
+    Examples
+    --------
+    >>> import numpy as np, recs
+    >>> items = [recs.Item(f"{row:02}", f"post {row}") for row in range(24)]
+    >>> X = np.eye(2).repeat(12, axis=0) + np.random.default_rng(0).normal(0, 0.1, (24, 2))
+    >>> clustering = recs.cluster_items(items, recs.Embeddings.from_array([item.id for item in items], X, model="demo"))
+    >>> [table.column_names for table in topic_tables(clustering)]
+    [['id', 'topic', 'name', 'core', 'strength']]
+    """
+    names = {topic.id: whole_characters(topic.name) for topic in clustering.topics}
+    columns = (clustering.assigned, clustering.labels, clustering.strengths)
+    values = zip(clustering.ids, *(column.tolist() for column in columns), strict=True)
+    rows = (
+        {
+            "id": whole_characters(name),
+            "topic": topic if topic in names else None,
+            "name": names.get(topic),
+            "core": label >= 0,
+            "strength": round(strength, 4),
+        }
+        for name, topic, label, strength in values
+    )
+    types = {"id": "string", "topic": "int32", "name": "string", "core": "bool", "strength": "float64"}
+    return tables_of_rows(rows, types)
 
 
 def topic_report(clustering: Clustering, items: Iterable[Item]) -> str:

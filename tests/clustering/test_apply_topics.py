@@ -52,6 +52,18 @@ def test_apply_topics_gives_new_items_what_predict_says_and_keeps_the_topics(hal
     assert applied.rule is saved.rule
 
 
+def test_apply_topics_the_size_of_blocks_changes_nothing(monkeypatch):
+    items, embeddings, _ = with_notices([30, 40, 50], 20, 0.8)
+    saved = cluster_items(items, embeddings)
+    whole = apply_topics(saved, items, embeddings)
+    for size in (1, 7, 64):
+        monkeypatch.setattr("recs.clustering.application._BLOCK", size)
+        applied = apply_topics(saved, items, embeddings)
+        np.testing.assert_array_equal(applied.assigned, whole.assigned)
+        assert (applied.topics, applied.metrics) == (whole.topics, whole.metrics)
+    assert whole.metrics["distinct"] == saved.metrics["distinct"] < len(items)
+
+
 def test_apply_topics_to_its_own_items_changes_nothing():
     items, embeddings, _ = with_notices([30, 40, 50], 20, 0.8)
     saved = cluster_items(items, embeddings)

@@ -18,7 +18,7 @@ from standins import make_embedder
 import recs
 from recs.errors import OutputError
 from recs.retrieval.index import Index
-from recs.retrieval.segment import carried
+from recs.retrieval.segment import Segment, carried
 from recs.retrieval.storage import verify
 
 QUERIES = ("soil seed", "Kitchen 2", "p003", '"dough oven"', "brakw chain", "")
@@ -125,6 +125,22 @@ def test_half_empty_segment_is_counted_again() -> None:
     for kept, sizes in ((5, [8]), (4, [8]), (3, [3])):
         assert [len(segment.rows) for segment in built(items[:kept], index, terms=True).segments] == sizes
     assert carried(index.segments, built([], terms=True).table) == ([], [])
+
+
+def test_segments_of_full_size_are_not_counted_again_for_new_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recs.retrieval.segment.SEGMENT_ITEMS", 10)
+    items = [recs.Item(f"{row:04}", "Soil.") for row in range(60)]
+    whole = [Segment.of(items[start : start + 10], None, range(start, start + 10)) for start in range(0, 60, 10)]
+    index = Index(tuple(whole))
+    sizes = [10] * 6
+    for new, last in ((6, [6]), (1, [6, 1]), (2, [9]), (5, [14]), (8, [14, 8]), (5, [14, 13]), (30, [14, 13, 30])):
+        items += [recs.Item(f"{len(items) + row:04}", "Soil.") for row in range(new)]
+        index = built(items, index, terms=True)
+        assert [len(segment.rows) for segment in index.segments] == sizes + last
+    items[:60] = [replace(item, text="Seed.") if row % 10 < 4 else item for row, item in enumerate(items[:60])]
+    index = built(items, index, terms=True)  # each has lost four of its items, and is kept
+    assert [len(segment.rows) for segment in index.segments] == [*sizes, 14, 13, 30, 24]
+    near(index.search("seed soil", k=999), built(items, terms=True).search("seed soil", k=999))
 
 
 @pytest.mark.parametrize("how", ["withdrawn", "edited"])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recs.retrieval.postings import Postings, Terms
+from recs.retrieval.postings import ARRAYS, Postings, Terms
 from recs.text.words import tokenize
 
 WORDS = st.sampled_from(["garden", "gardener", "gardening", "soil", "seed", "a", "of", "大蒜", "compost-heap", "don't"])
@@ -40,6 +40,18 @@ def plain_bm25(titles: list[str], texts: list[str], query: str) -> list[float]:
             frequency = 4 * title[term] / (0.7 + 0.3 * relative) + text[term] / (0.25 + 0.75 * relative)
             sums[row] += weight * 2.2 * frequency / (1.2 + frequency)
     return [value / best if best else 0.0 for value in sums]
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=8), st.lists(st.integers(0, 8), max_size=3))
+def test_joined_postings_are_those_of_all_texts(texts: list[tuple[str, str, str]], cuts: list[int]) -> None:
+    bounds = [0, *sorted(min(cut, len(texts)) for cut in cuts), len(texts)]
+    parts = [[list(column) for column in zip(*texts[start:stop], strict=True)] for start, stop in pairwise(bounds)]
+    joined = Postings.joined([Postings.of(*(part or ([], [], []))) for part in parts])
+    whole = Postings.of(*([list(column) for column in zip(*texts, strict=True)] or ([], [], [])))
+    for name in ARRAYS:
+        ours, theirs = getattr(joined, name), getattr(whole, name)
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=8), TEXTS)
