@@ -78,7 +78,7 @@ def embedded_shards(
         raise OptionError("there is no public item; nothing can be embedded.")
     options = ("embed", embedding, embedding.fingerprint(), shard_items)
     with opened_run(items, options, folder) as place:
-        function = _EmbedShard(embedding)
+        function = EmbedShard(embedding)
         paths = map_texts(function, items, place, "vectors", runner=runner, shard_items=shard_items, progress=progress)
         space = one_space([read_shard(path, []) for path in paths])
         head = {**space, "format": FORMAT, "items": items_digest(items), "parts": len(paths)}
@@ -86,8 +86,8 @@ def embedded_shards(
 
 
 @dataclass(frozen=True, slots=True)
-class _EmbedShard:
-    """Embeds the items of a shard; the vectors of their passages are not kept."""
+class EmbedShard:
+    """Returns the vectors of the items of a shard, and their tokens; those of passages are not kept."""
 
     embedding: EmbedTexts
 

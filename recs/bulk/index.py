@@ -84,8 +84,8 @@ def index_in_shards(
 
     Notes
     -----
-    Memory: the texts once, some 100 bytes an item more, and the terms of one segment; for each worker a shard. A query
-    takes an eighth of a millisecond more for each segment, and an index that is open keeps nine files open for each.
+    Memory: the items, and the terms of one segment; for each worker a shard. A query takes an eighth of a millisecond
+    more for each segment, and an index that is open keeps nine files open for each.
 
     Examples
     --------

@@ -106,8 +106,8 @@ def related_in_shards(
     Notes
     -----
     Each item is compared by its terms with all items that share a rare one, and by vectors with those in the cells near
-    to it (`recs.ranking.cells`), which are a twelfth of all. Memory: the texts once, some 2 KB an item more, and for
-    each worker a shard. Disk: some 10 KB an item.
+    to it (`recs.ranking.cells`), which are a twelfth of all. Memory: the items, some 2 KB for each more, and
+    for each worker a shard. Disk: some 10 KB an item.
 
     Examples
     --------

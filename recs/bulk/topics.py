@@ -6,30 +6,30 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recs.bulk.embedding import EmbedShard
 from recs.bulk.folder import ArrayFolder, lists_of
 from recs.bulk.languages import languages_of
 from recs.bulk.run import Progress, Watched, opened_run
 from recs.bulk.runners import LocalRunner
 from recs.bulk.shards import EMBEDDING, Runner, map_shards, read_shard
-from recs.bulk.store import SHARD_ITEMS, StoredTexts, store_items
+from recs.bulk.store import SHARD_ITEMS, store_items
 from recs.bulk.vectors import EmbedTexts, one_space
 from recs.cluster import cluster_items
 from recs.clustering.application import apply_topics
 from recs.clustering.result import Clustering
-from recs.embedding.tables import embedding_table
 from recs.embedding.vectors import Embeddings
 from recs.items import Collection, Item
 from recs.ranking.fusion import sampled_rows
 from recs.text.languages import uncovered_note
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 SAMPLE = 50_000
 LARGE = 60_000  # public items; from here on a sample is taken
@@ -74,16 +74,6 @@ def cluster_sample(
     return replace(applied, notes=(note, *applied.notes), changes=clustering.changes)
 
 
-@dataclass(frozen=True, slots=True)
-class ItemVectors:
-    """Returns the vectors of the items of a shard, and their tokens; those of passages are not kept."""
-
-    embedding: EmbedTexts
-
-    def __call__(self, path: Path) -> pa.Table:
-        return embedding_table(self.embedding.embed(StoredTexts.read(path)))
-
-
 @contextmanager
 def embedded_in_shards(
     items: Sequence[Item],
@@ -108,8 +98,7 @@ def embedded_in_shards(
         with (runner or LocalRunner()).connected() as connected:
             watched = Watched(connected, progress)
             languages = languages_of(parts, place, embedding.cache, runner=watched) if spec.languages else []
-            vectors = ItemVectors(embedding)
-            paths = map_shards(vectors, files, place / "vectors", runner=watched, resources=EMBEDDING)
+            paths = map_shards(EmbedShard(embedding), files, place / "vectors", runner=watched, resources=EMBEDDING)
         yield (
             _mapped(paths, [item.id for item in items], ArrayFolder(place / "arrays")),
             uncovered_note(languages, spec.languages, spec.name),
