@@ -6,10 +6,10 @@ similar a row of any other cell must be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +17,20 @@ import numpy.typing as npt
 from recs.arrays import FloatArray, IntArray
 from recs.ranking.nearest import NO_PAIR, Nearest, first_of_rows, pair_keys, products_of, without
 from recs.ranking.pairs import Mask
+from recs.ranking.proposals import high_pairs
 
 BLOCK_NUMBERS = 1 << 22  # of one array at a time
 _BLOCK_QUERIES = 1 << 14
+_BLOCK_COLUMNS = 1 << 15
+_MANY = 8
 _PENDING = 1 << 21  # pairs
 _CELL_BITS = 20
 _MORE_CELLS = 3  # so many times the share of cells is looked through, since cells are of several sizes
 _FEWEST_CELLS = 8
 _ROUNDS = (0, 1, 4, 16, 64, None)  # the nearest cell first, then the next three, and so on
+
+_Round: TypeAlias = Sequence[tuple[slice, IntArray]]
+"""Some of the rows, and the queries that are multiplied with them. What they give says what later ones must reach."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,13 +59,13 @@ class Search:
         """Search the nearest cells of some queries, at most a share of all rows, and write their lists."""
         for start in range(0, len(places), _BLOCK_QUERIES):
             block = places[start : start + _BLOCK_QUERIES]
-            self._block(block, self._probes(block, share))
+            self._write(block, self._everything(block) if share >= 1 else self._nearest_cells(block, share))
 
     def _probes(self, places: IntArray, share: float) -> npt.NDArray[np.int32]:
         """Return the cells that each query searches, the most similar first; -1 fills up. The first is always one."""
         count = len(self.centroids)
         sizes = np.diff(self.starts)
-        most = min(count, _FEWEST_CELLS + int(_MORE_CELLS * share * count)) if share < 1 else count
+        most = min(count, _FEWEST_CELLS + int(_MORE_CELLS * share * count))
         probes = np.empty((len(places), most), np.int32)
         step = max(1, BLOCK_NUMBERS // count)
         for start in range(0, len(places), step):
@@ -73,24 +79,36 @@ class Search:
             probes[part] = np.where(is_probe, cells, -1)
         return probes
 
-    def _block(self, places: IntArray, probes: npt.NDArray[np.int32]) -> None:
-        """Write the lists of a block of queries. What they search does not depend on the block."""
+    def _everything(self, places: IntArray) -> Iterator[_Round]:
+        """Yield all rows, some at a time, with all queries."""
+        self.nearest.compared[places] += len(self.columns)
+        for start in range(0, len(self.columns), _BLOCK_COLUMNS):
+            yield [(slice(start, start + _BLOCK_COLUMNS), np.arange(len(places)))]
+
+    def _nearest_cells(self, places: IntArray, share: float) -> Iterator[_Round]:
+        """Yield the rows of each cell with the queries that search it: the nearest cell of each query comes first."""
+        probes = self._probes(places, share)
         sizes = np.append(np.diff(self.starts), 0)  # the last one is that of no cell
         self.nearest.compared[places] += sizes[probes].sum(axis=1)
+        for first, last in pairwise(_ROUNDS):
+            cells = _by_cell(probes[:, first:last])
+            yield [(slice(self.starts[cell], self.starts[cell + 1]), rows) for cell, rows in cells]
+
+    def _write(self, places: IntArray, rounds: Iterable[_Round]) -> None:
+        """Write the lists of a block of queries. What they search does not depend on the block."""
         never = self.never[places]
         best = _Best(len(places), self.nearest.columns.shape[1] + never.shape[1])
         queries = float32(self.queries[places])
-        for first, last in pairwise(_ROUNDS):
-            for cell, rows in _by_cell(probes[:, first:last]):
-                self._search(cell, rows, queries, self.own[places], best)
+        for parts in rounds:
+            for some, rows in parts:
+                self._search(some, rows, queries, self.own[places], best)
             best.merge()
         self.nearest.write(places, without(best.keys, never))
 
-    def _search(self, cell: int, rows: IntArray, queries: FloatArray, own: IntArray, best: _Best) -> None:
-        """Multiply some rows of a block of queries with those of a cell."""
-        of_cell = slice(self.starts[cell], self.starts[cell + 1])
-        columns = self.columns[of_cell]
-        vectors = float32(self.vectors[of_cell])
+    def _search(self, some: slice, rows: IntArray, queries: FloatArray, own: IntArray, best: _Best) -> None:
+        """Multiply some queries of a block with some rows."""
+        columns = self.columns[some]
+        vectors = float32(self.vectors[some])
         step = max(1, BLOCK_NUMBERS // max(len(columns), 1))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
@@ -120,7 +138,14 @@ class _Best:
 
     def add(self, rows: IntArray, columns: IntArray, scores: FloatArray) -> None:
         """Add the products of some queries with some columns; -inf for a pair that may not be listed."""
-        places, high = np.nonzero(scores >= self._floors[rows][:, None])
+        width = self.keys.shape[1]
+        floors = self._floors[rows]
+        if len(columns) > _MANY * width:  # of so many columns most are not among the best
+            places, high = high_pairs(scores, width)
+            is_high = scores[places, high] >= floors[places]
+            places, high = places[is_high], high[is_high]
+        else:
+            places, high = np.nonzero(scores >= floors[:, None])
         self._pending.append((rows[places], pair_keys(scores[places, high], columns[high])))
         self._count += len(places)
         if self._count > _PENDING:

@@ -41,11 +41,17 @@ def recall(got, expected):
     return np.mean([len(set(one) & set(other)) / len(other) for one, other in zip(got.tolist(), expected.tolist())])  # noqa: B905
 
 
-@given(seed=st.integers(0, 10_000), n=st.integers(0, 60), k=st.integers(0, 70), count=st.integers(1, 80))
-def test_all_cells_searched_is_exact_with_ties(seed, n, k, count):
+blocks = st.sampled_from([(1 << 15, 8), (7, 8), (7, 1), (30, 1)])  # columns at a time, and how many are many
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(0, 60), k=st.integers(0, 70), count=st.integers(1, 80), block=blocks)
+def test_all_cells_searched_is_exact_with_ties(seed, n, k, count, block):
     rows = rows_of(seed, n, dim=3, spread=1)
     found_cells = Cells.of(rows, learn_cells(rows, count, rounds=2))
-    lists = found_cells.propose(rows, np.arange(n), k, share=1)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in zip(("_BLOCK_COLUMNS", "_MANY"), block, strict=True):
+            patch.setattr(cell_search, name, value)
+        lists = found_cells.propose(rows, np.arange(n), k, share=1)
     np.testing.assert_array_equal(lists.columns, exact(rows, k))
     is_pair = lists.columns >= 0
     products = (rows.astype(np.int64)[:, None, :] * rows.astype(np.int64)[lists.columns]).sum(axis=2) if n else 0
@@ -94,6 +100,7 @@ def test_a_list_depends_on_its_query_alone(monkeypatch):
     monkeypatch.setattr(cell_search, "_BLOCK_QUERIES", 7)
     monkeypatch.setattr(cell_search, "BLOCK_NUMBERS", 100)
     monkeypatch.setattr(cell_search, "_PENDING", 50)
+    monkeypatch.setattr(cell_search, "_MANY", 1)
     apart = made.propose(rows[order], order, 10)
     np.testing.assert_array_equal(apart.columns, together.columns[order])
     np.testing.assert_array_equal(apart.products, together.products[order])

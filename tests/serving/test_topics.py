@@ -12,7 +12,7 @@ from standins import make_embedder, make_records
 from test_assistant import in_process
 
 import recs
-from recs.cli import cluster
+from recs.cli.common import topics as topics_of_the_command_line
 from recs.errors import SourceError
 from recs.serving.assistant_tools import Tools
 from recs.serving.live_index import LiveIndex
@@ -34,7 +34,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     write_index(tmp_path / "index")
     items = make_items()
     embeddings = make_embedder().embed([item.text for item in items], ids=[item.id for item in items])
-    report = cluster._report(recs.cluster_items(items, embeddings))  # what `recs cluster -o` writes
+    report = topics_of_the_command_line._report(recs.cluster_items(items, embeddings))  # what `recs cluster -o` writes
     (tmp_path / "topics.json").write_text(json.dumps(report), "utf-8")
     return tmp_path / "index", tmp_path / "topics.json"
 

@@ -22,22 +22,22 @@ def check_folder_format(output: OutputOptions) -> None:
     """Raise an error if tables are asked for and cannot be written, before anything is computed."""
     if output.form != "parquet":
         return
-    if not output.output:
+    if not output.target:
         raise click.UsageError("--format parquet writes a folder of tables; name the folder: -o DIR.")
     from recs.writers.tables import check_tables_folder
 
-    check_tables_folder(output.output)
+    check_tables_folder(output.target)
 
 
 def write_result(clustering: Clustering, collection: Collection, output: OutputOptions) -> None:
     """Write the topics in the format of the options."""
-    if output.form == "parquet" and output.output:
+    if output.form == "parquet" and output.target:
         from recs.writers.tables import write_tables
         from recs.writers.topic_report import topic_tables
 
-        write_tables(topic_tables(clustering), output.output)
+        write_tables(topic_tables(clustering), output.target)
         if not output.quiet:
-            say(f"wrote {output.output}")
+            say(f"wrote {output.shown}")
         return
     write_report(_report(clustering), _text(clustering, collection), output)
 
