@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 from recs.bulk.runners import core_count, variables
 from recs.errors import MissingDependencyError, ShardsError
 
 PLACE = re.compile(r"(?:ray://)?(?P<host>[^/:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
+_KEPT = "3600000"  # milliseconds that a process of a Ray of our own is kept without work: a new one loads numpy anew
 _ANSWER = 5.0  # seconds that a cluster has to answer
 
 
@@ -82,7 +84,7 @@ def _connect(ray: Any, address: str, folder: str) -> None:
     options = {"log_to_driver": False, "configure_logging": False}
     try:
         if address == "local":
-            with _quiet({"RAY_TMPDIR": folder}):
+            with _quiet({"RAY_TMPDIR": folder, "RAY_idle_worker_killing_time_threshold_ms": _KEPT}):
                 ray.init(address, num_cpus=core_count(), include_dashboard=False, **options)
             return
         address = _recorded() if address == "auto" else address
@@ -96,6 +98,10 @@ def _connect(ray: Any, address: str, folder: str) -> None:
             ) from error
         first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         advice = "" if address == "local" else " Start one with `ray start --head`, or use the address 'local'."
+        if "InvalidAuthToken" in "".join(format_exception(error)):  # as `ray start` asks for by default
+            advice = (
+                " It asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN if ~/.ray/auth_token is not its."
+            )
         raise ShardsError(f"no cluster of Ray at {address} ({first}).{advice}") from error
 
 

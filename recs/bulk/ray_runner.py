@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recs.bulk.ray_connection import PLACE, connection
-from recs.bulk.runners import THREAD_VARIABLES
+from recs.bulk.runners import thread_variables
 from recs.bulk.shards import Call, Done, Resources, version
 from recs.errors import OptionError, ShardsError
 from recs.files import write_atomically
@@ -67,9 +68,9 @@ class RayRunner:
             task = ray.remote(_compute).options(
                 num_cpus=resources.cores,
                 max_retries=RETRIES,
-                runtime_env={"env_vars": dict.fromkeys(THREAD_VARIABLES, str(resources.cores))},
+                runtime_env={"env_vars": thread_variables(1)},  # the same for all: others take another process
             )
-            names = {task.remote(call, mark): call.name for call in calls}
+            names = {task.remote(call, mark, resources.cores): call.name for call in calls}
             try:
                 while names:
                     done, _ = ray.wait(list(names), num_returns=1, timeout=_QUIET)
@@ -130,8 +131,9 @@ class _Mark:
             return f"{self.path.parent}: cannot be written: {error.strerror}"
 
 
-def _compute(call: Call, mark: _Mark) -> Done:
+def _compute(call: Call, mark: _Mark, cores: int) -> Done:
     """Compute a shard on a node."""
+    os.environ.update(thread_variables(cores))  # a model that is loaded for this shard reads them
     problem = mark.problem() or mark.count(call.name)
     return Done(call.name, None, problem) if problem else call()
 

@@ -16,7 +16,7 @@ from recs.bulk.shards import Call, Done, Resources, Runner
 from recs.errors import OptionError
 
 _SPAWN = multiprocessing.get_context("spawn")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+_OF_MODELS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class LocalRunner:
     Notes
     -----
     The processes are started anew ("spawn"): a script that uses this needs the line `if __name__ == "__main__":`. While
-    they start, the variables of this process that limit the threads of numpy and torch are set to the cores of a shard.
+    they start, the variables of this process that limit threads are set: to one for numpy, to the cores of a shard for
+    models.
 
     Examples
     --------
@@ -120,7 +121,7 @@ def _computed(pool: ProcessPoolExecutor, calls: Sequence[Call], threads: int) ->
     """Yield each shard when a process has computed it."""
     # Processes start when they get a shard, and their libraries read these variables when they are loaded. A process
     # that set them itself would be too late: the main script, which it imports first, may load numpy.
-    with variables(dict.fromkeys(THREAD_VARIABLES, str(threads))):
+    with variables(thread_variables(threads)):
         futures = {pool.submit(call): call.name for call in calls}
     try:
         for future in as_completed(futures):
@@ -131,6 +132,14 @@ def _computed(pool: ProcessPoolExecutor, calls: Sequence[Call], threads: int) ->
     finally:
         for future in futures:
             future.cancel()
+
+
+def thread_variables(cores: int) -> dict[str, str]:
+    """Return the variables that limit the threads of a shard: models have as many as it has cores, numpy has one.
+
+    numpy reads its variable when it is loaded, torch and tokenizers read theirs when a model is.
+    """
+    return {"OPENBLAS_NUM_THREADS": "1", **dict.fromkeys(_OF_MODELS, str(cores))}
 
 
 def core_count() -> int:

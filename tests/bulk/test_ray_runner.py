@@ -134,7 +134,7 @@ def test_ray_runner_makes_the_bytes_of_the_local_runner(cluster, tmp_path, cores
     assert (tmp_path / "ray" / MANIFEST).read_bytes() == (tmp_path / "here" / MANIFEST).read_bytes()
     assert sorted(path.name for path in (tmp_path / "ray").iterdir()) == [MANIFEST, *names_of(there)]
     table = read_shard(there[1]).to_pydict()
-    assert table == {"cube": [8] * 4, "threads": [str(cores)] * 4}
+    assert table == {"cube": [8] * 4, "threads": [str(cores), "1", str(cores), str(cores)]}
 
 
 @pytest.mark.slow
@@ -212,10 +212,10 @@ def test_mark_counts_the_tries_of_each_shard_and_ends_them(tmp_path):
     calls = [Call(Cubes(tmp_path / "log"), number, f"part-{number:05}", tmp_path / "out") for number in (1, 2)]
     (tmp_path / "out").mkdir()
     with ray_runner._marked(tmp_path / "out") as mark:
-        tries = [ray_runner._compute(calls[0], mark) for _ in range(RETRIES + 3)]
+        tries = [ray_runner._compute(calls[0], mark, 1) for _ in range(RETRIES + 3)]
         assert [done.problem for done in tries[: RETRIES + 1]] == [""] * (RETRIES + 1)
         assert all("memory was full, 4 times" in done.problem for done in tries[RETRIES + 1 :])
-        assert ray_runner._compute(calls[1], mark).problem == ""
+        assert ray_runner._compute(calls[1], mark, 1).problem == ""
         lost = ray_runner._Mark(tmp_path / "none" / "mark", mark.token, mark.version)
         assert "none: cannot be written: No such file" in lost.count("part-00001")
     assert not list((tmp_path / "out").glob(".*"))

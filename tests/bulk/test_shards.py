@@ -121,7 +121,8 @@ class Threads:
     """The limit of threads in the process that computes a shard, and whether the main script sees another."""
 
     def __call__(self, number):
-        return pa.table({"threads": [os.environ.get("OPENBLAS_NUM_THREADS")], "process": [os.getpid()]})
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        return pa.table({"threads": [[os.environ.get(name) for name in names]], "process": [os.getpid()]})
 
 
 @pytest.mark.parametrize(("cores", "processes"), [(1, 2), (2, 1)])
@@ -130,7 +131,7 @@ def test_local_runner_shards_have_as_many_threads_as_cores(tmp_path, monkeypatch
     runner = LocalRunner(workers=2)
     paths = map_shards(Threads(), range(6), tmp_path, runner=runner, resources=Resources(cores))
     rows = [read_shard(path).to_pylist()[0] for path in paths]
-    assert {row["threads"] for row in rows} == {str(cores)}
+    assert {tuple(row["threads"]) for row in rows} == {(str(cores), "1")}
     assert len({row["process"] for row in rows}) <= processes
     assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
 
