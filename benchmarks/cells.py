@@ -22,7 +22,7 @@ import numpy as np
 
 from recs.ranking.cells import SAMPLE_OF_CELL, SHARE, Cells, assign, cells_of, in_cells, learn_cells
 from recs.ranking.centred import centre, whole_rows
-from recs.ranking.nearest import mutual
+from recs.ranking.nearest import Nearest, pairs_around, with_pairs
 from recs.ranking.proposals import best_columns
 
 K = 50
@@ -68,6 +68,23 @@ def recalls(lists: np.ndarray, expected: np.ndarray) -> str:
     return " / ".join(f"{value:.4f}" for value in values)
 
 
+def with_reverse(lists: Nearest) -> Nearest:
+    """Return the lists of all rows with the pairs from the other side."""
+    rows, ranks = np.nonzero(lists.columns >= 0)
+    return with_pairs(lists, lists.columns[rows, ranks], rows, lists.products[rows, ranks])
+
+
+def with_neighbours(lists: Nearest, rows: np.ndarray) -> tuple[Nearest, float]:
+    """Return the lists with the neighbours of neighbours, and how many of these a row is compared with."""
+    pairs = []
+    for start in range(0, len(rows), 1000):
+        some = np.arange(start, min(start + 1000, len(rows)))
+        places, columns = pairs_around(lists.columns, some)
+        pairs.append((some[places], columns, np.einsum("ij,ij->i", rows[some[places]], rows[columns])))
+    joined = [np.concatenate(each) for each in zip(*pairs, strict=True)]
+    return with_pairs(lists, *joined), len(joined[0]) / len(rows)
+
+
 def compare_with_faiss(rows: np.ndarray, cells: Cells, queries: np.ndarray, expected: np.ndarray, share: float) -> None:
     import faiss
 
@@ -109,12 +126,14 @@ def measure(rows: np.ndarray, shares: list[float], factors: list[float]) -> None
             began = time.process_time()
             lists = cells.propose(rows, np.arange(n), K, share=share)
             searched = time.process_time() - began
-            joined = mutual(lists, np.arange(n))
+            joined = with_reverse(lists)
+            around, compared = with_neighbours(joined, rows)
             seconds = time.process_time() - began
-            products = (lists.compared.mean() + count) / n
+            products = (lists.compared.mean() + count + compared) / n
             print(
                 f"  {count} cells, share {share}: {products:.4f} one side {recalls(lists.columns[queries], expected)} "
-                f"mutual {recalls(joined.columns[queries], expected)} "
+                f"reverse {recalls(joined.columns[queries], expected)} "
+                f"around {recalls(around.columns[queries], expected)} "
                 f"CPU {searched:.1f} + {seconds - searched:.1f} s, learning {learned:.1f} s",
                 flush=True,
             )

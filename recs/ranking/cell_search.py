@@ -39,8 +39,8 @@ class Search:
 
     Attributes
     ----------
-    never : int64 array of shape (q, r)
-        Columns that are in no list of their query.
+    own : int64 array of shape (q,)
+        The column of each query, which is not in its list; -1 for none.
     nearest
         The result is written into it.
     """
@@ -51,7 +51,6 @@ class Search:
     vectors: npt.NDArray[Any]
     queries: npt.NDArray[Any]
     own: IntArray
-    never: IntArray
     mask: Mask | None
     nearest: Nearest
 
@@ -96,14 +95,14 @@ class Search:
 
     def _write(self, places: IntArray, rounds: Iterable[_Round]) -> None:
         """Write the lists of a block of queries. What they search does not depend on the block."""
-        never = self.never[places]
-        best = _Best(len(places), self.nearest.columns.shape[1] + never.shape[1])
+        own = self.own[places]
+        best = _Best(len(places), self.nearest.columns.shape[1] + 1)
         queries = float32(self.queries[places])
         for parts in rounds:
             for some, rows in parts:
-                self._search(some, rows, queries, self.own[places], best)
+                self._search(some, rows, queries, own, best)
             best.merge()
-        self.nearest.write(places, without(best.keys, never))
+        self.nearest.write(places, without(best.keys, own))
 
     def _search(self, some: slice, rows: IntArray, queries: FloatArray, own: IntArray, best: _Best) -> None:
         """Multiply some queries of a block with some rows."""

@@ -168,7 +168,6 @@ class Cells:
         *,
         share: float = SHARE,
         mask: Mask | None = None,
-        refused: IntArray | None = None,
     ) -> Nearest:
         """Return the k most similar columns of each query among the rows of its nearest cells.
 
@@ -185,17 +184,14 @@ class Cells:
             The column of each query, which is not proposed to it; -1 for a query that is none of the columns.
         mask
             Which pairs may be listed; called for each block with `own` as a column, and the columns as a row.
-        refused : int64 array of shape (q, r), optional
-            A few columns that are not proposed to their query; -1 fills up. Cheaper than `mask`.
 
         Notes
         -----
         Time O(q (c + share n) d), memory O(q (k + share c)) and some 300 MB.
         """
         nearest = Nearest.empty(len(queries), k)
-        never = own[:, None] if refused is None else np.column_stack([own, refused])
         rows = (self.centroids, self.columns, self.starts, self.vectors)
-        search = Search(*rows, queries, own, never, mask, nearest)
+        search = Search(*rows, queries, own, mask, nearest)
         places = np.arange(len(queries) if k and len(self.columns) else 0)
         while len(places):
             search.run(places, share)

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recs.arrays import BoolArray, FloatArray, IntArray
-from recs.ranking.pairs import Mask
+from recs.arrays import FloatArray, IntArray
 
 NO_PAIR = np.iinfo(np.int64).max
 _COLUMN_BITS = 32
@@ -94,64 +93,9 @@ def first_of_rows(rows: IntArray, keys: IntArray, shape: tuple[int, int]) -> Int
     return table
 
 
-def without(keys: IntArray, never: IntArray) -> IntArray:
-    """Return sorted keys without the pairs with some columns of each row: keys (q, k) and columns (q, r)."""
-    columns = keys & _ANY_COLUMN
-    for each in never.T:
-        keys = np.where(columns == each[:, None], NO_PAIR, keys)
-    return np.sort(keys, axis=1)
-
-
-def mutual(
-    nearest: Nearest,
-    own: IntArray,
-    *,
-    listed: BoolArray | None = None,
-    mask: Mask | None = None,
-    refused: IntArray | None = None,
-) -> Nearest:
-    """Return the lists with reverse pairs: if a query proposes another, it is proposed to that one as well.
-
-    An approximate search that misses a pair from one side often has it from the other (docs/benchmarks.md). No product
-    is computed.
-
-    Parameters
-    ----------
-    own : int64 array of shape (q,)
-        The column of each query, each another.
-    listed : bool array of shape (n,), optional
-        The columns that may be in lists.
-    mask, refused
-        As `Cells.propose` takes them.
-
-    Notes
-    -----
-    Time O(q k log (q k)), memory O(q k).
-
-    Examples
-    --------
-    >>> lists = Nearest(np.array([[1], [2], [-1]]), np.array([[9], [8], [np.nan]], np.float32), np.zeros(3, np.int64))
-    >>> mutual(lists, np.arange(3)).columns.ravel().tolist()
-    [1, 0, 1]
-    """
-    targets, columns, products = _reverse_pairs(nearest, own)
-    is_pair = np.ones(len(targets), np.bool_) if listed is None else listed[columns]
-    if mask is not None:
-        is_pair = is_pair & mask(own[targets], columns)
-    if refused is not None:
-        is_pair = is_pair & (refused[targets] != columns[:, None]).all(axis=1)
-    return with_pairs(nearest, targets[is_pair], columns[is_pair], products[is_pair])
-
-
-def _reverse_pairs(nearest: Nearest, own: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return the pairs of lists from the other side: places of queries, columns and products."""
-    places, ranks = np.nonzero(nearest.columns >= 0)
-    columns = nearest.columns[places, ranks]
-    place_of = np.full(max(int(columns.max(initial=-1)), int(own.max(initial=-1))) + 1, -1)
-    place_of[own] = np.arange(len(own))
-    targets = place_of[columns]
-    is_query = targets >= 0
-    return targets[is_query], own[places[is_query]], nearest.products[places, ranks][is_query]
+def without(keys: IntArray, own: IntArray) -> IntArray:
+    """Return sorted keys, shape (q, k), without the pair of each row with one column, shape (q,)."""
+    return np.sort(np.where(keys & _ANY_COLUMN == own[:, None], NO_PAIR, keys), axis=1)
 
 
 def pairs_around(lists: npt.NDArray[Any], rows: IntArray) -> tuple[IntArray, IntArray]:

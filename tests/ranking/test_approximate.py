@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recs.ranking import cell_search, cells, nearest
 from recs.ranking.cells import Cells, assign, cells_of, in_cells, learn_cells
 from recs.ranking.centred import centre, longest_whole_row, whole_rows
-from recs.ranking.nearest import Nearest, mutual, pairs_around
+from recs.ranking.nearest import Nearest, pairs_around, with_pairs
 
 
 def rows_of(seed, n, dim=8, spread=3):
@@ -35,6 +35,14 @@ def exact(rows, k, mask=None, queries=None, own=None):
         order = [each for each in order if each != own[place] and (mask is None or mask[place, each])]
         lists.append((order + [-1] * k)[:k])
     return np.array(lists, np.int64).reshape(len(queries), k)
+
+
+def with_reverse(lists, mask=None):
+    """Return the lists of all rows with the pairs from the other side."""
+    rows, ranks = np.nonzero(lists.columns >= 0)
+    columns = lists.columns[rows, ranks]
+    may = np.ones(len(rows), bool) if mask is None else mask(columns, rows)
+    return with_pairs(lists, columns[may], rows[may], lists.products[rows, ranks][may])
 
 
 def recall(got, expected):
@@ -72,16 +80,11 @@ def test_lists_are_allowed_and_short_only_if_no_more_may_be_listed(seed, n, k, s
     generator = np.random.default_rng(seed)
     pairs = generator.random((n, n)) < likely
     listed = generator.random(n) < 0.8
-    refused = generator.integers(-1, n, (n, 2))
     may = pairs & listed
-    for place in range(n):
-        may[place, [each for each in refused[place] if each >= 0]] = False
     made = Cells.of(rows, learn_cells(rows, cells_of(n)), listed)
-    options = {"mask": lambda one, other: pairs[one, other], "refused": refused}
-    for lists in (
-        made.propose(rows, np.arange(n), k, share=share, **options),
-        mutual(made.propose(rows, np.arange(n), k, share=share, **options), np.arange(n), listed=listed, **options),
-    ):
+    options = {"mask": lambda one, other: pairs[one, other]}
+    one_side = made.propose(rows, np.arange(n), k, share=share, **options)
+    for lists in (one_side, with_reverse(one_side, mask=lambda one, other: may[one, other])):
         for place, columns in enumerate(lists.columns.tolist()):
             taken = [each for each in columns if each >= 0]
             possible = set(np.flatnonzero(may[place]).tolist()) - {place}
@@ -130,7 +133,7 @@ def test_recall_at_a_tenth_of_the_products():
     assert lists.compared.max() <= 0.035 * n
     assert lists.compared.max() + cells_of(n) <= 0.1 * n
     one_sided = recall(lists.columns, expected)
-    both_sides = recall(mutual(lists, np.arange(n)).columns, expected)
+    both_sides = recall(with_reverse(lists).columns, expected)
     assert one_sided > 0.95
     assert both_sides > max(one_sided, 0.98)
 
@@ -211,26 +214,24 @@ def test_queries_that_are_no_columns_and_rows_on_disk(tmp_path):
 
 
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 30), k=st.integers(1, 6), block=st.sampled_from([1, 4, 1024]))
-def test_mutual_lists_are_the_best_of_both_sides(seed, n, k, block):
+def test_lists_with_reverse_pairs_are_the_best_of_both_sides(seed, n, k, block):
     generator = np.random.default_rng(seed)
     products = generator.integers(-5, 5, (n, n))
     products = products + products.T
-    own = np.sort(generator.permutation(n + 5)[:n])
     pairs = [set() for _ in range(n)]
     lists = Nearest.empty(n, k)
-    for place in range(n):
-        others = [each for each in generator.permutation(n).tolist() if each != place][: generator.integers(0, k + 1)]
-        best = sorted(others, key=lambda other: (-products[place, other], own[other]))
-        lists.columns[place, : len(best)] = own[best]
-        lists.products[place, : len(best)] = products[place, best]
+    for row in range(n):
+        others = [each for each in generator.permutation(n).tolist() if each != row][: generator.integers(0, k + 1)]
+        best = sorted(others, key=lambda other: (-products[row, other], other))
+        lists.columns[row, : len(best)] = best
+        lists.products[row, : len(best)] = products[row, best]
         for other in best:
-            pairs[place].add(other)
-            pairs[other].add(place)
+            pairs[row].add(other)
+            pairs[other].add(row)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nearest, "_BLOCK_ROWS", block)
-        joined = mutual(lists, own)
-    for place in range(n):
-        best = sorted(pairs[place], key=lambda other: (-products[place, other], own[other]))[:k]
-        filled = [-1] * (k - len(best))
-        assert joined.columns[place].tolist() == [*own[best].tolist(), *filled]
-        assert joined.products[place, : len(best)].tolist() == products[place, best].tolist()
+        joined = with_reverse(lists)
+    for row in range(n):
+        best = sorted(pairs[row], key=lambda other: (-products[row, other], other))[:k]
+        assert joined.columns[row].tolist() == [*best, *[-1] * (k - len(best))]
+        assert joined.products[row, : len(best)].tolist() == products[row, best].tolist()
