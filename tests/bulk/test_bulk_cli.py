@@ -57,6 +57,17 @@ def test_related_of_many_items_is_in_shards_and_leaves_nothing_behind(source, tm
     assert related(tmp_path / "why.json") == related(tmp_path / "shards.json")
 
 
+def test_a_long_step_says_how_far_it_is(monkeypatch, capsys):
+    clock = iter(range(0, 1000, 12))  # seconds
+    monkeypatch.setattr(sharding.time, "monotonic", lambda: next(clock))
+    report = sharding.shard_progress(70_000, quiet=False)
+    for done in range(1, 8):
+        report("vectors", done, 7)
+    said = ["70,000 items in shards", "  vectors: 3 of 7 shards", "  vectors: 6 of 7 shards", "  vectors: 7 shards"]
+    assert capsys.readouterr().err.splitlines() == said
+    assert sharding.shard_progress(70_000, quiet=True) is None
+
+
 def test_related_without_pyarrow_is_in_memory_and_says_so(source, tmp_path, monkeypatch):
     monkeypatch.setattr(sharding, "LARGE", 20)
     monkeypatch.setitem(sys.modules, "pyarrow", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from recs.bulk.shards import Runner
     from recs.bulk.vectors import EmbedTexts
 
+_SECONDS = 30.0  # after which a step that goes on says how far it is
 LARGE = 30_000  # public items; from here on a collection is computed in shards
 
 
@@ -123,13 +125,20 @@ def _resolved(place: str | Path) -> str:
 
 
 def shard_progress(count: int, *, quiet: bool) -> Callable[[str, int, int], None] | None:
-    """Return a function that says when a step is done."""
+    """Return a function that says when a step is done, and every half minute how far it is."""
     if quiet:
         return None
     say(f"{counted(count, 'item')} in shards")
+    said = time.monotonic()
 
     def report(step: str, done: int, of: int) -> None:
+        nonlocal said
         if done == of:
             say(f"  {step}: {counted(of, 'shard')}")
+        elif time.monotonic() - said >= _SECONDS:
+            say(f"  {step}: {done:,} of {counted(of, 'shard')}")
+        else:
+            return
+        said = time.monotonic()
 
     return report
