@@ -135,6 +135,6 @@ def _notes(topics: Sequence[Topic], assigned: IntArray) -> Iterator[str]:
     empty = sum(not topic.size for topic in topics)
     if outliers := int((assigned < 0).sum()):
         items_are = counted(outliers, "item is", "items are")
-        yield f"{items_are} in none of the {counted(len(topics), 'saved topic')}."
+        yield f"{items_are} in none of the {counted(len(topics), 'topic')}."
     if empty:
         yield f"{counted(empty, 'saved topic has', 'saved topics have')} no item here."

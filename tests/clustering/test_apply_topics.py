@@ -76,7 +76,7 @@ def test_apply_topics_items_of_no_topic_are_outliers_and_are_counted(halves):
     foreign = Embeddings.from_array(["a", "b"], -embeddings.vectors[:2], model="m")
     applied = apply_topics(saved, [Item(id="b", text="x"), Item(id="a", text="y")], foreign)
     assert (applied.ids, applied.assigned.tolist()) == (("a", "b"), [-1, -1])
-    assert applied.notes == ("2 items are in none of the 3 saved topics.", "3 saved topics have no item here.")
+    assert applied.notes == ("2 items are in none of the 3 topics.", "3 saved topics have no item here.")
     assert apply_topics(saved, [], foreign.take([])).assigned.tolist() == []
 
 
