@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,13 +74,22 @@ def corpus_digest(items: Iterable[Any]) -> str:
     True
     """
     digest = hashlib.sha256()
-    counted = (item for item in items if _counts(item))
-    for item in sorted(counted, key=lambda item: item if isinstance(item, tuple) else (item.id,)):
-        for part in item if isinstance(item, tuple) else (item.id, content_of(item)):
+    counted = sorted((item for item in items if _counts(item)), key=_id_of)
+    of_ids = (sorted(map(_content, some)) for _, some in groupby(counted, key=_id_of))  # a few texts at a time
+    for pair in chain.from_iterable(of_ids):
+        for part in pair:
             data = part.encode("utf-8", "surrogatepass")
             digest.update(b"%d:" % len(data))
             digest.update(data)
     return digest.hexdigest()
+
+
+def _id_of(item: Any) -> str:
+    return str(item[0] if isinstance(item, tuple) else item.id)
+
+
+def _content(item: Any) -> tuple[str, str]:
+    return item if isinstance(item, tuple) else (item.id, content_of(item))
 
 
 def content_of(item: Any) -> str:

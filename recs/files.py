@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from recs.errors import OutputError
 
@@ -76,9 +77,25 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         return
     import fcntl
 
-    with (folder / ".lock").open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # given back by the system when the file is closed, or the process is killed
-        yield
+    lock = folder / ".lock"
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            file = lock.open("wb")
+        except FileNotFoundError:
+            continue
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # given back by the system when the file is closed, or the process killed
+            if _is_at(file, lock):  # else another process has removed the folder meanwhile
+                yield
+                return
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def write_if_changed(path: Path, data: bytes) -> None:

@@ -36,7 +36,7 @@ _FROM_VARIABLES = (
     "AWS_ENDPOINT_URL"
 )
 _NOISE = re.compile(r"^When .*?: (?=AWS Error)|,? \(Request ID: [^)]*\)")  # the name and the reason are enough
-_OWN = re.compile(r"part-[0-9]{5}\.[0-9a-f]{16}\.parquet")
+_OWN = re.compile(r"part-[0-9]{5,}\.[0-9a-f]{16}\.parquet")
 _NEW = "_recs-new"  # a folder for files that are no result yet; readers of tables leave out names with an underscore
 
 
@@ -62,9 +62,16 @@ def without_secrets(address: str) -> str:
     if not is_address(address):
         return address
     scheme, _, rest = address.partition("://")
+    rest = _without_broken_secret(rest)
     place = re.split("[?#]", rest, maxsplit=1)[0].rstrip("/")
     bucket, slash, path = place.partition("/")
     return f"{scheme}://{bucket.rpartition('@')[2]}{slash}{path}"
+
+
+def _without_broken_secret(rest: str) -> str:
+    """Return what is after the scheme without a user and a secret that has a /, ? or #: it looks like a path then."""
+    start = re.split("[/?#]", rest, maxsplit=1)[0]
+    return rest.rpartition("@")[2] if ":" in start and "@" not in start else rest
 
 
 def local_path(place: str | os.PathLike[str]) -> Path:
@@ -246,6 +253,9 @@ def _s3(address: str) -> tuple[Any, str]:
     """Return the file system of S3 and the path. Its own reading of addresses sets no time limits."""
     from pyarrow.fs import S3FileSystem
 
+    rest = address.partition("://")[2]
+    if _without_broken_secret(rest) != rest and "@" in rest:
+        raise OptionError(f"{without_secrets(address)}: in a secret, / is written as %2F, ? as %3F and # as %23.")
     parts = urlsplit(address)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     unread = [name for name in options if name not in _S3_OPTIONS]

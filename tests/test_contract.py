@@ -229,6 +229,8 @@ def test_corpus_digest_ignores_order_and_sees_every_change():
     pairs = [("a", "one"), ("b", "two"), ("ü", "drei")]
     expected = corpus_digest(pairs)
     assert corpus_digest(pairs[::-1]) == expected
+    twice = [recs.Item("a", "one"), recs.Item("a", "two"), ("a", "zero"), recs.Item("b", "two")]
+    assert len({corpus_digest(each) for each in (twice, twice[::-1], [*twice[2:], *twice[:2]])}) == 1
     changes = [pairs[:2], [("a", "one"), ("b", "twO"), pairs[2]], [("ab", ""), ("", "onetwo"), pairs[2]], []]
     assert len({expected, *map(corpus_digest, changes)}) == 5
 

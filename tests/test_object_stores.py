@@ -352,3 +352,12 @@ def test_embed_reads_an_address(folder, bucket, tmp_path):
     folder.rename(bucket / "posts")
     said = run("embed", "-f", "s3://bucket/nothing", code=1)
     assert "s3://bucket/nothing: there is no file" in said
+
+
+@pytest.mark.parametrize("secret", ["se/cret", "s?e", "s#e/x", "a/b?c"])
+def test_a_secret_that_is_not_written_for_an_address_is_never_shown(secret):
+    address = f"s3://key:{secret}@bucket/x"
+    assert without_secrets(address) == "s3://bucket/x"
+    with pytest.raises(OptionError, match="s3://bucket/x: in a secret, / is written as %2F") as raised:
+        open_store(address)
+    assert secret not in str(raised.value)

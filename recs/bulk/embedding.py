@@ -13,7 +13,7 @@ from recs.bulk.run import Progress, items_digest, opened_run
 from recs.bulk.shards import Runner, read_shard
 from recs.bulk.store import SHARD_ITEMS, StoredTexts
 from recs.bulk.texts import map_texts, token_counts
-from recs.bulk.vectors import EmbedTexts, one_space
+from recs.bulk.vectors import EmbedTexts, made_anew, one_space
 from recs.embedding.counts import TokenCounts
 from recs.embedding.tables import FORMAT, embedding_table, with_head
 from recs.errors import OptionError
@@ -77,7 +77,7 @@ def embedded_shards(
     if not items:
         raise OptionError("there is no public item; nothing can be embedded.")
     options = ("embed", embedding, embedding.fingerprint(), shard_items)
-    with opened_run(items, options, folder) as place:
+    with opened_run(items, options, folder, anew=made_anew(embedding, "vectors")) as place:
         function = EmbedShard(embedding)
         paths = map_texts(function, items, place, "vectors", runner=runner, shard_items=shard_items, progress=progress)
         space = one_space([read_shard(path, []) for path in paths])

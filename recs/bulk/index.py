@@ -18,7 +18,7 @@ from recs.bulk.run import Progress, Watched, opened_run
 from recs.bulk.runners import LocalRunner
 from recs.bulk.shards import EMBEDDING, Runner, map_shards, read_shard
 from recs.bulk.store import SHARD_ITEMS, Part, StoredTexts, store_items
-from recs.bulk.vectors import EmbedTexts
+from recs.bulk.vectors import EmbedTexts, made_anew
 from recs.errors import ShardsError
 from recs.items import Collection, Item
 from recs.retrieval.index import Index
@@ -103,12 +103,18 @@ def index_in_shards(
     items = collection.public
     kept, rows = reused(items, previous, fingerprint)
     fresh = [items[row] for row in rows]
-    with opened_run(fresh, (_VERSION, embedding, fingerprint, shard_items), folder) as place:
+    anew = made_anew(embedding, "vectors")
+    with opened_run(fresh, (_VERSION, embedding, fingerprint, shard_items), folder, anew=anew) as place:
         parts = store_items(fresh, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         with (runner or LocalRunner()).connected() as connected:
             shards = _Shards.made(parts, place, embedding, runner=Watched(connected, progress))
-        of_segment = max(segment_items // shard_items, 1)
-        made = shards.segments(fresh, np.array(rows, np.int32), fingerprint, ArrayFolder(place / "arrays"), of_segment)
+        made = shards.segments(
+            fresh,
+            np.array(rows, np.int32),
+            fingerprint,
+            ArrayFolder(place / "arrays"),
+            max(segment_items // shard_items, 1),
+        )
         empty = [] if kept or fresh else [Segment.of([], None)]
         write_segments(chain(kept, made, empty), Path(path))
     return _reopened(Path(path), len(kept), shards.notes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from recs.bulk.run import Progress, opened_run
 from recs.bulk.shards import Runner, read_shard
 from recs.bulk.store import SHARD_ITEMS, StoredTexts
 from recs.bulk.texts import map_texts, token_counts
-from recs.bulk.vectors import EmbedTexts
+from recs.bulk.vectors import EmbedTexts, made_anew
 from recs.classification.classifier import Classifier
 from recs.classification.predictions import Label, Prediction
 from recs.embedding.counts import TokenCounts
@@ -105,10 +104,8 @@ def labelled_shards(
         space = embedder.embed([], role=embedding.role, cached_only=embedding.cached_only)
     classifier.check_comparable(space)
     options = ("classify", _digest(classifier), embedding, space.fingerprint, shard_items)
-    with opened_run(items, options, folder) as place:
+    with opened_run(items, options, folder, anew=made_anew(embedding, "labels")) as place:
         classifier.save(place / "classifier")
-        if embedding.cached_only:  # the cache may hold more vectors than it did then
-            shutil.rmtree(place / "labels", ignore_errors=True)
         function = _LabelShard(embedding, place / "classifier")
         paths = map_texts(function, items, place, "labels", runner=runner, shard_items=shard_items, progress=progress)
         yield LabelledShards(paths, token_counts(items, paths), embedder.spec)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BLOCK_ROWS = 16_384
-_ROWS_AROUND = 512
+_ROWS_AROUND = 256
 _FEWEST_ROWS = 4096  # that a vector is compared with
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
@@ -24,7 +23,7 @@ from recs.bulk.shards import EMBEDDING, Runner, map_shards
 from recs.bulk.signals import read_signals
 from recs.bulk.store import SHARD_ITEMS, Part, store_items
 from recs.bulk.terms import weigh_texts
-from recs.bulk.vectors import EmbedTexts, VectorShards, write_vectors
+from recs.bulk.vectors import EmbedTexts, VectorShards, made_anew, write_vectors
 from recs.contract import Note
 from recs.embedding.vectors import Embeddings
 from recs.errors import OptionError
@@ -127,10 +126,7 @@ def related_in_shards(
     shown = (rules := rules or Rules()).at(collection.items, parse_now(now))
     mask = shown.mask(items)
     options = (embedding, embedding and embedding.fingerprint(), names, k, shard_items, _mask_digest(mask))
-    with opened_run(items, options, folder) as place:
-        if embedding is not None and embedding.cached_only:  # the cache may hold more vectors than it did then
-            shutil.rmtree(place / "vectors", ignore_errors=True)
-            shutil.rmtree(place / "arrays", ignore_errors=True)
+    with opened_run(items, options, folder, anew=made_anew(embedding, "vectors", "arrays")) as place:
         parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         with (runner or LocalRunner()).connected() as kept:
             run = _Run(items, place, Watched(kept, progress), parts)

@@ -22,7 +22,9 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def opened_run(items: Iterable[Item], options: Any, folder: str | os.PathLike[str] | None) -> Iterator[Path]:
+def opened_run(
+    items: Iterable[Item], options: Any, folder: str | os.PathLike[str] | None, *, anew: Iterable[str] = ()
+) -> Iterator[Path]:
     """Yield the folder of a run; no other process uses it meanwhile.
 
     Parameters
@@ -34,6 +36,8 @@ def opened_run(items: Iterable[Item], options: Any, folder: str | os.PathLike[st
     folder
         Where the folder of the run is made; it stays there. None is the cache folder: then it is removed at the end of
         the block, and stays only if the block is left by an exception.
+    anew
+        The names of folders in it that are removed first: what they hold depends on more, such as a cache.
 
     Raises
     ------
@@ -59,6 +63,8 @@ def opened_run(items: Iterable[Item], options: Any, folder: str | os.PathLike[st
     place = (cache_folder() / SHARDS if folder is None else Path(folder).absolute()) / digest.hexdigest()[:16]
     make_folder(place)
     with one_at_a_time(place):
+        for name in anew:
+            shutil.rmtree(place / name, ignore_errors=True)
         yield place
         if folder is None:
             shutil.rmtree(place, ignore_errors=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _DIGITS = 16  # of the digest in the name of a file
-_NAME = re.compile(rf"(part-[0-9]{{5}})\.([0-9a-f]{{{_DIGITS}}})\.parquet")
+_NAME = re.compile(rf"(part-[0-9]{{5,}})\.([0-9a-f]{{{_DIGITS}}})\.parquet")
 MANIFEST = "manifest.json"
 
 

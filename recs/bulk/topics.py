@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +18,7 @@ from recs.bulk.run import Progress, Watched, opened_run
 from recs.bulk.runners import LocalRunner
 from recs.bulk.shards import EMBEDDING, Runner, map_shards, read_shard
 from recs.bulk.store import SHARD_ITEMS, store_items
-from recs.bulk.vectors import EmbedTexts, one_space
+from recs.bulk.vectors import EmbedTexts, made_anew, one_space
 from recs.cluster import cluster_items
 from recs.clustering.application import apply_topics
 from recs.clustering.result import Clustering
@@ -90,9 +89,8 @@ def embedded_in_shards(
     `shard_items` and `progress` are as in `recs.related_in_shards`.
     """
     spec = embedding.spec()
-    with opened_run(items, ("vectors/1", embedding, spec.fingerprint, shard_items), folder) as place:
-        if embedding.cached_only:  # the cache may hold more vectors than it did then
-            shutil.rmtree(place / "vectors", ignore_errors=True)
+    options = ("vectors/1", embedding, spec.fingerprint, shard_items)
+    with opened_run(items, options, folder, anew=made_anew(embedding, "vectors")) as place:
         parts = store_items(items, place / "items", runner=LocalRunner(workers=0), shard_items=shard_items)
         files = [part.path for part in parts]
         with (runner or LocalRunner()).connected() as connected:

@@ -100,6 +100,11 @@ class EmbedTexts:
         return find_embedder(self.model, cache, cached_only=self.cached_only, **dict(self.loading))
 
 
+def made_anew(embedding: EmbedTexts | None, *folders: str) -> tuple[str, ...]:
+    """Return these folders of a run if they must be made anew: with `cached_only` the cache may hold more now."""
+    return folders if embedding is not None and embedding.cached_only else ()
+
+
 @lru_cache(maxsize=1)
 def _embedder(texts: EmbedTexts) -> Embedder:
     """Return the embedder that a process keeps from shard to shard."""

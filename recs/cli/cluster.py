@@ -22,9 +22,16 @@ from recs.cli.common.options import (
 )
 from recs.cli.common.repeat import repeatable
 from recs.cli.common.session import embedded, report_embedding
-from recs.cli.common.sharding import ShardOptions, embedding_of, is_for_shards, shard_options, shard_progress
+from recs.cli.common.sharding import (
+    ShardOptions,
+    check_output_folder,
+    embedding_of,
+    is_for_shards,
+    shard_options,
+    shard_progress,
+)
 from recs.cli.common.terminal import report_reading, say
-from recs.cli.common.topics import check_folder_format, write_result
+from recs.cli.common.topics import write_result
 
 if TYPE_CHECKING:
     from recs.clustering.result import Clustering
@@ -120,7 +127,8 @@ def command(
 
     if applied:
         _refuse_options_of_finding()
-    check_folder_format(output)
+    if output.form == "parquet":
+        check_output_folder(output, source)
     finding: dict[str, Any] = {"min_cluster_size": min_cluster_size or "auto", "n_topics": n_topics, "assign": assign}
     earlier, setup = _saved(applied or previous, setup)
     collection = setup.reading.read(source)

@@ -21,7 +21,14 @@ from recs.cli.common.options import (
 )
 from recs.cli.common.repeat import repeatable
 from recs.cli.common.session import opened_collection, present_for
-from recs.cli.common.sharding import ShardOptions, embedding_of, is_for_shards, shard_options, shard_progress
+from recs.cli.common.sharding import (
+    ShardOptions,
+    check_output_folder,
+    embedding_of,
+    is_for_shards,
+    shard_options,
+    shard_progress,
+)
 from recs.cli.common.terminal import emit, report_related, sample_table, say
 from recs.text.counts import counted
 
@@ -78,7 +85,7 @@ def command(
     """
     from recs.related import related_items
 
-    _check_format(output)
+    _check_format(output, source)
     if strict and not previous:
         raise click.UsageError("--strict compares with an earlier result; name it: --previous FILE.")
     if text is not None or draft is not None:
@@ -101,7 +108,7 @@ def command(
     _write(lists, output)
 
 
-def _check_format(output: OutputOptions) -> None:
+def _check_format(output: OutputOptions, source: str) -> None:
     """Raise `click.UsageError` if the format and the place of the output do not fit.
 
     Raises `OutputError` if the place for tables holds something else, or is in a store that cannot be reached.
@@ -112,10 +119,8 @@ def _check_format(output: OutputOptions) -> None:
         raise click.UsageError(
             f"--format {output.form} writes a folder {_FOLDERS[output.form]}; name the folder: -o DIR."
         )
-    if output.form == "parquet" and output.target:
-        from recs.writers.tables import check_tables_folder
-
-        check_tables_folder(output.target)
+    if output.form == "parquet":
+        check_output_folder(output, source)
 
 
 def _in_shards(

@@ -124,8 +124,10 @@ def _rows(files: Sequence[Path], dim: int) -> tuple[list[str], dict[str, Any]]:
             table = pq.read_table(path, columns=["id", "vector", "tokens", "tokens_lost"], partitioning=None)
             own = slice(len(ids), len(ids) + len(table))
             vectors[own] = _matrix(table["vector"], dim)
-            tokens[0, own] = table["tokens"].to_numpy()
-            tokens[1, own] = table["tokens_lost"].to_numpy()
+            for row, name in enumerate(("tokens", "tokens_lost")):
+                if table[name].null_count:
+                    raise ValueError(f"the column {name} has rows without a value")
+                tokens[row, own] = table[name].to_numpy()
             ids += table["id"].to_pylist()
     arrays = {"vectors": vectors, "tokens": tokens[0], "tokens_lost": tokens[1]}
     return ids, arrays | {name: np.zeros(shape, kind) for name, (shape, kind) in _NO_CHUNKS.items()}

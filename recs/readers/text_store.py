@@ -150,20 +150,29 @@ class _TextFile:
 
     def add(self, data: bytes) -> int:
         """Write bytes at the end and return where they start."""
-        start = self._end
         try:
             with self._lock:
+                start = self._end
                 self._file.seek(start)
                 left = memoryview(data)
                 while left:
                     left = left[self._file.write(left) :]
+                self._end += len(data)
         except OSError as error:
             raise OutputError(f"the texts of this source do not fit on the disk: {error.strerror}.") from error
-        self._end += len(data)
         return start
 
     def read(self, start: int, size: int) -> bytes:
         """Return bytes of the file. A process that was forked from this one may read as well."""
+        data = b""
+        while len(data) < size:  # the system may give less than asked
+            more = self._read(start + len(data), size - len(data))
+            if not more:
+                raise OSError("the file with the texts of this source is shorter than it was")
+            data += more
+        return data
+
+    def _read(self, start: int, size: int) -> bytes:
         if hasattr(os, "pread"):
             return os.pread(self._file.fileno(), size, start)
         with self._lock:

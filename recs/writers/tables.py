@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 1_000_000  # in a file
-_FILE = re.compile(r"part-[0-9]{5}\.parquet")
+_FILE = re.compile(r"part-[0-9]{5,}\.parquet")
 
 
 def write_tables(tables: Iterable[pa.Table], folder: Path | str) -> None:
@@ -44,7 +44,7 @@ def write_tables(tables: Iterable[pa.Table], folder: Path | str) -> None:
     if is_address(folder):
         open_store(folder, OutputError).replace_tables(files)
     else:
-        names = (f"part-{number:05}.parquet" for number in range(100_000))
+        names = (f"part-{number:05}.parquet" for number in count())
         replace_folder(Path(folder).resolve(), zip(names, files, strict=False))
 
 
@@ -59,7 +59,7 @@ def check_tables_folder(folder: Path | str) -> None:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file; expected the name of a folder.")
     names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    if others := [name for name in names if not _FILE.fullmatch(name)]:
+    if others := [name for name in names if not (_FILE.fullmatch(name) and (folder / name).is_file())]:
         raise OutputError(
             f"{folder}: holds {others[0]}; expected a new folder, or one of part-00000.parquet and so on."
         )

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from recs.cli import cli
 from recs.cli.common import sharding
 
-pytest.importorskip("pyarrow")
+pa = pytest.importorskip("pyarrow")
+pytest.importorskip("pyarrow.parquet")
 WORDS = ["soil", "seed", "garlic", "tea", "bread", "oven", "train", "steam", "rail", "compost", "bed", "onion", "water"]
 
 
@@ -110,3 +111,23 @@ def test_related_options_of_shards_that_do_not_fit_are_refused(source, tmp_path,
     assert result.exit_code == 2
     assert message in result.output
     assert not (tmp_path / "x.json").exists()
+
+
+@pytest.mark.parametrize("verb", ["related", "cluster"])
+def test_tables_never_replace_their_source(source, tmp_path, verb):
+    rows = [json.loads(line) for line in source.read_text().splitlines()]
+    path = tmp_path / "site" / "part-00000.parquet"
+    path.parent.mkdir()
+    pa.parquet.write_table(pa.Table.from_pylist(rows), path)
+    before = path.read_bytes()
+    result = run(verb, path.parent, "--format", "parquet", "-o", f"{tmp_path}/work/../site")
+    assert result.exit_code == 2
+    assert "is the source; name another folder" in " ".join(result.output.split())
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_is_named_like_a_table_is_not_replaced(source, tmp_path):
+    (tmp_path / "lists" / "part-00000.parquet").mkdir(parents=True)
+    result = run("related", source, "--signals", "terms", "--format", "parquet", "-o", tmp_path / "lists")
+    assert "holds part-00000.parquet; expected a new folder" in str(result.exception)
+    assert (tmp_path / "lists" / "part-00000.parquet").is_dir()

@@ -17,6 +17,7 @@ from recs.errors import FingerprintMismatchError, OptionError, OutputError, Shar
 from recs.files import replace_folder
 from recs.writers.tables import tables_of_rows, write_tables
 
+pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 pytest.importorskip("torch")
 HERE = LocalRunner(workers=0)
@@ -122,6 +123,13 @@ def _foreign(folder, other):
     pq.write_table(pq.read_table(folder / "part-00003.parquet").replace_schema_metadata(), folder / "more.parquet")
 
 
+def _null(folder, other):
+    table = pq.read_table(path := folder / "part-00001.parquet")
+    nothing = pa.nulls(len(table), pa.int64())
+    table = table.set_column(table.column_names.index("tokens"), "tokens", nothing)
+    pq.write_table(table, path)
+
+
 def _empty(folder, other):
     for path in folder.iterdir():
         path.unlink()
@@ -135,6 +143,7 @@ def _empty(folder, other):
         (_mixed, "part-00001.parquet and part-00000.parquet are of two runs"),
         (_twice, "6 files of 5"),
         (_foreign, "more.parquet: recs wrote no vectors into it"),
+        (_null, "the column tokens has rows without a value"),
         (_empty, "it holds no Parquet file"),
     ],
 )

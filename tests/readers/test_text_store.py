@@ -69,6 +69,21 @@ def test_threads_read_while_another_one_writes() -> None:
     assert not wrong
 
 
+def test_threads_keep_items_in_one_store() -> None:
+    store = TextStore(in_memory=0)
+    kept: list[recs.Item] = []
+
+    def keep(name: str) -> None:
+        kept.extend(store.keep(recs.Item(f"{name} {number}", f"{name} {number} " * 40)) for number in range(200))
+
+    threads = [Thread(target=keep, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [item.id for item in kept if item.text != f"{item.id} " * 40] == []
+
+
 def test_the_file_has_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECS_CACHE_DIR", str(tmp_path))
     item = TextStore(in_memory=0).keep(recs.Item("garlic", "Plant it."))

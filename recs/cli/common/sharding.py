@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recs.cli.common.option_values import CacheOptions, ModelOptions, OutputOptions
-from recs.cli.common.options import grouped
+from recs.cli.common.options import Place, grouped
 from recs.cli.common.terminal import say
 from recs.object_stores import is_address
 from recs.text.counts import counted
@@ -32,7 +32,7 @@ class ShardOptions:
     runner: str | None
     address: str | None
     workers: int | None
-    work: str | None
+    work: Path | None
 
     @property
     def are_given(self) -> bool:
@@ -42,7 +42,7 @@ class ShardOptions:
     @property
     def folder(self) -> Path | None:
         """Where the shards are; None for the cache folder."""
-        return None if self.work is None else Path(self.work).absolute()
+        return None if self.work is None else self.work.absolute()
 
     def make_runner(self) -> Runner:
         """Return what computes the shards."""
@@ -73,6 +73,7 @@ shard_options = grouped(
     click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: the cores]"),
     click.option(
         "--work",
+        type=Place(),
         metavar="DIR",
         help="Keep the shards in DIR. A run that was broken off goes on from its shards.  [default: the cache]",
     ),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from recs.cli.common.option_values import OutputOptions
 from recs.cli.common.session import write_report
 from recs.cli.common.terminal import heading, printable, say
@@ -16,17 +14,6 @@ if TYPE_CHECKING:
     from recs.clustering.parts import TopicChange
     from recs.clustering.result import Clustering
     from recs.items import Collection
-
-
-def check_folder_format(output: OutputOptions) -> None:
-    """Raise an error if tables are asked for and cannot be written, before anything is computed."""
-    if output.form != "parquet":
-        return
-    if not output.target:
-        raise click.UsageError("--format parquet writes a folder of tables; name the folder: -o DIR.")
-    from recs.writers.tables import check_tables_folder
-
-    check_tables_folder(output.target)
 
 
 def write_result(clustering: Clustering, collection: Collection, output: OutputOptions) -> None:
