@@ -148,5 +148,5 @@ def _named(path: Path) -> Iterator[None]:
     """Put the name of a file before the message of an error."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # pyarrow raises many kinds for a torn file
         raise ValueError(f"{path.name}: {error}") from error
